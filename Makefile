@@ -1,0 +1,54 @@
+# make app      set up everything and open the app on a local port
+# make test     set up everything and run all tests, the browser's included
+# make help     the other targets
+
+PYTHON ?= python3
+VENV   ?= .venv
+PORT   ?= 8501
+OUT    ?= runs/training
+export PYTHON VENV
+
+RUN := $(VENV)/bin/python -m
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev app test lint format bench train clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: ## install what the app and the command line need
+	@scripts/setup.sh app
+
+setup-dev: ## install what tests and lint need
+	@scripts/setup.sh dev
+
+app: setup ## open the app on http://localhost:8501 (another port: make app PORT=8600)
+	@echo "RelaxDesign opens at http://localhost:$(PORT)  (stop: Ctrl-C)"
+	@$(RUN) streamlit run app.py --server.port $(PORT) --server.address localhost \
+		--server.headless $(if $(DISPLAY)$(WAYLAND_DISPLAY),false,true) --server.showEmailPrompt false \
+		--browser.gatherUsageStats false
+
+test: setup-dev ## run all tests
+	$(RUN) pytest
+
+lint: setup-dev ## check style, format and types
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) pyright
+
+format: setup-dev ## put the code into the house format
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+bench: setup ## run the benchmarks
+	@for script in benchmarks/*.py; do \
+		[ -e "$$script" ] || { echo "there are no benchmarks yet"; exit 0; }; \
+		echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; \
+	done
+
+train: setup ## train the 2D prior as the shipped one was (hours on a CPU; OUT=... for another folder)
+	$(RUN) relaxdesign.cli train --dim 2 --grid 64 --name composite-2d-64 --out $(OUT)
+
+clean: ## remove the virtual environment and caches, keep runs and designs
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

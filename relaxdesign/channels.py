@@ -1,0 +1,147 @@
+"""The relaxed channels: elastic properties of a voxel mapped to three numbers in [-1, 1].
+
+A relaxed field has one material per voxel. The diffusion prior, the guidance and the
+nearest-material search all see a material as three channel values. Two maps are offered:
+
+``asinh``
+    softened logarithms of bulk modulus, shear modulus and density,
+    ``u = 2 asinh(p / p0) / asinh(p_max / p0) - 1``. Far above ``p0`` equal steps in ``u`` are equal
+    *relative* steps of the property; below ``p0`` the map is linear, so foams do not
+    use up the whole range.
+``linear``
+    Young's modulus, Poisson's ratio and density scaled linearly, as in Kreber et al.,
+    TMLR 2026 (arXiv 2602.15648). Kept for comparison.
+
+The ranges are constants, not statistics of a catalogue: a trained prior keeps its meaning when
+materials are added.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# Below these a voxel would be a void and the elastic problem singular.
+MIN_BULK_GPA = 1e-3
+MIN_SHEAR_GPA = 1e-5
+MIN_DENSITY = 1e-3
+
+
+@dataclass(frozen=True)
+class Properties:
+    """Elastic properties and density of voxels or materials, tensors of one shape.
+
+    bulk, shear: GPa. density: g/cm³.
+    """
+
+    bulk: Tensor
+    shear: Tensor
+    density: Tensor
+
+    @property
+    def young(self) -> Tensor:
+        """Young's modulus E = 9KG / (3K + G), GPa."""
+        return 9 * self.bulk * self.shear / (3 * self.bulk + self.shear)
+
+    @property
+    def poisson(self) -> Tensor:
+        """Poisson's ratio ν = (3K − 2G) / (6K + 2G)."""
+        return (3 * self.bulk - 2 * self.shear) / (6 * self.bulk + 2 * self.shear)
+
+
+class Channels(ABC):
+    """A one-to-one map between properties and channel values in [-1, 1]."""
+
+    name: str
+    count = 3
+
+    @abstractmethod
+    def encode(self, properties: Properties, axis: int = 1) -> Tensor:
+        """Channel values, stacked along ``axis``."""
+
+    @abstractmethod
+    def decode(self, field: Tensor, axis: int = 1) -> Properties:
+        """Properties of channel values (clipped to [-1, 1]); differentiable inside the range."""
+
+    @abstractmethod
+    def definition(self) -> dict:
+        """The numbers that fix the map; a checkpoint stores them and refuses others."""
+
+
+@dataclass(frozen=True)
+class AsinhChannels(Channels):
+    """Softened log-moduli (K, G, ρ); scales and maxima in GPa, GPa, g/cm³."""
+
+    scale: tuple[float, float, float] = (5.0, 3.0, 1.0)
+    maximum: tuple[float, float, float] = (600.0, 600.0, 23.0)
+
+    name = "asinh"
+
+    def encode(self, properties: Properties, axis: int = 1) -> Tensor:
+        values = (properties.bulk, properties.shear, properties.density)
+        encoded = [
+            2 * torch.asinh(value / scale) / math.asinh(top / scale) - 1
+            for value, scale, top in zip(values, self.scale, self.maximum, strict=True)
+        ]
+        return torch.stack(encoded, axis).clamp(-1, 1)
+
+    def decode(self, field: Tensor, axis: int = 1) -> Properties:
+        floors = (MIN_BULK_GPA, MIN_SHEAR_GPA, MIN_DENSITY)
+        decoded = [
+            (scale * torch.sinh((channel.clamp(-1, 1) + 1) / 2 * math.asinh(top / scale))).clamp_min(floor)
+            for channel, scale, top, floor in zip(field.unbind(axis), self.scale, self.maximum, floors, strict=True)
+        ]
+        return Properties(*decoded)
+
+    def definition(self) -> dict:
+        return {"name": self.name, "scale": list(self.scale), "maximum": list(self.maximum)}
+
+
+@dataclass(frozen=True)
+class LinearChannels(Channels):
+    """The paper's channels: (E, ν, ρ) scaled linearly; maxima in GPa, -, g/cm³."""
+
+    maximum: tuple[float, float, float] = (500.0, 0.5, 23.0)
+
+    name = "linear"
+
+    def encode(self, properties: Properties, axis: int = 1) -> Tensor:
+        values = (properties.young, properties.poisson, properties.density)
+        encoded = [2 * value / top - 1 for value, top in zip(values, self.maximum, strict=True)]
+        return torch.stack(encoded, axis).clamp(-1, 1)
+
+    def decode(self, field: Tensor, axis: int = 1) -> Properties:
+        young, poisson, density = (
+            (channel.clamp(-1, 1) + 1) / 2 * top
+            for channel, top in zip(field.unbind(axis), self.maximum, strict=True)
+        )
+        # ν = 1/2 is incompressible: K would be infinite. 0.4999 is the evaluator's limit.
+        poisson = poisson.clamp(max=0.4999)
+        return Properties(
+            (young / (3 * (1 - 2 * poisson))).clamp_min(MIN_BULK_GPA),
+            (young / (2 * (1 + poisson))).clamp_min(MIN_SHEAR_GPA),
+            density.clamp_min(MIN_DENSITY),
+        )
+
+    def definition(self) -> dict:
+        return {"name": self.name, "maximum": list(self.maximum)}
+
+
+def channels_from_definition(definition: dict) -> Channels:
+    """The channels a checkpoint was trained in.
+
+    Raises ValueError for a name or numbers that this version does not know.
+    """
+    kinds: dict[str, type[Channels]] = {"asinh": AsinhChannels, "linear": LinearChannels}
+    name = definition.get("name")
+    if name not in kinds:
+        raise ValueError(f"unknown channels {name!r}; this version knows {', '.join(kinds)}")
+    numbers = {key: tuple(value) for key, value in definition.items() if key != "name"}
+    try:
+        return kinds[name](**numbers)
+    except TypeError as error:
+        raise ValueError(f"channel definition {definition} does not fit {name!r}: {error}") from None

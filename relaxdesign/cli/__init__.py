@@ -1,0 +1,45 @@
+"""The command line ``relaxdesign``: thin, each command in its own module, heavy imports inside the commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from relaxdesign import __version__
+from relaxdesign.cli.design import design
+from relaxdesign.cli.evaluate import evaluate
+from relaxdesign.cli.materials import materials
+from relaxdesign.cli.sample import sample
+from relaxdesign.cli.train import train
+
+app = typer.Typer(
+    name="relaxdesign",
+    help="Inverse design of two-phase composites: from a target to a verified design on disk. Moduli in GPa.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (design, evaluate, sample, train, materials):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"relaxdesign {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

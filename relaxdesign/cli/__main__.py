@@ -1,0 +1,5 @@
+"""``python -m relaxdesign.cli``."""
+
+from relaxdesign.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""``relaxdesign sample``: unguided samples of a prior."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relaxdesign.cli.console import (
+    EXIT_INTERRUPTED,
+    EXIT_NO_RESULT,
+    fail,
+    messages,
+    progress,
+    stop_on_interrupt,
+    user_errors,
+)
+
+
+def sample(
+    out: Annotated[Path, typer.Option(metavar="FILE.npz", help="File for the arrays E, nu and rho.")],
+    dim: Annotated[int, typer.Option(min=2, max=3, help="2 or 3; chooses the shipped prior.")] = 2,
+    count: Annotated[int, typer.Option(min=1, help="Number of samples.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
+    steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 50,
+    prior: Annotated[str | None, typer.Option(help="Name of a shipped prior or path of a .safetensors file.")] = None,
+) -> None:
+    """Draw samples that follow the prior alone: E (GPa), nu and rho (g/cm3), each (count, nx, ny, nz)."""
+    with user_errors():
+        if out.suffix != ".npz":
+            raise ValueError(f"--out: {out} must end in .npz")
+        import numpy as np
+        import torch
+
+        from relaxdesign.guidance import sample as draw
+        from relaxdesign.prior.model import load_prior
+        from relaxdesign.study import DEFAULT_PRIORS
+
+        loaded = load_prior(prior or DEFAULT_PRIORS[dim])
+        generator = torch.Generator().manual_seed(seed)
+        step = None
+        with stop_on_interrupt() as stopped, progress() as bars, torch.no_grad():
+            task = bars.add_task("Denoising", total=steps, note=loaded.name)
+            for step in draw(loaded, count, steps=steps, generator=generator):
+                bars.update(task, completed=step.index)
+                if stopped():
+                    messages.print("Stopped: nothing was written.")
+                    raise typer.Exit(EXIT_INTERRUPTED)
+        if step is None or not len(step.clean):
+            fail("all samples became non-finite: the prior is damaged or was hardly trained", EXIT_NO_RESULT)
+        properties = loaded.decode(step.clean)
+        young, poisson, density = (
+            values.cpu().numpy() for values in (properties.young, properties.poisson, properties.density)
+        )
+        out.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(out, E=young, nu=poisson, rho=density)
+    for index, text in step.messages.items():
+        messages.print(f"sample {index} was dropped: {text}")
+    messages.print(f"{len(step.clean)} samples of {loaded.name} written to {out}")

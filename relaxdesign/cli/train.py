@@ -1,0 +1,77 @@
+"""``relaxdesign train``: a prior from a catalogue of materials."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from relaxdesign.cli.console import EXIT_INTERRUPTED, messages, progress, user_errors
+
+
+def train(
+    name: Annotated[str | None, typer.Option(help="Name of the prior. Default: composite-<dim>d-<grid>.")] = None,
+    dim: Annotated[int, typer.Option(min=2, max=3, help="2 or 3.")] = 2,
+    grid: Annotated[int, typer.Option(min=4, help="Voxels per edge.")] = 64,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 20_000,
+    batch: Annotated[int, typer.Option(min=1, help="Fresh cells per step.")] = 32,
+    learning_rate: Annotated[float, typer.Option(help="Peak of the learning rate.")] = 1e-3,
+    widths: Annotated[str, typer.Option(help="Channels per resolution, finest first.")] = "48,96,160",
+    patch: Annotated[int, typer.Option(min=1, help="Voxels per edge that enter the network as one.")] = 2,
+    channels: Annotated[
+        Literal["asinh", "linear"], typer.Option(help="asinh: softened log-moduli; linear: E, nu, rho of the paper.")
+    ] = "asinh",
+    catalogue: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Own materials instead of the shipped catalogue.")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for weights, card and checkpoint.")] = Path(
+        "runs/training"
+    ),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in DIR.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, cells and noise.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, …")] = "auto",
+) -> None:
+    """Train a diffusion prior on random composites. Interrupt it at any time and go on with --resume."""
+    with user_errors():
+        from relaxdesign.catalogue import Catalogue
+        from relaxdesign.channels import AsinhChannels, LinearChannels
+        from relaxdesign.prior.training import TrainingConfig, train_prior
+        from relaxdesign.prior.unet import UNetConfig
+
+        config = TrainingConfig(
+            name=name or f"composite-{dim}d-{grid}",
+            grid=grid,
+            channels=(AsinhChannels() if channels == "asinh" else LinearChannels()).definition(),
+            network=UNetConfig(dim=dim, patch=patch, widths=_widths(widths)),
+            steps=steps,
+            batch=batch,
+            learning_rate=learning_rate,
+            seed=seed,
+            device=device,
+        )
+        materials = Catalogue.from_csv(catalogue) if catalogue else Catalogue.default()
+        validation = ""
+        with progress() as bars:
+            task = bars.add_task("Training", total=steps, note="")
+            try:
+                for state in train_prior(config, materials, out, resume=resume):
+                    if state.validation_loss is not None:
+                        validation = f", validation {state.validation_loss:.4f}"
+                    note = f"loss {state.loss:.4f}{validation}, {state.cells_per_second:.0f} cells/s"
+                    bars.update(task, completed=state.step, note=note)
+            except KeyboardInterrupt:
+                messages.print("Stopped. The last checkpoint is kept: the same command with --resume goes on from it.")
+                raise typer.Exit(EXIT_INTERRUPTED) from None
+    weights = out / f"{config.name}.safetensors"
+    messages.print(f"Trained {weights}; use it with: relaxdesign design --prior {weights} …")
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    try:
+        widths = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        widths = ()
+    if not widths or any(width < 8 or width % 8 for width in widths):
+        raise ValueError(f"--widths: got {text!r}, expected multiples of 8 such as 48,96,160")
+    return widths

@@ -1,0 +1,216 @@
+"""Composite designs with particles: placement of equal discs/spheres and their voxel fields.
+
+The unit cell has edge 1 and is periodic: a particle that leaves on one side enters on the other.
+``dim`` is 2 (discs, the cell is one voxel thick) or 3 (spheres).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+VOLUME_FRACTION_RANGE = (0.05, 0.5)
+DIAMETER_RANGE = (0.15, 0.4)
+
+# Particles are pushed a little further apart than they must be, so that placements end after
+# finitely many moves and neighbours stay separate on the grid.
+_CLEARANCE = 1.03
+
+
+class PackingError(ValueError):
+    """The requested particles cannot be placed without overlap."""
+
+
+@dataclass(frozen=True)
+class Packing:
+    """A placement of equal particles in the periodic unit cell.
+
+    centres: (count, dim) in fractions of the edge. diameter: fraction of the edge.
+    """
+
+    centres: Tensor
+    diameter: float
+
+    @property
+    def dim(self) -> int:
+        return self.centres.shape[1]
+
+    @property
+    def volume_fraction(self) -> float:
+        return self.centres.shape[0] * particle_volume(self.diameter, self.dim)
+
+    def voxelise(self, grid: int) -> Tensor:
+        """Boolean labels (grid,)*dim, True where a voxel's centre lies in a particle."""
+        count = torch.tensor([self.centres.shape[0]])
+        return voxelise(self.centres[None], count, torch.tensor([self.diameter]), grid)[0]
+
+    def with_diameter(self, diameter: float) -> Packing:
+        """The same centres with another diameter; PackingError if particles would overlap."""
+        if diameter > self.largest_diameter():
+            raise PackingError(
+                f"particles of diameter {diameter:.4f} overlap in this placement; "
+                f"at most {self.largest_diameter():.4f} fits: place them anew"
+            )
+        return Packing(self.centres, diameter)
+
+    def largest_diameter(self) -> float:
+        """Smallest centre distance in the periodic cell (1 for a single particle)."""
+        if self.centres.shape[0] == 1:
+            return 1.0
+        offset = self.centres[:, None] - self.centres[None]
+        distance = (offset - offset.round()).norm(dim=-1)
+        distance.fill_diagonal_(math.inf)
+        return min(1.0, float(distance.min()))
+
+
+def particle_volume(diameter, dim: int):
+    """Area of a disc (dim 2) or volume of a sphere (dim 3); edge lengths of the cell are 1."""
+    return math.pi / 4 * diameter**2 if dim == 2 else math.pi / 6 * diameter**3
+
+
+def particle_diameter(volume_fraction, count, dim: int):
+    """Diameter with which ``count`` particles fill ``volume_fraction`` of the cell."""
+    if dim == 2:
+        return (4 * volume_fraction / (math.pi * count)) ** 0.5
+    return (6 * volume_fraction / (math.pi * count)) ** (1 / 3)
+
+
+def particle_count(volume_fraction, diameter, dim: int):
+    """Number of particles nearest to the request whose exact diameter stays in the allowed range.
+
+    A cell holds a whole number of particles, so volume fraction and diameter cannot both be free:
+    the volume fraction is kept exactly and the diameter gives way (``particle_diameter``).
+    Accepts floats or tensors.
+    """
+    volume_fraction = torch.as_tensor(volume_fraction, dtype=torch.float64)
+    diameter = torch.as_tensor(diameter, dtype=torch.float64)
+    nearest = (volume_fraction / particle_volume(diameter, dim)).round()
+    fewest = (volume_fraction / particle_volume(DIAMETER_RANGE[1], dim) - 1e-9).ceil().clamp_min(1)
+    most = (volume_fraction / particle_volume(DIAMETER_RANGE[0], dim) + 1e-9).floor()
+    return torch.maximum(torch.minimum(nearest, most), fewest).long()
+
+
+def check_request(volume_fraction: float, diameter: float, dim: int) -> None:
+    """Raises PackingError, naming the limit, unless the request can be placed."""
+    if dim not in (2, 3):
+        raise PackingError(f"dim must be 2 or 3, got {dim}")
+    if not math.isfinite(volume_fraction) or volume_fraction <= 0:
+        raise PackingError(f"volume fraction must be above 0, got {volume_fraction}")
+    low, high = VOLUME_FRACTION_RANGE
+    if volume_fraction > high:
+        raise PackingError(
+            f"volume fraction {volume_fraction:.3f} is too dense for random equal particles without overlap: "
+            f"at most {high} is placed; swap matrix and particle material for more"
+        )
+    if volume_fraction < low:
+        raise PackingError(f"volume fraction {volume_fraction:.3f} is below the smallest supported, {low}")
+    low, high = DIAMETER_RANGE
+    if not low <= diameter <= high:
+        raise PackingError(f"particle diameter {diameter:.3f} of the cell edge is outside {low}…{high}")
+
+
+def place_particles(
+    volume_fraction: float, diameter: float, dim: int, *, count: int = 1, generator: torch.Generator
+) -> list[Packing]:
+    """``count`` random placements with exactly this volume fraction.
+
+    Raises PackingError when the request is outside the supported range or no placement was found.
+    """
+    check_request(volume_fraction, diameter, dim)
+    particles = int(particle_count(volume_fraction, diameter, dim))
+    exact = float(particle_diameter(volume_fraction, particles, dim))
+    centres = _pack(torch.full((count,), particles), torch.full((count,), exact, dtype=torch.float64), dim, generator)
+    return [Packing(cell, exact) for cell in centres.double()]
+
+
+def random_cells(
+    volume_fraction: Tensor, diameter: Tensor, grid: int, dim: int, *, generator: torch.Generator
+) -> Tensor:
+    """Labels (batch, *(grid,)*dim) of one random placement per requested pair; for training.
+
+    volume_fraction, diameter: (batch,), inside the supported ranges.
+    """
+    count = particle_count(volume_fraction, diameter, dim)
+    exact = particle_diameter(volume_fraction.double(), count, dim)
+    # Cells with similar particle counts are packed together: padding costs count² otherwise.
+    labels = torch.empty((len(count),) + (grid,) * dim, dtype=torch.bool)
+    for part in count.argsort().split(max(1, 4096 // int(count.max()))):
+        centres = _pack(count[part], exact[part], dim, generator)
+        labels[part] = voxelise(centres, count[part], exact[part], grid)
+    return labels
+
+
+def voxelise(centres: Tensor, count: Tensor, diameter: Tensor, grid: int) -> Tensor:
+    """Labels of a batch of placements.
+
+    centres: (batch, most, dim), of which the first ``count[b]`` are used. diameter: (batch,).
+    Returns bool (batch, *(grid,)*dim).
+    """
+    batch, most, dim = centres.shape
+    position = (torch.arange(grid) + 0.5) / grid
+    offset = centres.float()[..., None] - position  # (batch, most, dim, grid)
+    squared = (offset - offset.round()).square()
+    unused = torch.arange(most)[None] >= count[:, None]
+    squared[:, :, 0].masked_fill_(unused[..., None], math.inf)
+    nearest = torch.full((batch,) + (grid,) * dim, math.inf)
+    for i in range(most):
+        axes = [
+            squared[:, i, axis].view((batch,) + tuple(grid if a == axis else 1 for a in range(dim)))
+            for axis in range(dim)
+        ]
+        torch.minimum(nearest, sum(axes[1:], axes[0]), out=nearest)
+    radius = (diameter.float() / 2).view((batch,) + (1,) * dim)
+    return nearest <= radius.square()
+
+
+def _pack(count: Tensor, diameter: Tensor, dim: int, generator: torch.Generator, attempts: int = 20) -> Tensor:
+    """Random non-overlapping centres (batch, most, dim) in [0, 1).
+
+    Force-biased packing (Mościński & Bargieł 1989, doi:10.1080/08927028908031373): start from
+    uniformly random centres and push overlapping neighbours apart until none overlap. Unlike
+    random sequential addition, which jams at 0.547 (2D) and 0.38 (3D), it reaches
+    the densest fractions on offer.
+    """
+    batch, most = len(count), int(count.max())
+    packed = torch.empty(batch, most, dim)
+    todo = torch.arange(batch)
+    for _ in range(attempts):
+        centres = torch.rand(len(todo), most, dim, generator=generator)
+        centres, done = _push_apart(centres, count[todo], diameter[todo].float())
+        packed[todo[done]] = centres[done]
+        todo = todo[~done]
+        if len(todo) == 0:
+            return packed
+    worst = int(todo[0])
+    raise PackingError(
+        f"no placement of {int(count[worst])} particles of diameter {float(diameter[worst]):.3f} without overlap "
+        f"was found in {attempts} attempts; ask for a smaller volume fraction"
+    )
+
+
+def _push_apart(centres: Tensor, count: Tensor, diameter: Tensor, moves: int = 400) -> tuple[Tensor, Tensor]:
+    """Resolves overlaps; returns the centres and which cells are free of overlap."""
+    batch, most, _ = centres.shape
+    used = torch.arange(most)[None] < count[:, None]
+    pair = used[:, :, None] & used[:, None, :] & ~torch.eye(most, dtype=torch.bool)
+    done = torch.zeros(batch, dtype=torch.bool)
+    active = torch.arange(batch)
+    for move in range(moves):
+        current = centres[active]
+        offset = current[:, :, None] - current[:, None, :]
+        offset -= offset.round()
+        distance = offset.norm(dim=-1).masked_fill_(~pair[active], math.inf)
+        free = distance.amin((1, 2)) >= diameter[active]
+        done[active[free]] = True
+        if bool(free.all()):
+            break
+        keep = ~free
+        active, offset, distance = active[keep], offset[keep], distance[keep].clamp_min(1e-6)
+        overlap = (_CLEARANCE * diameter[active, None, None] - distance).clamp_min(0)
+        # Half the overlap each; damped, as a particle may be pushed by several neighbours.
+        push = (offset * (0.5 * overlap / distance)[..., None]).sum(2)
+        centres[active] = (current[keep] + (0.9 if move < 50 else 0.6) * push) % 1
+    return centres, done

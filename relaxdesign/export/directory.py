@@ -1,0 +1,81 @@
+"""A result as a folder: ``result.json`` and one folder per design with its VTI, STL and JSON."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from relaxdesign.export.cell import design_name
+from relaxdesign.export.records import design_json, result_json
+from relaxdesign.export.stl import stl_bytes
+from relaxdesign.export.vti import vti_bytes
+from relaxdesign.result import Design, DesignResult
+
+RESULT_NAME = "result.json"
+_DESIGN_FILES = {"vti": "design.vti", "stl": "design.stl", "json": "design.json"}
+
+
+def write_design(
+    design: Design, directory: str | Path, cell_size_mm: float = 1.0, thickness_mm: float | None = None
+) -> dict[str, str]:
+    """Writes one design into its own folder; returns its files by kind, relative to ``directory``.
+
+    A design that was not realised gets its JSON only.
+    """
+    folder = Path(directory) / design_name(design)
+    names = {kind: f"{folder.name}/{name}" for kind, name in _DESIGN_FILES.items() if design.ok or kind == "json"}
+    contents = {"json": design_json(design, names).encode()}
+    if design.ok:
+        contents["vti"] = vti_bytes(design, cell_size_mm)
+        contents["stl"] = stl_bytes(design, cell_size_mm, thickness_mm)
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind in names:
+        _write(folder / _DESIGN_FILES[kind], contents[kind])
+    return names
+
+
+def write_result(
+    result: DesignResult,
+    directory: str | Path,
+    cell_size_mm: float = 1.0,
+    thickness_mm: float | None = None,
+    written: dict[int, dict[str, str]] | None = None,
+) -> dict[int, dict[str, str]]:
+    """Writes all designs and ``result.json``; returns the files per design index, relative to ``directory``.
+
+    written: designs that ``write_design`` already wrote there, with what it returned. ``result.json`` comes
+    last, so where it lies everything it names lies too.
+    """
+    files = dict(written or {})
+    for design in result.designs:
+        if design.index not in files:
+            files[design.index] = write_design(design, directory, cell_size_mm, thickness_mm)
+    Path(directory).mkdir(parents=True, exist_ok=True)
+    _write(Path(directory) / RESULT_NAME, result_json(result, files).encode())
+    return files
+
+
+def clear_directory(directory: str | Path) -> None:
+    """Makes the folder and takes an earlier result out of it; files of other origin stay."""
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / RESULT_NAME).unlink(missing_ok=True)
+    ours = {name for file in _DESIGN_FILES.values() for name in (file, _partial_name(file))}
+    for folder in directory.glob("design-[0-9][0-9]*"):
+        if folder.is_dir() and {file.name for file in folder.iterdir()} <= ours:
+            shutil.rmtree(folder)
+
+
+def _partial_name(name: str) -> str:
+    return f".{name}.partial"
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Aside first, then renamed: a kill at any moment leaves the old file or the new one, never half of one."""
+    partial = path.with_name(_partial_name(path.name))
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)

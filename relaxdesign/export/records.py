@@ -1,0 +1,40 @@
+"""Designs and results as JSON text that any parser reads: no NaN, no infinities, no NumPy types."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from relaxdesign.result import Design, DesignResult
+
+
+def design_json(design: Design, files: dict[str, str] | None = None) -> str:
+    """One design with the bulk modulus of every stage. files: names of exported files by kind."""
+    return to_json(design.to_dict(files))
+
+
+def result_json(result: DesignResult, files: dict[int, dict[str, str]] | None = None) -> str:
+    """A whole result. files: per design index, names of exported files by kind."""
+    return to_json(result.to_dict(files))
+
+
+def to_json(values: Any) -> str:
+    """JSON text ending in a newline; NaN and infinities, which JSON lacks, become null."""
+    return json.dumps(_plain(values), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

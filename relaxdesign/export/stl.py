@@ -1,0 +1,35 @@
+"""Binary STL of one phase, in millimetres (STL itself has no unit)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relaxdesign.export.cell import design_name, realised_cell
+from relaxdesign.export.surface import Surface, phase_surface
+from relaxdesign.result import Design
+
+_TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+
+
+def stl_bytes(design: Design, cell_size_mm: float = 1.0, thickness_mm: float | None = None, phase: int = 1) -> bytes:
+    """Closed, manifold, outward oriented surface of the particles (``phase=1``) or the matrix (``phase=0``).
+
+    cell_size_mm: edge length of the cell. thickness_mm: of 2D cells, default an eighth of the cell size.
+    Raises ExportError for a design that was not realised or unusable sizes.
+    """
+    labels, _, _ = realised_cell(design)
+    what = "particles" if phase == 1 else "matrix"
+    surface = phase_surface(labels, cell_size_mm, thickness_mm, phase)
+    return surface_to_stl(surface, f"RelaxDesign {design_name(design)} {what} mm")
+
+
+def surface_to_stl(surface: Surface, title: str) -> bytes:
+    """Binary STL of a mesh. title: at most 80 ASCII characters; must not begin with "solid"."""
+    corners = surface.points[surface.triangles]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.linalg.norm(normal, axis=1, keepdims=True)
+    records = np.zeros(len(corners), dtype=_TRIANGLE)
+    records["normal"] = normal / np.where(length > 0, length, 1)
+    records["corners"] = corners
+    header = title.encode("ascii", "replace")[:80].ljust(80)
+    return header + np.uint32(len(corners)).astype("<u4").tobytes() + records.tobytes()

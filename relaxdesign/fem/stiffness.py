@@ -1,0 +1,241 @@
+"""Effective stiffness of voxel cells from six load cases, differentiable with respect to every voxel.
+
+With u_a the fluctuation under unit Voigt strain a, the effective stiffness and its derivatives are mutual
+energies of pairs of solutions,
+
+    C_ab V = ∫ ε_a : C : ε_b dV,    ∂C_ab/∂p_e = (1/V) ∫_e ε_a : ∂C/∂p_e : ε_b dV,
+
+because C_ab is stationary in both fluctuations: no adjoint problems, errors of second order in the residual.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from relaxdesign.fem.boundary import Boundary, resolve_boundary
+from relaxdesign.fem.checks import check_memory, check_moduli
+from relaxdesign.fem.homogenize import (
+    MAX_ITERATIONS,
+    check_options,
+    converged_mask,
+    initial_guess,
+    keep_samples,
+    mark_invalid,
+    replace_invalid,
+)
+from relaxdesign.fem.moduli import lame_from_bulk_shear, young_poisson_from_bulk_shear
+from relaxdesign.fem.operator import PeriodicOperator, coupled_components
+from relaxdesign.fem.solver import ConvergenceError, SolveStatus, make_green, solve
+
+
+@dataclass(frozen=True)
+class StiffnessResult:
+    """Effective stiffness of a batch of cells and how it was obtained.
+
+    ``C`` and all properties derived from it carry the gradient if K or G asked for one.
+    """
+
+    C: Tensor
+    """Stiffness in GPa, (batch, 6, 6), Voigt order xx, yy, zz, yz, xz, xy, engineering shear; NaN if failed."""
+    displacement: Tensor
+    """Fluctuations under the six unit strains in voxel edges, (batch, 6, 3, nx, ny, nz): the next warm start."""
+    iterations: Tensor
+    """Conjugate gradient iterations per load case, (batch, 6)."""
+    residual: Tensor
+    """Relative force residual per load case, (batch, 6) float64."""
+    status: tuple[SolveStatus, ...]
+    """Worst outcome per sample."""
+    boundary: Boundary
+    tol: float
+
+    @property
+    def converged(self) -> Tensor:
+        """Boolean (batch,)."""
+        return converged_mask(self.status, self.C.device)
+
+    @property
+    def bulk(self) -> Tensor:
+        """Voigt average bulk modulus in GPa, (batch,)."""
+        return voigt_bulk(self.C)
+
+    @property
+    def shear(self) -> Tensor:
+        """Voigt average shear modulus in GPa, (batch,)."""
+        return voigt_shear(self.C)
+
+    @property
+    def young(self) -> Tensor:
+        """Young's modulus in GPa from the average bulk and shear moduli, (batch,)."""
+        return young_poisson_from_bulk_shear(self.bulk, self.shear)[0]
+
+    @property
+    def poisson(self) -> Tensor:
+        """Poisson's ratio from the average bulk and shear moduli, (batch,)."""
+        return young_poisson_from_bulk_shear(self.bulk, self.shear)[1]
+
+    @property
+    def compliance(self) -> Tensor:
+        """Inverse of C in 1/GPa, (batch, 6, 6)."""
+        return torch.linalg.inv_ex(self.C).inverse
+
+    @property
+    def directional_young(self) -> Tensor:
+        """Young's moduli E_x, E_y, E_z in GPa, (batch, 3): reciprocal diagonal of the compliance."""
+        return 1.0 / self.compliance.diagonal(dim1=1, dim2=2)[:, :3]
+
+    @property
+    def anisotropy(self) -> Tensor:
+        """Universal anisotropy index A^U (batch,), zero if isotropic (doi:10.1103/PhysRevLett.101.055504)."""
+        S = self.compliance
+        reuss_bulk = 1.0 / S[:, :3, :3].sum((1, 2))
+        normal = S.diagonal(dim1=1, dim2=2)[:, :3].sum(1)
+        coupling = S[:, 0, 1] + S[:, 0, 2] + S[:, 1, 2]
+        shears = S.diagonal(dim1=1, dim2=2)[:, 3:].sum(1)
+        reuss_shear = 15.0 / (4.0 * normal - 4.0 * coupling + 3.0 * shears)
+        return 5.0 * self.shear / reuss_shear + self.bulk / reuss_bulk - 6.0
+
+
+def voigt_bulk(C: Tensor) -> Tensor:
+    """(C11 + C22 + C33 + 2 (C12 + C13 + C23)) / 9 of stiffnesses (..., 6, 6)."""
+    return C[..., :3, :3].sum((-2, -1)) / 9.0
+
+
+def voigt_shear(C: Tensor) -> Tensor:
+    """(C11 + C22 + C33 - C12 - C13 - C23 + 3 (C44 + C55 + C66)) / 15 of stiffnesses (..., 6, 6)."""
+    normal = C[..., :3, :3].diagonal(dim1=-2, dim2=-1).sum(-1)
+    coupling = C[..., 0, 1] + C[..., 0, 2] + C[..., 1, 2]
+    shears = C[..., 3:, 3:].diagonal(dim1=-2, dim2=-1).sum(-1)
+    return (normal - coupling + 3.0 * shears) / 15.0
+
+
+def effective_stiffness(
+    K: Tensor,
+    G: Tensor,
+    *,
+    boundary: str | Boundary = Boundary.PERIODIC,
+    tol: float | None = None,
+    max_iterations: int = MAX_ITERATIONS,
+    initial: Tensor | None = None,
+    raise_on_failure: bool = True,
+) -> StiffnessResult:
+    """Effective stiffness from six unit strains; differentiable once with respect to K and G.
+
+    Arguments and errors as in `relaxdesign.fem.bulk_modulus`; ``initial`` is (batch, 6, 3, nx, ny, nz) and
+    ``max_iterations`` counts per load case.
+    """
+    boundary = resolve_boundary(boundary)
+    tol = check_options(tol, max_iterations, K, G)
+    check_memory(K, load_cases=6)
+    valid = check_moduli(K=K, G=G, allow_invalid=not raise_on_failure)
+    result = _solve_load_cases(K.detach(), G.detach(), valid, boundary, tol, max_iterations, initial, raise_on_failure)
+    if not (torch.is_grad_enabled() and (K.requires_grad or G.requires_grad)):
+        return result
+    C = _AttachGradient.apply(K, G, result)
+    return StiffnessResult(**{**vars(result), "C": C})
+
+
+@torch.no_grad()
+def _solve_load_cases(
+    K: Tensor,
+    G: Tensor,
+    valid: Tensor,
+    boundary: Boundary,
+    tol: float,
+    max_iterations: int,
+    initial: Tensor | None,
+    raise_on_failure: bool,
+) -> StiffnessResult:
+    lam, mu = lame_from_bulk_shear(replace_invalid(K, valid), replace_invalid(G, valid))
+    batch, shape = len(K), tuple(K.shape[1:])
+    if initial is not None and tuple(initial.shape) != (batch, 6, 3, *shape):
+        raise ValueError(
+            f"initial has shape {tuple(initial.shape)}, expected {(batch, 6, 3, *shape)}; pass the "
+            "displacement of a StiffnessResult on the same grid and batch, or None"
+        )
+    strains = torch.eye(6, dtype=K.dtype, device=K.device)
+    displacement = K.new_zeros(batch, 6, 3, *shape)
+    solutions, prepared = [], {}
+    for case, strain in enumerate(strains):
+        components = coupled_components(shape, case)
+        if components not in prepared:
+            reduced = PeriodicOperator(lam, mu, components)
+            prepared[components] = reduced, make_green(reduced)
+        operator, green = prepared[components]
+        guess = None if initial is None else initial[:, case]
+        solution = solve(
+            operator,
+            operator.load(strain),
+            tol=tol,
+            max_iterations=max_iterations,
+            initial=initial_guess(operator, guess, (batch, 3, *shape), valid),
+            load_scale=operator.load_scale(strain),
+            green=green,
+        )
+        displacement[:, case] = operator.expand(solution.displacement)
+        solutions.append(solution)
+
+    iterations = torch.stack([s.iterations for s in solutions], dim=1)
+    residual = torch.stack([s.residual for s in solutions], dim=1)
+    status = mark_invalid(_worst([s.status for s in solutions]), valid)
+    if raise_on_failure and any(s is not SolveStatus.CONVERGED for s in status):
+        raise ConvergenceError(status, iterations.amax(1), residual.amax(1))
+    good = converged_mask(status, K.device)
+    displacement = keep_samples(displacement, good)
+    C = _mutual_energies(PeriodicOperator(lam, mu), displacement, strains)
+    C = torch.where(good[:, None, None], C, torch.nan).to(K.dtype)
+    return StiffnessResult(C, displacement, iterations, residual, status, boundary, tol)
+
+
+def _mutual_energies(operator: PeriodicOperator, displacement: Tensor, strains: Tensor) -> Tensor:
+    """Mutual energies per volume of the six solutions, (batch, 6, 6) float64, symmetrised to the last bit."""
+    fields = [operator.restrict(displacement[:, case]) for case in range(6)]
+    C = torch.empty(operator.batch, 6, 6, dtype=torch.float64, device=operator.device)
+    for a in range(6):
+        nodal, stress = operator.forces(fields[a], strains[a])
+        for b in range(6):
+            work = (nodal * fields[b]).flatten(1).sum(1, dtype=torch.float64)
+            C[:, a, b] = work + stress @ strains[b].double()
+    return 0.5 * (C + C.mT) / operator.voxels
+
+
+def _worst(statuses: list[tuple[SolveStatus, ...]]) -> tuple[SolveStatus, ...]:
+    """First outcome other than CONVERGED over the load cases, per sample."""
+    return tuple(
+        next((s for s in cases if s is not SolveStatus.CONVERGED), SolveStatus.CONVERGED)
+        for cases in zip(*statuses, strict=True)
+    )
+
+
+class _AttachGradient(torch.autograd.Function):
+    """C(K, G), already computed, with ∂C_ab/∂λ_e = (1/V) ∫_e tr ε_a tr ε_b and ∂C_ab/∂μ_e = (1/V) ∫_e 2 ε_a:ε_b.
+
+    For an incoming gradient g_ab the sum Σ_ab g_ab e(ε_a, ε_b) equals Σ_a e(ε_a, Σ_b g_ab ε_b), one pass
+    per load case instead of one per pair. With λ = K - 2G/3, μ = G: ∂/∂G = ∂/∂μ - 2/3 ∂/∂λ.
+    """
+
+    @staticmethod
+    def forward(ctx, K: Tensor, G: Tensor, result: StiffnessResult) -> Tensor:
+        ctx.save_for_backward(K, G, result.displacement, result.converged)
+        return result.C.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor):
+        K, G, displacement, good = ctx.saved_tensors
+        grad = torch.where(good[:, None, None], grad, 0.0)
+        operator = PeriodicOperator(*lame_from_bulk_shear(K, G))
+        fields = torch.stack([operator.restrict(displacement[:, case]) for case in range(6)], 1)
+        strains = torch.eye(6, dtype=K.dtype, device=K.device)
+        by_lambda, by_mu = torch.zeros_like(K), torch.zeros_like(G)
+        for a in range(6):
+            combined = torch.einsum("nb,nb...->n...", grad[:, a], fields)
+            volumetric, deviatoric = operator.mutual_energies(
+                fields[:, a].contiguous(), strains[a], combined, grad[:, a]
+            )
+            by_lambda += volumetric / operator.voxels
+            by_mu += deviatoric / operator.voxels
+        return by_lambda, by_mu - 2.0 / 3.0 * by_lambda, None

@@ -1,0 +1,210 @@
+"""Guided sampling from the prior: training-free guidance with Gauss–Newton steps.
+
+Follows TFG (Ye et al. 2024, arXiv 2409.15761, algorithm 1): at each step the clean estimate x̂_0 is
+predicted, the objectives are linearised there, and the sample is corrected on x̂_0 ("mean guidance") and,
+optionally, on x_t through the network ("variance guidance"); each level can be repeated.
+
+The size of a correction is not tuned. With residuals r of the targets and gradients G the
+smallest change that meets the linearised targets is  δ = −Gᵀ (G Gᵀ)⁻¹ r. Quantities to minimise move in
+the null space of the targets only, so they cannot push a target off.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from relaxdesign.objectives import Evaluation, Linearisation, Objectives
+from relaxdesign.prior.model import Prior
+from relaxdesign.request import GuidanceSettings
+
+
+@dataclass(frozen=True)
+class SamplerStep:
+    """State after one denoising step of a batch.
+
+    index: 1 … count of sampling steps. noise_level: √(1-ᾱ) of the level that was left.
+    clean: x̂_0 (batch, 3, *grid), the estimate the evaluation belongs to. evaluation: None when unguided.
+    alive: (batch,) bool over the original batch; clean holds only these. messages: why others were dropped.
+    """
+
+    index: int
+    noise_level: float
+    clean: Tensor
+    evaluation: Evaluation | None
+    alive: Tensor
+    messages: dict[int, str]
+
+
+def sample(prior: Prior, count: int, *, steps: int = 50, generator: torch.Generator) -> Iterator[SamplerStep]:
+    """Unguided ancestral sampling (DDPM, Ho et al. 2020, algorithm 2) on trailing steps; last step holds the samples."""
+    return guided_sample(prior, None, count, steps=steps, generator=generator)
+
+
+def guided_sample(
+    prior: Prior,
+    objectives: Objectives | None,
+    count: int,
+    *,
+    steps: int = 50,
+    settings: GuidanceSettings | None = None,
+    generator: torch.Generator,
+) -> Iterator[SamplerStep]:
+    """Draws ``count`` samples steered by ``objectives`` (None: not at all), yielding after each step.
+
+    The last yielded ``clean`` holds the finished samples. A candidate whose field becomes non-finite or
+    whose homogenisation fails is dropped with a message, the others go on.
+    """
+    settings = settings or GuidanceSettings()
+    guided = objectives is not None
+    levels = prior.schedule.trailing(steps)
+    noisy = _noise((count, *prior.field_shape), generator, prior.device)
+    alive = torch.ones(count, dtype=torch.bool)
+    messages: dict[int, str] = {}
+
+    for index, level in enumerate(levels):
+        following = levels[index + 1] if index + 1 < steps else None
+        repeats = settings.recurrence if guided and following is not None else 1
+        for repeat in range(repeats):
+            t = torch.full((len(noisy),), level, device=noisy.device)
+            through_network = guided and settings.variance > 0 and following is not None
+            with torch.set_grad_enabled(through_network):
+                noisy.requires_grad_(through_network)
+                clean = prior.clean_estimate(noisy, t).clamp(-1, 1)
+            shown, evaluation = clean.detach(), None
+            shift_clean, shift_noisy = torch.zeros_like(shown), torch.zeros_like(shown)
+            if objectives is not None:
+                evaluation = objectives.evaluate(prior, shown)
+                if through_network:
+                    pulled = _pull_back(evaluation.linearisation, clean, noisy)
+                    shift_noisy = settings.variance * _clip(step_direction(pulled), settings.clip)
+                shift_clean, evaluation = _mean_guidance(prior, objectives, shown, evaluation, settings)
+            noisy = noisy.detach()
+            failed = _failures(shown, evaluation)
+            if failed:
+                survivors = torch.tensor([i not in failed for i in range(len(noisy))])
+                positions = alive.nonzero().flatten().tolist()
+                messages |= {positions[i]: text for i, text in failed.items()}
+                alive[[positions[i] for i in failed]] = False
+                noisy, shown, shift_clean, shift_noisy = (
+                    x[survivors] for x in (noisy, shown, shift_clean, shift_noisy)
+                )
+                if objectives is not None:
+                    objectives.keep(survivors)
+                    evaluation = None if not len(noisy) else evaluation and evaluation.select(survivors)
+            if following is None:
+                noisy = (shown + shift_clean).clamp(-1, 1)
+            else:
+                noisy = _ancestral_step(prior, noisy, shown, level, following, generator)
+                signal = float(prior.schedule.signal[following])
+                noisy = noisy + shift_noisy + signal * shift_clean
+                if repeat < repeats - 1:
+                    noisy = _renoise(prior, noisy, following, level, generator)
+        final = following is None
+        if final and objectives is not None and len(noisy):
+            # What is returned is the corrected field, so it is what must be reported.
+            shown, evaluation = noisy, objectives.evaluate(prior, noisy)
+        yield SamplerStep(
+            index=index + 1,
+            noise_level=0.0 if following is None else float(prior.schedule.noise[following]),
+            clean=shown,
+            evaluation=evaluation,
+            alive=alive.clone(),
+            messages=dict(messages),
+        )
+        if not len(noisy):
+            return
+
+
+def step_direction(linearisation: Linearisation) -> Tensor:
+    """−Gᵀ(GGᵀ)⁻¹ r for the targets plus, in their null space, a descent of the minimised quantities.
+
+    Returns (batch, *field). The Gram matrix is regularised by 1e-6 of its trace: parallel gradients share
+    the step instead of blowing it up.
+    """
+    targets = linearisation.target_gradient.flatten(2)  # (batch, targets, n)
+    gram = targets @ targets.mT
+    trace = gram.diagonal(dim1=-2, dim2=-1).sum(-1).clamp_min(1e-30)
+    gram = gram + 1e-6 * trace[:, None, None] * torch.eye(gram.shape[-1], device=gram.device)
+    step = -(targets.mT @ torch.linalg.solve(gram, linearisation.target_residual[..., None])).squeeze(-1)
+    minimised = linearisation.minimise_gradient.flatten(2)
+    if minimised.shape[1]:
+        scale = linearisation.minimise_rate / minimised.square().sum(-1).clamp_min(1e-30)
+        descent = -(scale[..., None] * minimised).sum(1)
+        into_targets = torch.linalg.solve(gram, targets @ descent[..., None])
+        step = step + descent - (targets.mT @ into_targets).squeeze(-1)
+    return step.view(linearisation.target_gradient[:, 0].shape)
+
+
+def _mean_guidance(
+    prior: Prior, objectives: Objectives, clean: Tensor, evaluation: Evaluation, settings: GuidanceSettings
+) -> tuple[Tensor, Evaluation]:
+    """Correction of x̂_0 accumulated over the inner iterations, and the first evaluation (that of x̂_0)."""
+    shift = torch.zeros_like(clean)
+    if settings.mean == 0:
+        return shift, evaluation
+    current = evaluation
+    for inner in range(settings.mean_iterations):
+        if inner:
+            current = objectives.evaluate(prior, (clean + shift).clamp(-1, 1))
+        shift = shift + settings.mean * _clip(step_direction(current.linearisation), settings.clip)
+    return shift, evaluation
+
+
+def _pull_back(linearisation: Linearisation, clean: Tensor, noisy: Tensor) -> Linearisation:
+    """Gradients with respect to x_t: one backward pass through the network per objective."""
+
+    def pull(gradients: Tensor) -> Tensor:
+        parts = [
+            torch.autograd.grad(clean, noisy, gradients[:, i], retain_graph=True)[0] for i in range(gradients.shape[1])
+        ]
+        return torch.stack(parts, 1) if parts else gradients
+
+    return Linearisation(
+        linearisation.target_residual,
+        pull(linearisation.target_gradient),
+        linearisation.minimise_rate,
+        pull(linearisation.minimise_gradient),
+    )
+
+
+def _clip(step: Tensor, limit: float) -> Tensor:
+    """Limits the root mean square of each sample's step."""
+    size = step.flatten(1).square().mean(1).sqrt().view((-1,) + (1,) * (step.ndim - 1))
+    return step * (limit / size.clamp_min(limit))
+
+
+def _failures(clean: Tensor, evaluation: Evaluation | None) -> dict[int, str]:
+    failed = dict(evaluation.messages) if evaluation is not None else {}
+    for i in (~torch.isfinite(clean).flatten(1).all(1)).nonzero().flatten().tolist():
+        failed[i] = "the denoised field became non-finite; lower the guidance weights or use another seed"
+    return failed
+
+
+def _noise(shape: tuple[int, ...], generator: torch.Generator, device: torch.device) -> Tensor:
+    # Drawn on the CPU, so that a seed means the same on every device.
+    return torch.randn(shape, generator=generator).to(device)
+
+
+def _ancestral_step(
+    prior: Prior, noisy: Tensor, clean: Tensor, level: int, following: int, generator: torch.Generator
+) -> Tensor:
+    """Draws x_s from q(x_s | x_t, x̂_0), s < t (Ho et al. 2020, eq. 6–7, for spaced levels)."""
+    kept_t, kept_s = (float(prior.schedule.signal[i]) ** 2 for i in (level, following))
+    ratio = kept_t / kept_s
+    beta = 1 - ratio
+    mean = (
+        math.sqrt(kept_s) * beta / (1 - kept_t) * clean + math.sqrt(ratio) * (1 - kept_s) / (1 - kept_t) * noisy
+    )
+    variance = (1 - kept_s) / (1 - kept_t) * beta
+    return mean + math.sqrt(variance) * _noise(tuple(noisy.shape), generator, noisy.device)
+
+
+def _renoise(prior: Prior, noisy: Tensor, level: int, target: int, generator: torch.Generator) -> Tensor:
+    """Draws x_t from q(x_t | x_s), back up to the noisier level, for recurrence."""
+    ratio = float(prior.schedule.signal[target] ** 2 / prior.schedule.signal[level] ** 2)
+    return math.sqrt(ratio) * noisy + math.sqrt(1 - ratio) * _noise(tuple(noisy.shape), generator, noisy.device)

@@ -1,0 +1,45 @@
+"""Training cells made on the fly: random materials, random packings, encoded to channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from relaxdesign.catalogue import Catalogue
+from relaxdesign.channels import Channels
+from relaxdesign.composite import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, random_cells
+
+_CHUNK = {2: 512, 3: 32}  # cells packed at once: a large batch is several times faster per cell
+
+
+def random_fields(
+    catalogue: Catalogue, channels: Channels, grid: int, dim: int, count: int, *, generator: torch.Generator
+) -> Tensor:
+    """``count`` relaxed fields (count, 3, *grid) of random composite designs, float32.
+
+    Matrix and particles are two different materials, drawn over the property grid; volume fraction and
+    diameter are uniform.
+    """
+    low, high = VOLUME_FRACTION_RANGE
+    volume_fraction = low + (high - low) * torch.rand(count, generator=generator)
+    low, high = DIAMETER_RANGE
+    diameter = low + (high - low) * torch.rand(count, generator=generator)
+    labels = random_cells(volume_fraction, diameter, grid, dim, generator=generator)
+    values = channels.encode(catalogue.properties, axis=-1).float()
+    matrix = catalogue.draw(count, generator=generator)
+    particle = catalogue.draw(count, generator=generator)
+    while bool((same := matrix == particle).any()):
+        particle[same] = catalogue.draw(int(same.sum()), generator=generator)
+    shape = (count, channels.count) + (1,) * dim
+    return torch.where(labels[:, None], values[particle].view(shape), values[matrix].view(shape))
+
+
+def field_batches(
+    catalogue: Catalogue, channels: Channels, grid: int, dim: int, batch: int, *, generator: torch.Generator
+) -> Iterator[Tensor]:
+    """Endless batches of fresh fields (batch, 3, *grid)."""
+    chunk = max(1, _CHUNK[dim] // batch) * batch
+    while True:
+        yield from random_fields(catalogue, channels, grid, dim, chunk, generator=generator).split(batch)

@@ -1,0 +1,129 @@
+"""The prior: denoiser, noise schedule, channels and grid as one object, and its file format.
+
+A prior on disk is two files: ``NAME.safetensors`` (weights, half precision) and ``NAME.json`` (model card with
+everything needed to rebuild and judge it, and the hash of the weights). Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from relaxdesign.channels import Channels, Properties, channels_from_definition
+from relaxdesign.prior.schedule import NoiseSchedule
+from relaxdesign.prior.unet import UNet, UNetConfig
+
+MODEL_DIRECTORY = Path(__file__).resolve().parent.parent.parent / "models"
+FORMAT_VERSION = 1
+
+
+class PriorError(ValueError):
+    """A prior that cannot be loaded or does not fit the request; the text says what to do."""
+
+
+@dataclass
+class Prior:
+    """An unconditional diffusion model over relaxed fields (batch, 3, *grid)."""
+
+    name: str
+    network: UNet
+    schedule: NoiseSchedule
+    channels: Channels
+    grid: int
+    card: dict = field(default_factory=dict)
+
+    @property
+    def dim(self) -> int:
+        return self.network.config.dim
+
+    @property
+    def field_shape(self) -> tuple[int, ...]:
+        """Shape of one sample, (channels, *grid)."""
+        return (self.channels.count,) + (self.grid,) * self.dim
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def clean_estimate(self, noisy: Tensor, t: Tensor) -> Tensor:
+        """x̂_0 predicted for x_t, not clipped. t: (batch,) integer training steps."""
+        return predict_clean(self.network, self.schedule, noisy, t)
+
+    def decode(self, clean: Tensor) -> Properties:
+        """Elastic properties of fields (batch, 3, *grid), each of shape (batch, nx, ny, nz).
+
+        2D fields become one voxel thick.
+        """
+        properties = self.channels.decode(clean)
+        if self.dim == 3:
+            return properties
+        return Properties(*(value[..., None] for value in (properties.bulk, properties.shear, properties.density)))
+
+
+def predict_clean(network: torch.nn.Module, schedule: NoiseSchedule, noisy: Tensor, t: Tensor) -> Tensor:
+    """x̂_0 of a denoiser for x_t. noisy: (batch, channels, *grid). t: (batch,) integer training steps."""
+    signal = schedule.signal.to(noisy.device, noisy.dtype)[t]
+    return network(noisy, (t + 1).to(noisy.dtype) / schedule.steps, signal)
+
+
+def save_prior(prior: Prior, directory: str | Path) -> Path:
+    """Writes weights and card; returns the path of the weights."""
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    weights = save({key: value.detach().half().cpu().contiguous() for key, value in prior.network.state_dict().items()})
+    card = prior.card | {
+        "name": prior.name,
+        "format": FORMAT_VERSION,
+        "grid": prior.grid,
+        "network": prior.network.config.to_dict(),
+        "schedule": asdict(prior.schedule),
+        "channels": prior.channels.definition(),
+        "sha256": hashlib.sha256(weights).hexdigest(),
+    }
+    path = directory / f"{prior.name}.safetensors"
+    path.write_bytes(weights)
+    path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
+    return path
+
+
+def load_prior(name: str | Path, device: str | torch.device = "cpu") -> Prior:
+    """Loads a shipped prior by name or any prior by the path of its ``.safetensors`` file.
+
+    Raises PriorError when files are missing, damaged or of another format.
+    """
+    path = Path(name)
+    if path.suffix != ".safetensors":
+        path = MODEL_DIRECTORY / f"{name}.safetensors"
+    card_path = path.with_suffix(".json")
+    for part in (path, card_path):
+        if not part.exists():
+            raise PriorError(f"no prior at {part.name}; shipped are: {', '.join(shipped_priors()) or 'none'}")
+    try:
+        card = json.loads(card_path.read_text())
+        version = card["format"]
+        if version != FORMAT_VERSION:
+            raise PriorError(
+                f"{path.name} has format {version}, this version reads {FORMAT_VERSION}: retrain or update RelaxDesign"
+            )
+        weights = path.read_bytes()
+        if hashlib.sha256(weights).hexdigest() != card["sha256"]:
+            raise PriorError(f"{path.name} does not match the hash in its card: the file is damaged, fetch it again")
+        network = UNet(UNetConfig.from_dict(card["network"]))
+        network.load_state_dict({key: value.float() for key, value in load(weights).items()})
+        channels = channels_from_definition(card["channels"])
+        schedule = NoiseSchedule(**card["schedule"])
+    except (KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
+        raise PriorError(f"{path.name} is not a RelaxDesign prior ({error})") from error
+    network.requires_grad_(False).eval().to(device)
+    return Prior(card["name"], network, schedule, channels, card["grid"], card)
+
+
+def shipped_priors() -> list[str]:
+    """Names of the priors in ``models/``."""
+    return sorted(path.stem for path in MODEL_DIRECTORY.glob("*.safetensors") if path.with_suffix(".json").exists())

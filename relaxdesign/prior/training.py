@@ -1,0 +1,266 @@
+"""Training of a prior: denoising fresh cells, EMA weights, resumable at any moment."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from relaxdesign.catalogue import Catalogue
+from relaxdesign.channels import channels_from_definition
+from relaxdesign.prior.data import field_batches, random_fields
+from relaxdesign.prior.model import Prior, PriorError, predict_clean, save_prior
+from relaxdesign.prior.schedule import NoiseSchedule
+from relaxdesign.prior.unet import UNet, UNetConfig
+
+VALIDATION_CELLS = 64
+LARGEST_WEIGHT = 10.0
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A training run. ``steps`` optimiser steps of ``batch`` fresh cells each."""
+
+    name: str = "composite-2d-64"
+    grid: int = 64
+    channels: dict | None = None  # None: softened log-moduli
+    network: UNetConfig = UNetConfig()
+    schedule: NoiseSchedule = NoiseSchedule()
+    steps: int = 20_000
+    batch: int = 32
+    learning_rate: float = 1e-3
+    warm_up: int = 200
+    weight_decay: float = 1e-4
+    gradient_clip: float = 1.0
+    ema_decay: float = 0.999
+    seed: int = 0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        stride = self.network.patch * 2 ** (len(self.network.widths) - 1)
+        if self.grid % stride:
+            raise ValueError(f"the grid of {self.grid} must be divisible by {stride} (patch times down-samplings)")
+        if self.steps < 1 or self.batch < 1:
+            raise ValueError("steps and batch must be at least 1")
+
+    def to_dict(self) -> dict:
+        return asdict(self) | {"network": self.network.to_dict()}
+
+    def learning_rate_at(self, step: int) -> float:
+        """Linear warm-up, then cosine decay to 1 %."""
+        if step < self.warm_up:
+            return self.learning_rate * (step + 1) / self.warm_up
+        progress = min(1.0, (step - self.warm_up) / max(1, self.steps - self.warm_up))
+        return self.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """State after an optimiser step. validation_loss is None between validations."""
+
+    step: int
+    steps: int
+    loss: float
+    learning_rate: float
+    cells_per_second: float
+    seconds_left: float
+    validation_loss: float | None = None
+
+
+def train_prior(
+    config: TrainingConfig,
+    catalogue: Catalogue,
+    directory: str | Path,
+    *,
+    resume: bool = False,
+    checkpoint_every: int = 250,
+) -> Iterator[TrainingProgress]:
+    """Trains a prior, yielding after each step; EMA weights and card land in ``directory``.
+
+    resume: go on from the last checkpoint in ``directory``. ``config.steps`` may
+    differ from the interrupted run's; everything else that shapes the model must agree.
+    Raises PriorError when there is nothing to resume or it does not fit.
+    """
+    directory = Path(directory)
+    device = _resolve_device(config.device)
+    channels = channels_from_definition(config.channels or {"name": "asinh"})
+    torch.manual_seed(config.seed)
+    network = UNet(config.network).to(device)
+    ema = AveragedModel(network, multi_avg_fn=_warm_ema(config.ema_decay), use_buffers=True)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
+    )
+    start, trained_seconds, validation = 0, 0.0, []
+    if resume:
+        saved = _load_state(directory, config, network, ema, optimizer)
+        start, trained_seconds, validation = saved["step"], saved["seconds"], saved["validation"]
+    precision = _autocast_type(device)
+    # A resumed run must not see the same cells again.
+    generator = torch.Generator().manual_seed(config.seed + 7919 * start)
+    batches = field_batches(catalogue, channels, config.grid, config.network.dim, config.batch, generator=generator)
+    held_out = random_fields(
+        catalogue, channels, config.grid, config.network.dim, VALIDATION_CELLS,
+        generator=torch.Generator().manual_seed(config.seed + 1),
+    )
+
+    def prior() -> Prior:
+        card = {
+            "training": config.to_dict() | {"device": device.type},
+            "data": f"random particle composites of {len(catalogue)} materials, made on the fly",
+            "steps_trained": step + 1,
+            "cells_seen": (step + 1) * config.batch,
+            "hours": round((trained_seconds + time.monotonic() - begin) / 3600, 3),
+            "validation_loss": validation,
+        }
+        return Prior(config.name, ema.module, config.schedule, channels, config.grid, card)
+
+    begin = time.monotonic()
+    network.train()
+    for step in range(start, config.steps):
+        rate = config.learning_rate_at(step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        clean = next(batches).to(device)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision is torch.bfloat16):
+            loss = denoising_loss(network, config.schedule, clean, generator)
+        if not math.isfinite(loss.item()):
+            raise PriorError(f"the loss became {loss.item()} at step {step}: lower learning_rate and resume")
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        ema.update_parameters(network)
+
+        validation_loss = None
+        last = step == config.steps - 1
+        if last or (step + 1) % checkpoint_every == 0:
+            validation_loss = _validate(ema.module, config.schedule, held_out.to(device), config.seed)
+            validation.append([step + 1, round(validation_loss, 6)])
+            save_prior(prior(), directory)
+            seconds = trained_seconds + time.monotonic() - begin
+            _save_state(directory, config, network, ema, optimizer, step + 1, seconds, validation)
+        elapsed = time.monotonic() - begin
+        done = step + 1 - start
+        yield TrainingProgress(
+            step=step + 1,
+            steps=config.steps,
+            loss=loss.item(),
+            learning_rate=rate,
+            cells_per_second=done * config.batch / elapsed,
+            seconds_left=elapsed / done * (config.steps - step - 1),
+            validation_loss=validation_loss,
+        )
+
+
+def denoising_loss(network: UNet, schedule: NoiseSchedule, clean: Tensor, generator: torch.Generator) -> Tensor:
+    """Weighted squared error of x̂_0 at one random noise level per cell, stratified over the batch.
+
+    The weight min(SNR + 1, γ) is that of v-prediction up to a limit (Hang et al. 2023, arXiv 2303.09556): near t = 0
+    the voxels of the interface would otherwise outweigh everything else.
+    """
+    batch = clean.shape[0]
+    offset = torch.rand(1, generator=generator)
+    t = (((torch.arange(batch) / batch + offset) % 1) * schedule.steps).long().clamp_max(schedule.steps - 1)
+    t = t.to(clean.device)
+    noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+    predicted = predict_clean(network, schedule, schedule.add_noise(clean, noise, t), t)
+    weight = (1 / schedule.noise.square()).clamp_max(LARGEST_WEIGHT).to(clean.device, torch.float32)[t]
+    return (weight * (predicted.float() - clean).square().flatten(1).mean(1)).mean()
+
+
+@torch.no_grad()
+def _validate(network: UNet, schedule: NoiseSchedule, clean: Tensor, seed: int) -> float:
+    generator = torch.Generator().manual_seed(seed)
+    parts = [denoising_loss(network, schedule, part, generator) for part in clean.split(32)]
+    return float(torch.stack(parts).mean())
+
+
+def _warm_ema(decay: float):
+    """EMA whose decay rises as (1+n)/(10+n) up to ``decay``: early weights are forgotten early."""
+
+    def update(averaged: list[Tensor], current: list[Tensor], updates: Tensor) -> None:
+        n = float(updates)
+        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + n) / (10 + n)))
+
+    return update
+
+
+def _resolve_device(device: str) -> torch.device:
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(device)
+
+
+def _autocast_type(device: torch.device) -> torch.dtype:
+    """bfloat16 where it is faster. CPUs without native bfloat16 emulate it, many times slower: measure."""
+    if device.type == "cuda":
+        return torch.bfloat16
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        layer = torch.nn.Conv2d(32, 32, 3).to(dtype)
+        image = torch.zeros(4, 32, 16, 16, dtype=dtype)
+        layer(image)
+        begin = time.perf_counter()
+        layer(image)
+        seconds[dtype] = time.perf_counter() - begin
+    return min(seconds, key=seconds.__getitem__)
+
+
+def _state_path(directory: Path, config: TrainingConfig) -> Path:
+    return directory / "resume" / f"{config.name}.safetensors"
+
+
+def _save_state(directory, config, network, ema, optimizer, step, seconds, validation) -> None:
+    path = _state_path(directory, config)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {f"network.{key}": value for key, value in network.state_dict().items()}
+    tensors |= {f"ema.{key}": value for key, value in ema.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"adam.{index}.{key}": value for key, value in state.items()}
+    meta = {"step": step, "seconds": seconds, "validation": validation, "config": config.to_dict()}
+    # Written aside and renamed: a kill at any moment leaves the previous checkpoint whole.
+    partial = path.with_suffix(".partial")
+    save_file({key: value.detach().clone().contiguous() for key, value in tensors.items()}, partial,
+              metadata={"state": json.dumps(meta)})
+    os.replace(partial, path)
+
+
+def _load_state(directory, config, network, ema, optimizer) -> dict:
+    path = _state_path(directory, config)
+    if not path.exists():
+        raise PriorError(f"nothing to resume: no checkpoint {path.name} in {path.parent}")
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        meta = json.loads(file.metadata()["state"])
+    was, now = (replace_steps(values) for values in (meta["config"], json.loads(json.dumps(config.to_dict()))))
+    if was != now:
+        different = [key for key in now if was.get(key) != now[key]]
+        raise PriorError(f"the checkpoint was made with other settings ({', '.join(different)}); start anew or restore them")
+    tensors = load_file(path)
+    network.load_state_dict(_part(tensors, "network."))
+    ema.load_state_dict(_part(tensors, "ema."))
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in _part(tensors, "adam.").items():
+        index, field = key.split(".", 1)
+        state.setdefault(int(index), {})[field] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return meta
+
+
+def replace_steps(values: dict) -> dict:
+    """Settings that may change between an interrupted run and its continuation, taken out."""
+    return {key: value for key, value in values.items() if key not in ("steps", "batch", "learning_rate", "device")}
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

@@ -1,0 +1,120 @@
+"""What a study returns: designs with the bulk modulus of every stage, and how to write them as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from relaxdesign.bounds import Bounds
+from relaxdesign.catalogue import Material
+from relaxdesign.request import DesignRequest
+
+
+@dataclass(frozen=True)
+class StageBulk:
+    """Effective bulk modulus (GPa) of one design along the way from the sample to the export.
+
+    relaxed: the sampled field, any material per voxel. projected: two phases with the field's
+    mean properties. snapped: nearest catalogue materials; projected and snapped are means over fresh random
+    placements. refined: mean over placements after materials, volume fraction and diameter were
+    adjusted. realised: the one exported placement, solved in float64. None: stage not reached.
+    """
+
+    relaxed: float | None = None
+    projected: float | None = None
+    snapped: float | None = None
+    refined: float | None = None
+    realised: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """One candidate's outcome. Moduli GPa, density g/cm³, lengths in fractions of the cell edge.
+
+    A candidate that failed has ``message`` set (what happened and what to do); the fields that were not reached are None.
+    """
+
+    index: int
+    target_bulk: float
+    K: StageBulk
+    message: str = ""
+    matrix: Material | None = None
+    particle: Material | None = None
+    volume_fraction: float | None = None  # voxel share of the particle phase of the realised cell
+    diameter: float | None = None
+    spread: float | None = None  # standard deviation of K over placements at the refined stage, GPa
+    density: float | None = None
+    bounds: Bounds | None = None
+    iterations: int | None = None  # of the verifying float64 solve
+    residual: float | None = None
+    phase: np.ndarray | None = field(default=None, repr=False)  # uint8 (nx, ny, nz), 1 = particle
+    relaxed: np.ndarray | None = field(default=None, repr=False)  # float32 (3, nx, ny, nz): E, nu, rho of the sample
+
+    @property
+    def ok(self) -> bool:
+        """Whether the design was realised and verified (it may still miss the target: see ``error``)."""
+        return self.K.realised is not None
+
+    @property
+    def error(self) -> float | None:
+        """Relative error (K − K*) / K* of the realised cell."""
+        return None if self.K.realised is None else self.K.realised / self.target_bulk - 1
+
+    def to_dict(self, files: dict[str, str] | None = None) -> dict:
+        """JSON form, without arrays. files: names of exported files by kind."""
+        return {
+            "index": self.index,
+            "target_bulk": self.target_bulk,
+            "ok": self.ok,
+            "message": self.message,
+            "matrix": None if self.matrix is None else asdict(self.matrix),
+            "particle": None if self.particle is None else asdict(self.particle),
+            "volume_fraction": self.volume_fraction,
+            "diameter": self.diameter,
+            "K": asdict(self.K),
+            "error": self.error,
+            "spread": self.spread,
+            "density": self.density,
+            "bounds": None if self.bounds is None else asdict(self.bounds),
+            "iterations": self.iterations,
+            "residual": self.residual,
+            "files": files or {},
+        }
+
+    @staticmethod
+    def from_dict(values: dict, phase: np.ndarray | None = None, relaxed: np.ndarray | None = None) -> Design:
+        """The inverse of ``to_dict``; arrays come separately."""
+        kept = {key: value for key, value in values.items() if key not in ("ok", "error", "files")}
+        for key, kind in (("K", StageBulk), ("matrix", Material), ("particle", Material), ("bounds", Bounds)):
+            if kept[key] is not None:
+                kept[key] = kind(**kept[key])
+        return Design(**kept, phase=phase, relaxed=relaxed)
+
+
+@dataclass(frozen=True, eq=False)
+class DesignResult:
+    """All designs of one request and where they came from. status: finished or cancelled."""
+
+    request: DesignRequest
+    designs: tuple[Design, ...]
+    status: str
+    seconds: float
+    prior: str
+    solver_iterations: int  # conjugate-gradient iterations in all, every stage
+    started: datetime
+    version: str
+
+    def to_dict(self, files: dict[int, dict[str, str]] | None = None) -> dict:
+        """JSON form. files: per design index, names of exported files by kind."""
+        return {
+            "request": self.request.model_dump(mode="json"),
+            "status": self.status,
+            "seconds": self.seconds,
+            "prior": self.prior,
+            "solver_iterations": self.solver_iterations,
+            "started": self.started.isoformat(),
+            "version": self.version,
+            "designs": [design.to_dict((files or {}).get(design.index)) for design in self.designs],
+        }

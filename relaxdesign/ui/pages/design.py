@@ -1,0 +1,63 @@
+"""The page "Design": settings in the sidebar, the run of the address (``?run=ID``) beside them."""
+
+import streamlit as st
+
+from relaxdesign.ui import server
+
+if "run" not in st.query_params:
+    st.markdown(
+        "## Composites that meet your bulk modulus\n"
+        "Set a target on the left and press **Design**. Microstructures are denoised before your eyes while a "
+        "finite-element solver steers them; each is then rebuilt from two real materials, verified, and "
+        "ready to download."
+    )
+server.wait()
+
+from relaxdesign.jobs import Snapshot  # noqa: E402  (loads torch, see server.wait)
+from relaxdesign.store import UnknownRun  # noqa: E402
+from relaxdesign.ui.components import controls, live, results  # noqa: E402
+from relaxdesign.ui.components.welcome import materials_chart  # noqa: E402
+from relaxdesign.ui.errors import guard  # noqa: E402
+from relaxdesign.ui.text import STATES, gpa  # noqa: E402
+
+
+def draw() -> None:
+    """The whole page."""
+    run_id = st.query_params.get("run")
+    if not run_id:
+        controls.render(alone=False)
+        materials_chart()
+        return
+    try:
+        snapshot = server.jobs().snapshot(run_id)
+    except UnknownRun:
+        controls.render(alone=False)
+        st.warning("There is no such run in this library; it may have been deleted.", icon=":material/search_off:")
+        st.page_link("relaxdesign/ui/pages/library.py", label="Open the library", icon=":material/folder_open:")
+        materials_chart()
+        return
+    if st.session_state.get("shown_run") != run_id:
+        # A run that was opened brings its settings along, so that it can be repeated or changed.
+        st.session_state["shown_run"] = run_id
+        controls.load(snapshot.request)
+    controls.render(alone=True)
+    head(snapshot)
+    if snapshot.live:
+        live.watch(run_id)
+    else:
+        results.render(run_id)
+
+
+def head(snapshot: Snapshot) -> None:
+    """What was asked for."""
+    request = snapshot.request
+    label, colour, icon = STATES[snapshot.state]
+    density = f" · low density × {request.density_weight:g}" if request.density_weight else ""
+    st.markdown(
+        f"## K = {gpa(request.target_bulk)} :{colour}-badge[{icon} {label}]\n"
+        f":gray[{request.dim}D · {request.count} candidates · {request.steps} steps · seed {request.seed}{density}]"
+    )
+
+
+with guard("this page"):
+    draw()

@@ -1,0 +1,114 @@
+"""What all sessions of a server share: the job queue, the catalogue, and what was found out at start.
+
+Light to import: what loads torch is imported by the start-up thread, and pages call ``wait`` before they use it.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from relaxdesign.catalogue import Catalogue
+    from relaxdesign.jobs import JobManager
+    from relaxdesign.store import Store
+
+logger = logging.getLogger(__name__)
+
+GL_PACKAGES = "libegl1 libgl1-mesa-dri"
+
+_GL_PROBE = """
+import pyvista
+plotter = pyvista.Plotter(off_screen=True, window_size=(64, 64))
+plotter.add_mesh(pyvista.Cube())
+assert plotter.screenshot(return_img=True).std() > 0
+"""
+
+
+@st.cache_resource(show_spinner=False)
+def _start() -> dict[str, Future]:
+    # One after the other, so that they do not compete; the page paints meanwhile.
+    pool = ThreadPoolExecutor(1, thread_name_prefix="relaxdesign-start")
+    return {"modules": pool.submit(_import_modules), "rendering": pool.submit(_probe_rendering)}
+
+
+def warm_up() -> None:
+    """Starts loading what pages need later; returns at once."""
+    _start()
+
+
+def wait() -> None:
+    """Holds the page until the solver's modules are loaded: seconds for the first visitor of a server, else nothing."""
+    modules = _start()["modules"]
+    if not modules.done():
+        with st.spinner("Loading the solver and the material catalogue …"):
+            modules.exception()  # waits; an error is raised, and shown, where the catalogue is used
+
+
+@st.cache_resource(show_spinner=False)
+def jobs() -> JobManager:
+    """The queue of this server; its runs outlive the sessions that started them."""
+    from relaxdesign.jobs import JobManager
+    from relaxdesign.store import Store
+
+    return JobManager(Store())
+
+
+def store() -> Store:
+    return jobs().store
+
+
+def catalogue() -> Catalogue:
+    """The materials on offer."""
+    return _start()["modules"].result()
+
+
+def can_render() -> bool:
+    """Whether this machine can render with PyVista (without GL libraries VTK would end the process)."""
+    return _start()["rendering"].result()
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def reachable_bulk(categories: tuple[str, ...] | None, flagged: bool, dim: int) -> tuple[float, float]:
+    """Smallest and largest effective bulk modulus of these materials, GPa."""
+    from relaxdesign import study
+
+    return study.reachable_bulk(catalogue().select(categories=categories, flagged=flagged), dim)
+
+
+@st.cache_data(show_spinner=False, ttl=60)
+def dimensions() -> tuple[int, ...]:
+    """Dimensions that a shipped prior covers."""
+    from relaxdesign.prior.model import shipped_priors
+    from relaxdesign.study import DEFAULT_PRIORS
+
+    return tuple(dim for dim, name in DEFAULT_PRIORS.items() if name in shipped_priors())
+
+
+def _import_modules() -> Catalogue:
+    import plotly.graph_objects  # noqa: F401
+
+    from relaxdesign import jobs, study  # noqa: F401
+    from relaxdesign.catalogue import Catalogue
+
+    return Catalogue.default()
+
+
+def _probe_rendering() -> bool:
+    try:
+        probe = subprocess.run([sys.executable, "-c", _GL_PROBE], capture_output=True, timeout=120)
+    except (subprocess.TimeoutExpired, OSError) as error:
+        logger.warning("rendering could not be probed: %s", error)
+        return False
+    if probe.returncode != 0:
+        logger.warning(
+            "PyVista cannot render here (exit %d); 3D views are drawn by the browser alone. Debian: apt-get install %s",
+            probe.returncode,
+            GL_PACKAGES,
+        )
+    return probe.returncode == 0

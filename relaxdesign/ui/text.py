@@ -1,0 +1,80 @@
+"""Numbers and names as they are written on the pages."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+STATES = {
+    "queued": ("Waiting", "gray", ":material/hourglass_empty:"),
+    "running": ("Running", "blue", ":material/play_circle:"),
+    "finished": ("Finished", "green", ":material/check_circle:"),
+    "cancelled": ("Stopped", "gray", ":material/stop_circle:"),
+    "failed": ("Failed", "red", ":material/error:"),
+    "interrupted": ("Interrupted", "orange", ":material/power_off:"),
+}
+
+NOTE_2D = (
+    "2D means a cell one voxel thick, periodic in all three directions and solved with 3D elasticity, "
+    "so K is the same quantity as in 3D."
+)
+
+
+def significant(value: float, digits: int = 4) -> str:
+    """118.7, 0.004213, 1052: no exponents."""
+    if value == 0:
+        return "0"
+    text = f"{value:.{digits}g}"
+    return f"{float(text):.6f}".rstrip("0").rstrip(".") if "e" in text else text
+
+
+def gpa(value: float | None) -> str:
+    return "–" if value is None else f"{significant(value)} GPa"
+
+
+def percent(value: float | None) -> str:
+    """A relative error, signed: −1.1 %. Small ones keep two digits: +0.04 %."""
+    if value is None:
+        return "–"
+    value *= 100
+    if abs(value) < 0.005:
+        return "0.00 %"
+    digits = 2 if abs(value) < 0.995 else 1 if abs(value) < 99.5 else 0
+    return f"{value:+.{digits}f} %".replace("-", "−")
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 9.5 and not isinstance(seconds, int) else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def moment(when: datetime, timezone: str | None) -> str:
+    """Today 14:03, Yesterday 09:12, or 21 Nov 2025, in the reader's time zone."""
+    try:
+        local = when.astimezone(ZoneInfo(timezone or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        local = when.astimezone(ZoneInfo("UTC"))
+    days = (datetime.now(local.tzinfo).date() - local.date()) // timedelta(days=1)
+    if days in (0, 1):
+        return f"{('Today', 'Yesterday')[days]} {local:%H:%M}"
+    return f"{local.day} {local:%b %Y}"
+
+
+def escape(text: str) -> str:
+    """A name that Markdown shows as it is written."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^])", r"\\\1", " ".join(text.split()))
+
+
+def plain(index: int, message: str) -> str:
+    """A candidate's message without its number in front, for places that say it already."""
+    text = message.removeprefix(f"Candidate {index + 1}: ")
+    return text[:1].upper() + text[1:]
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,70 @@
+"""Designs with known numbers, shared by the tests of exports and the command line."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+import torch
+
+from relaxdesign.bounds import two_phase_bounds
+from relaxdesign.catalogue import Material
+from relaxdesign.composite import place_particles
+from relaxdesign.request import DesignRequest
+from relaxdesign.result import Design, DesignResult, StageBulk
+
+
+def make_material(id: str, young: float, poisson: float, density: float, name: str | None = None) -> Material:
+    """An isotropic material with consistent moduli."""
+    bulk, shear = young / (3 * (1 - 2 * poisson)), young / (2 * (1 + poisson))
+    return Material(id, name or id, "test", young, poisson, bulk, shear, density)
+
+
+EPOXY = make_material("epoxy", 3.2, 0.35, 1.2, "Époxy β <& test>")
+CARBIDE = make_material("carbide", 400.0, 0.2, 3.2)
+
+
+@pytest.fixture
+def make_design():
+    """``make_design(dim, grid, volume_fraction, diameter, index)``: a realised design of epoxy and carbide."""
+
+    def make(dim=2, grid=32, volume_fraction=0.3, diameter=0.25, index=0) -> Design:
+        generator = torch.Generator().manual_seed(index)
+        packing = place_particles(volume_fraction, diameter, dim, generator=generator)[0]
+        phase = packing.voxelise(grid).numpy().reshape(grid, grid, -1).astype(np.uint8)
+        share = float(phase.mean())
+        return Design(
+            index=index,
+            target_bulk=10.0,
+            K=StageBulk(relaxed=10.0, projected=10.2, snapped=10.4, refined=10.0, realised=10.01),
+            matrix=EPOXY,
+            particle=CARBIDE,
+            volume_fraction=share,
+            diameter=packing.diameter,
+            spread=0.1,
+            density=(1 - share) * EPOXY.density + share * CARBIDE.density,
+            bounds=two_phase_bounds(EPOXY.bulk, EPOXY.shear, CARBIDE.bulk, CARBIDE.shear, share),
+            iterations=12,
+            residual=1e-9,
+            phase=phase,
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_result(make_design):
+    """``make_result(designs, status)``: a result of these designs; the last one failed if none are given."""
+
+    def make(designs=None, status="finished") -> DesignResult:
+        if designs is None:
+            failed = Design(
+                index=1, target_bulk=10.0, K=StageBulk(relaxed=float("nan")), message="no packing was found"
+            )
+            designs = (make_design(), failed)
+        request = DesignRequest(target_bulk=10.0, count=max(1, len(designs)), steps=2)
+        started = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+        return DesignResult(request, tuple(designs), status, 1.5, "test-prior", 34, started, "0.0.0")
+
+    return make

@@ -1,0 +1,133 @@
+"""STL files are closed, manifold, oriented, and as large as asked."""
+
+from __future__ import annotations
+
+import io
+
+import manifold3d
+import numpy as np
+import pytest
+import trimesh
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from relaxdesign.export import ExportError, Surface, phase_surface, stl_bytes
+from relaxdesign.export.stl import surface_to_stl
+
+
+def read(content: bytes) -> trimesh.Trimesh:
+    return trimesh.load(io.BytesIO(content), file_type="stl")
+
+
+def assert_solid(mesh: trimesh.Trimesh) -> None:
+    assert mesh.is_watertight
+    assert mesh.is_winding_consistent
+    assert mesh.volume > 0  # outward
+    vertices, faces = mesh.vertices.astype(np.float32), mesh.faces.astype(np.uint32)
+    assert manifold3d.Manifold(manifold3d.Mesh(vertices, faces)).status() == manifold3d.Error.NoError
+
+
+def half_voxel_shell(mesh: trimesh.Trimesh, voxel: float) -> float:
+    """Volume of a layer half a voxel thick on the surface: what a voxel grid leaves uncertain."""
+    return 0.5 * voxel * mesh.area
+
+
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize(
+    ("dim", "grid", "fraction", "diameter"), [(2, 64, 0.3, 0.2), (3, 32, 0.3, 0.3), (3, 24, 0.5, 0.2)]
+)
+def test_particles_and_matrix_are_solids_of_the_right_volume(make_design, dim, grid, fraction, diameter, label):
+    design = make_design(dim, grid, fraction, diameter)
+    size = 5.0
+    mesh = read(stl_bytes(design, size, phase=label))
+    assert_solid(mesh)
+    share = design.volume_fraction if label else 1 - design.volume_fraction
+    cell_volume = size**3 if dim == 3 else size**3 / 8
+    assert abs(mesh.volume - share * cell_volume) < half_voxel_shell(mesh, size / grid)
+    # The bias of corner cutting is far smaller than the bound.
+    assert mesh.volume == pytest.approx(share * cell_volume, rel=0.01 if dim == 2 else 0.08)
+
+
+def test_the_edge_is_as_long_as_asked(make_design):
+    flat = read(stl_bytes(make_design(2), 4.0, 0.7, phase=0))
+    assert np.allclose(flat.bounds, [[0, 0, 0], [4, 4, 0.7]], atol=1e-6)
+    cube = read(stl_bytes(make_design(3, 16), 0.05, phase=0))
+    assert np.allclose(cube.bounds, [[0, 0, 0], [0.05, 0.05, 0.05]], atol=1e-8)
+
+
+def test_a_2d_cell_becomes_an_eighth_of_its_edge_thick(make_design):
+    assert np.ptp(read(stl_bytes(make_design(2), 4.0)).bounds[:, 2]) == pytest.approx(0.5)
+
+
+def test_a_2d_cell_becomes_a_prism_without_bevels(make_design):
+    mesh = read(stl_bytes(make_design(2), 4.0, 0.7))
+    assert set(np.round(np.unique(mesh.vertices[:, 2]), 6)) == {0.0, 0.7}
+    assert np.all(
+        np.isclose(np.abs(mesh.face_normals[:, 2]), 0, atol=1e-5) | np.isclose(np.abs(mesh.face_normals[:, 2]), 1)
+    )
+
+
+def test_a_full_cell_is_a_block():
+    surface = phase_surface(np.ones((4, 6, 8), np.uint8), 2.0)
+    assert surface.size == (2.0, 3.0, 4.0)
+    # Only edges and corners are cut: an eighth of a voxel per edge voxel.
+    assert surface.volume == pytest.approx(24, rel=0.05)
+    assert_solid(read(surface_to_stl(surface, "block")))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    phase=arrays.arrays(
+        np.uint8,
+        st.one_of(arrays.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=7)),
+        elements=st.integers(0, 1),
+    )
+)
+def test_any_voxel_field_becomes_a_solid(phase):
+    if not phase.any():
+        phase[0, 0, 0] = 1
+    surface = phase_surface(phase, 1.0)
+    mesh = read(surface_to_stl(surface, "noise"))
+    assert_solid(mesh)
+    assert surface.volume == pytest.approx(mesh.volume, rel=1e-4)
+    assert surface.voxel_fraction == phase.mean()
+    assert surface.volume <= surface.voxel_fraction * surface.cell_volume * (1 + 1e-6) + half_voxel_shell(
+        mesh, 1 / phase.shape[0]
+    )
+
+
+def test_volume_of_a_tetrahedron():
+    points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
+    triangles = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+    surface = Surface(points, triangles, 1.0, (1.0, 1.0, 1.0))
+    assert surface.volume == pytest.approx(1 / 6)
+    assert surface.mesh_fraction == pytest.approx(1 / 6)
+
+
+def test_binary_layout(make_design):
+    content = stl_bytes(make_design(2, 16))
+    assert not content.startswith(b"solid")  # readers would take it for text
+    assert int.from_bytes(content[80:84], "little") * 50 + 84 == len(content)
+
+
+@pytest.mark.parametrize("size", [0.0, -1.0, float("nan"), float("inf"), 1e-9, 1e9])
+def test_unusable_sizes_are_refused(make_design, size):
+    with pytest.raises(ExportError, match="cell size"):
+        stl_bytes(make_design(2, 16), size)
+    with pytest.raises(ExportError, match="thickness"):
+        stl_bytes(make_design(2, 16), 1.0, size)
+
+
+def test_a_3d_cell_has_no_thickness(make_design):
+    with pytest.raises(ExportError, match="2D cells"):
+        stl_bytes(make_design(3, 16), 1.0, 0.5)
+
+
+def test_what_cannot_be_exported_says_why(make_result):
+    with pytest.raises(ExportError, match="no packing was found"):
+        stl_bytes(make_result().designs[1])
+    with pytest.raises(ExportError, match="no voxel has the label 1"):
+        phase_surface(np.zeros((4, 4, 4), np.uint8))
+    with pytest.raises(ExportError, match="expected \\(nx, ny, nz\\)"):
+        phase_surface(np.zeros((4, 4), np.uint8))

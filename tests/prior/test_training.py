@@ -1,0 +1,89 @@
+"""Training learns, survives a kill, and its checkpoints are checked when loaded."""
+
+import json
+
+import pytest
+import torch
+
+from relaxdesign.catalogue import Catalogue
+from relaxdesign.prior.model import PriorError, load_prior, save_prior
+from relaxdesign.prior.training import TrainingConfig, train_prior
+from relaxdesign.prior.unet import UNetConfig
+
+SMALL = TrainingConfig(
+    name="small", grid=16, network=UNetConfig(widths=(16, 32)), steps=30, batch=8, warm_up=5, learning_rate=2e-3
+)
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    return Catalogue.default().select(categories=["metal", "polymer", "glass"])
+
+
+def test_training_lowers_the_loss_and_writes_a_loadable_prior(tmp_path, catalogue):
+    progress = list(train_prior(SMALL, catalogue, tmp_path, checkpoint_every=15))
+    assert [p.step for p in progress] == list(range(1, 31))
+    validation = [p.validation_loss for p in progress if p.validation_loss is not None]
+    assert len(validation) == 2 and validation[1] < validation[0] < 1.2
+    prior = load_prior(tmp_path / "small.safetensors")
+    assert prior.grid == 16 and prior.dim == 2 and prior.card["cells_seen"] == 240
+    assert not list(tmp_path.rglob("*.pt")) and not list(tmp_path.rglob("*.pkl"))
+
+
+def test_a_killed_run_resumes_where_it_was(tmp_path, catalogue):
+    run = train_prior(SMALL, catalogue, tmp_path, checkpoint_every=10)
+    for _ in range(14):
+        next(run)
+    run.close()  # killed between checkpoints 10 and 20
+    resumed = list(train_prior(SMALL, catalogue, tmp_path, checkpoint_every=10, resume=True))
+    assert [p.step for p in resumed] == list(range(11, 31))
+    assert load_prior(tmp_path / "small.safetensors").card["steps_trained"] == 30
+
+
+def test_resume_restores_weights_and_optimiser_exactly(tmp_path, catalogue):
+    """The validation loss of the restored EMA weights is the one recorded at the checkpoint."""
+    from dataclasses import replace
+
+    list(train_prior(replace(SMALL, steps=10), catalogue, tmp_path, checkpoint_every=10))
+    recorded = load_prior(tmp_path / "small.safetensors").card["validation_loss"]
+    barely = replace(SMALL, steps=11, learning_rate=1e-12)
+    last = list(train_prior(barely, catalogue, tmp_path, checkpoint_every=1, resume=True))[-1]
+    # One step at a vanishing rate moves the EMA only towards the restored raw weights.
+    assert last.step == 11 and abs(last.validation_loss - recorded[0][1]) < 0.05 * recorded[0][1]
+
+
+def test_resume_refuses_other_settings_and_missing_checkpoints(tmp_path, catalogue):
+    from dataclasses import replace
+
+    with pytest.raises(PriorError, match="nothing to resume"):
+        next(train_prior(SMALL, catalogue, tmp_path, resume=True))
+    list(train_prior(replace(SMALL, steps=2), catalogue, tmp_path))
+    with pytest.raises(PriorError, match="seed"):
+        next(train_prior(replace(SMALL, seed=1), catalogue, tmp_path, resume=True))
+
+
+def test_grid_must_fit_the_network():
+    with pytest.raises(ValueError, match="divisible by 4"):
+        TrainingConfig(grid=18, network=UNetConfig(widths=(16, 32)))
+
+
+def test_damaged_foreign_and_missing_files_are_refused(tmp_path, catalogue):
+    list(train_prior(TrainingConfig(**{**SMALL.__dict__, "steps": 1}), catalogue, tmp_path))
+    path = tmp_path / "small.safetensors"
+    prior = load_prior(path)
+    with pytest.raises(PriorError, match="no prior at"):
+        load_prior("does-not-exist")
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 255
+    path.write_bytes(data)
+    with pytest.raises(PriorError, match="damaged"):
+        load_prior(path)
+    save_prior(prior, tmp_path)
+    card = json.loads(path.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps(card | {"format": 99}))
+    with pytest.raises(PriorError, match="format 99"):
+        load_prior(path)
+    path.with_suffix(".json").write_text(json.dumps(card | {"channels": {"name": "log"}}))
+    with pytest.raises(ValueError, match="unknown channels"):
+        load_prior(path)
+    assert torch.equal(prior.network.enter.weight, prior.network.enter.weight.half().float())

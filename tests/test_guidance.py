@@ -1,0 +1,202 @@
+"""The sampler against an analytic prior, whose guided and unguided samples are known in closed form."""
+
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+
+from relaxdesign.channels import AsinhChannels, Properties
+from relaxdesign.guidance import _ancestral_step, guided_sample, sample, step_direction
+from relaxdesign.objectives import Evaluation, Linearisation, Objectives
+from relaxdesign.prior.model import Prior
+from relaxdesign.prior.schedule import NoiseSchedule
+from relaxdesign.prior.unet import UNetConfig
+from relaxdesign.request import GuidanceSettings
+
+MEAN, DEVIATION = 0.1, 0.15
+
+
+class GaussianNetwork(torch.nn.Module):
+    """The exact v for voxels that are independent N(MEAN, DEVIATION²)."""
+
+    def __init__(self, schedule, poison=None):
+        super().__init__()
+        self.config = UNetConfig()
+        self.schedule = schedule
+        self.poison = poison
+        self.anchor = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, noisy, time, sigma):
+        t = (time * self.schedule.steps).round().long() - 1
+        signal, sigma = self.schedule.coefficients(t, noisy)
+        variance = signal**2 * DEVIATION**2 + sigma**2
+        clean = MEAN + signal * DEVIATION**2 / variance * (noisy - signal * MEAN)
+        if self.poison is not None and int(t[0]) < 500:
+            clean = clean.clone()
+            clean[self.poison], self.poison = torch.nan, None
+        return (signal * noisy - clean) / sigma
+
+
+def gaussian_prior(**options):
+    schedule = NoiseSchedule()
+    return Prior("gaussian", GaussianNetwork(schedule, **options), schedule, AsinhChannels(), 16)
+
+
+@dataclass
+class MeanTarget:
+    """A linear target: the mean over a sample shall be ``goal``."""
+
+    goal: float
+    calls: list = field(default_factory=list)
+
+    def evaluate(self, prior, clean):
+        self.calls.append(clean.clone())
+        mean = clean.flatten(1).mean(1)
+        gradient = torch.full_like(clean, 1 / clean[0].numel())[:, None]
+        nothing = torch.zeros(len(clean))
+        return Evaluation(
+            Properties(nothing, nothing, nothing), mean, nothing, {"mean": (mean - self.goal) ** 2},
+            Linearisation((mean - self.goal)[:, None], gradient, nothing[:, None][:, :0], gradient[:, :0]), {}, 0,
+        )
+
+    def keep(self, alive):
+        pass
+
+
+def last(steps):
+    *_, step = steps
+    return step
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def deviation_of_ddpm(steps):
+    """Closed form: every step is linear in x_t, so the variance follows a scalar recursion.
+
+    It tends to DEVIATION as the steps become fine; few steps of DDPM contract a Gaussian a little.
+    """
+    schedule = NoiseSchedule()
+    levels, variance = schedule.trailing(steps), 1.0
+    for level, following in zip(levels, [*levels[1:], None], strict=True):
+        signal, sigma = float(schedule.signal[level]), float(schedule.noise[level])
+        gain = signal * DEVIATION**2 / (signal**2 * DEVIATION**2 + sigma**2)
+        if following is None:
+            return variance**0.5 * gain
+        kept = float(schedule.signal[following]) ** 2
+        ratio = signal**2 / kept
+        on_clean = kept**0.5 * (1 - ratio) / sigma**2
+        on_noisy = ratio**0.5 * (1 - kept) / sigma**2
+        variance = (on_clean * gain + on_noisy) ** 2 * variance + (1 - kept) / sigma**2 * (1 - ratio)
+
+
+@pytest.mark.parametrize("steps", [10, 100])
+def test_unguided_samples_have_the_closed_form_distribution(steps):
+    clean = last(sample(gaussian_prior(), 64, steps=steps, generator=generator())).clean
+    assert float(clean.mean()) == pytest.approx(MEAN, abs=3e-3)
+    assert float(clean.std()) == pytest.approx(deviation_of_ddpm(steps), rel=0.02)
+    assert deviation_of_ddpm(1000) == pytest.approx(DEVIATION, rel=0.03)
+
+
+def test_zero_weights_are_plain_ddpm():
+    settings = GuidanceSettings(mean=0, variance=0)
+    plain = last(sample(gaussian_prior(), 4, steps=20, generator=generator(1))).clean
+    guided = last(guided_sample(gaussian_prior(), MeanTarget(0.5), 4, steps=20, settings=settings, generator=generator(1)))
+    assert torch.equal(plain, guided.clean)
+
+
+@pytest.mark.parametrize("settings", [GuidanceSettings(), GuidanceSettings(mean_iterations=3)])
+def test_guided_samples_meet_a_linear_target_and_keep_the_rest_of_the_prior(settings):
+    steps = guided_sample(gaussian_prior(), MeanTarget(0.3), 32, steps=50, settings=settings, generator=generator())
+    clean = last(steps).clean
+    means = clean.flatten(1).mean(1)
+    torch.testing.assert_close(means, torch.full_like(means, 0.3), atol=1e-4, rtol=0)
+    # Orthogonal to the target's gradient (a uniform shift) nothing may change.
+    assert float((clean - means[:, None, None, None]).std()) == pytest.approx(deviation_of_ddpm(50), rel=0.02)
+
+
+def test_recurrence_repeats_each_level_and_still_meets_the_target():
+    once, twice = MeanTarget(0.3), MeanTarget(0.3)
+    list(guided_sample(gaussian_prior(), once, 4, steps=10, generator=generator()))
+    settings = GuidanceSettings(recurrence=3)
+    clean = last(guided_sample(gaussian_prior(), twice, 4, steps=10, settings=settings, generator=generator())).clean
+    # One evaluation per step and repeat (none is repeated at the last level), one more for the result.
+    assert len(once.calls) == 11 and len(twice.calls) == 9 * 3 + 2
+    torch.testing.assert_close(clean.flatten(1).mean(1), torch.full((4,), 0.3), atol=1e-4, rtol=0)
+
+
+def test_variance_guidance_reaches_the_target_through_the_network():
+    settings = GuidanceSettings(mean=0, variance=1)
+    unguided = last(sample(gaussian_prior(), 8, steps=50, generator=generator())).clean.flatten(1).mean(1)
+    steps = guided_sample(gaussian_prior(), MeanTarget(0.3), 8, steps=50, settings=settings, generator=generator())
+    guided = last(steps).clean.flatten(1).mean(1)
+    assert (guided - 0.3).abs().max() < 0.02 < (unguided - 0.3).abs().min()
+
+
+def test_ancestral_step_is_the_gaussian_posterior():
+    """Noising to s and then to t must give the pair (x_s, x_t) that the posterior describes."""
+    prior, level, following = gaussian_prior(), 600, 400
+    schedule, g = prior.schedule, generator(3)
+    clean = torch.full((1, 3, 64, 64), 0.4)
+    ratio = float(schedule.signal[level] / schedule.signal[following])
+    x_s = schedule.add_noise(clean, torch.randn(clean.shape, generator=g), torch.tensor([following]))
+    x_t = ratio * x_s + (1 - ratio**2) ** 0.5 * torch.randn(clean.shape, generator=g)
+    drawn = _ancestral_step(prior, x_t, clean, level, following, g)
+    assert float(drawn.mean()) == pytest.approx(float(x_s.mean()), abs=0.02)
+    assert float(drawn.std()) == pytest.approx(float(x_s.std()), rel=0.03)
+    covariance = ((drawn - drawn.mean()) * (x_t - x_t.mean())).mean()
+    expected = ((x_s - x_s.mean()) * (x_t - x_t.mean())).mean()
+    assert float(covariance) == pytest.approx(float(expected), rel=0.05)
+
+
+def test_step_meets_linearised_targets_and_descends_in_their_null_space():
+    g = generator(2)
+    targets, minimise = torch.randn(2, 2, 3, 8, 8, generator=g), torch.randn(2, 1, 3, 8, 8, generator=g)
+    residual, rate = torch.randn(2, 2, generator=g), torch.full((2, 1), 0.1)
+    step = step_direction(Linearisation(residual, targets, rate, minimise)).flatten(1)
+    moved = (targets.flatten(2) @ step[..., None]).squeeze(-1)
+    torch.testing.assert_close(moved, -residual, rtol=1e-3, atol=1e-4)
+    plain = step_direction(Linearisation(residual, targets, rate[:, :0], minimise[:, :0])).flatten(1)
+    change = (minimise.flatten(2) @ (step - plain)[..., None]).squeeze(-1)
+    assert (change < 0).all() and (change > -0.1 - 1e-4).all()
+
+
+def test_a_candidate_that_becomes_nan_is_dropped_and_the_others_finish():
+    target = MeanTarget(0.3)
+    steps = list(guided_sample(gaussian_prior(poison=1), target, 3, steps=20, generator=generator()))
+    # The poisoned position is dropped each time it shows up; sample 1 of the batch goes first.
+    assert steps[0].alive.all() and not steps[-1].alive[1]
+    assert "non-finite" in steps[-1].messages[1]
+    assert torch.isfinite(steps[-1].clean).all() and len(steps[-1].clean) == int(steps[-1].alive.sum())
+
+
+def test_same_seed_same_samples():
+    first, second = (last(sample(gaussian_prior(), 2, steps=10, generator=generator(7))).clean for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_gradient_of_the_objectives_matches_finite_differences():
+    prior = gaussian_prior()
+    clean = (0.2 * torch.randn(2, 3, 8, 8, generator=generator(4), dtype=torch.float64)).clamp(-1, 1)
+    objectives = Objectives(60.0, density_weight=1.0, tolerance=1e-9)
+    evaluation = objectives.evaluate(prior, clean)
+    direction = torch.randn(clean.shape, generator=generator(5), dtype=torch.float64)
+    h = 1e-5
+
+    def values(shift):
+        e = objectives.evaluate(prior, clean + shift * direction)
+        return e.linearisation.target_residual[:, 0], e.density.log()
+
+    (up, up_density), (down, down_density) = values(h), values(-h)
+    slope = (evaluation.linearisation.target_gradient[:, 0] * direction).flatten(1).sum(1)
+    torch.testing.assert_close(slope, (up - down) / (2 * h), rtol=1e-6, atol=1e-9)
+    slope = (evaluation.linearisation.minimise_gradient[:, 0] * direction).flatten(1).sum(1)
+    torch.testing.assert_close(slope, (up_density - down_density) / (2 * h), rtol=1e-6, atol=1e-9)
+    assert set(evaluation.losses) == {"bulk modulus", "density"}
+
+
+def test_guided_field_reaches_its_bulk_modulus_with_the_real_evaluator():
+    steps = list(guided_sample(gaussian_prior(), Objectives(40.0), 3, steps=15, generator=generator()))
+    torch.testing.assert_close(steps[-1].evaluation.bulk, torch.full((3,), 40.0), rtol=5e-3, atol=0)
+    assert [step.index for step in steps] == list(range(1, 16))

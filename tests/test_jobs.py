@@ -1,0 +1,168 @@
+"""Jobs stream, stop, fail politely, and outlive whoever started them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+
+from relaxdesign.jobs import JobManager
+from relaxdesign.request import DesignRequest
+from relaxdesign.store import Store, UnknownRun
+from relaxdesign.study import RequestError
+from tests.scripted_study import scripted_step, scripted_study
+
+REQUEST = DesignRequest(target_bulk=100.0, count=3, steps=5)
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(f"sqlite:///{tmp_path / 'test.db'}")
+
+
+@pytest.fixture
+def manage(store):
+    managers = []
+
+    def start(study) -> JobManager:
+        managers.append(JobManager(store, study))
+        return managers[-1]
+
+    yield start
+    for manager in managers:
+        manager.close()
+
+
+class Gate:
+    """Wraps a study so that the test lets its events through one by one."""
+
+    def __init__(self, study):
+        self._study = study
+        self._pass = threading.Semaphore(0)
+        self._arrived = threading.Semaphore(0)
+
+    def __call__(self, request, *, cancel):
+        for event in self._study(request, cancel=cancel):
+            yield event
+            self._arrived.release()
+            self._pass.acquire(timeout=10)
+
+    def next(self) -> None:
+        """Waits until one more event was taken by the job."""
+        assert self._arrived.acquire(timeout=10)
+        self._pass.release()
+
+    def open(self) -> None:
+        for _ in range(1000):
+            self._pass.release()
+
+
+def test_snapshot_is_the_latest_step(manage):
+    gate = Gate(scripted_study())
+    manager = manage(gate)
+    run_id = manager.submit(REQUEST)
+    gate._arrived.acquire(timeout=10)  # holds the study after its first step
+    gate._arrived.release()
+    first = manager.snapshot(run_id)
+    assert first.live and first.step.step == 1 and first.curves.step == [1]
+    assert first.remaining is None  # one step says nothing about the pace
+    gate.next()
+    gate._arrived.acquire(timeout=10)
+    second = manager.snapshot(run_id)
+    assert second.step.step == 2 and second.curves.step == [1, 2]
+    assert second.remaining == pytest.approx(0.03)
+    assert first.curves.step == [1], "a snapshot must not change afterwards"
+    gate.open()
+    assert manager.wait(run_id, 10)
+
+
+def test_finished_run_is_read_from_the_library(manage, store):
+    manager = manage(scripted_study())
+    run_id = manager.submit(REQUEST)
+    assert manager.wait(run_id, 10)
+    snapshot = manager.snapshot(run_id)
+    assert snapshot.state == "finished" and len(snapshot.designs) == 3
+    assert snapshot.curves.step == [1, 2, 3, 4, 5]
+    assert store.result(run_id).prior == "scripted"
+
+
+def test_cancel_while_running_keeps_what_there_is(manage, store):
+    gate = Gate(scripted_study())
+    manager = manage(gate)
+    run_id = manager.submit(REQUEST)
+    gate._arrived.acquire(timeout=10)
+    manager.cancel(run_id)
+    assert manager.snapshot(run_id).stopping
+    gate.open()
+    assert manager.wait(run_id, 10)
+    assert store.run(run_id).status == "cancelled"
+    assert store.curves(run_id).step == [1]
+
+
+def test_queue_is_first_come_first_served(manage, store):
+    gate = Gate(scripted_study())
+    manager = manage(gate)
+    first = manager.submit(REQUEST)
+    gate._arrived.acquire(timeout=10)
+    second, third = manager.submit(REQUEST), manager.submit(REQUEST)
+    assert [manager.snapshot(run).ahead for run in (first, second, third)] == [0, 1, 2]
+    assert manager.snapshot(third).state == "queued"
+    manager.cancel(second)
+    assert store.run(second).status == "cancelled"
+    assert manager.snapshot(third).ahead == 1
+    gate.open()
+    assert manager.wait(first, 10) and manager.wait(third, 10)
+    assert store.run(third).status == "finished"
+
+
+def test_failure_has_an_id_in_the_log_and_the_worker_goes_on(manage, store, caplog):
+    failing = scripted_study(fail_at=3)
+    healthy = scripted_study()
+    studies = iter([failing, healthy])
+    manager = manage(lambda request, *, cancel: next(studies)(request, cancel=cancel))
+    with caplog.at_level(logging.ERROR):
+        first = manager.submit(REQUEST)
+        second = manager.submit(REQUEST)
+        assert manager.wait(first, 10) and manager.wait(second, 10)
+    record = store.run(first)
+    assert record.status == "failed" and len(record.error_id) == 6
+    assert "scripted" not in record.error, "the text of an internal error is for the log"
+    assert record.error_id in caplog.text and "ZeroDivisionError" in caplog.text
+    assert store.curves(first).step == [1, 2]
+    assert store.run(second).status == "finished"
+
+
+def test_refused_request_is_told_as_it_is(manage, store):
+    refusal = RequestError("K = 100 GPa cannot be reached; reachable are 1 to 9 GPa")
+    manager = manage(scripted_study(fail_at=1, error=refusal))
+    run_id = manager.submit(REQUEST)
+    assert manager.wait(run_id, 10)
+    record = store.run(run_id)
+    assert (record.status, record.error, record.error_id) == ("failed", str(refusal), "")
+
+
+def test_study_without_an_end_is_a_failure(manage, store):
+    manager = manage(lambda request, *, cancel: iter([scripted_step(request, 1)]))
+    run_id = manager.submit(REQUEST)
+    assert manager.wait(run_id, 10)
+    assert store.run(run_id).status == "failed"
+
+
+def test_run_deleted_while_computed_ends_quietly(manage, store):
+    gate = Gate(scripted_study())
+    manager = manage(gate)
+    run_id = manager.submit(REQUEST)
+    gate._arrived.acquire(timeout=10)
+    store.delete(run_id)
+    gate.open()
+    assert manager.wait(run_id, 10)
+    with pytest.raises(UnknownRun):
+        manager.snapshot(run_id)
+
+
+def test_new_server_marks_what_the_old_one_left(manage, store):
+    run_id = store.create_run(REQUEST)
+    store.mark_running(run_id)
+    manager = manage(scripted_study())
+    assert manager.snapshot(run_id).state == "interrupted"
