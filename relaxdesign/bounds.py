@@ -20,10 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 class Bounds:
     """Bounds on one effective modulus in GPa: reuss ≤ hs_lower ≤ hs_upper ≤ voigt."""
 
-    reuss: NDArray[np.float64]
-    hs_lower: NDArray[np.float64]
-    hs_upper: NDArray[np.float64]
-    voigt: NDArray[np.float64]
+    reuss: NDArray[np.float64] | float
+    hs_lower: NDArray[np.float64] | float
+    hs_upper: NDArray[np.float64] | float
+    voigt: NDArray[np.float64] | float
 
     def admits(self, modulus: ArrayLike, slack: float = 1e-6) -> NDArray[np.bool_]:
         """Whether a modulus lies between Reuss and Voigt, up to the relative ``slack`` for round-off."""

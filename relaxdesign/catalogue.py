@@ -136,9 +136,7 @@ class Catalogue:
             tuple(
                 m
                 for m in self.materials
-                if (categories is None or m.category in categories)
-                and m.id not in exclude
-                and (flagged or not m.flag)
+                if (categories is None or m.category in categories) and m.id not in exclude and (flagged or not m.flag)
             )
         )
 
@@ -185,8 +183,9 @@ class Catalogue:
         values: (n, 3). Returns (distances, indices), both (n, min(count, len)).
         """
         points = channels.encode(self.properties, axis=-1).numpy()
-        distance, index = KDTree(points).query(values.double().numpy(), k=range(1, min(count, len(self)) + 1))
-        return distance, index
+        most = min(count, len(self))
+        distance, index = KDTree(points).query(values.double().numpy(), k=most)
+        return np.reshape(distance, (-1, most)), np.reshape(index, (-1, most))
 
 
 @lru_cache(maxsize=1)

@@ -116,8 +116,7 @@ class LinearChannels(Channels):
 
     def decode(self, field: Tensor, axis: int = 1) -> Properties:
         young, poisson, density = (
-            (channel.clamp(-1, 1) + 1) / 2 * top
-            for channel, top in zip(field.unbind(axis), self.maximum, strict=True)
+            (channel.clamp(-1, 1) + 1) / 2 * top for channel, top in zip(field.unbind(axis), self.maximum, strict=True)
         )
         # ν = 1/2 is incompressible: K would be infinite. 0.4999 is the evaluator's limit.
         poisson = poisson.clamp(max=0.4999)

@@ -157,10 +157,7 @@ def voxelise(centres: Tensor, count: Tensor, diameter: Tensor, grid: int) -> Ten
     squared[:, :, 0].masked_fill_(unused[..., None], math.inf)
     nearest = torch.full((batch,) + (grid,) * dim, math.inf)
     for i in range(most):
-        axes = [
-            squared[:, i, axis].view((batch,) + tuple(grid if a == axis else 1 for a in range(dim)))
-            for axis in range(dim)
-        ]
+        axes = [squared[:, i, axis].view(batch, *(grid if a == axis else 1 for a in range(dim))) for axis in range(dim)]
         torch.minimum(nearest, sum(axes[1:], axes[0]), out=nearest)
     radius = (diameter.float() / 2).view((batch,) + (1,) * dim)
     return nearest <= radius.square()

@@ -41,7 +41,7 @@ class SamplerStep:
 
 
 def sample(prior: Prior, count: int, *, steps: int = 50, generator: torch.Generator) -> Iterator[SamplerStep]:
-    """Unguided ancestral sampling (DDPM, Ho et al. 2020, algorithm 2) on trailing steps; last step holds the samples."""
+    """Unguided ancestral sampling (DDPM, Ho et al. 2020, algorithm 2); the last step holds the samples."""
     return guided_sample(prior, None, count, steps=steps, generator=generator)
 
 
@@ -197,9 +197,7 @@ def _ancestral_step(
     kept_t, kept_s = (float(prior.schedule.signal[i]) ** 2 for i in (level, following))
     ratio = kept_t / kept_s
     beta = 1 - ratio
-    mean = (
-        math.sqrt(kept_s) * beta / (1 - kept_t) * clean + math.sqrt(ratio) * (1 - kept_s) / (1 - kept_t) * noisy
-    )
+    mean = math.sqrt(kept_s) * beta / (1 - kept_t) * clean + math.sqrt(ratio) * (1 - kept_s) / (1 - kept_t) * noisy
     variance = (1 - kept_s) / (1 - kept_t) * beta
     return mean + math.sqrt(variance) * _noise(tuple(noisy.shape), generator, noisy.device)
 

@@ -64,7 +64,10 @@ class Evaluation:
             density=self.density[keep],
             losses={name: loss[keep] for name, loss in self.losses.items()},
             linearisation=Linearisation(
-                lin.target_residual[keep], lin.target_gradient[keep], lin.minimise_rate[keep], lin.minimise_gradient[keep]
+                lin.target_residual[keep],
+                lin.target_gradient[keep],
+                lin.minimise_rate[keep],
+                lin.minimise_gradient[keep],
             ),
             messages={},
         )
@@ -91,7 +94,7 @@ class Objectives:
             result, messages = self._solve(properties)
             value = result["value"]
             # d ln K = (∂K/∂K_e dK_e + ∂K/∂G_e dG_e) / K; the chain to the channels is left to autograd.
-            surrogate = (result["gradient_bulk"] * properties.bulk + result["gradient_shear"] * properties.shear)
+            surrogate = result["gradient_bulk"] * properties.bulk + result["gradient_shear"] * properties.shear
             log_bulk = surrogate.flatten(1).sum(1) / value.nan_to_num(1.0)
             density = properties.density.flatten(1).mean(1)
             (bulk_gradient,) = torch.autograd.grad(log_bulk.sum(), clean, retain_graph=True)
@@ -107,8 +110,10 @@ class Objectives:
             if some
             else {"bulk modulus": residual.square()},
             linearisation=Linearisation(
-                residual.nan_to_num(0.0)[:, None], bulk_gradient[:, None],
-                rate[:, None][:, :some], density_gradient[:, None][:, :some],
+                residual.nan_to_num(0.0)[:, None],
+                bulk_gradient[:, None],
+                rate[:, None][:, :some],
+                density_gradient[:, None][:, :some],
             ),
             messages=messages,
             iterations=result["iterations"],
@@ -124,8 +129,12 @@ class Objectives:
         """Effective bulk moduli with gradients; samples that fail in float32 get a second chance in float64."""
         bulk, shear = properties.bulk.detach(), properties.shear.detach()
         first = bulk_modulus(
-            bulk, shear, tol=self.tolerance, max_iterations=_GUIDANCE_ITERATIONS,
-            initial=self._displacement, raise_on_failure=False,
+            bulk,
+            shear,
+            tol=self.tolerance,
+            max_iterations=_GUIDANCE_ITERATIONS,
+            initial=self._displacement,
+            raise_on_failure=False,
         )
         fields = {
             "value": first.value.clone(),
@@ -137,8 +146,11 @@ class Objectives:
         again = [i for i, status in enumerate(first.status) if status is not SolveStatus.CONVERGED]
         if again:
             second = bulk_modulus(
-                bulk[again].double(), shear[again].double(), tol=self.tolerance,
-                max_iterations=_FALLBACK_ITERATIONS, raise_on_failure=False,
+                bulk[again].double(),
+                shear[again].double(),
+                tol=self.tolerance,
+                max_iterations=_FALLBACK_ITERATIONS,
+                raise_on_failure=False,
             )
             for key, value in fields.items():
                 value[again] = getattr(second, key).to(value.dtype)

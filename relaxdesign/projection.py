@@ -68,7 +68,9 @@ def project(clean: Tensor, seed: int = 0) -> Projection:
     means = {label: voxels[torch.from_numpy(first.ravel() == label)].mean(0) for label in (False, True)}
     distance = float((means[True] - means[False]).norm())
     if distance < _SAME_MATERIAL:
-        raise ProjectionError(f"the sample is a homogeneous material: its phases differ by {distance:.3f} channel units")
+        raise ProjectionError(
+            f"the sample is a homogeneous material: its phases differ by {distance:.3f} channel units"
+        )
 
     readings = []
     for label in (True, False):
@@ -86,7 +88,9 @@ def project(clean: Tensor, seed: int = 0) -> Projection:
     if misfit > _LARGEST_MISFIT:
         raise ProjectionError(f"neither phase of the sample consists of equal particles (misfit {misfit:.2f})")
     volume_fraction = float(phase.mean())
-    deviation = torch.cat([voxels[torch.from_numpy(first.ravel() == k)] - means[k] for k in means]).square().mean().sqrt()
+    deviation = (
+        torch.cat([voxels[torch.from_numpy(first.ravel() == k)] - means[k] for k in means]).square().mean().sqrt()
+    )
     return Projection(
         matrix=means[not label],
         particle=means[label],
@@ -112,7 +116,7 @@ def inscribed_radii(phase: NDArray[np.bool_]) -> NDArray[np.float64]:
     tiled = np.pad(phase, margin, mode="wrap")
     # Distances run to the first outside voxel centre. That is half a voxel too far, and the inscribed centre
     # being on the grid as much too short.
-    inside = distance_transform_edt(tiled)[tuple(slice(margin, margin + edge) for _ in phase.shape)]
+    inside = np.asarray(distance_transform_edt(tiled))[tuple(slice(margin, margin + edge) for _ in phase.shape)]
     points = np.argwhere(inside > 0)
     depth = inside[inside > 0]
     order = np.argsort(-depth, kind="stable")

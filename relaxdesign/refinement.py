@@ -89,10 +89,16 @@ def placement_bulk(
 
 
 def mean_bulk(
-    matrix: Properties, particle: Properties, volume_fraction: float, diameter: float, dim: int, grid: int,
-    *, generator: torch.Generator,
+    matrix: Properties,
+    particle: Properties,
+    volume_fraction: float,
+    diameter: float,
+    dim: int,
+    grid: int,
+    *,
+    generator: torch.Generator,
 ) -> PlacementBulk:
-    """K over ``PLACEMENTS`` fresh random placements; volume fraction and diameter are moved into the supported range."""
+    """K over ``PLACEMENTS`` fresh placements; fraction and diameter are moved into the supported range."""
     vf = float(np.clip(volume_fraction, *VOLUME_FRACTION_RANGE))
     packings = place_particles(
         vf, float(np.clip(diameter, *DIAMETER_RANGE)), dim, count=PLACEMENTS, generator=generator
@@ -103,7 +109,9 @@ def mean_bulk(
 
 def material_properties(material: Material) -> Properties:
     """K, G, ρ of a material as scalar float64 tensors."""
-    return Properties(*(torch.tensor(v, dtype=torch.float64) for v in (material.bulk, material.shear, material.density)))
+    return Properties(
+        *(torch.tensor(v, dtype=torch.float64) for v in (material.bulk, material.shear, material.density))
+    )
 
 
 def rank_pairs(
@@ -162,15 +170,24 @@ def refine(
     taken: pairs that other designs of the result already use.
     Raises RefinementError when none of the best pairs works out.
     """
-    ranked = [pair for pair in rank_pairs(projection, catalogue, channels, target_bulk, density_weight, dim)
-              if pair[:2] not in taken]
+    ranked = [
+        pair
+        for pair in rank_pairs(projection, catalogue, channels, target_bulk, density_weight, dim)
+        if pair[:2] not in taken
+    ]
     if not ranked:
         raise RefinementError(f"no two materials on offer reach {target_bulk:g} GPa (or all such pairs are taken)")
     spent = 0
     for matrix, particle, vf in ranked[:_TRIED_PAIRS]:
         search = _FractionSearch(
-            material_properties(catalogue.materials[matrix]), material_properties(catalogue.materials[particle]),
-            vf, projection.diameter, target_bulk, dim, grid, generator,
+            material_properties(catalogue.materials[matrix]),
+            material_properties(catalogue.materials[particle]),
+            vf,
+            projection.diameter,
+            target_bulk,
+            dim,
+            grid,
+            generator,
         )
         found = search.solve()
         spent += search.iterations
@@ -209,9 +226,10 @@ class _FractionSearch:
             bracket = max(bracket[0], self._smallest()), bracket[1]
             if bracket[0] >= bracket[1] or self._gap(bracket[0]) * self._gap(bracket[1]) > 0:
                 continue
-            root = brentq(self._stop_early, *bracket, xtol=2e-4)
+            brentq(self._stop_early, *bracket, xtol=2e-4)
             best = min(self.seen, key=lambda vf: abs(self._gap(vf)))
-            return self.seen[best] if abs(self._gap(best)) < 5 * _MEAN_TOLERANCE else self.seen.get(root)
+            if abs(self._gap(best)) < 5 * _MEAN_TOLERANCE:
+                return self.seen[best]
         return None
 
     def _place(self, vf: float) -> None:

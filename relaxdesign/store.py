@@ -319,8 +319,9 @@ def _finite(values: Iterable[float]) -> list[float | None]:
 
 
 def _json_safe(values: dict) -> dict:
-    """Plain JSON types: NumPy scalars become numbers."""
-    return json.loads(json.dumps(values, default=lambda value: value.item()))
+    """Plain JSON types: NumPy scalars become numbers, NaN and infinities null."""
+    text = json.dumps(values, default=lambda value: value.item())
+    return json.loads(text, parse_constant=lambda _: None)
 
 
 def _pack(design: Design) -> bytes:

@@ -80,8 +80,12 @@ def run(
     cancelled = False
     generator = torch.Generator().manual_seed(request.seed)
     steps = guided_sample(
-        prior, Objectives.from_request(request), request.count,
-        steps=request.steps, settings=request.guidance, generator=generator,
+        prior,
+        Objectives.from_request(request),
+        request.count,
+        steps=request.steps,
+        settings=request.guidance,
+        generator=generator,
     )
     for last in steps:
         event = _step_event(prior, request, last, time.monotonic() - begin)
@@ -147,8 +151,13 @@ def _materials_on_offer(request: DesignRequest, catalogue: Catalogue | None) -> 
 
 
 def _finish_design(
-    index: int, field: Tensor, request: DesignRequest, prior: Prior, materials: Catalogue,
-    taken: set[tuple[int, int]], generator: torch.Generator,
+    index: int,
+    field: Tensor,
+    request: DesignRequest,
+    prior: Prior,
+    materials: Catalogue,
+    taken: set[tuple[int, int]],
+    generator: torch.Generator,
 ) -> tuple[Design, int]:
     """Projection, snapping, refinement and realisation of one sample; failures become the design's message."""
     target, dim, grid = request.target_bulk, request.dim, prior.grid
@@ -156,7 +165,7 @@ def _finish_design(
     spent = 0
 
     def failed(error: Exception) -> tuple[Design, int]:
-        return Design(index, target, StageBulk(**stages), f"Candidate {index + 1}: {error}.", relaxed=sample), spent
+        return Design(index, target, StageBulk(**stages), f"{error}", relaxed=sample), spent
 
     properties = prior.decode(field[None].double())
     sample = np.stack([p[0].float().numpy() for p in (properties.young, properties.poisson, properties.density)])
@@ -177,8 +186,15 @@ def _finish_design(
             spent += bulk.iterations
 
         refined = refine(
-            projection, materials, prior.channels, target, dim, grid,
-            density_weight=request.density_weight, taken=taken, generator=generator,
+            projection,
+            materials,
+            prior.channels,
+            target,
+            dim,
+            grid,
+            density_weight=request.density_weight,
+            taken=taken,
+            generator=generator,
         )
         stages["refined"] = refined.bulk.mean
         spent += refined.iterations
@@ -189,12 +205,19 @@ def _finish_design(
         return failed(error)
     taken.add((refined.matrix, refined.particle))
     pair_materials = materials.materials[refined.matrix], materials.materials[refined.particle]
-    return _describe(index, target, StageBulk(**stages), pair_materials, realised, refined.bulk.deviation, sample), spent
+    return _describe(
+        index, target, StageBulk(**stages), pair_materials, realised, refined.bulk.deviation, sample
+    ), spent
 
 
 def _describe(
-    index: int, target: float, stages: StageBulk, pair: tuple[Material, Material], realised: Realised,
-    spread: float, sample: np.ndarray,
+    index: int,
+    target: float,
+    stages: StageBulk,
+    pair: tuple[Material, Material],
+    realised: Realised,
+    spread: float,
+    sample: np.ndarray,
 ) -> Design:
     phase = realised.phase if realised.phase.ndim == 3 else realised.phase[..., None]
     matrix, particle = (material_properties(material) for material in pair)

@@ -9,7 +9,9 @@ from relaxdesign.channels import AsinhChannels, LinearChannels, Properties, chan
 
 @pytest.mark.parametrize("channels", [AsinhChannels(), LinearChannels()], ids=lambda c: c.name)
 def test_round_trip_of_engineering_materials(channels):
-    properties = Properties(*(torch.tensor(v, dtype=torch.float64) for v in ([2.0, 70.0, 250.0], [1.0, 26.0, 160.0], [1.2, 2.7, 3.9])))
+    properties = Properties(
+        *(torch.tensor(v, dtype=torch.float64) for v in ([2.0, 70.0, 250.0], [1.0, 26.0, 160.0], [1.2, 2.7, 3.9]))
+    )
     back = channels.decode(channels.encode(properties, axis=-1), axis=-1)
     for name in ("bulk", "shear", "density", "young", "poisson"):
         torch.testing.assert_close(getattr(back, name), getattr(properties, name), rtol=1e-9, atol=0)

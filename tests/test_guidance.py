@@ -17,7 +17,7 @@ MEAN, DEVIATION = 0.1, 0.15
 
 
 class GaussianNetwork(torch.nn.Module):
-    """The exact v for voxels that are independent N(MEAN, DEVIATION²)."""
+    """The exact x̂_0 for voxels that are independent N(MEAN, DEVIATION²)."""
 
     def __init__(self, schedule, poison=None):
         super().__init__()
@@ -26,15 +26,15 @@ class GaussianNetwork(torch.nn.Module):
         self.poison = poison
         self.anchor = torch.nn.Parameter(torch.zeros(1))
 
-    def forward(self, noisy, time, sigma):
+    def forward(self, noisy, time, signal):
         t = (time * self.schedule.steps).round().long() - 1
-        signal, sigma = self.schedule.coefficients(t, noisy)
-        variance = signal**2 * DEVIATION**2 + sigma**2
+        signal = signal.view(-1, 1, 1, 1)
+        variance = signal**2 * DEVIATION**2 + 1 - signal**2
         clean = MEAN + signal * DEVIATION**2 / variance * (noisy - signal * MEAN)
         if self.poison is not None and int(t[0]) < 500:
             clean = clean.clone()
             clean[self.poison], self.poison = torch.nan, None
-        return (signal * noisy - clean) / sigma
+        return clean
 
 
 def gaussian_prior(**options):
@@ -55,8 +55,13 @@ class MeanTarget:
         gradient = torch.full_like(clean, 1 / clean[0].numel())[:, None]
         nothing = torch.zeros(len(clean))
         return Evaluation(
-            Properties(nothing, nothing, nothing), mean, nothing, {"mean": (mean - self.goal) ** 2},
-            Linearisation((mean - self.goal)[:, None], gradient, nothing[:, None][:, :0], gradient[:, :0]), {}, 0,
+            Properties(nothing, nothing, nothing),
+            mean,
+            nothing,
+            {"mean": (mean - self.goal) ** 2},
+            Linearisation((mean - self.goal)[:, None], gradient, nothing[:, None][:, :0], gradient[:, :0]),
+            {},
+            0,
         )
 
     def keep(self, alive):
@@ -102,7 +107,9 @@ def test_unguided_samples_have_the_closed_form_distribution(steps):
 def test_zero_weights_are_plain_ddpm():
     settings = GuidanceSettings(mean=0, variance=0)
     plain = last(sample(gaussian_prior(), 4, steps=20, generator=generator(1))).clean
-    guided = last(guided_sample(gaussian_prior(), MeanTarget(0.5), 4, steps=20, settings=settings, generator=generator(1)))
+    guided = last(
+        guided_sample(gaussian_prior(), MeanTarget(0.5), 4, steps=20, settings=settings, generator=generator(1))
+    )
     assert torch.equal(plain, guided.clean)
 
 

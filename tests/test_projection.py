@@ -23,7 +23,9 @@ def test_2d_round_trip(vf, d, noise):
     labels = packing.voxelise(64)
     catalogue, channels = Catalogue.default(), AsinhChannels()
     values = channels.encode(catalogue.properties, axis=-1)
-    matrix, particle = (next(i for i, m in enumerate(catalogue.materials) if m.category == c) for c in ("polymer", "ceramic"))
+    matrix, particle = (
+        next(i for i, m in enumerate(catalogue.materials) if m.category == c) for c in ("polymer", "ceramic")
+    )
     projection = project(field_of(labels, values[matrix], values[particle], noise, generator))
     assert torch.equal(torch.from_numpy(projection.labels), labels) or noise
     assert abs(projection.volume_fraction - float(labels.double().mean())) < (1e-12 if noise == 0 else 2e-3)

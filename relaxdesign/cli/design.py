@@ -109,7 +109,7 @@ def design(
         typer.echo(to_json(result.to_dict(absolute)), nl=False)
     else:
         output().print(_table(result))
-        failures = [escape(item.message) for item in result.designs if item.message]
+        failures = [f"{item.index:02d}: {escape(item.message)}" for item in result.designs if item.message]
         output().print(*failures, _summary(result), f"Files: {escape(str(directory))}", sep="\n", soft_wrap=True)
     if result.status == "cancelled":
         messages.print(f"Stopped: {len(result.designs)} of {request.count} designs were finished.")

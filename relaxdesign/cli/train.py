@@ -14,10 +14,10 @@ def train(
     name: Annotated[str | None, typer.Option(help="Name of the prior. Default: composite-<dim>d-<grid>.")] = None,
     dim: Annotated[int, typer.Option(min=2, max=3, help="2 or 3.")] = 2,
     grid: Annotated[int, typer.Option(min=4, help="Voxels per edge.")] = 64,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 20_000,
-    batch: Annotated[int, typer.Option(min=1, help="Fresh cells per step.")] = 32,
-    learning_rate: Annotated[float, typer.Option(help="Peak of the learning rate.")] = 1e-3,
-    widths: Annotated[str, typer.Option(help="Channels per resolution, finest first.")] = "48,96,160",
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 9_000,
+    batch: Annotated[int, typer.Option(min=1, help="Fresh cells per step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(help="Peak of the learning rate.")] = 8e-4,
+    widths: Annotated[str, typer.Option(help="Channels per resolution, finest first.")] = "32,64,128",
     patch: Annotated[int, typer.Option(min=1, help="Voxels per edge that enter the network as one.")] = 2,
     channels: Annotated[
         Literal["asinh", "linear"], typer.Option(help="asinh: softened log-moduli; linear: E, nu, rho of the paper.")
@@ -25,6 +25,7 @@ def train(
     catalogue: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Own materials instead of the shipped catalogue.")
     ] = None,
+    flagged: Annotated[bool, typer.Option("--flagged", help="Train on toxic, exotic, … materials too.")] = False,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for weights, card and checkpoint.")] = Path(
         "runs/training"
     ),
@@ -50,7 +51,7 @@ def train(
             seed=seed,
             device=device,
         )
-        materials = Catalogue.from_csv(catalogue) if catalogue else Catalogue.default()
+        materials = (Catalogue.from_csv(catalogue) if catalogue else Catalogue.default()).select(flagged=flagged)
         validation = ""
         with progress() as bars:
             task = bars.add_task("Training", total=steps, note="")
@@ -64,7 +65,7 @@ def train(
                 messages.print("Stopped. The last checkpoint is kept: the same command with --resume goes on from it.")
                 raise typer.Exit(EXIT_INTERRUPTED) from None
     weights = out / f"{config.name}.safetensors"
-    messages.print(f"Trained {weights}; use it with: relaxdesign design --prior {weights} …")
+    messages.print(f"Trained {weights}; use it with: relaxdesign design --prior {weights} …", soft_wrap=True)
 
 
 def _widths(text: str) -> tuple[int, ...]:
@@ -73,5 +74,5 @@ def _widths(text: str) -> tuple[int, ...]:
     except ValueError:
         widths = ()
     if not widths or any(width < 8 or width % 8 for width in widths):
-        raise ValueError(f"--widths: got {text!r}, expected multiples of 8 such as 48,96,160")
+        raise ValueError(f"--widths: got {text!r}, expected multiples of 8 such as 32,64,128")
     return widths

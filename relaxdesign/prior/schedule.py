@@ -1,7 +1,8 @@
 """Noise schedule of the prior: linear β, rescaled to zero terminal SNR.
 
-``x_t = √ᾱ_t x_0 + √(1-ᾱ_t) ε`` with Gaussian ε (Ho et al. 2020, arXiv 2006.11239). The rescaling makes x_T pure noise, so that sampling starts where training
-ended, and "trailing" spacing always visits T (Lin et al. 2024, arXiv 2305.08891).
+``x_t = √ᾱ_t x_0 + √(1-ᾱ_t) ε`` with Gaussian ε (Ho et al. 2020, arXiv 2006.11239). The
+rescaling makes x_T pure noise, so that sampling starts where training ended, and "trailing" spacing
+always visits T (Lin et al. 2024, arXiv 2305.08891).
 """
 
 from __future__ import annotations

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import cast
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import channels_from_definition
 from relaxdesign.prior.data import field_batches, random_fields
 from relaxdesign.prior.model import Prior, PriorError, predict_clean, save_prior
+from relaxdesign.prior.resume import load_state, save_state
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.unet import UNet, UNetConfig
 
@@ -33,11 +32,11 @@ class TrainingConfig:
     name: str = "composite-2d-64"
     grid: int = 64
     channels: dict | None = None  # None: softened log-moduli
-    network: UNetConfig = UNetConfig()
-    schedule: NoiseSchedule = NoiseSchedule()
-    steps: int = 20_000
-    batch: int = 32
-    learning_rate: float = 1e-3
+    network: UNetConfig = field(default_factory=UNetConfig)
+    schedule: NoiseSchedule = field(default_factory=NoiseSchedule)
+    steps: int = 9_000
+    batch: int = 16
+    learning_rate: float = 8e-4
     warm_up: int = 200
     weight_decay: float = 1e-4
     gradient_clip: float = 1.0
@@ -101,14 +100,18 @@ def train_prior(
     )
     start, trained_seconds, validation = 0, 0.0, []
     if resume:
-        saved = _load_state(directory, config, network, ema, optimizer)
+        saved = load_state(directory, config.name, _fixed_settings(config), network, ema, optimizer)
         start, trained_seconds, validation = saved["step"], saved["seconds"], saved["validation"]
     precision = _autocast_type(device)
     # A resumed run must not see the same cells again.
     generator = torch.Generator().manual_seed(config.seed + 7919 * start)
     batches = field_batches(catalogue, channels, config.grid, config.network.dim, config.batch, generator=generator)
     held_out = random_fields(
-        catalogue, channels, config.grid, config.network.dim, VALIDATION_CELLS,
+        catalogue,
+        channels,
+        config.grid,
+        config.network.dim,
+        VALIDATION_CELLS,
         generator=torch.Generator().manual_seed(config.seed + 1),
     )
 
@@ -121,7 +124,7 @@ def train_prior(
             "hours": round((trained_seconds + time.monotonic() - begin) / 3600, 3),
             "validation_loss": validation,
         }
-        return Prior(config.name, ema.module, config.schedule, channels, config.grid, card)
+        return Prior(config.name, cast(UNet, ema.module), config.schedule, channels, config.grid, card)
 
     begin = time.monotonic()
     network.train()
@@ -147,7 +150,8 @@ def train_prior(
             validation.append([step + 1, round(validation_loss, 6)])
             save_prior(prior(), directory)
             seconds = trained_seconds + time.monotonic() - begin
-            _save_state(directory, config, network, ema, optimizer, step + 1, seconds, validation)
+            state = {"step": step + 1, "seconds": seconds, "validation": validation}
+            save_state(directory, config.name, _fixed_settings(config), network, ema, optimizer, state)
         elapsed = time.monotonic() - begin
         done = step + 1 - start
         yield TrainingProgress(
@@ -161,7 +165,7 @@ def train_prior(
         )
 
 
-def denoising_loss(network: UNet, schedule: NoiseSchedule, clean: Tensor, generator: torch.Generator) -> Tensor:
+def denoising_loss(network: nn.Module, schedule: NoiseSchedule, clean: Tensor, generator: torch.Generator) -> Tensor:
     """Weighted squared error of x̂_0 at one random noise level per cell, stratified over the batch.
 
     The weight min(SNR + 1, γ) is that of v-prediction up to a limit (Hang et al. 2023, arXiv 2303.09556): near t = 0
@@ -178,18 +182,25 @@ def denoising_loss(network: UNet, schedule: NoiseSchedule, clean: Tensor, genera
 
 
 @torch.no_grad()
-def _validate(network: UNet, schedule: NoiseSchedule, clean: Tensor, seed: int) -> float:
+def _validate(network: nn.Module, schedule: NoiseSchedule, clean: Tensor, seed: int) -> float:
     generator = torch.Generator().manual_seed(seed)
     parts = [denoising_loss(network, schedule, part, generator) for part in clean.split(32)]
     return float(torch.stack(parts).mean())
 
 
-def _warm_ema(decay: float):
+def _fixed_settings(config: TrainingConfig) -> dict:
+    """The settings that a continuation must share with the run it continues."""
+    free = ("name", "steps", "batch", "learning_rate", "device")
+    return {key: value for key, value in config.to_dict().items() if key not in free}
+
+
+def _warm_ema(decay: float) -> Callable:
     """EMA whose decay rises as (1+n)/(10+n) up to ``decay``: early weights are forgotten early."""
 
-    def update(averaged: list[Tensor], current: list[Tensor], updates: Tensor) -> None:
+    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int) -> None:
         n = float(updates)
-        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + n) / (10 + n)))
+        for mean, value in zip(averaged, current, strict=True):
+            mean.lerp_(value, 1 - min(decay, (1 + n) / (10 + n)))
 
     return update
 
@@ -213,54 +224,3 @@ def _autocast_type(device: torch.device) -> torch.dtype:
         layer(image)
         seconds[dtype] = time.perf_counter() - begin
     return min(seconds, key=seconds.__getitem__)
-
-
-def _state_path(directory: Path, config: TrainingConfig) -> Path:
-    return directory / "resume" / f"{config.name}.safetensors"
-
-
-def _save_state(directory, config, network, ema, optimizer, step, seconds, validation) -> None:
-    path = _state_path(directory, config)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {f"network.{key}": value for key, value in network.state_dict().items()}
-    tensors |= {f"ema.{key}": value for key, value in ema.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"adam.{index}.{key}": value for key, value in state.items()}
-    meta = {"step": step, "seconds": seconds, "validation": validation, "config": config.to_dict()}
-    # Written aside and renamed: a kill at any moment leaves the previous checkpoint whole.
-    partial = path.with_suffix(".partial")
-    save_file({key: value.detach().clone().contiguous() for key, value in tensors.items()}, partial,
-              metadata={"state": json.dumps(meta)})
-    os.replace(partial, path)
-
-
-def _load_state(directory, config, network, ema, optimizer) -> dict:
-    path = _state_path(directory, config)
-    if not path.exists():
-        raise PriorError(f"nothing to resume: no checkpoint {path.name} in {path.parent}")
-    from safetensors import safe_open
-
-    with safe_open(path, "pt") as file:
-        meta = json.loads(file.metadata()["state"])
-    was, now = (replace_steps(values) for values in (meta["config"], json.loads(json.dumps(config.to_dict()))))
-    if was != now:
-        different = [key for key in now if was.get(key) != now[key]]
-        raise PriorError(f"the checkpoint was made with other settings ({', '.join(different)}); start anew or restore them")
-    tensors = load_file(path)
-    network.load_state_dict(_part(tensors, "network."))
-    ema.load_state_dict(_part(tensors, "ema."))
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in _part(tensors, "adam.").items():
-        index, field = key.split(".", 1)
-        state.setdefault(int(index), {})[field] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return meta
-
-
-def replace_steps(values: dict) -> dict:
-    """Settings that may change between an interrupted run and its continuation, taken out."""
-    return {key: value for key, value in values.items() if key not in ("steps", "batch", "learning_rate", "device")}
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -28,7 +29,7 @@ class UNetConfig:
     dim: int = 2
     channels: int = 3
     patch: int = 2
-    widths: tuple[int, ...] = (48, 96, 160)
+    widths: tuple[int, ...] = (32, 64, 128)
     blocks: int = 1
     heads: int = 4
     labels: int = 3
@@ -37,7 +38,7 @@ class UNetConfig:
         return asdict(self) | {"widths": list(self.widths)}
 
     @staticmethod
-    def from_dict(values: dict) -> UNetConfig:
+    def from_dict(values: dict[str, Any]) -> UNetConfig:
         return UNetConfig(**(values | {"widths": tuple(values["widths"])}))
 
 
@@ -84,9 +85,7 @@ class UNet(nn.Module):
             if level:
                 self.grow.append(_conv(dim, width, widths[level - 1], kernel=1))
                 current = widths[level - 1]
-        self.leave = nn.Sequential(
-            nn.GroupNorm(8, widths[0]), nn.SiLU(), _conv(dim, widths[0], config.labels * voxels)
-        )
+        self.leave = nn.Sequential(nn.GroupNorm(8, widths[0]), nn.SiLU(), _conv(dim, widths[0], config.labels * voxels))
         self.head = PhasePainting(config, widths[0], embedding)
 
     def forward(self, noisy: Tensor, t: Tensor, signal: Tensor) -> Tensor:
@@ -100,7 +99,7 @@ class UNet(nn.Module):
         x = self.enter(_to_patches(noisy, config.patch))
         skips = [x]
         for level, stage in enumerate(self.down):
-            for block in stage:
+            for block in stage.children():
                 x = block(x, embedding)
                 skips.append(x)
             if level < len(self.shrink):
@@ -109,7 +108,7 @@ class UNet(nn.Module):
         first, attention, last = self.middle
         x = last(attention(first(x, embedding)), embedding)
         for level, stage in enumerate(self.up):
-            for block in stage:
+            for block in stage.children():
                 x = block(torch.cat((x, skips.pop()), 1), embedding)
             if level < len(self.grow):
                 x = F.interpolate(self.grow[level](x), scale_factor=2.0, mode="nearest")
@@ -125,7 +124,11 @@ class PhasePainting(nn.Module):
         self.patch, self.dim = config.patch, config.dim
         pooled = config.channels + width + 1
         self.correction = nn.Sequential(
-            nn.Linear(pooled + embedding, 192), nn.SiLU(), nn.Linear(192, 192), nn.SiLU(), nn.Linear(192, config.channels)
+            nn.Linear(pooled + embedding, 192),
+            nn.SiLU(),
+            nn.Linear(192, 192),
+            nn.SiLU(),
+            nn.Linear(192, config.channels),
         )
 
     def forward(self, noisy: Tensor, features: Tensor, logits: Tensor, embedding: Tensor, signal: Tensor) -> Tensor:
@@ -157,10 +160,8 @@ class ResidualBlock(nn.Module):
         self.norm_out = nn.GroupNorm(8, outputs)
         self.conv_out = _conv(dim, outputs, outputs)
         self.skip = nn.Identity() if inputs == outputs else _conv(dim, inputs, outputs, kernel=1)
-        nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)
-        nn.init.zeros_(self.modulation.weight)
-        nn.init.zeros_(self.modulation.bias)
+        _start_at_zero(self.conv_out)
+        _start_at_zero(self.modulation)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         scale, shift = self.modulation(embedding).view((x.shape[0], -1) + (1,) * (x.ndim - 2)).chunk(2, 1)
@@ -178,8 +179,7 @@ class Attention(nn.Module):
         self.norm = nn.GroupNorm(8, width)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        _start_at_zero(self.out)
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = self.norm(x).flatten(2).transpose(1, 2)  # (batch, positions, width)
@@ -188,9 +188,17 @@ class Attention(nn.Module):
         return x + self.out(mixed).transpose(1, 2).reshape(x.shape)
 
 
-def _conv(dim: int, inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Module:
+def _conv(dim: int, inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Conv2d | nn.Conv3d:
     kind = nn.Conv2d if dim == 2 else nn.Conv3d
-    return kind(inputs, outputs, kernel, stride, padding=kernel // 2, padding_mode="circular" if kernel > 1 else "zeros")
+    return kind(
+        inputs, outputs, kernel, stride, padding=kernel // 2, padding_mode="circular" if kernel > 1 else "zeros"
+    )
+
+
+def _start_at_zero(layer: nn.Module) -> None:
+    """Makes a residual branch the identity at the start of training."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
 
 
 def _sinusoids(t: Tensor, width: int) -> Tensor:

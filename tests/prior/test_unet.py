@@ -47,12 +47,16 @@ def test_3d_network_keeps_the_shape_and_passes_gradients():
     assert torch.isfinite(gradient).all() and gradient.abs().max() > 0
 
 
-def test_phase_head_can_represent_a_phase_mean_exactly():
-    """With labels known, the painted value of a phase is a function of its mean alone: flat inside."""
+def test_head_paints_flat_phases_whose_values_follow_the_noisy_mean():
+    """With certain labels each phase is one value, and near t = 0 that value is the mean of the input over it."""
     network = UNet(UNetConfig(widths=(16, 32)))
-    labels = torch.zeros(1, 3, 16, 16)
-    labels[:, 0, :, :8], labels[:, 1, :, 8:] = 50, 50
+    with torch.no_grad():
+        for parameter in network.head.correction[-1].parameters():
+            parameter.zero_()
+    logits = torch.zeros(1, 3, 16, 16)
+    logits[:, 0, :, :8], logits[:, 1, :, 8:] = 50, 50
     noisy, features = torch.randn(1, 3, 16, 16), torch.randn(1, 16, 8, 8)
-    painted = network.head(noisy, features, labels, torch.randn(1, 64))
-    for half in (painted[..., :8], painted[..., 8:]):
+    painted = network.head(noisy, features, logits, torch.randn(1, 64), torch.ones(1))
+    for half, source in ((painted[..., :8], noisy[..., :8]), (painted[..., 8:], noisy[..., 8:])):
         assert half.flatten(2).std(2).max() < 1e-6
+        torch.testing.assert_close(half.mean((2, 3)), source.mean((2, 3)), rtol=0.02, atol=0.01)

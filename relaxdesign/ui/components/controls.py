@@ -118,7 +118,7 @@ def _draw() -> None:
     )
     request, problem = _request(catalogue, chart)
     if problem:
-        st.warning(problem, icon=":material/info:")
+        chart.warning(problem, icon=":material/info:")
     pressed = st.button(
         "Design",
         type="primary",

@@ -57,7 +57,7 @@ def _material(colour: str, role: str, material: Material | None) -> str:
     source = f"  \n:small[:gray[Source: {escape(material.source)}]]" if material.source else ""
     return (
         f"{candidates.swatch(colour)} **{role}: {escape(material.name)}** :gray[{escape(material.category)}]  \n"
-        f":small[E {significant(material.young)} GPa · ν {material.poisson:.3g} · K {significant(material.bulk)} GPa · "
+        f":small[E {significant(material.young)} GPa · ν {material.poisson:.4g} · K {significant(material.bulk)} GPa · "
         f"ρ {material.density:.3g} g/cm³]{source}"
     )
 
@@ -116,14 +116,12 @@ def _bounds_chart(design: Design) -> go.Figure:
         )  # fmt: skip
     pad = 0.08 * max(high - low, 1e-3 * high)
     left, right = min(low, design.K.realised) - pad, max(high, design.K.realised) + pad
-    for x, text, anchor in (
-        (low, f"Reuss {significant(low, 3)}", "left"),
-        (high, f"Voigt {significant(high, 3)}", "right"),
-    ):
-        figure.add_annotation(x=x, y=0.98, text=text, showarrow=False, xanchor=anchor, font_size=11, yanchor="top")
-    figure.update_xaxes(
-        range=[left, right], title=None, showgrid=False, zeroline=False, fixedrange=True, nticks=6, ticksuffix=""
-    )
+    # At the ends of the chart, not of the bar, which may be short.
+    for x, text, anchor in ((0, f"Reuss {significant(low, 3)}", "left"), (1, f"Voigt {significant(high, 3)}", "right")):
+        figure.add_annotation(
+            x=x, y=1, text=text, xref="paper", xanchor=anchor, yanchor="top", showarrow=False, font_size=12
+        )  # fmt: skip
+    figure.update_xaxes(range=[left, right], showgrid=False, zeroline=False, fixedrange=True, nticks=6)
     figure.update_yaxes(range=[0, 1], visible=False, fixedrange=True)
     figure.update_layout(height=96, margin={"l": 4, "r": 4, "t": 0, "b": 20}, showlegend=False, dragmode=False)
     return figure

@@ -10,7 +10,7 @@ from relaxdesign.ui.components import candidates, curves, microstructures
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import duration, escape, plain, plural
 
-POLL_SECONDS = 0.6
+POLL_SECONDS = 0.4
 
 
 @st.fragment(run_every=POLL_SECONDS)

@@ -86,8 +86,8 @@ def sampled_tiles(snapshot: Snapshot) -> list[Tile]:
 
 
 def _columns(count: int) -> int:
-    """At most two rows up to 12 candidates, then squarer."""
-    return max(2, count) if count <= 4 else (count + 1) // 2 if count <= 12 else 8
+    """Wide tiles as long as all of them fit on a laptop's screen."""
+    return max(2, count) if count <= 4 else 4 if count <= 12 else 6 if count <= 30 else 8
 
 
 def _describe(tile: Tile, scale: ModulusScale, target_bulk: float) -> dict:

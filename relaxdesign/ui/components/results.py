@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from relaxdesign.export import result_json
 from relaxdesign.jobs import Snapshot
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, curves, inspector, microstructures
@@ -100,19 +99,26 @@ def _summary(snapshot: Snapshot) -> None:
         f"**{len(verified)} of {plural(snapshot.request.count, 'candidate')}** verified · **{close}** within 1 % of "
         f"the target · **{plural(pairs, 'material pair')}** · {duration(snapshot.seconds)}"
     )
-    result = server.store().result(snapshot.run_id)
+    complete = snapshot.state in ("finished", "cancelled")
+
+    def record() -> str:
+        from relaxdesign.export import result_json
+
+        result = server.store().result(snapshot.run_id)
+        return "" if result is None else result_json(result)
+
     right.download_button(
         "Result",
-        "" if result is None else result_json(result),
+        record,
         f"relaxdesign-{snapshot.run_id}.json",
         "application/json",
         key=f"download-result-{snapshot.run_id}",
         icon=":material/download:",
         on_click="ignore",
-        disabled=result is None,
+        disabled=not complete,
         width="stretch",
         help="All designs with request, seed and versions, as JSON"
-        if result
+        if complete
         else "Only runs that came to their end have one",
     )
 

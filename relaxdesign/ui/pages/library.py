@@ -14,7 +14,7 @@ from relaxdesign.ui.text import STATES, duration, gpa, moment, percent, plural  
 
 DESIGN_PAGE = "relaxdesign/ui/pages/design.py"
 PAGE_SIZE = 20
-WIDTHS = [1.5, 1.6, 1.4, 1.5, 1.2, 1.1, 0.55]
+WIDTHS = [1.7, 1.4, 1.3, 1.4, 1.0, 1.0, 1.0]
 
 
 def draw() -> None:
@@ -60,11 +60,11 @@ def row(run: RunRecord) -> None:
             st.switch_page(DESIGN_PAGE, query_params={"run": run.id})
         live = run.status in LIVE_STATES
         if columns[6].button(
-            "",
+            "Delete",
             key=f"delete-{run.id}",
             icon=":material/delete:",
             type="tertiary",
-            help="Stop the run before you delete it" if live else "Delete this run",
+            help="Stop the run before you delete it" if live else None,
             disabled=live,
         ):
             confirm(run)

@@ -1,0 +1,61 @@
+"""Takes the README's pictures from the running app: ``python -m tests.e2e.screenshots [--dark]``.
+
+Writes ``design.png`` (denoising), ``candidates.png`` and ``inspect.png`` to ``assets/screenshots/``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.e2e.driving import ROOT, open_browser, running_app, set_number, settle
+
+FOLDER = ROOT / "assets" / "screenshots"
+RUN_MS = 600_000
+
+
+def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 50) -> list[Path]:
+    """Runs the default design of seed 0 and pictures it on the way. Returns the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        running_app(Path(scratch) / "library.db", Path(scratch) / "server.log") as address,
+        open_browser(dark=dark) as page,
+    ):
+        page.goto(address)
+        button = page.locator(".st-key-design button")
+        expect(button).to_be_enabled(timeout=120_000)
+        set_number(page, "Steps", steps)
+        button.click()
+        wanted = round(0.6 * steps)
+        page.wait_for_function(
+            """(wanted) => [...document.querySelectorAll('*')].some((e) =>
+                 Number(e.shadowRoot?.querySelector('.microstructures')?.dataset.frame) >= wanted)""",
+            arg=wanted,
+            timeout=RUN_MS,
+        )
+        page.mouse.move(700, 690)
+        page.screenshot(path=folder / "design.png")
+        inspector = page.locator(".st-key-inspector")
+        expect(inspector).to_be_visible(timeout=RUN_MS)
+        settle(page)
+        page.wait_for_timeout(1000)
+        page.screenshot(path=folder / "candidates.png")
+        page.locator("#stpyvistaframe, .st-key-inspector .js-plotly-plot canvas").first.wait_for(timeout=120_000)
+        page.wait_for_timeout(3000)
+        inspector.evaluate("e => { e.style.scrollMarginTop = '4.5rem'; e.scrollIntoView(); }")
+        page.wait_for_timeout(1000)
+        page.screenshot(path=folder / "inspect.png")
+    return [folder / name for name in ("design.png", "candidates.png", "inspect.png")]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dark", action="store_true")
+    parser.add_argument("--out", type=Path, default=FOLDER)
+    arguments = parser.parse_args()
+    for path in take_screenshots(arguments.out, dark=arguments.dark):
+        print(path)

@@ -1,0 +1,154 @@
+"""The main journey in a real browser: set, watch, inspect, download, find again, delete.
+
+Nothing is replaced: the shipped prior, the catalogue, the solver and the exports work as they do for users.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.e2e.driving import open_browser, running_app, set_number
+
+ARTIFACTS = Path(__file__).parent / "artifacts"
+RUN_MS = 300_000
+TARGET = 80
+COUNT, STEPS = 4, 60  # small, but long enough to be watched on a fast machine
+CELL_MM = 2.5
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def page(tmp_path):
+    log = tmp_path / "server.log"
+    with running_app(tmp_path / "library.db", log) as address, open_browser() as page:
+        page.goto(address)
+        yield page
+        # What was last seen, for whoever has to find out why the test failed.
+        ARTIFACTS.mkdir(exist_ok=True)
+        page.screenshot(path=ARTIFACTS / "last.png")
+        (ARTIFACTS / "server.log").write_bytes(log.read_bytes())
+
+
+def test_design_watch_download_and_reopen(page: Page, tmp_path):
+    button = page.locator(".st-key-design button")
+    expect(button).to_be_enabled(timeout=120_000)
+    set_number(page, "Target bulk modulus K, GPa", TARGET)
+    set_number(page, "Candidates", COUNT)
+    set_number(page, "Steps", STEPS)
+    button.click()
+
+    numbers, pictures = watch_frames(page, wanted=3)
+    assert len(pictures) >= 3, f"only {len(pictures)} different pictures at steps {numbers}"
+    assert numbers == sorted(numbers) and numbers[-1] <= STEPS
+
+    inspector = page.locator(".st-key-inspector")
+    expect(inspector).to_be_visible(timeout=RUN_MS)
+    expect(page.locator("[class*='st-key-card-']")).to_have_count(COUNT)
+    expect(page.get_by_text("Finished")).to_be_visible()
+    headline = inspector.locator("h3").inner_text()
+    assert "off the target" in headline
+    assert_view_is_drawn(page)
+
+    set_number(page, "Cell edge, mm", CELL_MM)
+    check_stl(download(page, "STL", tmp_path))
+    check_vti(download(page, "VTK", tmp_path))
+    record = json.loads(download(page, "JSON", tmp_path).read_text())
+    assert record["ok"] and abs(record["error"]) < 0.05
+    result = json.loads(download(page, "Result", tmp_path).read_text())
+    assert result["request"]["target_bulk"] == TARGET and len(result["designs"]) == COUNT
+    assert_no_errors(page)
+
+    # Found again, first by the address, then through the library.
+    page.reload()
+    expect(inspector.locator("h3")).to_have_text(headline, timeout=60_000)
+    page.get_by_role("link", name="Library").click()
+    row = page.locator("[class*='st-key-run-']")
+    expect(row).to_have_count(1, timeout=60_000)
+    expect(row).to_contain_text(f"{TARGET} GPa")
+    row.get_by_role("button", name="Open").click()
+    expect(inspector.locator("h3")).to_have_text(headline, timeout=60_000)
+    expect(page.get_by_role("spinbutton", name="Candidates", exact=True)).to_have_value(str(COUNT))
+    assert_no_errors(page)
+
+    page.get_by_role("link", name="Library").click()
+    row.get_by_role("button", name="Delete", exact=True).click()
+    page.locator(".st-key-really-delete button").click()
+    expect(page.get_by_text("No runs yet")).to_be_visible(timeout=60_000)
+    assert_no_errors(page)
+
+
+def watch_frames(page: Page, wanted: int) -> tuple[list[int], set[str]]:
+    """Steps and distinct pictures of the first candidate, seen until there are enough or the stream has ended."""
+    canvas = page.locator(".microstructures canvas.field").first
+    expect(canvas).to_be_visible(timeout=RUN_MS)
+    numbers: list[int] = []
+    pictures: set[str] = set()
+    deadline = time.monotonic() + RUN_MS / 1000
+    while len(pictures) < wanted and time.monotonic() < deadline and page.get_by_text("Denoising:").count():
+        number = int(page.locator(".microstructures").get_attribute("data-frame"))
+        if not numbers or number != numbers[-1]:
+            picture = canvas.screenshot()
+            assert contrast(picture) > 1, "the live picture is blank"
+            numbers.append(number)
+            pictures.add(hashlib.sha256(picture).hexdigest())
+        page.wait_for_timeout(50)
+    return numbers, pictures
+
+
+def assert_view_is_drawn(page: Page) -> None:
+    """A canvas shows something, be it stpyvista's (in its frame) or Plotly's."""
+    framed = page.frame_locator("#stpyvistaframe").locator("canvas")
+    plain = page.locator(".st-key-inspector .js-plotly-plot canvas")
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        view = framed if page.locator("#stpyvistaframe").count() else plain
+        if view.count() and view.first.is_visible() and contrast(view.first.screenshot()) > 3:
+            return
+        page.wait_for_timeout(500)
+    raise AssertionError("the 3D view stayed empty")
+
+
+def contrast(png: bytes) -> float:
+    return float(np.asarray(Image.open(io.BytesIO(png)).convert("L"), dtype=float).std())
+
+
+def download(page: Page, kind: str, folder: Path) -> Path:
+    with page.expect_download(timeout=60_000) as pending:
+        page.get_by_role("button", name=kind, exact=True).click()
+    path = folder / pending.value.suggested_filename
+    pending.value.save_as(path)
+    return path
+
+
+def check_stl(path: Path) -> None:
+    import trimesh
+
+    mesh = trimesh.load(path)
+    assert path.suffix == ".stl" and mesh.is_watertight and mesh.volume > 0
+    assert mesh.extents[:2].max() <= CELL_MM * 1.001 and mesh.extents[:2].max() > 0.3 * CELL_MM
+
+
+def check_vti(path: Path) -> None:
+    import pyvista
+
+    cell = pyvista.read(path)
+    assert path.suffix == ".vti" and {"E", "nu", "rho", "phase"} <= set(cell.cell_data)
+    assert cell.n_cells == 64 * 64
+    assert cell.bounds[1] - cell.bounds[0] == pytest.approx(CELL_MM, rel=1e-6)
+    assert set(np.unique(cell.cell_data["phase"])) == {0, 1}
+    assert len(np.unique(cell.cell_data["E"])) == 2
+
+
+def assert_no_errors(page: Page) -> None:
+    assert page.locator("[data-testid='stException']").count() == 0
+    assert page.get_by_text("Error id").count() == 0

@@ -1,0 +1,120 @@
+"""The whole job with the shipped prior: events, stages, cancelling, failures, repeatability."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from relaxdesign import study
+from relaxdesign.events import DesignEvent, FinishedEvent, StepEvent
+from relaxdesign.export import result_json
+from relaxdesign.fem import bulk_modulus, bulk_shear_from_young_poisson
+from relaxdesign.request import DesignRequest
+from relaxdesign.result import Design
+
+REQUEST = DesignRequest(target_bulk=120, count=4, steps=12, seed=3)
+
+
+@pytest.fixture(scope="module")
+def events():
+    return list(study.run(REQUEST))
+
+
+@pytest.fixture(scope="module")
+def result(events):
+    return events[-1].result
+
+
+def test_events_come_in_order_and_carry_every_candidate(events):
+    steps = [e for e in events if isinstance(e, StepEvent)]
+    designs = [e for e in events if isinstance(e, DesignEvent)]
+    assert [e.step for e in steps] == list(range(1, 13))
+    assert [e.design.index for e in designs] == [0, 1, 2, 3]
+    assert isinstance(events[-1], FinishedEvent) and len(events) == 12 + 4 + 1
+    assert steps[0].young.shape == (4, 64, 64, 1)
+    levels = [e.noise_level for e in steps]
+    assert levels == sorted(levels, reverse=True) and levels[-1] == 0
+    assert all(np.isfinite(e.bulk).all() and (e.iterations > 0) for e in steps)
+
+
+def test_guidance_closes_in_on_the_target(events):
+    steps = [e for e in events if isinstance(e, StepEvent)]
+    first, last = (np.abs(np.log(steps[i].bulk / 120)).max() for i in (0, -1))
+    assert last < 0.01 < first
+    assert float(steps[-1].losses["bulk modulus"].max()) < 1e-4
+
+
+def test_designs_are_verified_and_lie_within_the_bounds(result):
+    realised = [d for d in result.designs if d.ok]
+    assert len(realised) >= 3
+    for design in realised:
+        assert abs(design.error) < 0.01
+        assert design.bounds.admits(design.K.realised)
+        assert design.residual <= 1e-8
+        assert design.phase.mean() == pytest.approx(design.volume_fraction)
+        m, p = design.matrix, design.particle
+        phase = torch.from_numpy(design.phase.astype(bool))
+        young, poisson = (
+            torch.where(phase, *(torch.tensor(v, dtype=torch.float64) for v in pair))[None]
+            for pair in ((p.young, m.young), (p.poisson, m.poisson))
+        )
+        again = bulk_modulus(*bulk_shear_from_young_poisson(young, poisson))
+        assert float(again.value[0]) == pytest.approx(design.K.realised, rel=1e-6)
+        share = design.volume_fraction
+        assert design.density == pytest.approx((1 - share) * m.density + share * p.density)
+    pairs = {(d.matrix.id, d.particle.id) for d in realised}
+    assert len(pairs) == len(realised)
+
+
+def test_relaxed_stage_is_the_last_step(events, result):
+    last = [e for e in events if isinstance(e, StepEvent)][-1]
+    for design in result.designs:
+        assert design.K.relaxed == pytest.approx(float(last.bulk[design.index]), rel=1e-3)
+        np.testing.assert_allclose(design.relaxed[0], last.young[design.index], rtol=1e-4)
+
+
+def test_same_seed_same_designs_other_seed_other_designs(result):
+    small = REQUEST.model_copy(update={"count": 2, "steps": 5})
+    first, second = (study.design(small) for _ in range(2))
+    other = study.design(small.model_copy(update={"seed": 4}))
+    for a, b in zip(first.designs, second.designs, strict=True):
+        assert a.K == b.K and a.matrix == b.matrix
+    assert [d.K for d in other.designs] != [d.K for d in first.designs]
+
+
+def test_cancel_between_steps_ends_early_with_a_result():
+    seen = []
+    events = []
+    for event in study.run(REQUEST, cancel=lambda: len(seen) >= 3):
+        seen.append(event)
+        events.append(event)
+    assert sum(isinstance(e, StepEvent) for e in events) == 3
+    assert events[-1].result.status == "cancelled" and events[-1].result.designs == ()
+
+
+def test_unreachable_target_names_the_interval_before_any_work():
+    with pytest.raises(study.RequestError, match=r"550 GPa is out of reach.*lie between .* and 4\d\d"):
+        next(study.run(DesignRequest(target_bulk=550)))
+    with pytest.raises(study.RequestError, match="out of reach"):
+        next(study.run(DesignRequest(target_bulk=120, categories=("polymer",))))
+    with pytest.raises(study.RequestError, match="unknown categories"):
+        next(study.run(DesignRequest(target_bulk=120, categories=("cheese",))))
+    with pytest.raises(study.RequestError, match="makes 2D fields"):
+        next(study.run(DesignRequest(target_bulk=120, dim=3, prior="composite-2d-64")))
+
+
+def test_only_materials_on_offer_are_used():
+    request = DesignRequest(target_bulk=60, count=2, steps=8, categories=("metal", "glass"), seed=1)
+    for design in study.design(request).designs:
+        if design.ok:
+            assert {design.matrix.category, design.particle.category} <= {"metal", "glass"}
+            assert not design.matrix.flag and not design.particle.flag
+
+
+def test_results_survive_json(result):
+    values = json.loads(result_json(result))
+    for stored, design in zip(values["designs"], result.designs, strict=True):
+        assert set(stored["K"]) == {"relaxed", "projected", "snapped", "refined", "realised"}
+        back = Design.from_dict(stored, phase=design.phase, relaxed=design.relaxed)
+        assert back.K == design.K and back.matrix == design.matrix and back.bounds == design.bounds

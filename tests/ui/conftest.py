@@ -1,0 +1,42 @@
+"""The app on an empty library, with a study that follows a script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from relaxdesign import study
+from relaxdesign.prior import model
+from relaxdesign.ui import server
+from tests.scripted_study import scripted_study
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 60
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Replaces ``study.run``; call it with the arguments of ``scripted_study``."""
+
+    def use(**arguments) -> None:
+        monkeypatch.setattr(study, "run", scripted_study(**arguments))
+
+    use()
+    return use
+
+
+@pytest.fixture
+def app(tmp_path, monkeypatch, script):
+    """The app's page "Design", not run yet."""
+    monkeypatch.setenv("RELAXDESIGN_DB", f"sqlite:///{tmp_path / 'library.db'}")
+    monkeypatch.setattr(model, "shipped_priors", lambda: list(study.DEFAULT_PRIORS.values())[:1])
+    monkeypatch.setattr(server, "_probe_rendering", lambda: False)
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT_S)
+    server.jobs().close()
+    st.cache_data.clear()
+    st.cache_resource.clear()

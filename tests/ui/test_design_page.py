@@ -1,0 +1,147 @@
+"""The design page says what is wrong, starts runs, and shows every state of one."""
+
+from __future__ import annotations
+
+from relaxdesign.request import DesignRequest
+from relaxdesign.study import RequestError
+from relaxdesign.ui import server
+
+
+def press_design(app) -> str:
+    """Presses the button and returns the run's id."""
+    app.button(key="design").click().run()
+    assert not app.exception
+    run_id = app.query_params["run"]
+    return run_id if isinstance(run_id, str) else run_id[0]
+
+
+def texts(elements) -> str:
+    return "\n".join(element.value for element in elements)
+
+
+def test_first_visit_shows_the_reachable_range(app):
+    app.run()
+    assert not app.exception and not app.error
+    low, high = server.reachable_bulk(None, False, 2)
+    assert low < 0.01 and high > 300
+    assert "Reachable" in texts(app.sidebar.caption)
+    assert not app.button(key="design").disabled
+
+
+def test_unreachable_target_is_refused_with_the_range(app):
+    app.run()
+    app.number_input(key="target_bulk").set_value(590.0).run()
+    assert "590 GPa cannot be reached" in texts(app.warning)
+    assert app.button(key="design").disabled
+    app.number_input(key="target_bulk").set_value(100.0).run()
+    assert not app.warning and not app.button(key="design").disabled
+
+
+def test_fewer_materials_narrow_the_range(app):
+    app.run()
+    app.multiselect(key="categories").set_value(["polymer"]).run()
+    assert "or offer more materials" in texts(app.warning)
+    assert server.reachable_bulk(("polymer",), False, 2)[1] < 120
+
+
+def test_slider_and_number_follow_each_other(app):
+    app.run()
+    app.select_slider(key="target_slider").set_value(
+        next(float(v) for v in app.select_slider(key="target_slider").options if float(v) > 10)
+    ).run()
+    assert 10 < app.number_input(key="target_bulk").value < 12
+    app.number_input(key="target_bulk").set_value(73.21).run()
+    assert app.select_slider(key="target_slider").value == 73.21
+
+
+def test_run_is_computed_and_shown(app):
+    app.run()
+    app.number_input(key="count").set_value(3).run()
+    app.number_input(key="steps").set_value(4).run()
+    run_id = press_design(app)
+    assert server.jobs().wait(run_id, 30)
+    app.run()
+    assert not app.exception and not app.error
+    shown = texts(app.markdown)
+    assert "2 of 3 candidates" in shown and "within 1 %" in shown
+    assert "Silicon carbide" in shown and "+0.20 %" in shown
+    assert "No two phases were found" in texts(app.caption)
+    assert {button.label for button in app.get("download_button")} >= {"STL", "VTK", "JSON", "Result"}
+    request = server.store().run(run_id).request
+    assert (request.count, request.steps, request.target_bulk) == (3, 4, 120.0)
+
+
+def test_running_job_is_streamed_and_stopped(app, script):
+    script(pause=0.2)
+    app.run()
+    run_id = press_design(app)
+    while server.jobs().snapshot(run_id).step is None:
+        pass
+    app.run()
+    assert not app.exception and not app.error
+    assert "Running" in texts(app.markdown)
+    app.button(key=f"stop-{run_id}").click().run()
+    assert server.jobs().wait(run_id, 30)
+    app.run()
+    assert "You stopped this run" in texts(app.info)
+
+
+def test_internal_error_has_an_id_and_no_traceback(app, script):
+    script(fail_at=2, error=ZeroDivisionError("secret/path"))
+    app.run()
+    run_id = press_design(app)
+    assert server.jobs().wait(run_id, 30)
+    app.run()
+    message = texts(app.error)
+    assert server.store().run(run_id).error_id in message
+    assert "secret" not in message and not app.exception
+
+
+def test_refusal_of_the_study_is_shown_as_it_is(app, script):
+    script(fail_at=1, error=RequestError("this cannot be reached; ask for 3 to 7 GPa"))
+    app.run()
+    run_id = press_design(app)
+    assert server.jobs().wait(run_id, 30)
+    app.run()
+    assert texts(app.error) == "this cannot be reached; ask for 3 to 7 GPa"
+
+
+def test_unknown_run_is_told(app):
+    app.query_params["run"] = "<b>gone</b>"
+    app.run()
+    assert "no such run" in texts(app.warning)
+    assert not app.exception
+
+
+def test_reopened_run_brings_its_settings(app):
+    app.run()
+    request = DesignRequest(target_bulk=33.3, count=2, steps=3, seed=9, categories=("metal",), density_weight=0.4)
+    run_id = server.jobs().submit(request)
+    assert server.jobs().wait(run_id, 30)
+    app.query_params["run"] = run_id
+    app.run()
+    assert not app.exception and not app.error
+    assert app.number_input(key="target_bulk").value == 33.3
+    assert app.multiselect(key="categories").value == ["metal"]
+    again = press_design(app)
+    assert server.store().run(again).request == request
+
+
+def test_interrupted_run_is_explained(app):
+    app.run()
+    run_id = server.store().create_run(DesignRequest(target_bulk=100.0, count=2, steps=3))
+    server.store().stop(run_id, "interrupted")
+    app.query_params["run"] = run_id
+    app.run()
+    assert "server stopped" in texts(app.warning) and not app.exception
+
+
+def test_broken_database_is_explained(app, monkeypatch, tmp_path):
+    server.jobs().close()
+    server.jobs.clear()
+    (tmp_path / "broken.db").write_bytes(b"this is not a database, whatever its name says" * 100)
+    monkeypatch.setenv("RELAXDESIGN_DB", f"sqlite:///{tmp_path / 'broken.db'}")
+    app.query_params["run"] = "anything"
+    app.run()
+    assert "RELAXDESIGN_DB" in texts(app.error) and not app.exception
+    monkeypatch.setenv("RELAXDESIGN_DB", f"sqlite:///{tmp_path / 'library.db'}")
