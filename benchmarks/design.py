@@ -1,6 +1,6 @@
 """The main job, measured: error at every stage, diversity and time for several targets and seeds.
 
-Writes one JSON per machine to ``benchmarks/results/`` and prints the table that the README quotes. Run it with ``make bench``.
+Writes one JSON per machine to ``benchmarks/results/`` and prints the table that the README quotes (``make bench``).
 """
 
 from __future__ import annotations

@@ -327,7 +327,7 @@ def _json_safe(values: dict) -> dict:
 def _pack(design: Design) -> bytes:
     arrays = {"phase": design.phase, "relaxed": design.relaxed}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{name: value for name, value in arrays.items() if value is not None})
+    np.savez_compressed(buffer, allow_pickle=False, **{k: array for k, array in arrays.items() if array is not None})
     return buffer.getvalue()
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from relaxdesign.cli.console import EXIT_INTERRUPTED, messages, progress, user_errors
+
+if TYPE_CHECKING:
+    from relaxdesign.prior.training import TrainingProgress
 
 
 def train(
@@ -59,6 +62,8 @@ def train(
                 for state in train_prior(config, materials, out, resume=resume):
                     if state.validation_loss is not None:
                         validation = f", validation {state.validation_loss:.4f}"
+                        if not messages.is_terminal:  # a log has no bars
+                            messages.print(_line(state))
                     note = f"loss {state.loss:.4f}{validation}, {state.cells_per_second:.0f} cells/s"
                     bars.update(task, completed=state.step, note=note)
             except KeyboardInterrupt:
@@ -66,6 +71,13 @@ def train(
                 raise typer.Exit(EXIT_INTERRUPTED) from None
     weights = out / f"{config.name}.safetensors"
     messages.print(f"Trained {weights}; use it with: relaxdesign design --prior {weights} …", soft_wrap=True)
+
+
+def _line(state: TrainingProgress) -> str:
+    return (
+        f"step {state.step} of {state.steps}: loss {state.loss:.4f}, validation {state.validation_loss:.4f}, "
+        f"{state.cells_per_second:.0f} cells/s, {state.seconds_left / 60:.0f} min left"
+    )
 
 
 def _widths(text: str) -> tuple[int, ...]:

@@ -33,9 +33,9 @@ def line_colours(count: int) -> list[str]:
     return [f"rgb({r},{g},{b})" for r, g, b in cividis()[picks]]
 
 
-def rgb(colour: str) -> tuple[int, int, int]:
-    """(r, g, b) of #RRGGBB."""
-    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+def rgb(colour: str) -> np.ndarray:
+    """uint8 (r, g, b) of #RRGGBB."""
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], dtype=np.uint8)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,7 @@ def guard(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # Streamlit's own control flow does not derive from Exception
-        error_id = new_error_id()
-        logger.error("%s: error %s", what, error_id, exc_info=error)
+        error_id = _logged(what, error)
         if isinstance(error, SQLAlchemyError):
             text = (
                 "The database of runs cannot be reached. Check that the disk is not full and that the address in "
@@ -31,6 +30,16 @@ def guard(what: str) -> Iterator[None]:
         else:
             text = f"Sorry, {what} could not be shown. Reload the page; if it happens again, report the id below."
         st.error(f"{text}\n\nError id **{error_id}**", icon=":material/error:")
+
+
+def _logged(what: str, error: Exception) -> str:
+    """The id of the error in the log; one that comes again with every poll is logged once per session."""
+    known = st.session_state.setdefault("logged_errors", {})
+    key = f"{what}: {error!r}"
+    if key not in known:
+        known[key] = new_error_id()
+        logger.error("%s: error %s", what, known[key], exc_info=error)
+    return known[key]
 
 
 def explain(error: ValidationError) -> str:

@@ -16,10 +16,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.e2e.driving import open_browser, running_app, set_number
+from tests.e2e.driving import PATIENCE_MS, open_browser, running_app, set_number
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
-RUN_MS = 300_000
+RUN_MS = 3 * PATIENCE_MS
 TARGET = 80
 COUNT, STEPS = 4, 60  # small, but long enough to be watched on a fast machine
 CELL_MM = 2.5
@@ -41,7 +41,7 @@ def page(tmp_path):
 
 def test_design_watch_download_and_reopen(page: Page, tmp_path):
     button = page.locator(".st-key-design button")
-    expect(button).to_be_enabled(timeout=120_000)
+    expect(button).to_be_enabled(timeout=PATIENCE_MS)
     set_number(page, "Target bulk modulus K, GPa", TARGET)
     set_number(page, "Candidates", COUNT)
     set_number(page, "Steps", STEPS)
@@ -53,8 +53,8 @@ def test_design_watch_download_and_reopen(page: Page, tmp_path):
 
     inspector = page.locator(".st-key-inspector")
     expect(inspector).to_be_visible(timeout=RUN_MS)
-    expect(page.locator("[class*='st-key-card-']")).to_have_count(COUNT)
-    expect(page.get_by_text("Finished")).to_be_visible()
+    expect(page.locator("[class*='st-key-card-']")).to_have_count(COUNT, timeout=PATIENCE_MS)
+    expect(page.get_by_text("Finished")).to_be_visible(timeout=PATIENCE_MS)
     headline = inspector.locator("h3").inner_text()
     assert "off the target" in headline
     assert_view_is_drawn(page)
@@ -70,20 +70,20 @@ def test_design_watch_download_and_reopen(page: Page, tmp_path):
 
     # Found again, first by the address, then through the library.
     page.reload()
-    expect(inspector.locator("h3")).to_have_text(headline, timeout=60_000)
+    expect(inspector.locator("h3")).to_have_text(headline, timeout=PATIENCE_MS)
     page.get_by_role("link", name="Library").click()
     row = page.locator("[class*='st-key-run-']")
-    expect(row).to_have_count(1, timeout=60_000)
-    expect(row).to_contain_text(f"{TARGET} GPa")
+    expect(row).to_have_count(1, timeout=PATIENCE_MS)
+    expect(row).to_contain_text(f"{TARGET} GPa", timeout=PATIENCE_MS)
     row.get_by_role("button", name="Open").click()
-    expect(inspector.locator("h3")).to_have_text(headline, timeout=60_000)
-    expect(page.get_by_role("spinbutton", name="Candidates", exact=True)).to_have_value(str(COUNT))
+    expect(inspector.locator("h3")).to_have_text(headline, timeout=PATIENCE_MS)
+    expect(page.get_by_role("spinbutton", name="Candidates", exact=True)).to_have_value(str(COUNT), timeout=PATIENCE_MS)
     assert_no_errors(page)
 
     page.get_by_role("link", name="Library").click()
     row.get_by_role("button", name="Delete", exact=True).click()
     page.locator(".st-key-really-delete button").click()
-    expect(page.get_by_text("No runs yet")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("No runs yet")).to_be_visible(timeout=PATIENCE_MS)
     assert_no_errors(page)
 
 
@@ -109,7 +109,7 @@ def assert_view_is_drawn(page: Page) -> None:
     """A canvas shows something, be it stpyvista's (in its frame) or Plotly's."""
     framed = page.frame_locator("#stpyvistaframe").locator("canvas")
     plain = page.locator(".st-key-inspector .js-plotly-plot canvas")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_MS / 1000
     while time.monotonic() < deadline:
         view = framed if page.locator("#stpyvistaframe").count() else plain
         if view.count() and view.first.is_visible() and contrast(view.first.screenshot()) > 3:
@@ -123,7 +123,7 @@ def contrast(png: bytes) -> float:
 
 
 def download(page: Page, kind: str, folder: Path) -> Path:
-    with page.expect_download(timeout=60_000) as pending:
+    with page.expect_download(timeout=PATIENCE_MS) as pending:
         page.get_by_role("button", name=kind, exact=True).click()
     path = folder / pending.value.suggested_filename
     pending.value.save_as(path)

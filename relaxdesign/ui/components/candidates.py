@@ -49,9 +49,10 @@ def best(designs: Sequence[Design]) -> Design | None:
 
 def phase_image(design: Design) -> np.ndarray:
     """The realised phases as an RGB picture: particles bright, matrix dark."""
+    assert design.phase is not None  # verified designs have one
     labels = picture(design.phase)
     labels = np.kron(labels, np.ones((max(1, PIXELS // labels.shape[0]),) * 2, labels.dtype))
-    return np.where(labels[..., None] == 1, np.uint8(rgb(PARTICLE)), np.uint8(rgb(MATRIX))).astype(np.uint8)
+    return np.where(labels[..., None] == 1, rgb(PARTICLE), rgb(MATRIX))
 
 
 def swatch(colour: str) -> str:

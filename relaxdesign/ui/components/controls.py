@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 from pydantic import ValidationError
+from streamlit.delta_generator import DeltaGenerator
 
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.request import DesignRequest
@@ -16,7 +17,7 @@ from relaxdesign.ui.components import ashby
 from relaxdesign.ui.errors import explain, guard
 from relaxdesign.ui.text import NOTE_2D, gpa, significant
 
-DEFAULT = DesignRequest(target_bulk=120.0)
+DEFAULT = DesignRequest.model_validate({"target_bulk": 120.0})
 DENSITY_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 
 # The largest whole number that a browser holds exactly.
@@ -56,6 +57,11 @@ def target() -> float:
     """The target bulk modulus as it is set now, GPa."""
     value = st.session_state.get("target_bulk")
     return float(value) if value else DEFAULT.target_bulk
+
+
+def _kept() -> DesignRequest:
+    """The request that was loaded; what it set beyond these controls is kept."""
+    return st.session_state["kept"]
 
 
 @st.fragment
@@ -116,6 +122,9 @@ def _draw() -> None:
         help=f"{flagged} of {len(catalogue)} materials are flagged, as toxic or exotic for instance. "
         "They are left out unless you include them.",
     )
+    kept = [name for name in ("exclude", "prior", "guidance") if getattr(_kept(), name) != getattr(DEFAULT, name)]
+    if kept:
+        st.caption(f"As in the opened run: {', '.join(kept)}.")
     request, problem = _request(catalogue, chart)
     if problem:
         chart.warning(problem, icon=":material/info:")
@@ -133,7 +142,7 @@ def _draw() -> None:
         st.rerun()
 
 
-def _target(catalogue: Catalogue) -> st.delta_generator.DeltaGenerator:
+def _target(catalogue: Catalogue) -> DeltaGenerator:
     """Slider in equal ratios, exact number beside it, and room for the chart under both."""
     low, high = server.reachable_bulk(None, True, st.session_state["dim"])
     value = target()
@@ -145,7 +154,7 @@ def _target(catalogue: Catalogue) -> st.delta_generator.DeltaGenerator:
         "Target bulk modulus K, GPa",
         min_value=0.001,
         max_value=600.0,
-        step=None,
+        step=1.0,
         format="%.5g",
         key="target_bulk",
         persist_state="session",
@@ -177,7 +186,7 @@ def _density_weight() -> None:
     )
 
 
-def _request(catalogue: Catalogue, chart: st.delta_generator.DeltaGenerator) -> tuple[DesignRequest | None, str]:
+def _request(catalogue: Catalogue, chart: DeltaGenerator) -> tuple[DesignRequest | None, str]:
     """The request as set, or None and what is wrong with it."""
     categories, flagged, dim = chosen_materials()
     try:
@@ -195,10 +204,8 @@ def _request(catalogue: Catalogue, chart: st.delta_generator.DeltaGenerator) -> 
             f"{len(offered)} materials"
         )
     values = {name: st.session_state.get(name) for name in _FIELDS} | {"categories": categories}
-    # What a reopened run had set beyond these controls is kept.
-    kept: DesignRequest = st.session_state["kept"]
     try:
-        request = DesignRequest(**{**kept.model_dump(), **values})
+        request = DesignRequest(**{**_kept().model_dump(), **values})
     except ValidationError as error:
         return None, explain(error)
     if not reachable[0] <= request.target_bulk <= reachable[1]:

@@ -36,9 +36,12 @@ def chart(curves: Curves, target_bulk: float, steps: int, *, height: int = 400) 
         values = [row[candidate] for row in curves.bulk]
         figure.add_trace(_line(curves.step, values, label, style, "%{y:.4g} GPa"), row=1, col=1)
         for row, name in enumerate(names, start=2):
-            values = [None if v[candidate] is None else max(v[candidate], SMALLEST_LOSS) for v in curves.losses[name]]
+            values = [_drawable(losses[candidate]) for losses in curves.losses[name]]
             figure.add_trace(_line(curves.step, values, label, style, "%{y:.2g}"), row=row, col=1)
-    figure.add_hline(y=target_bulk, row=1, col=1, line_dash="dash", line_width=1.5, line_color="#7A8699")
+    target_line = {"dash": "dash", "width": 1.5, "color": "#7A8699"}
+    figure.add_shape(
+        type="line", x0=0, x1=1, xref="x domain", y0=target_bulk, y1=target_bulk, yref="y", line=target_line
+    )  # fmt: skip
     figure.update_xaxes(range=[0.5, max(steps, 2) + 0.5], showgrid=False)
     figure.update_xaxes(title="Denoising step", row=rows, col=1)
     figure.update_yaxes(type="log")
@@ -52,6 +55,10 @@ def chart(curves: Curves, target_bulk: float, steps: int, *, height: int = 400) 
         height=height, margin={"l": 0, "r": 4, "t": 22, "b": 0}, showlegend=False, uirevision="curves", dragmode=False
     )
     return figure
+
+
+def _drawable(loss: float | None) -> float | None:
+    return None if loss is None else max(loss, SMALLEST_LOSS)
 
 
 def _ticks(rows: list[list[float | None]], target: float) -> list[float]:

@@ -87,7 +87,8 @@ def _proof(design: Design) -> str:
 
 def _bounds_chart(design: Design) -> go.Figure:
     """A bar from Reuss to Voigt, the Hashin–Shtrikman band in it, K and the target on it."""
-    bounds = design.bounds
+    bounds, bulk = design.bounds, design.K.realised
+    assert bounds is not None and bulk is not None  # verified designs have both
     low, high = float(bounds.reuss), float(bounds.voigt)
     figure = go.Figure()
     for x0, x1, opacity in ((low, high, 0.18), (float(bounds.hs_lower), float(bounds.hs_upper), 0.42)):
@@ -106,7 +107,7 @@ def _bounds_chart(design: Design) -> go.Figure:
     )
     for x, name, colour, symbol in (
         (design.target_bulk, "Target", DISTINCT[5], "diamond-tall-open"),
-        (design.K.realised, "This cell", DISTINCT[5], "circle"),
+        (bulk, "This cell", DISTINCT[5], "circle"),
     ):
         figure.add_trace(
             go.Scatter(
@@ -115,7 +116,7 @@ def _bounds_chart(design: Design) -> go.Figure:
             )
         )  # fmt: skip
     pad = 0.08 * max(high - low, 1e-3 * high)
-    left, right = min(low, design.K.realised) - pad, max(high, design.K.realised) + pad
+    left, right = min(low, bulk) - pad, max(high, bulk) + pad
     # At the ends of the chart, not of the bar, which may be short.
     for x, text, anchor in ((0, f"Reuss {significant(low, 3)}", "left"), (1, f"Voigt {significant(high, 3)}", "right")):
         figure.add_annotation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from relaxdesign.jobs import Snapshot
+from relaxdesign.store import UnknownRun
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, curves, microstructures
 from relaxdesign.ui.errors import guard
@@ -17,7 +18,10 @@ POLL_SECONDS = 0.4
 def watch(run_id: str) -> None:
     """Redraws itself until the run has ended, then the page."""
     with guard("the running design"):
-        snapshot = server.jobs().snapshot(run_id)
+        try:
+            snapshot = server.jobs().snapshot(run_id)
+        except UnknownRun:
+            st.rerun()  # deleted meanwhile; the page says so
         if not snapshot.live:
             st.rerun()
         _progress(snapshot)
@@ -64,10 +68,7 @@ def _progress(snapshot: Snapshot) -> None:
 def _describe(snapshot: Snapshot) -> tuple[float, str]:
     """Share done, and in words. Denoising counts for 70 % of the bar, verification for the rest."""
     if snapshot.state == "queued":
-        return (
-            0.0,
-            f"Waiting: {plural(snapshot.ahead, 'run')} first. You may close this page, the run starts alone.",
-        )
+        return 0.0, f"Waiting: {plural(snapshot.ahead, 'run')} first. It starts by itself; you may close this page."
     step = snapshot.step
     if step is None:
         return 0.0, "Starting …"

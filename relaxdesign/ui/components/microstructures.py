@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import streamlit as st
+from streamlit.components.v2 import component
 
 from relaxdesign.jobs import Snapshot
 from relaxdesign.ui.colours import ModulusScale, cividis
@@ -20,7 +20,7 @@ from relaxdesign.ui.text import gpa, percent, significant
 
 _FRONTEND = Path(__file__).parent / "frontend"
 
-_component = st.components.v2.component(
+_component = component(
     "relaxdesign_microstructures",
     html='<div class="microstructures"></div>',
     css=(_FRONTEND / "microstructures.css").read_text(),

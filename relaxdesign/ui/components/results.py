@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.components.v2 import component
 
 from relaxdesign.jobs import Snapshot
+from relaxdesign.store import UnknownRun
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, curves, inspector, microstructures
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import duration, plural
 
 # Brings the inspector into view when another design was chosen.
-_scroll = st.components.v2.component(
+_scroll = component(
     "relaxdesign_scroll",
     js="""
     let last = null;
@@ -31,7 +33,10 @@ _scroll = st.components.v2.component(
 def render(run_id: str) -> None:
     """Draws the outcome. A fragment: choosing a design redraws this part only."""
     with guard("the results"):
-        snapshot = server.jobs().snapshot(run_id)
+        try:
+            snapshot = server.jobs().snapshot(run_id)
+        except UnknownRun:
+            st.rerun()  # deleted meanwhile; the page says so
         _notice(snapshot)
         chosen = _chosen(snapshot)
         if snapshot.designs:
@@ -60,7 +65,7 @@ def _select(run_id: str, index: int) -> None:
 def _chosen(snapshot: Snapshot):
     index = st.session_state.get(f"chosen-{snapshot.run_id}")
     verified = {design.index: design for design in snapshot.designs if design.ok}
-    return verified.get(index) or candidates.best(snapshot.designs)
+    return verified.get(-1 if index is None else index) or candidates.best(snapshot.designs)
 
 
 def _notice(snapshot: Snapshot) -> None:
@@ -92,8 +97,8 @@ def _notice(snapshot: Snapshot) -> None:
 
 def _summary(snapshot: Snapshot) -> None:
     verified = [design for design in snapshot.designs if design.ok]
-    close = sum(abs(design.error) <= 0.01 for design in verified)
-    pairs = len({(design.matrix.id, design.particle.id) for design in verified})
+    close = sum(abs(design.error or 0.0) <= 0.01 for design in verified)
+    pairs = len({(design.matrix, design.particle) for design in verified})
     left, right = st.columns([4, 1], vertical_alignment="center")
     left.markdown(
         f"**{len(verified)} of {plural(snapshot.request.count, 'candidate')}** verified · **{close}** within 1 % of "
@@ -129,6 +134,7 @@ def _table(snapshot: Snapshot) -> None:
             candidates.stage_table(snapshot.designs),
             hide_index=True,
             column_config=candidates.STAGE_COLUMNS,
+            placeholder="–",
             key=f"numbers-{snapshot.run_id}",
         )
         st.caption(

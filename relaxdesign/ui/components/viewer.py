@@ -125,13 +125,13 @@ def _export_scene(design: Design, dark: bool) -> str:
     # A little larger than the cell: faces in one plane would flicker.
     margin = 0.004
     box = pv.Box([bound for size in surface.size for bound in (-margin, size + margin)])
-    plotter = pv.Plotter(off_screen=True, window_size=(640, HEIGHT))
+    plotter = pv.Plotter(off_screen=True, window_size=[640, HEIGHT])
     try:
-        plotter.set_background("#12171F" if dark else "#FFFFFF")
+        plotter.renderer.set_background("#12171F" if dark else "#FFFFFF")
         plotter.add_mesh(particles, color=PARTICLE, ambient=0.25)
         plotter.add_mesh(box, color=MATRIX, opacity=0.2, ambient=0.4)
         plotter.add_mesh(box.extract_feature_edges(30), color=EDGE, line_width=2)
-        plotter.view_isometric()
+        plotter.renderer.view_isometric()
         plotter.camera.zoom(1.1)
         return _trame_html(plotter)
     finally:
@@ -142,6 +142,7 @@ def _surface(design: Design) -> Surface:
     """Closed surface of the particles; lengths in cell edges."""
     from relaxdesign.export import phase_surface
 
+    assert design.phase is not None  # verified designs have one
     return phase_surface(design.phase, 1.0, SLAB if design.phase.shape[2] == 1 else None)
 
 
@@ -152,6 +153,7 @@ def _plotly(design: Design):
     x, y, z = surface.points.T
     i, j, k = surface.triangles.T
     mesh = go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, color=PARTICLE, flatshading=True)
+    mesh.lighting = {"ambient": 0.55, "diffuse": 0.6}
     path = np.array(_BOX_PATH) * surface.size
     outline = go.Scatter3d(
         x=path[:, 0], y=path[:, 1], z=path[:, 2], mode="lines", line={"color": EDGE, "width": 3}
@@ -162,7 +164,13 @@ def _plotly(design: Design):
         height=HEIGHT,
         showlegend=False,
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        scene={"aspectmode": "data", "xaxis": hidden, "yaxis": hidden, "zaxis": hidden},
+        scene={
+            "aspectmode": "data",
+            "xaxis": hidden,
+            "yaxis": hidden,
+            "zaxis": hidden,
+            "camera": {"eye": {"x": 1.9, "y": 1.9, "z": 1.6}},
+        },
         uirevision="view",
     )
     figure.update_traces(hoverinfo="skip")

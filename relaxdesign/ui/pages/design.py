@@ -52,10 +52,11 @@ def head(snapshot: Snapshot) -> None:
     """What was asked for."""
     request = snapshot.request
     label, colour, icon = STATES[snapshot.state]
+    cell = "2D (one voxel thick, periodic, 3D elasticity)" if request.dim == 2 else "3D (periodic)"
     density = f" · low density × {request.density_weight:g}" if request.density_weight else ""
     st.markdown(
         f"## K = {gpa(request.target_bulk)} :{colour}-badge[{icon} {label}]\n"
-        f":gray[{request.dim}D · {request.count} candidates · {request.steps} steps · seed {request.seed}{density}]"
+        f":gray[{cell} · {request.count} candidates · {request.steps} steps · seed {request.seed}{density}]"
     )
 
 
