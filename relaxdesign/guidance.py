@@ -193,13 +193,16 @@ def _noise(shape: tuple[int, ...], generator: torch.Generator, device: torch.dev
 def _ancestral_step(
     prior: Prior, noisy: Tensor, clean: Tensor, level: int, following: int, generator: torch.Generator
 ) -> Tensor:
-    """Draws x_s from q(x_s | x_t, x̂_0), s < t (Ho et al. 2020, eq. 6–7, for spaced levels)."""
+    """Draws x_s around the mean of q(x_s | x_t, x̂_0), s < t, with variance β (Ho et al. 2020, section 3.2).
+
+    Of the two variances proposed there the larger one: it allows for x_0 being uncertain. With the smaller one a
+    good tenth of the samples from 50 steps lose the contrast between their phases, measured on the 2D prior.
+    """
     kept_t, kept_s = (float(prior.schedule.signal[i]) ** 2 for i in (level, following))
     ratio = kept_t / kept_s
     beta = 1 - ratio
     mean = math.sqrt(kept_s) * beta / (1 - kept_t) * clean + math.sqrt(ratio) * (1 - kept_s) / (1 - kept_t) * noisy
-    variance = (1 - kept_s) / (1 - kept_t) * beta
-    return mean + math.sqrt(variance) * _noise(tuple(noisy.shape), generator, noisy.device)
+    return mean + math.sqrt(beta) * _noise(tuple(noisy.shape), generator, noisy.device)
 
 
 def _renoise(prior: Prior, noisy: Tensor, level: int, target: int, generator: torch.Generator) -> Tensor:

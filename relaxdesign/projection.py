@@ -27,6 +27,8 @@ _SMALLEST_SHARE = 0.01
 _LARGEST_SHARE = 0.6
 # Inscribed discs smaller than this part of the largest are necks and corners, not particles.
 _SMALLEST_DISC = 0.5
+# Volume fraction and diameter in the middle of the supported ranges.
+_TYPICAL = (0.275, 0.275)
 # Random packings with noise on the field stay below 0.3; at this misfit the phase is no set of equal particles.
 _LARGEST_MISFIT = 0.75
 
@@ -47,6 +49,11 @@ class Projection:
     diameter: float
     misfit: float
     within_phase_deviation: float
+
+    @property
+    def homogeneous(self) -> bool:
+        """Whether the field was read as a single material (matrix and particle are the same values)."""
+        return not self.labels.any()
 
 
 class ProjectionError(ValueError):
@@ -100,6 +107,16 @@ def project(clean: Tensor, seed: int = 0) -> Projection:
         misfit=misfit,
         within_phase_deviation=float(deviation),
     )
+
+
+def project_to_single_material(clean: Tensor) -> Projection:
+    """What the protocol makes of a field without two phases: one material, the mean of the field.
+
+    Fraction and diameter are those of a typical composite, for refinement to start from.
+    """
+    mean = clean.detach().double().flatten(1).mean(1).cpu()
+    deviation = float((clean.double().flatten(1) - mean[:, None]).square().mean().sqrt())
+    return Projection(mean, mean, np.zeros(clean.shape[1:], dtype=bool), *_TYPICAL, np.inf, deviation)
 
 
 def inscribed_radii(phase: NDArray[np.bool_]) -> NDArray[np.float64]:

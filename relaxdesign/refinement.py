@@ -37,7 +37,7 @@ _PLACEMENT_TOLERANCE = 1e-5  # residual; the error of K is its square
 _VERIFY_TOLERANCE = 1e-8
 _MEAN_TOLERANCE = 2e-3  # relative, of the mean over placements; far below its spread
 _REALISED_TOLERANCE = 1e-3
-_TRIED_PAIRS = 6
+_TRIED_PAIRS = 20
 
 
 class RefinementError(ValueError):
@@ -217,7 +217,7 @@ class _FractionSearch:
     def solve(self) -> tuple[list[Packing], np.ndarray] | None:
         """Packings and K per placement at the root; None if the bracket holds none."""
         low, high = VOLUME_FRACTION_RANGE
-        for width in (0.06, 0.2):
+        for width in (0.06, 0.15, 0.45):
             bracket = max(low, self.vf - width), min(high, self.vf + width)
             try:
                 self._place(bracket[1])

@@ -33,7 +33,7 @@ class StageBulk:
 class Design:
     """One candidate's outcome. Moduli GPa, density g/cm³, lengths in fractions of the cell edge.
 
-    A candidate that failed has ``message`` set (what happened and what to do) and None where it did not get to.
+    ``message`` says why a candidate failed (it has None where it did not get to) or what is unusual about it.
     """
 
     index: int

@@ -25,7 +25,7 @@ from relaxdesign.fem import ConvergenceError, bulk_modulus
 from relaxdesign.guidance import SamplerStep, guided_sample
 from relaxdesign.objectives import Objectives
 from relaxdesign.prior.model import Prior, load_prior
-from relaxdesign.projection import ProjectionError, project
+from relaxdesign.projection import Projection, ProjectionError, project, project_to_single_material
 from relaxdesign.refinement import (
     Realised,
     RefinementError,
@@ -164,23 +164,24 @@ def _finish_design(
     stages: dict[str, float] = {}
     spent = 0
 
-    def failed(error: Exception) -> tuple[Design, int]:
-        return Design(index, target, StageBulk(**stages), f"{error}", relaxed=sample), spent
-
     properties = prior.decode(field[None].double())
     sample = np.stack([p[0].float().numpy() for p in (properties.young, properties.poisson, properties.density)])
     try:
         relaxed = bulk_modulus(properties.bulk, properties.shear, tol=1e-6)
         stages["relaxed"], spent = float(relaxed.value[0]), int(relaxed.iterations.sum())
 
-        projection = project(field)
-        phases = prior.channels.decode(torch.stack((projection.matrix, projection.particle)), axis=-1)
-        matrix, particle = (Properties(phases.bulk[i], phases.shear[i], phases.density[i]) for i in (0, 1))
-        nearest = materials.nearest(prior.channels, torch.stack((projection.matrix, projection.particle)))[1][:, 0]
+        projection, remark = _project(field)
+        values = torch.stack((projection.matrix, projection.particle))
+        phases = prior.channels.decode(values, axis=-1)
+        projected = [Properties(phases.bulk[i], phases.shear[i], phases.density[i]) for i in (0, 1)]
+        nearest = materials.nearest(prior.channels, values)[1][:, 0]
         snapped = [material_properties(materials.materials[i]) for i in nearest]
-        for stage, pair in (("projected", (matrix, particle)), ("snapped", snapped)):
+        for stage, (matrix, particle) in (("projected", projected), ("snapped", snapped)):
+            if projection.homogeneous:
+                stages[stage] = float(matrix.bulk)
+                continue
             bulk = mean_bulk(
-                pair[0], pair[1], projection.volume_fraction, projection.diameter, dim, grid, generator=generator
+                matrix, particle, projection.volume_fraction, projection.diameter, dim, grid, generator=generator
             )
             stages[stage] = bulk.mean
             spent += bulk.iterations
@@ -201,19 +202,26 @@ def _finish_design(
         realised = realise(refined, materials, target, grid)
         stages["realised"] = realised.bulk
         spent += realised.iterations
-    except (ProjectionError, PackingError, RefinementError, ConvergenceError) as error:
-        return failed(error)
+    except (PackingError, RefinementError, ConvergenceError) as error:
+        return Design(index, target, StageBulk(**stages), str(error), relaxed=sample), spent
     taken.add((refined.matrix, refined.particle))
-    pair_materials = materials.materials[refined.matrix], materials.materials[refined.particle]
-    return _describe(
-        index, target, StageBulk(**stages), pair_materials, realised, refined.bulk.deviation, sample
-    ), spent
+    pair = materials.materials[refined.matrix], materials.materials[refined.particle]
+    return _describe(index, target, StageBulk(**stages), remark, pair, realised, refined.bulk.deviation, sample), spent
+
+
+def _project(field: Tensor) -> tuple[Projection, str]:
+    """The projection and a remark: a sample without two phases counts as its mean material."""
+    try:
+        return project(field), ""
+    except ProjectionError as error:
+        return project_to_single_material(field), f"{error}; the design combines two materials near its mean"
 
 
 def _describe(
     index: int,
     target: float,
     stages: StageBulk,
+    remark: str,
     pair: tuple[Material, Material],
     realised: Realised,
     spread: float,
@@ -228,6 +236,7 @@ def _describe(
         index=index,
         target_bulk=target,
         K=stages,
+        message=remark,
         matrix=pair[0],
         particle=pair[1],
         volume_fraction=float(phase.double().mean()),

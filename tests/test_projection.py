@@ -6,7 +6,7 @@ import torch
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import AsinhChannels
 from relaxdesign.composite import place_particles
-from relaxdesign.projection import ProjectionError, inscribed_radii, project
+from relaxdesign.projection import ProjectionError, inscribed_radii, project, project_to_single_material
 
 
 def field_of(labels, matrix, particle, noise, generator):
@@ -82,3 +82,11 @@ def test_homogeneous_and_shapeless_fields_are_refused_with_the_reason():
     stripes[:, 20:, :] = 0.8
     with pytest.raises(ProjectionError, match="particles"):
         project(stripes)
+
+
+def test_a_field_without_phases_counts_as_its_mean_material():
+    field = 0.3 + 0.001 * torch.randn(3, 64, 64, generator=torch.Generator().manual_seed(0))
+    projection = project_to_single_material(field)
+    assert projection.homogeneous
+    torch.testing.assert_close(projection.matrix, torch.full((3,), 0.3, dtype=torch.float64), atol=1e-3, rtol=0)
+    assert torch.equal(projection.matrix, projection.particle)

@@ -11,6 +11,10 @@ from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import Channels
 from relaxdesign.composite import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, random_cells
 
+# Materials closer than this (channel units: a factor of 1.7 in K alone) make no composite to speak of. A prior
+# that has seen such pairs tends to let its samples fade into a homogeneous cell.
+SMALLEST_CONTRAST = 0.2
+
 _CHUNK = {2: 512, 3: 32}  # cells packed at once: a large batch is several times faster per cell
 
 
@@ -19,8 +23,8 @@ def random_fields(
 ) -> Tensor:
     """``count`` relaxed fields (count, 3, *grid) of random composite designs, float32.
 
-    Matrix and particles are two different materials, drawn over the property grid; volume fraction and
-    diameter are uniform.
+    Matrix and particles are drawn over the property grid and differ by ``SMALLEST_CONTRAST`` or more; volume
+    fraction and diameter are uniform.
     """
     low, high = VOLUME_FRACTION_RANGE
     volume_fraction = low + (high - low) * torch.rand(count, generator=generator)
@@ -28,10 +32,13 @@ def random_fields(
     diameter = low + (high - low) * torch.rand(count, generator=generator)
     labels = random_cells(volume_fraction, diameter, grid, dim, generator=generator)
     values = channels.encode(catalogue.properties, axis=-1).float()
+    if float(torch.cdist(values, values).max()) < SMALLEST_CONTRAST:
+        raise ValueError("all materials of the catalogue are nearly the same: add some that differ in K, G or density")
     matrix = catalogue.draw(count, generator=generator)
     particle = catalogue.draw(count, generator=generator)
-    while bool((same := matrix == particle).any()):
-        particle[same] = catalogue.draw(int(same.sum()), generator=generator)
+    while bool((alike := (values[matrix] - values[particle]).norm(dim=1) < SMALLEST_CONTRAST).any()):
+        matrix[alike] = catalogue.draw(int(alike.sum()), generator=generator)
+        particle[alike] = catalogue.draw(int(alike.sum()), generator=generator)
     shape = (count, channels.count) + (1,) * dim
     return torch.where(labels[:, None], values[particle].view(shape), values[matrix].view(shape))
 

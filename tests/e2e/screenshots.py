@@ -11,10 +11,10 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.e2e.driving import ROOT, open_browser, running_app, set_number, settle
+from tests.e2e.driving import PATIENCE_MS, ROOT, open_browser, running_app, set_number, settle
 
 FOLDER = ROOT / "assets" / "screenshots"
-RUN_MS = 600_000
+RUN_MS = 5 * PATIENCE_MS
 
 
 def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 50) -> list[Path]:
@@ -27,7 +27,7 @@ def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 
     ):
         page.goto(address)
         button = page.locator(".st-key-design button")
-        expect(button).to_be_enabled(timeout=120_000)
+        expect(button).to_be_enabled(timeout=PATIENCE_MS)
         set_number(page, "Steps", steps)
         button.click()
         wanted = round(0.6 * steps)
@@ -44,7 +44,7 @@ def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 
         settle(page)
         page.wait_for_timeout(1000)
         page.screenshot(path=folder / "candidates.png")
-        page.locator("#stpyvistaframe, .st-key-inspector .js-plotly-plot canvas").first.wait_for(timeout=120_000)
+        page.locator("#stpyvistaframe, .st-key-inspector .js-plotly-plot canvas").first.wait_for(timeout=PATIENCE_MS)
         page.wait_for_timeout(3000)
         inspector.evaluate("e => { e.style.scrollMarginTop = '4.5rem'; e.scrollIntoView(); }")
         page.wait_for_timeout(1000)

@@ -21,7 +21,7 @@ from tests.e2e.driving import PATIENCE_MS, open_browser, running_app, set_number
 ARTIFACTS = Path(__file__).parent / "artifacts"
 RUN_MS = 3 * PATIENCE_MS
 TARGET = 80
-COUNT, STEPS = 4, 60  # small, but long enough to be watched on a fast machine
+COUNT, STEPS = 4, 40  # small, but long enough to be watched on a fast machine
 CELL_MM = 2.5
 
 pytestmark = pytest.mark.e2e

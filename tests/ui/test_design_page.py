@@ -86,6 +86,16 @@ def test_running_job_is_streamed_and_stopped(app, script):
     assert "You stopped this run" in texts(app.info)
 
 
+def test_running_job_is_found_again_from_the_first_page(app, script):
+    script(pause=0.2)
+    run_id = server.jobs().submit(DesignRequest(target_bulk=42.0, count=2, steps=50))
+    app.run()
+    assert not app.exception and not app.error
+    link = app.get("page_link")[0].proto
+    assert "42 GPa" in link.label and run_id in link.query_string
+    server.jobs().cancel(run_id)
+
+
 def test_internal_error_has_an_id_and_no_traceback(app, script):
     script(fail_at=2, error=ZeroDivisionError("secret/path"))
     app.run()

@@ -14,16 +14,12 @@ from relaxdesign.ui.colours import line_colours
 # Losses reach round-off; below this they are drawn as this.
 SMALLEST_LOSS = 1e-8
 
-_LOSS_TITLES = {"bulk": "Loss of K", "bulk_modulus": "Loss of K", "density": "Loss of density"}
-
 
 def chart(curves: Curves, target_bulk: float, steps: int, *, height: int = 400) -> go.Figure:
     """K per candidate with the target, and every loss under it, on a common axis of steps."""
     names = list(curves.losses)
     count = len(curves.bulk[0]) if curves.bulk else 0
-    titles = ["Bulk modulus K, GPa (dashed: target)"] + [
-        _LOSS_TITLES.get(name, f"Loss of {name.replace('_', ' ')}") for name in names
-    ]
+    titles = ["Bulk modulus K, GPa (dashed: target)"] + [f"Loss of {name.replace('_', ' ')}" for name in names]
     rows = len(titles)
     figure = make_subplots(
         rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.26 / rows, subplot_titles=titles,

@@ -14,7 +14,7 @@ if "run" not in st.query_params:
 server.wait()
 
 from relaxdesign.jobs import Snapshot  # noqa: E402  (loads torch, see server.wait)
-from relaxdesign.store import UnknownRun  # noqa: E402
+from relaxdesign.store import LIVE_STATES, UnknownRun  # noqa: E402
 from relaxdesign.ui.components import controls, live, results  # noqa: E402
 from relaxdesign.ui.components.welcome import materials_chart  # noqa: E402
 from relaxdesign.ui.errors import guard  # noqa: E402
@@ -26,6 +26,7 @@ def draw() -> None:
     run_id = st.query_params.get("run")
     if not run_id:
         controls.render(alone=False)
+        running()
         materials_chart()
         return
     try:
@@ -46,6 +47,19 @@ def draw() -> None:
         live.watch(run_id)
     else:
         results.render(run_id)
+
+
+def running() -> None:
+    """Ways back to the runs that are being computed."""
+    with guard("the running designs"):
+        for run in server.store().list_runs(limit=5):
+            if run.status in LIVE_STATES:
+                st.page_link(
+                    "relaxdesign/ui/pages/design.py",
+                    label=f"K = {gpa(run.request.target_bulk)} is being designed: watch",
+                    icon=":material/play_circle:",
+                    query_params={"run": run.id},
+                )
 
 
 def head(snapshot: Snapshot) -> None:
