@@ -24,8 +24,8 @@ from relaxdesign.composite import (
     VOLUME_FRACTION_RANGE,
     Packing,
     PackingError,
-    particle_count,
     particle_diameter,
+    particle_volume,
     place_particles,
 )
 from relaxdesign.estimates import pair_estimates
@@ -37,7 +37,7 @@ _PLACEMENT_TOLERANCE = 1e-5  # residual; the error of K is its square
 _VERIFY_TOLERANCE = 1e-8
 _MEAN_TOLERANCE = 2e-3  # relative, of the mean over placements; far below its spread
 _REALISED_TOLERANCE = 1e-3
-_TRIED_PAIRS = 20
+_TRIED_PAIRS = 12
 
 
 class RefinementError(ValueError):
@@ -217,14 +217,9 @@ class _FractionSearch:
     def solve(self) -> tuple[list[Packing], np.ndarray] | None:
         """Packings and K per placement at the root; None if the bracket holds none."""
         low, high = VOLUME_FRACTION_RANGE
-        for width in (0.06, 0.15, 0.45):
+        for width in (0.06, 0.15, 0.3):
             bracket = max(low, self.vf - width), min(high, self.vf + width)
-            try:
-                self._place(bracket[1])
-            except PackingError:
-                continue
-            bracket = max(bracket[0], self._smallest()), bracket[1]
-            if bracket[0] >= bracket[1] or self._gap(bracket[0]) * self._gap(bracket[1]) > 0:
+            if not self._place(*bracket) or self._gap(bracket[0]) * self._gap(bracket[1]) > 0:
                 continue
             brentq(self._stop_early, *bracket, xtol=2e-4)
             best = min(self.seen, key=lambda vf: abs(self._gap(vf)))
@@ -232,15 +227,21 @@ class _FractionSearch:
                 return self.seen[best]
         return None
 
-    def _place(self, vf: float) -> None:
-        diameter = float(np.clip(self.diameter, *DIAMETER_RANGE))
+    def _place(self, low: float, high: float) -> bool:
+        """Places as many particles as keep a supported diameter at both ends of the bracket, near the sample's."""
+        smallest, largest = (particle_volume(diameter, self.dim) for diameter in DIAMETER_RANGE)
+        fewest, most = max(1, math.ceil(high / largest)), math.floor(low / smallest)
+        if fewest > most:
+            return False
+        wanted = round(self.vf / particle_volume(float(np.clip(self.diameter, *DIAMETER_RANGE)), self.dim))
+        self.count = int(np.clip(wanted, fewest, most))
+        diameter = float(particle_diameter(high, self.count, self.dim))
+        try:
+            self.base = place_particles(high, diameter, self.dim, count=PLACEMENTS, generator=self.generator)
+        except PackingError:
+            return False
         self.seen = {}
-        self.base = place_particles(vf, diameter, self.dim, count=PLACEMENTS, generator=self.generator)
-        self.count = int(particle_count(vf, diameter, self.dim))
-
-    def _smallest(self) -> float:
-        """Fraction at which the particles would become smaller than supported."""
-        return self.count * (math.pi / 4 if self.dim == 2 else math.pi / 6) * DIAMETER_RANGE[0] ** self.dim
+        return True
 
     def _gap(self, vf: float) -> float:
         """ln(mean K) − ln K* at a fraction."""
