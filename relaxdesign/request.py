@@ -24,7 +24,7 @@ class GuidanceSettings(BaseModel):
         default=0.2, gt=0, description="largest step, as root mean square over a sample in channel units"
     )
     recurrence: int = Field(default=1, ge=1, le=8, description="times each noise level is repeated")
-    tolerance: float = Field(1e-4, gt=0, le=1e-2, description="relative residual of the guidance solves")
+    tolerance: float = Field(default=1e-4, gt=0, le=1e-2, description="relative residual of the guidance solves")
 
 
 class DesignRequest(BaseModel):

@@ -1,0 +1,1 @@
+"""The diffusion prior over relaxed fields: denoiser, schedule, data, training, file format."""

@@ -39,7 +39,8 @@ class UNetConfig:
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> UNetConfig:
-        return UNetConfig(**(values | {"widths": tuple(values["widths"])}))
+        settings: dict[str, Any] = dict(values, widths=tuple(values["widths"]))
+        return UNetConfig(**settings)
 
 
 class UNet(nn.Module):
