@@ -11,7 +11,7 @@ from relaxdesign.ui.components import candidates, curves, microstructures
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import duration, escape, plain, plural
 
-POLL_SECONDS = 0.4
+POLL_SECONDS = 0.7
 
 
 @st.fragment(run_every=POLL_SECONDS)
