@@ -51,7 +51,7 @@ def summarise(result: DesignResult) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--targets", type=float, nargs="+", default=[1, 5, 20, 60, 120, 200, 270])
+    parser.add_argument("--targets", type=float, nargs="+", default=[1, 5, 20, 120, 270])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--density-weights", type=float, nargs="+", default=[0.0])
     parser.add_argument("--count", type=int, default=8)
