@@ -9,12 +9,16 @@ moduli do not depend on it.
 
 Degrees of freedom are numbered ``8 * component + corner`` with ``corner = 4 a + 2 b + c`` for the corner
 at (a, b, c), each 0 or 1. Voigt order is xx, yy, zz, yz, xz, xy with engineering shear.
+
+Conduction is the same with one component, the temperature, and one modulus, the conductivity k:
+``2 W = qᵀ k K_k q`` with ``K_k = ∫ ∇T·∇T dV``. `Physics` names what differs.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,11 +30,20 @@ VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 """Axes of each Voigt component."""
 
 
-def strain_displacement(point: np.ndarray) -> np.ndarray:
-    """Matrix B (6, 24) with ``B @ q`` = engineering strain at ``point`` in [0, 1]³."""
+GAUSS_POINTS = np.array(list(itertools.product((0.5 - 0.5 / np.sqrt(3.0), 0.5 + 0.5 / np.sqrt(3.0)), repeat=3)))
+"""The 2×2×2 points in a unit voxel, each of weight 1/8, (8, 3)."""
+
+
+def shape_gradient(point: np.ndarray) -> np.ndarray:
+    """Gradients (3, 8) of the eight corner functions at ``point`` in [0, 1]³."""
     factors = np.where(CORNERS == 1, point, 1.0 - point)  # the three 1D hat functions at each corner
     slopes = np.where(CORNERS == 1, 1.0, -1.0)
-    gradient = np.stack([slopes[:, d] * np.prod(np.delete(factors, d, axis=1), axis=1) for d in range(3)])
+    return np.stack([slopes[:, d] * np.prod(np.delete(factors, d, axis=1), axis=1) for d in range(3)])
+
+
+def strain_displacement(point: np.ndarray) -> np.ndarray:
+    """Matrix B (6, 24) with ``B @ q`` = engineering strain at ``point`` in [0, 1]³."""
+    gradient = shape_gradient(point)
     matrix = np.zeros((6, 3, 8))
     for row, (i, j) in enumerate(VOIGT):
         matrix[row, i] += gradient[j]
@@ -45,10 +58,9 @@ def unit_stiffness() -> tuple[np.ndarray, np.ndarray]:
     unit_lambda = np.zeros((6, 6))
     unit_lambda[:3, :3] = 1.0
     unit_mu = np.diag([2.0, 2.0, 2.0, 1.0, 1.0, 1.0])
-    gauss = (0.5 - 0.5 / np.sqrt(3.0), 0.5 + 0.5 / np.sqrt(3.0))
     stiffness_lambda, stiffness_mu = np.zeros((24, 24)), np.zeros((24, 24))
-    for point in itertools.product(gauss, repeat=3):
-        b = strain_displacement(np.array(point))
+    for point in GAUSS_POINTS:
+        b = strain_displacement(point)
         stiffness_lambda += b.T @ unit_lambda @ b / 8.0
         stiffness_mu += b.T @ unit_mu @ b / 8.0
     return stiffness_lambda, stiffness_mu
@@ -67,22 +79,57 @@ def affine_displacement() -> np.ndarray:
     return displacement.reshape(24, 6)
 
 
-def collapse_matrix(active: tuple[int, ...], components: tuple[int, ...]) -> np.ndarray:
-    """Expansion P (24, n) from the distinct degrees of freedom of a periodic voxel to all 24.
+@functools.cache
+def unit_conductivity() -> tuple[np.ndarray]:
+    """Element conductivity for unit k, (8, 8), by 2×2×2 Gauss integration."""
+    gradients = [shape_gradient(point) for point in GAUSS_POINTS]
+    return (sum((g.T @ g for g in gradients), np.zeros((8, 8))) / 8.0,)
+
+
+@functools.cache
+def affine_temperature() -> np.ndarray:
+    """Corner temperatures (8, 3) of a voxel under each unit temperature gradient."""
+    return CORNERS.astype(float)
+
+
+@dataclass(frozen=True)
+class Physics:
+    """A linear problem on voxels: nodal components, macroscopic loads, one energy per modulus."""
+
+    name: str
+    components: int
+    """Unknowns per node: 3 displacements or 1 temperature."""
+    loads: int
+    """Macroscopic load cases: 6 Voigt strains or 3 temperature gradients."""
+    matrices: Callable[[], tuple[np.ndarray, ...]]
+    """Element matrix for a unit value of each modulus, (8 · components, 8 · components)."""
+    affine: Callable[[], np.ndarray]
+    """Corner values of each unit load, (8 · components, loads)."""
+
+
+ELASTICITY = Physics("elasticity", 3, 6, unit_stiffness, affine_displacement)
+"""Moduli (λ, μ) in GPa."""
+
+CONDUCTION = Physics("conduction", 1, 3, unit_conductivity, affine_temperature)
+"""Modulus (k,), e.g. in W/(m K)."""
+
+
+def collapse_matrix(active: tuple[int, ...], components: tuple[int, ...], of: int = 3) -> np.ndarray:
+    """Expansion P (8 · of, n) from the distinct degrees of freedom of a periodic voxel to all of them.
 
     Along an axis of one voxel the two faces carry the same nodes, so corners that differ only along
     such an axis are one node: the condensed stiffness is PᵀKP. ``active`` lists the axes of more than
-    one voxel, ``components`` the displacement components that are kept; n = len(components) · 2^len(active).
+    one voxel, ``components`` which of the ``of`` nodal components are kept; n = len(components) · 2^len(active).
     """
     corners = 2 ** len(active)
-    expansion = np.zeros((3, 8, len(components), corners))
+    expansion = np.zeros((of, 8, len(components), corners))
     for corner, position in enumerate(CORNERS):
         node = 0
         for axis in active:
             node = 2 * node + position[axis]
         for column, component in enumerate(components):
             expansion[component, corner, column, node] = 1.0
-    return expansion.reshape(24, len(components) * corners)
+    return expansion.reshape(8 * of, len(components) * corners)
 
 
 def minimal_factor(matrix: np.ndarray) -> np.ndarray:
@@ -93,32 +140,38 @@ def minimal_factor(matrix: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class StrainModes:
-    """Independent strain modes of a voxel: rows S with 2 W = λ |S_λ x|² + μ |S_μ x|².
+class Modes:
+    """Independent modes of a voxel: rows S with 2 W = Σ_p p |S_p x|², p running over the moduli.
 
-    A voxel has 7 modes that change its volume pattern and 18 that store shear-type energy; working with
-    these rows needs half the arithmetic and half the memory of two 24×24 matrices, and gives the local
-    energies, hence all gradients, for free.
+    An elastic voxel has 7 modes that change its volume pattern (λ) and 18 that store shear-type energy (μ);
+    working with these rows needs half the arithmetic and half the memory of two 24×24 matrices, and gives
+    the local energies, hence all gradients, for free.
     """
 
     rows: np.ndarray
-    """(modes, columns): first ``volumetric`` rows belong to λ, the others to μ."""
-    volumetric: int
-    """Number of rows that belong to λ."""
+    """(modes, columns), those of the first modulus first."""
+    sizes: tuple[int, ...]
+    """Number of rows that belong to each modulus."""
+
+    @property
+    def blocks(self) -> tuple[slice, ...]:
+        """Rows of each modulus."""
+        stops = tuple(itertools.accumulate(self.sizes))
+        return tuple(slice(stop - size, stop) for stop, size in zip(stops, self.sizes, strict=True))
 
 
-def _modes(transform: np.ndarray) -> StrainModes:
-    factors = [minimal_factor(transform.T @ k @ transform) for k in unit_stiffness()]
-    return StrainModes(rows=np.concatenate(factors), volumetric=len(factors[0]))
+def _modes(physics: Physics, transform: np.ndarray) -> Modes:
+    factors = [minimal_factor(transform.T @ k @ transform) for k in physics.matrices()]
+    return Modes(rows=np.concatenate(factors), sizes=tuple(len(rows) for rows in factors))
 
 
 @functools.cache
-def fluctuation_modes(active: tuple[int, ...], components: tuple[int, ...]) -> StrainModes:
-    """Strain modes of the periodic fluctuation: columns are the n collapsed degrees of freedom."""
-    return _modes(collapse_matrix(active, components))
+def fluctuation_modes(active: tuple[int, ...], components: tuple[int, ...], physics: Physics = ELASTICITY) -> Modes:
+    """Modes of the periodic fluctuation: columns are the n collapsed degrees of freedom."""
+    return _modes(physics, collapse_matrix(active, components, physics.components))
 
 
 @functools.cache
-def total_modes(active: tuple[int, ...], components: tuple[int, ...]) -> StrainModes:
-    """Strain modes of fluctuation plus macroscopic strain: n columns, then 6 Voigt strains."""
-    return _modes(np.hstack([collapse_matrix(active, components), affine_displacement()]))
+def total_modes(active: tuple[int, ...], components: tuple[int, ...], physics: Physics = ELASTICITY) -> Modes:
+    """Modes of fluctuation plus macroscopic load: n columns, then one per load case."""
+    return _modes(physics, np.hstack([collapse_matrix(active, components, physics.components), physics.affine()]))

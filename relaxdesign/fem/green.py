@@ -16,6 +16,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from relaxdesign.fem.operator import VoxelOperator
+
 
 def stencil_symbols(size: int, *, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
     """Fourier symbols of ∫φφ, ∫φ'φ' and (times i) ∫φ'φ for 1D hat functions on ``size`` periodic nodes."""
@@ -90,7 +92,7 @@ class GreenOperator:
 
     Args:
         grid: nodes along the active axes.
-        active, components: as in `relaxdesign.fem.operator.PeriodicOperator`.
+        active, components: as in `relaxdesign.fem.operator.VoxelOperator`.
         ratio: reference λ/μ per sample, (batch,). The overall scale is irrelevant to conjugate gradients.
         dtype: precision of the fields it will be applied to.
     """
@@ -151,3 +153,14 @@ def reference_ratio(lam: Tensor, mu: Tensor) -> Tensor:
     bulk0 = (bulk.amin(1).double() * bulk.amax(1).double()).sqrt()
     shear0 = (shear.amin(1).double() * shear.amax(1).double()).sqrt()
     return bulk0 / shear0 - 2.0 / 3.0
+
+
+def make_green(operator: VoxelOperator) -> GreenOperator:
+    """Preconditioner of an elastic operator's cells, reference chosen per sample."""
+    return GreenOperator(
+        operator.grid,
+        operator.active,
+        operator.components,
+        reference_ratio(*operator.moduli),
+        operator.dtype,
+    )

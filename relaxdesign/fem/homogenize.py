@@ -21,8 +21,9 @@ from torch.autograd.function import once_differentiable
 
 from relaxdesign.fem.boundary import Boundary, resolve_boundary
 from relaxdesign.fem.checks import check_layout, check_memory, check_moduli
+from relaxdesign.fem.green import make_green
 from relaxdesign.fem.moduli import lame_from_bulk_shear
-from relaxdesign.fem.operator import PeriodicOperator, coupled_components
+from relaxdesign.fem.operator import VoxelOperator, coupled_components
 from relaxdesign.fem.solver import ConvergenceError, SolveStatus, solve
 
 MAX_ITERATIONS = 5000
@@ -100,10 +101,11 @@ def bulk_modulus(
     K, G = replace_invalid(K, valid), replace_invalid(G, valid)
     lam, mu = lame_from_bulk_shear(K, G)
     shape = tuple(K.shape[1:])
-    operator = PeriodicOperator(lam, mu, coupled_components(shape, strain=0))
+    operator = VoxelOperator((lam, mu), coupled_components(shape, strain=0))
     strain = torch.tensor(HYDROSTATIC, dtype=K.dtype, device=K.device)
     solution = solve(
         operator,
+        make_green(operator),
         operator.load(strain),
         tol=tol,
         max_iterations=max_iterations,
@@ -209,7 +211,7 @@ def keep_samples(field: Tensor, good: Tensor) -> Tensor:
 
 
 def initial_guess(
-    operator: PeriodicOperator, initial: Tensor | None, shape: tuple[int, ...], valid: Tensor
+    operator: VoxelOperator, initial: Tensor | None, shape: tuple[int, ...], valid: Tensor
 ) -> Tensor | None:
     """Warm start restricted to the operator; samples that are not finite start from zero."""
     if initial is None:

@@ -1,27 +1,29 @@
-"""Matrix-free elasticity operator of a periodic voxel cell, batched over cells.
+"""Matrix-free operator of a voxel cell, elastic or conducting, batched over cells.
 
-With fluctuation u (batch, components, *grid) on the nodes and macroscopic strain E (Voigt), the internal
-force is the gradient of the stored energy,
+With fluctuation u (batch, components, *nodes) and macroscopic load E (for elasticity the Voigt strain), the
+internal force is the gradient of the stored energy,
 
-    f(u, E) = Σ_e Aₑᵀ Sᵀ diag(λ_e, μ_e) S [Aₑ u; E],
+    f(u, E) = Σ_e Aₑᵀ Sᵀ diag(p_e) S [Aₑ u; E],
 
-where Aₑ picks the nodes of voxel e and S are its strain modes (`relaxdesign.fem.elements`). Gather and
-scatter are strided copies, everything between is two small dense products over all voxels of a slab, so the
-same few lines run fast on CPU and GPU and need no index tables.
+where Aₑ picks the nodes of voxel e, S are its modes and p_e the moduli that belong to them
+(`relaxdesign.fem.elements`). Gather and scatter are strided copies, everything between is two small dense
+products over all voxels of a slab, so the same few lines run fast on CPU and GPU and need no index tables.
 
-Axes of one voxel are periodic through the thickness: they vanish from ``grid`` (2D costs what 2D should)
-while the physics stays three-dimensional. Node (i, j, k) is the lower corner of voxel (i, j, k).
+Node (i, j, k) is the lower corner of voxel (i, j, k). A periodic cell has as many nodes as voxels along each
+axis, an open one has one more. Axes of one voxel are periodic through the thickness in both: they vanish from
+``grid`` (2D costs what 2D should) while the physics stays three-dimensional.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from relaxdesign.fem import elements
+from relaxdesign.fem.elements import ELASTICITY, Modes, Physics
 
 CPU_SLAB_VOXELS = 32768
 """Voxels times batch handled at once on a CPU: keeps the element vectors in the cache."""
@@ -47,135 +49,143 @@ def coupled_components(shape: tuple[int, ...], strain: int) -> tuple[int, ...]:
     return active
 
 
-class PeriodicOperator:
-    """Stiffness of a batch of periodic cells with one isotropic material per voxel.
+class VoxelOperator:
+    """Stiffness (or conductance) of a batch of cells with one isotropic material per voxel.
 
     Args:
-        lam, mu: Lamé constants in GPa, (batch, nx, ny, nz), same floating dtype and device.
-        components: displacement components that may be non-zero (default all three).
+        moduli: one field per modulus of ``physics`` (Lamé constants λ, μ in GPa, or conductivity k), each
+            (batch, nx, ny, nz), same floating dtype and device.
+        components: nodal components that may be non-zero (default all).
+        physics: what is solved.
+        periodic: whether opposite faces are one; if not, nodes on the faces are free.
     """
 
-    def __init__(self, lam: Tensor, mu: Tensor, components: tuple[int, ...] = (0, 1, 2)):
-        self.shape = tuple(lam.shape[1:])
+    def __init__(
+        self,
+        moduli: Sequence[Tensor],
+        components: tuple[int, ...] | None = None,
+        *,
+        physics: Physics = ELASTICITY,
+        periodic: bool = True,
+    ):
+        first = moduli[0]
+        self.physics, self.periodic = physics, periodic
+        self.components = tuple(range(physics.components)) if components is None else components
+        self.shape = tuple(first.shape[1:])
         self.active = active_axes(self.shape)
         self.grid = tuple(self.shape[axis] for axis in self.active)
-        self.components = components
-        self.lam = lam.reshape(len(lam), *self.grid)
-        self.mu = mu.reshape(len(mu), *self.grid)
-        self.batch, self.dtype, self.device = len(lam), lam.dtype, lam.device
-        self.voxels = self.lam[0].numel()
-        self._nodes = len(components) * 2 ** len(self.active)
-        fluctuation = elements.fluctuation_modes(self.active, components)
-        total = elements.total_modes(self.active, components)
-        self._rows, self._volumetric = self._tensor(fluctuation.rows), fluctuation.volumetric
-        self._total_rows, self._total_volumetric = self._tensor(total.rows), total.volumetric
+        self.nodes = self.grid if periodic else tuple(n + 1 for n in self.grid)
+        self.batch, self.dtype, self.device = len(first), first.dtype, first.device
+        self.moduli = tuple(modulus.reshape(self.batch, *self.grid) for modulus in moduli)
+        self.voxels = self.moduli[0][0].numel()
+        self._corners = len(self.components) * 2 ** len(self.active)
+        self._modes = elements.fluctuation_modes(self.active, self.components, physics)
+        self._all_modes = elements.total_modes(self.active, self.components, physics)
+        self._rows, self._total_rows = self._tensor(self._modes.rows), self._tensor(self._all_modes.rows)
 
     def _tensor(self, array) -> Tensor:
         return torch.as_tensor(array, dtype=self.dtype, device=self.device)
 
-    def select(self, keep: Tensor) -> PeriodicOperator:
-        """The same operator for the samples listed in ``keep``."""
-        return PeriodicOperator(
-            self.lam[keep].reshape(-1, *self.shape),
-            self.mu[keep].reshape(-1, *self.shape),
-            self.components,
-        )
+    def _with(self, moduli: Sequence[Tensor]) -> VoxelOperator:
+        shaped = [modulus.reshape(-1, *self.shape) for modulus in moduli]
+        return VoxelOperator(shaped, self.components, physics=self.physics, periodic=self.periodic)
 
-    def to(self, dtype: torch.dtype) -> PeriodicOperator:
+    def select(self, keep: Tensor) -> VoxelOperator:
+        """The same operator for the samples listed in ``keep``."""
+        return self._with([modulus[keep] for modulus in self.moduli])
+
+    def to(self, dtype: torch.dtype) -> VoxelOperator:
         """The same operator in another precision."""
-        if dtype == self.dtype:
-            return self
-        return PeriodicOperator(
-            self.lam.to(dtype).reshape(-1, *self.shape),
-            self.mu.to(dtype).reshape(-1, *self.shape),
-            self.components,
-        )
+        return self if dtype == self.dtype else self._with([modulus.to(dtype) for modulus in self.moduli])
 
     def zeros(self) -> Tensor:
-        """A zero fluctuation, (batch, components, *grid)."""
-        return self.lam.new_zeros(self.batch, len(self.components), *self.grid)
+        """A zero fluctuation, (batch, components, *nodes)."""
+        return self.moduli[0].new_zeros(self.batch, len(self.components), *self.nodes)
+
+    @property
+    def field_shape(self) -> tuple[int, ...]:
+        """Shape of a full field: (batch, all components, mx, my, mz), m nodes along each axis."""
+        size = dict(zip(self.active, self.nodes, strict=True))
+        return (self.batch, self.physics.components, *(size.get(axis, 1) for axis in range(3)))
 
     def restrict(self, displacement: Tensor) -> Tensor:
-        """Components and active axes of a full field (batch, 3, nx, ny, nz)."""
+        """Components and active axes of a full field (`field_shape`)."""
         kept = displacement[:, list(self.components)].to(self.dtype)
-        return kept.reshape(self.batch, len(self.components), *self.grid).contiguous()
+        return kept.reshape(self.batch, len(self.components), *self.nodes).contiguous()
 
     def expand(self, fluctuation: Tensor) -> Tensor:
-        """Inverse of `restrict`: full field (batch, 3, nx, ny, nz), zero in the other components."""
-        full = fluctuation.new_zeros(len(fluctuation), 3, *self.shape)
-        full[:, list(self.components)] = fluctuation.reshape(len(fluctuation), len(self.components), *self.shape)
+        """Inverse of `restrict`: full field (`field_shape`), zero in the other components."""
+        full = fluctuation.new_zeros(self.field_shape)
+        full[:, list(self.components)] = fluctuation.reshape(full[:, list(self.components)].shape)
         return full
 
     def apply(self, fluctuation: Tensor) -> Tensor:
-        """Stiffness times fluctuation: K u, (batch, components, *grid)."""
-        padded = _wrap(fluctuation, len(self.grid))
+        """Stiffness times fluctuation: K u, (batch, components, *nodes)."""
+        padded = self._wrap(fluctuation)
         forces = torch.zeros_like(padded)
         for slab in self._slabs():
             corners = self._gather(padded, slab)
             modes = _product(self._rows, corners)
-            self._scale(modes, slab, self._volumetric)
+            self._scale(modes, slab, self._modes)
             self._scatter(_product(self._rows.T, modes, out=corners), forces, slab)
-        return _fold(forces, len(self.grid))
+        return self._fold(forces)
 
     def forces(self, fluctuation: Tensor, strain: Tensor) -> tuple[Tensor, Tensor]:
-        """Derivatives of the energy by fluctuation and by macroscopic strain.
+        """Derivatives of the energy by fluctuation and by macroscopic load.
 
         Args:
-            fluctuation: u, (batch, components, *grid).
-            strain: macroscopic strain E, (batch, 6) or (6,).
+            fluctuation: u, (batch, components, *nodes).
+            strain: macroscopic load E, (batch, loads) or (loads,).
 
         Returns:
-            Nodal forces f(u, E) (batch, components, *grid) and the stress summed over the voxels
-            (batch, 6) float64, so that ``(u' · f + E' · stress sum)`` is the mutual energy with (u', E').
+            Nodal forces f(u, E) (batch, components, *nodes) and the stress (or flux) summed over the voxels
+            (batch, loads) float64, so that ``(u' · f + E' · stress sum)`` is the mutual energy with (u', E').
         """
-        padded = _wrap(fluctuation, len(self.grid))
+        padded = self._wrap(fluctuation)
         nodal = torch.zeros_like(padded)
-        stress = torch.zeros(self.batch, 6, dtype=torch.float64, device=self.device)
-        rows, macro = self._total_rows[:, : self._nodes], self._total_rows[:, self._nodes :]
+        stress = torch.zeros(self.batch, self.physics.loads, dtype=torch.float64, device=self.device)
+        rows, macro = self._total_rows[:, : self._corners], self._total_rows[:, self._corners :]
         for slab in self._slabs():
-            modes = self._total_modes(padded, strain, slab)
-            self._scale(modes, slab, self._total_volumetric)
+            modes = self._strained(padded, strain, slab)
+            self._scale(modes, slab, self._all_modes)
             self._scatter(_product(rows.T, modes), nodal, slab)
             stress += modes.sum(2, dtype=torch.float64) @ macro.double()
-        return _fold(nodal, len(self.grid)), stress
+        return self._fold(nodal), stress
 
     def load(self, strain: Tensor) -> Tensor:
-        """Right-hand side of K u = b: minus the force of the macroscopic strain alone."""
+        """Right-hand side of K u = b: minus the force of the macroscopic load alone."""
         return -self.forces(self.zeros(), strain)[0]
 
     def load_scale(self, strain: Tensor) -> Tensor:
-        """Norm (batch,) over the voxels of the macroscopic strain's own stress.
+        """Norm (batch,) over the voxels of the macroscopic load's own stress.
 
         The load is its divergence, which cancels where neighbours are alike: what round-off is measured by.
         """
-        macro = self._total_rows[:, self._nodes :] @ self._strain(strain).unsqueeze(-1)
-        per_lambda = macro[:, : self._total_volumetric].square().sum((1, 2))
-        per_mu = macro[:, self._total_volumetric :].square().sum((1, 2))
-        lam2, mu2 = self.lam.flatten(1).square().sum(1), self.mu.flatten(1).square().sum(1)
-        return (lam2 * per_lambda + mu2 * per_mu).sqrt()
+        macro = self._total_rows[:, self._corners :] @ self._strain(strain).unsqueeze(-1)
+        total = macro.new_zeros(self.batch)
+        for modulus, block in zip(self.moduli, self._all_modes.blocks, strict=True):
+            total += modulus.flatten(1).square().sum(1) * macro[:, block].square().sum((1, 2))
+        return total.sqrt()
 
     def mutual_energies(
         self, first: Tensor, first_strain: Tensor, second: Tensor, second_strain: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Voxel integrals of ∂(ε:C:ε')/∂λ and ∂(ε:C:ε')/∂μ, each (batch, nx, ny, nz).
+    ) -> tuple[Tensor, ...]:
+        """Voxel integrals of ∂w/∂p for each modulus p, w = ε:C:ε', each (batch, nx, ny, nz).
 
-        ε and ε' are the total strains of two load cases. ``λ · first + μ · second`` summed over the cell
-        is the mutual energy, so these fields are both the value and the gradient of the effective moduli.
+        ε and ε' are the total strains of two load cases. Summed over the cell, ``Σ_p p · integral_p`` is the
+        mutual energy, so these fields are both the value and the gradient of the effective moduli.
         """
         same = first is second and first_strain is second_strain
-        padded = _wrap(first, len(self.grid))
-        other = padded if same else _wrap(second, len(self.grid))
-        volumetric, deviatoric = torch.empty_like(self.lam), torch.empty_like(self.lam)
-        split = self._total_volumetric
+        padded = self._wrap(first)
+        other = padded if same else self._wrap(second)
+        integrals = tuple(torch.empty_like(modulus) for modulus in self.moduli)
         for slab in self._slabs():
-            modes = self._total_modes(padded, first_strain, slab)
-            product = modes * (modes if same else self._total_modes(other, second_strain, slab))
-            start, stop = slab
-            target = volumetric[:, start:stop]
-            target.copy_(product[:, :split].sum(1).reshape(target.shape))
-            target = deviatoric[:, start:stop]
-            target.copy_(product[:, split:].sum(1).reshape(target.shape))
-        return volumetric.reshape(-1, *self.shape), deviatoric.reshape(-1, *self.shape)
+            modes = self._strained(padded, first_strain, slab)
+            product = modes * (modes if same else self._strained(other, second_strain, slab))
+            for integral, block in zip(integrals, self._all_modes.blocks, strict=True):
+                target = integral[:, slab[0] : slab[1]]
+                target.copy_(product[:, block].sum(1).reshape(target.shape))
+        return tuple(integral.reshape(-1, *self.shape) for integral in integrals)
 
     # One slab: voxels start..stop along the first active axis.
 
@@ -198,7 +208,7 @@ class PeriodicOperator:
         )
         # the windows overlap in memory: a copy, also where reshape would return a view
         copy = corners.clone(memory_format=torch.contiguous_format)
-        return copy.reshape(padded.shape[0], self._nodes, -1)
+        return copy.reshape(padded.shape[0], self._corners, -1)
 
     def _scatter(self, nodal: Tensor, padded: Tensor, slab: tuple[int, int]) -> None:
         """Add corner forces (batch, components * corners, voxels) of the slab to ``padded``."""
@@ -211,35 +221,37 @@ class PeriodicOperator:
             window += [slice(c, c + n) for c, n in zip(corner[1:], size[1:], strict=True)]
             padded[tuple(window)].add_(nodal[:, :, number])
 
-    def _scale(self, modes: Tensor, slab: tuple[int, int], volumetric: int) -> None:
-        start, stop = slab
-        modes[:, :volumetric] *= self.lam[:, start:stop].reshape(len(modes), 1, -1)
-        modes[:, volumetric:] *= self.mu[:, start:stop].reshape(len(modes), 1, -1)
+    def _scale(self, modes: Tensor, slab: tuple[int, int], kind: Modes) -> None:
+        for modulus, block in zip(self.moduli, kind.blocks, strict=True):
+            modes[:, block] *= modulus[:, slab[0] : slab[1]].reshape(len(modes), 1, -1)
 
-    def _total_modes(self, padded: Tensor, strain: Tensor, slab: tuple[int, int]) -> Tensor:
-        modes = _product(self._total_rows[:, : self._nodes], self._gather(padded, slab))
-        return modes.add_(self._total_rows[:, self._nodes :] @ self._strain(strain).unsqueeze(-1))
+    def _strained(self, padded: Tensor, strain: Tensor, slab: tuple[int, int]) -> Tensor:
+        """Modes of fluctuation plus macroscopic load, (batch, modes, voxels)."""
+        modes = _product(self._total_rows[:, : self._corners], self._gather(padded, slab))
+        return modes.add_(self._total_rows[:, self._corners :] @ self._strain(strain).unsqueeze(-1))
 
     def _strain(self, strain: Tensor) -> Tensor:
-        return strain.to(dtype=self.dtype, device=self.device).expand(self.batch, 6)
+        return strain.to(dtype=self.dtype, device=self.device).expand(self.batch, self.physics.loads)
+
+    def _wrap(self, field: Tensor) -> Tensor:
+        """All nodes of all voxels: in a periodic cell the first layer again behind the last one of each axis."""
+        if not self.periodic:
+            return field.contiguous()
+        padded = field.new_empty(*field.shape[:2], *(n + 1 for n in self.grid))
+        padded[(..., *(slice(0, -1),) * len(self.grid))] = field
+        for axis in range(2, 2 + len(self.grid)):
+            padded.select(axis, -1).copy_(padded.select(axis, 0))
+        return padded
+
+    def _fold(self, padded: Tensor) -> Tensor:
+        """Transpose of `_wrap`: add the appended layers to the first ones and drop them."""
+        if not self.periodic:
+            return padded
+        for axis in range(2, 2 + len(self.grid)):
+            padded.select(axis, 0).add_(padded.select(axis, -1))
+        return padded[(..., *(slice(0, -1),) * len(self.grid))].contiguous()
 
 
 def _product(matrix: Tensor, vectors: Tensor, out: Tensor | None = None) -> Tensor:
     """``matrix`` (m, n) times each sample of ``vectors`` (batch, n, voxels)."""
     return torch.bmm(matrix.expand(len(vectors), *matrix.shape), vectors, out=out)
-
-
-def _wrap(field: Tensor, dims: int) -> Tensor:
-    """Append the first layer of nodes behind the last one along each of the trailing ``dims`` axes."""
-    padded = field.new_empty(*field.shape[:2], *(n + 1 for n in field.shape[2:]))
-    padded[(..., *(slice(0, -1),) * dims)] = field
-    for axis in range(2, 2 + dims):
-        padded.select(axis, -1).copy_(padded.select(axis, 0))
-    return padded
-
-
-def _fold(padded: Tensor, dims: int) -> Tensor:
-    """Transpose of `_wrap`: add the appended layers to the first ones and drop them."""
-    for axis in range(2, 2 + dims):
-        padded.select(axis, 0).add_(padded.select(axis, -1))
-    return padded[(..., *(slice(0, -1),) * dims)].contiguous()

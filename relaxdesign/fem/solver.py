@@ -11,12 +11,10 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
-
-from relaxdesign.fem.green import GreenOperator, reference_ratio
-from relaxdesign.fem.operator import PeriodicOperator
 
 NEARLY_HOMOGENEOUS = 0.01
 """Share of the macroscopic stress below which the load stops being the measure of the residual.
@@ -28,6 +26,26 @@ SINGLE_PRECISION_DROP = 1e-4
 
 MAX_PASSES = 12
 """Passes, each from a recomputed residual, before a sample counts as stagnated."""
+
+
+class Operator(Protocol):
+    """What the solver needs of an operator: symmetric, positive (semi)definite, one matrix per sample."""
+
+    batch: int
+    dtype: torch.dtype
+
+    def apply(self, fluctuation: Tensor, /) -> Tensor: ...
+    def zeros(self) -> Tensor: ...
+    def select(self, keep: Tensor, /) -> Self: ...
+    def to(self, dtype: torch.dtype, /) -> Self: ...
+
+
+class Preconditioner(Protocol):
+    """Approximate inverse of a stiffness: symmetric positive (semi)definite, one per sample."""
+
+    def apply(self, force: Tensor, /) -> Tensor: ...
+    def select(self, keep: Tensor, /) -> Self: ...
+    def to(self, dtype: torch.dtype, /) -> Self: ...
 
 
 class SolveStatus(enum.Enum):
@@ -74,14 +92,14 @@ class Solution:
 
 
 def solve(
-    operator: PeriodicOperator,
+    operator: Operator,
+    preconditioner: Preconditioner,
     load: Tensor,
     *,
     tol: float,
     max_iterations: int,
     initial: Tensor | None = None,
     load_scale: Tensor | None = None,
-    green: GreenOperator | None = None,
     mixed_precision: bool | None = None,
 ) -> Solution:
     """Solve K u = b for every sample by preconditioned conjugate gradients with residual correction.
@@ -91,18 +109,16 @@ def solve(
 
     Args:
         operator: stiffness K of the batch.
+        preconditioner: approximate inverse of K, e.g. `relaxdesign.fem.green` for periodic cells.
         load: b, (batch, components, *grid).
         tol: relative residual to reach.
         max_iterations: limit per sample, restarts included.
         initial: starting displacement (default zero); a good one saves iterations, not accuracy.
         load_scale: (batch,) norm of the macroscopic stress, whose divergence is ``load``
-            (`PeriodicOperator.load_scale`); needed where the load may vanish.
-        green: preconditioner (default: reference chosen from the moduli of each sample).
+            (`relaxdesign.fem.operator.VoxelOperator.load_scale`); needed where the load may vanish.
         mixed_precision: run the passes of float64 cells in float32 (default: in 3D, where it saves a third of
             the time; in 2D the extra iterations eat the gain).
     """
-    if green is None:
-        green = make_green(operator)
     batch, device = operator.batch, operator.device
     load_norm = _norm(load)
     if load_scale is not None:
@@ -116,7 +132,7 @@ def solve(
     broken = torch.zeros(batch, dtype=torch.bool, device=device)
     stuck = broken.clone()
     if mixed_precision is None:
-        mixed_precision = len(operator.grid) == 3
+        mixed_precision = load.ndim == 5
     single = torch.full_like(broken, operator.dtype == torch.float64 and mixed_precision)
 
     while True:
@@ -134,7 +150,7 @@ def solve(
         inner_dtype = torch.float32 if in_single else operator.dtype
         correction, used, failed = _conjugate_gradients(
             part.to(inner_dtype),
-            (green if len(index) == batch else green.select(index)).to(inner_dtype),
+            (preconditioner if len(index) == batch else preconditioner.select(index)).to(inner_dtype),
             (residual[index] / _column(before, residual)).to(inner_dtype),
             drop,
             max_iterations - iterations[index],
@@ -165,20 +181,9 @@ def solve(
     return Solution(displacement, iterations, relative, tuple(status))
 
 
-def make_green(operator: PeriodicOperator) -> GreenOperator:
-    """Preconditioner of the operator's cells, reference chosen per sample."""
-    return GreenOperator(
-        operator.grid,
-        operator.active,
-        operator.components,
-        reference_ratio(operator.lam, operator.mu),
-        operator.dtype,
-    )
-
-
 def _conjugate_gradients(
-    operator: PeriodicOperator,
-    green: GreenOperator,
+    operator: Operator,
+    preconditioner: Preconditioner,
     residual: Tensor,
     goal: Tensor,
     limit: Tensor,
@@ -193,7 +198,7 @@ def _conjugate_gradients(
     broken = torch.zeros(len(limit), dtype=torch.bool, device=limit.device)
     index = torch.arange(len(limit), device=limit.device)
     x, r = torch.zeros_like(residual), residual.clone()
-    z = green.apply(r)
+    z = preconditioner.apply(r)
     p, rz = z.clone(), _dot(r, z)
     count = 0
     while len(index) > 0:
@@ -215,8 +220,8 @@ def _conjugate_gradients(
             if len(keep) == 0:
                 break
             x, r, p = x[keep], r[keep], p[keep]
-            operator, green = operator.select(keep), green.select(keep)
-        z = green.apply(r)
+            operator, preconditioner = operator.select(keep), preconditioner.select(keep)
+        z = preconditioner.apply(r)
         rz_new = _dot(r, z)
         p.mul_(_column(rz_new / rz, p)).add_(z)
         rz = rz_new

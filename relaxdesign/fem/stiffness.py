@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from relaxdesign.fem.boundary import Boundary, resolve_boundary
 from relaxdesign.fem.checks import check_memory, check_moduli
+from relaxdesign.fem.green import make_green
 from relaxdesign.fem.homogenize import (
     MAX_ITERATIONS,
     check_options,
@@ -28,8 +29,8 @@ from relaxdesign.fem.homogenize import (
     replace_invalid,
 )
 from relaxdesign.fem.moduli import lame_from_bulk_shear, young_poisson_from_bulk_shear
-from relaxdesign.fem.operator import PeriodicOperator, coupled_components
-from relaxdesign.fem.solver import ConvergenceError, SolveStatus, make_green, solve
+from relaxdesign.fem.operator import VoxelOperator, coupled_components
+from relaxdesign.fem.solver import ConvergenceError, SolveStatus, solve
 
 
 @dataclass(frozen=True)
@@ -162,18 +163,18 @@ def _solve_load_cases(
     for case, strain in enumerate(strains):
         components = coupled_components(shape, case)
         if components not in prepared:
-            reduced = PeriodicOperator(lam, mu, components)
+            reduced = VoxelOperator((lam, mu), components)
             prepared[components] = reduced, make_green(reduced)
         operator, green = prepared[components]
         guess = None if initial is None else initial[:, case]
         solution = solve(
             operator,
+            green,
             operator.load(strain),
             tol=tol,
             max_iterations=max_iterations,
             initial=initial_guess(operator, guess, (batch, 3, *shape), valid),
             load_scale=operator.load_scale(strain),
-            green=green,
         )
         displacement[:, case] = operator.expand(solution.displacement)
         solutions.append(solution)
@@ -185,12 +186,12 @@ def _solve_load_cases(
         raise ConvergenceError(status, iterations.amax(1), residual.amax(1))
     good = converged_mask(status, K.device)
     displacement = keep_samples(displacement, good)
-    C = _mutual_energies(PeriodicOperator(lam, mu), displacement, strains)
+    C = _mutual_energies(VoxelOperator((lam, mu)), displacement, strains)
     C = torch.where(good[:, None, None], C, torch.nan).to(K.dtype)
     return StiffnessResult(C, displacement, iterations, residual, status, boundary, tol)
 
 
-def _mutual_energies(operator: PeriodicOperator, displacement: Tensor, strains: Tensor) -> Tensor:
+def _mutual_energies(operator: VoxelOperator, displacement: Tensor, strains: Tensor) -> Tensor:
     """Mutual energies per volume of the six solutions, (batch, 6, 6) float64, symmetrised to the last bit."""
     fields = [operator.restrict(displacement[:, case]) for case in range(6)]
     C = torch.empty(operator.batch, 6, 6, dtype=torch.float64, device=operator.device)
@@ -227,7 +228,7 @@ class _AttachGradient(torch.autograd.Function):
     def backward(ctx, grad: Tensor):
         K, G, displacement, good = ctx.saved_tensors
         grad = torch.where(good[:, None, None], grad, 0.0)
-        operator = PeriodicOperator(*lame_from_bulk_shear(K, G))
+        operator = VoxelOperator(lame_from_bulk_shear(K, G))
         fields = torch.stack([operator.restrict(displacement[:, case]) for case in range(6)], 1)
         strains = torch.eye(6, dtype=K.dtype, device=K.device)
         by_lambda, by_mu = torch.zeros_like(K), torch.zeros_like(G)
