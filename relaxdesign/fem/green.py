@@ -1,22 +1,26 @@
 """Discrete Green operator of a homogeneous reference cell: the preconditioner.
 
 On a periodic grid the stiffness of a homogeneous cell is a convolution, so a discrete Fourier transform
-turns it into one small symmetric matrix per frequency. Its inverse, applied by two FFTs, is spectrally
-equivalent to the inverse stiffness of *any* cell on the same grid: the condition number is bounded by the
-material contrast alone, whatever the number of voxels. (Zeman et al. 2017, doi:10.1002/nme.5481; Leute et
-al. 2022, doi:10.1016/j.jcp.2021.110931; Ladecký et al. 2023, doi:10.1016/j.amc.2023.127835.)
+turns it into one small symmetric matrix per frequency (for conduction a number). Its inverse, applied by two
+FFTs, is spectrally equivalent to the inverse stiffness of *any* cell on the same grid: the condition number is
+bounded by the material contrast alone, whatever the number of voxels. (Zeman et al. 2017, doi:10.1002/nme.5481;
+Leute et al. 2022, doi:10.1016/j.jcp.2021.110931; Ladecký et al. 2023, doi:10.1016/j.amc.2023.127835.)
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from relaxdesign.fem.elements import CONDUCTION
 from relaxdesign.fem.operator import VoxelOperator
+
+MASS, STIFFNESS, SLOPE = range(3)
+"""Order of `stencil_symbols`."""
 
 
 def stencil_symbols(size: int, *, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
@@ -30,38 +34,55 @@ def stencil_symbols(size: int, *, dtype: torch.dtype, device: torch.device) -> t
     return tuple(symbol.to(dtype) for symbol in (mass, stiffness, slope))
 
 
+def _products(
+    grid: Sequence[int], active: Sequence[int], *, dtype: torch.dtype, device: torch.device
+) -> Callable[[dict[int, int]], Tensor]:
+    """Tensor products of the 1D symbols at the frequencies of a real FFT, (1, *frequencies).
+
+    The returned function takes {axis: which symbol}, numbered as in `stencil_symbols`; other axes get the mass.
+    """
+    symbols = [stencil_symbols(n, dtype=dtype, device=device) for n in grid]
+    symbols[-1] = tuple(symbol[: grid[-1] // 2 + 1] for symbol in symbols[-1])
+
+    def product(kind_of_axis: dict[int, int]) -> Tensor:
+        factors = []
+        for position, axis in enumerate(active):
+            shape = [1] * (1 + len(grid))
+            shape[1 + position] = -1
+            factors.append(symbols[position][kind_of_axis.get(axis, MASS)].reshape(shape))
+        return functools.reduce(torch.mul, factors)
+
+    return product
+
+
+def conduction_symbol(
+    grid: Sequence[int], active: Sequence[int], *, dtype: torch.dtype, device: torch.device
+) -> dict[tuple[int, int], Tensor]:
+    """Conductance of a homogeneous cell with k = 1, the discrete Laplacian, as {(0, 0): (1, *frequencies)}."""
+    product = _products(grid, active, dtype=dtype, device=device)
+    return {(0, 0): functools.reduce(torch.add, (product({axis: STIFFNESS}) for axis in active))}
+
+
 def reference_symbol(
     grid: Sequence[int], active: Sequence[int], components: Sequence[int], ratio: Tensor
 ) -> dict[tuple[int, int], Tensor]:
     """Stiffness of a homogeneous cell with μ = 1 and λ = ``ratio`` (batch,) per frequency of a real FFT.
 
-    Tensor products of the 1D symbols; real and symmetric, because trilinear stencils are even along two
-    axes or odd along two. Returned as upper-triangle entries {(i, j): (batch, *frequencies)}.
+    Real and symmetric, because trilinear stencils are even along two axes or odd along two. Returned as
+    upper-triangle entries {(i, j): (batch, *frequencies)}.
     """
-    dims = len(grid)
-    symbols = [stencil_symbols(n, dtype=ratio.dtype, device=ratio.device) for n in grid]
-    last = grid[-1] // 2 + 1
-    symbols[-1] = tuple(symbol[:last] for symbol in symbols[-1])
-
-    def product(kind_of_axis: dict[int, int]) -> Tensor:
-        factors = []
-        for position, axis in enumerate(active):
-            shape = [1] * dims
-            shape[position] = -1
-            factors.append(symbols[position][kind_of_axis.get(axis, 0)].reshape(shape))
-        return functools.reduce(torch.mul, factors)
-
-    stiffness, slope = 1, 2  # in the order of stencil_symbols; 0, the mass, is the default
-    laplacian = functools.reduce(torch.add, (product({axis: stiffness}) for axis in active))
-    lam = ratio.reshape(-1, *(1,) * dims)
+    where = {"dtype": ratio.dtype, "device": ratio.device}
+    product = _products(grid, active, **where)
+    laplacian = conduction_symbol(grid, active, **where)[0, 0]
+    lam = ratio.reshape(-1, *(1,) * len(grid))
     entries = {}
     for a, i in enumerate(components):
         for j in components[a:]:
             if i == j:
-                own = product({i: stiffness}) if i in active else torch.zeros_like(laplacian)
+                own = product({i: STIFFNESS}) if i in active else torch.zeros_like(laplacian)
                 entries[i, i] = laplacian + (lam + 1.0) * own
             elif i in active and j in active:
-                entries[i, j] = (lam + 1.0) * product({i: slope, j: slope})
+                entries[i, j] = (lam + 1.0) * product({i: SLOPE, j: SLOPE})
             # a component along an axis of one voxel is coupled to no other
     return entries
 
@@ -92,54 +113,58 @@ class GreenOperator:
 
     Args:
         grid: nodes along the active axes.
-        active, components: as in `relaxdesign.fem.operator.VoxelOperator`.
-        ratio: reference λ/μ per sample, (batch,). The overall scale is irrelevant to conjugate gradients.
+        components: as in `relaxdesign.fem.operator.VoxelOperator`.
+        symbol: stiffness per frequency, from `reference_symbol` or `conduction_symbol`; one for the batch or one
+            per sample. The overall scale is irrelevant to conjugate gradients.
         dtype: precision of the fields it will be applied to.
     """
 
     def __init__(
         self,
         grid: Sequence[int],
-        active: Sequence[int],
         components: Sequence[int],
-        ratio: Tensor,
+        symbol: dict[tuple[int, int], Tensor],
         dtype: torch.dtype,
     ):
         self.grid = tuple(grid)
         self.size = len(components)
-        inverse = _invert(reference_symbol(grid, active, components, ratio.to(torch.float64)), components)
         origin = (slice(None), *(0,) * len(self.grid))
         self._inverse = {}
-        for key, value in inverse.items():
+        for key, value in _invert(symbol, components).items():
             value[origin] = 0.0
             self._inverse[key] = value.to(dtype).repeat_interleave(2, -1)  # multiplies (re, im)
 
     def select(self, keep: Tensor) -> GreenOperator:
         """The same operator for the samples listed in ``keep``."""
-        chosen = object.__new__(GreenOperator)
-        chosen.grid, chosen.size = self.grid, self.size
-        chosen._inverse = {key: value[keep] for key, value in self._inverse.items()}
-        return chosen
+        return self._map(lambda value: value if len(value) == 1 else value[keep])
 
     def to(self, dtype: torch.dtype) -> GreenOperator:
         """The same operator in another precision."""
-        converted = object.__new__(GreenOperator)
-        converted.grid, converted.size = self.grid, self.size
-        converted._inverse = {key: value.to(dtype) for key, value in self._inverse.items()}
-        return converted
+        return self._map(lambda value: value.to(dtype))
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> GreenOperator:
+        changed = object.__new__(GreenOperator)
+        changed.grid, changed.size = self.grid, self.size
+        changed._inverse = {key: change(value) for key, value in self._inverse.items()}
+        return changed
 
     def apply(self, force: Tensor) -> Tensor:
-        """Displacement (batch, components, *grid) of the reference cell under nodal forces."""
+        """Displacement or temperature (fields, components, *grid) of the reference cell under nodal forces.
+
+        As in `VoxelOperator` fields = batch · load cases.
+        """
         dims = tuple(range(2, force.ndim))
         spectrum = torch.view_as_real(torch.fft.rfftn(force, dim=dims)).flatten(-2)
+        spectrum = spectrum.unflatten(0, (len(self._inverse[0, 0]), -1))
         result = torch.empty_like(spectrum)
         for i in range(self.size):
-            torch.mul(spectrum[:, i], self._inverse[i, i], out=result[:, i])
+            torch.mul(spectrum[:, :, i], self._inverse[i, i].unsqueeze(1), out=result[:, :, i])
             for j in range(self.size):
                 block = self._inverse.get((min(i, j), max(i, j)))
                 if j != i and block is not None:
-                    result[:, i].addcmul_(spectrum[:, j], block)
-        return torch.fft.irfftn(torch.view_as_complex(result.unflatten(-1, (-1, 2))), s=self.grid, dim=dims)
+                    result[:, :, i].addcmul_(spectrum[:, :, j], block.unsqueeze(1))
+        spectrum = torch.view_as_complex(result.flatten(0, 1).unflatten(-1, (-1, 2)))
+        return torch.fft.irfftn(spectrum, s=self.grid, dim=dims)
 
 
 def reference_ratio(lam: Tensor, mu: Tensor) -> Tensor:
@@ -156,11 +181,10 @@ def reference_ratio(lam: Tensor, mu: Tensor) -> Tensor:
 
 
 def make_green(operator: VoxelOperator) -> GreenOperator:
-    """Preconditioner of an elastic operator's cells, reference chosen per sample."""
-    return GreenOperator(
-        operator.grid,
-        operator.active,
-        operator.components,
-        reference_ratio(*operator.moduli),
-        operator.dtype,
-    )
+    """Preconditioner of an operator's periodic cells; for elastic ones the reference is chosen per sample."""
+    grid, active, components = operator.grid, operator.active, operator.components
+    if operator.physics is CONDUCTION:
+        symbol = conduction_symbol(grid, active, dtype=torch.float64, device=operator.device)
+    else:
+        symbol = reference_symbol(grid, active, components, reference_ratio(*operator.moduli))
+    return GreenOperator(grid, components, symbol, operator.dtype)

@@ -7,7 +7,8 @@ internal force is the gradient of the stored energy,
 
 where Aₑ picks the nodes of voxel e, S are its modes and p_e the moduli that belong to them
 (`relaxdesign.fem.elements`). Gather and scatter are strided copies, everything between is two small dense
-products over all voxels of a slab, so the same few lines run fast on CPU and GPU and need no index tables.
+products over all voxels of a slab, so the same few lines run fast on CPU and GPU and need no index tables. Where
+most of the time goes, in 3D elasticity on a CPU, `relaxdesign.fem.kernels` does the same in one fused pass.
 
 Node (i, j, k) is the lower corner of voxel (i, j, k). A periodic cell has as many nodes as voxels along each
 axis, an open one has one more. Axes of one voxel are periodic through the thickness in both: they vanish from
@@ -52,12 +53,16 @@ def coupled_components(shape: tuple[int, ...], strain: int) -> tuple[int, ...]:
 class VoxelOperator:
     """Stiffness (or conductance) of a batch of cells with one isotropic material per voxel.
 
+    Fields may hold several load cases per cell, those of one cell next to each other: where (fields, …) is
+    written below, fields = batch · load cases. They share the moduli and so the work of reading them.
+
     Args:
         moduli: one field per modulus of ``physics`` (Lamé constants λ, μ in GPa, or conductivity k), each
             (batch, nx, ny, nz), same floating dtype and device.
         components: nodal components that may be non-zero (default all).
         physics: what is solved.
         periodic: whether opposite faces are one; if not, nodes on the faces are free.
+        active: axes along which the fluctuation varies (default: those of more than one voxel).
     """
 
     def __init__(
@@ -67,17 +72,19 @@ class VoxelOperator:
         *,
         physics: Physics = ELASTICITY,
         periodic: bool = True,
+        active: tuple[int, ...] | None = None,
     ):
         first = moduli[0]
         self.physics, self.periodic = physics, periodic
         self.components = tuple(range(physics.components)) if components is None else components
         self.shape = tuple(first.shape[1:])
-        self.active = active_axes(self.shape)
+        self.active = active_axes(self.shape) if active is None else active
         self.grid = tuple(self.shape[axis] for axis in self.active)
         self.nodes = self.grid if periodic else tuple(n + 1 for n in self.grid)
         self.batch, self.dtype, self.device = len(first), first.dtype, first.device
         self.moduli = tuple(modulus.reshape(self.batch, *self.grid) for modulus in moduli)
         self.voxels = self.moduli[0][0].numel()
+        self._padded: tuple[Tensor, ...] | None = None
         self._corners = len(self.components) * 2 ** len(self.active)
         self._modes = elements.fluctuation_modes(self.active, self.components, physics)
         self._all_modes = elements.total_modes(self.active, self.components, physics)
@@ -88,7 +95,8 @@ class VoxelOperator:
 
     def _with(self, moduli: Sequence[Tensor]) -> VoxelOperator:
         shaped = [modulus.reshape(-1, *self.shape) for modulus in moduli]
-        return VoxelOperator(shaped, self.components, physics=self.physics, periodic=self.periodic)
+        options = {"physics": self.physics, "periodic": self.periodic, "active": self.active}
+        return VoxelOperator(shaped, self.components, **options)
 
     def select(self, keep: Tensor) -> VoxelOperator:
         """The same operator for the samples listed in ``keep``."""
@@ -98,9 +106,9 @@ class VoxelOperator:
         """The same operator in another precision."""
         return self if dtype == self.dtype else self._with([modulus.to(dtype) for modulus in self.moduli])
 
-    def zeros(self) -> Tensor:
-        """A zero fluctuation, (batch, components, *nodes)."""
-        return self.moduli[0].new_zeros(self.batch, len(self.components), *self.nodes)
+    def zeros(self, load_cases: int = 1) -> Tensor:
+        """A zero fluctuation, (batch · load_cases, components, *nodes)."""
+        return self.moduli[0].new_zeros(self.batch * load_cases, len(self.components), *self.nodes)
 
     @property
     def field_shape(self) -> tuple[int, ...]:
@@ -111,41 +119,56 @@ class VoxelOperator:
     def restrict(self, displacement: Tensor) -> Tensor:
         """Components and active axes of a full field (`field_shape`)."""
         kept = displacement[:, list(self.components)].to(self.dtype)
-        return kept.reshape(self.batch, len(self.components), *self.nodes).contiguous()
+        return kept.reshape(len(kept), len(self.components), *self.nodes).contiguous()
 
     def expand(self, fluctuation: Tensor) -> Tensor:
         """Inverse of `restrict`: full field (`field_shape`), zero in the other components."""
-        full = fluctuation.new_zeros(self.field_shape)
+        full = fluctuation.new_zeros(len(fluctuation), *self.field_shape[1:])
         full[:, list(self.components)] = fluctuation.reshape(full[:, list(self.components)].shape)
         return full
 
     def apply(self, fluctuation: Tensor) -> Tensor:
-        """Stiffness times fluctuation: K u, (batch, components, *nodes)."""
+        """Stiffness times fluctuation: K u, (fields, components, *nodes)."""
+        if self._fused:
+            return self._apply_fused(fluctuation.contiguous())
         padded = self._wrap(fluctuation)
         forces = torch.zeros_like(padded)
-        for slab in self._slabs():
+        for slab in self._slabs(len(padded)):
             corners = self._gather(padded, slab)
             modes = _product(self._rows, corners)
             self._scale(modes, slab, self._modes)
             self._scatter(_product(self._rows.T, modes, out=corners), forces, slab)
         return self._fold(forces)
 
+    @property
+    def _fused(self) -> bool:
+        """Whether `relaxdesign.fem.kernels` has a compiled kernel for this operator."""
+        elastic = self.physics is ELASTICITY and self.components == (0, 1, 2)
+        return elastic and len(self.grid) == 3 and self.device.type == "cpu"
+
+    def _apply_fused(self, fluctuation: Tensor) -> Tensor:
+        from relaxdesign.fem.kernels import elastic_forces, pad_moduli  # compiles: only where it is used
+
+        if self._padded is None:
+            self._padded = tuple(pad_moduli(modulus) for modulus in self.moduli)
+        return elastic_forces(fluctuation, *self._padded)
+
     def forces(self, fluctuation: Tensor, strain: Tensor) -> tuple[Tensor, Tensor]:
         """Derivatives of the energy by fluctuation and by macroscopic load.
 
         Args:
-            fluctuation: u, (batch, components, *nodes).
-            strain: macroscopic load E, (batch, loads) or (loads,).
+            fluctuation: u, (fields, components, *nodes).
+            strain: macroscopic load E, (fields, loads) or (loads,).
 
         Returns:
-            Nodal forces f(u, E) (batch, components, *nodes) and the stress (or flux) summed over the voxels
-            (batch, loads) float64, so that ``(u' · f + E' · stress sum)`` is the mutual energy with (u', E').
+            Nodal forces f(u, E) (fields, components, *nodes) and the stress (or flux) summed over the voxels
+            (fields, loads) float64, so that ``(u' · f + E' · stress sum)`` is the mutual energy with (u', E').
         """
         padded = self._wrap(fluctuation)
         nodal = torch.zeros_like(padded)
-        stress = torch.zeros(self.batch, self.physics.loads, dtype=torch.float64, device=self.device)
+        stress = torch.zeros(len(padded), self.physics.loads, dtype=torch.float64, device=self.device)
         rows, macro = self._total_rows[:, : self._corners], self._total_rows[:, self._corners :]
-        for slab in self._slabs():
+        for slab in self._slabs(len(padded)):
             modes = self._strained(padded, strain, slab)
             self._scale(modes, slab, self._all_modes)
             self._scatter(_product(rows.T, modes), nodal, slab)
@@ -153,24 +176,65 @@ class VoxelOperator:
         return self._fold(nodal), stress
 
     def load(self, strain: Tensor) -> Tensor:
-        """Right-hand side of K u = b: minus the force of the macroscopic load alone."""
-        return -self.forces(self.zeros(), strain)[0]
+        """Right-hand side of K u = b: minus the force of the macroscopic loads (load cases, loads) alone."""
+        strain = self._strain(strain, self.batch)
+        padded = self._wrap(self.zeros(len(strain) // self.batch))
+        modes = self._total_rows[:, self._corners :] @ strain.unsqueeze(-1)  # the same in every voxel
+        for slab in self._slabs(len(padded)):
+            forces = 0.0
+            for modulus, block in zip(self.moduli, self._all_modes.blocks, strict=True):
+                corners = self._total_rows[block, : self._corners].T @ modes[:, block]
+                values = modulus[:, slab[0] : slab[1]].reshape(self.batch, 1, -1)
+                forces = forces - corners * values.repeat_interleave(len(padded) // self.batch, 0)
+            self._scatter(forces, padded, slab)
+        return self._fold(padded)
+
+    def voigt_average(self) -> Tensor:
+        """Volume average of the moduli's tensor (batch, loads, loads) float64: the energy without fluctuation."""
+        macro = self._total_rows[:, self._corners :].double()
+        average = torch.zeros(self.batch, self.physics.loads, self.physics.loads, dtype=torch.float64)
+        average = average.to(self.device)
+        for modulus, block in zip(self.moduli, self._all_modes.blocks, strict=True):
+            average += modulus.flatten(1).mean(1, dtype=torch.float64)[:, None, None] * (macro[block].T @ macro[block])
+        return average
+
+    def relaxation(self, loads: Tensor, displacement: Tensor) -> Tensor:
+        """What the fluctuations take from the Voigt average, (batch, load cases, load cases) float64.
+
+        With b_a the nodal loads, u_a the solutions and r_a = b_a - K u_a what is left of them, the mutual energy of
+        two load cases is that of the macroscopic loads less b_a·u_b + r_b·u_a. The second term makes the error
+        quadratic in r. In double precision throughout: the difference is small where the phases differ much.
+
+        Args:
+            loads: macroscopic loads, (load cases, loads).
+            displacement: solutions, (batch, load cases, *one full field) as from `expand`.
+        """
+        operator = self.to(torch.float64)
+        fields = [operator.restrict(displacement[:, case]) for case in range(len(loads))]
+        work = displacement.new_empty(self.batch, len(loads), len(loads), dtype=torch.float64)
+        for a, macroscopic in enumerate(loads):
+            force = 2.0 * operator.load(macroscopic) - operator.apply(fields[a])
+            for b, field in enumerate(fields):
+                work[:, a, b] = (force * field).flatten(1).sum(1)
+        return 0.5 * (work + work.mT) / self.voxels
 
     def load_scale(self, strain: Tensor) -> Tensor:
-        """Norm (batch,) over the voxels of the macroscopic load's own stress.
+        """Norm (fields,) over the voxels of the macroscopic load's own stress.
 
         The load is its divergence, which cancels where neighbours are alike: what round-off is measured by.
         """
-        macro = self._total_rows[:, self._corners :] @ self._strain(strain).unsqueeze(-1)
-        total = macro.new_zeros(self.batch)
+        strain = self._strain(strain, self.batch)
+        macro = self._total_rows[:, self._corners :] @ strain.unsqueeze(-1)
+        total = macro.new_zeros(len(strain))
         for modulus, block in zip(self.moduli, self._all_modes.blocks, strict=True):
-            total += modulus.flatten(1).square().sum(1) * macro[:, block].square().sum((1, 2))
+            size = modulus.flatten(1).square().sum(1).repeat_interleave(len(strain) // self.batch)
+            total += size * macro[:, block].square().sum((1, 2))
         return total.sqrt()
 
     def mutual_energies(
         self, first: Tensor, first_strain: Tensor, second: Tensor, second_strain: Tensor
     ) -> tuple[Tensor, ...]:
-        """Voxel integrals of ∂w/∂p for each modulus p, w = ε:C:ε', each (batch, nx, ny, nz).
+        """Voxel integrals of ∂w/∂p for each modulus p, w = ε:C:ε', each (fields, nx, ny, nz).
 
         ε and ε' are the total strains of two load cases. Summed over the cell, ``Σ_p p · integral_p`` is the
         mutual energy, so these fields are both the value and the gradient of the effective moduli.
@@ -178,8 +242,8 @@ class VoxelOperator:
         same = first is second and first_strain is second_strain
         padded = self._wrap(first)
         other = padded if same else self._wrap(second)
-        integrals = tuple(torch.empty_like(modulus) for modulus in self.moduli)
-        for slab in self._slabs():
+        integrals = tuple(modulus.new_empty(len(padded), *self.grid) for modulus in self.moduli)
+        for slab in self._slabs(len(padded)):
             modes = self._strained(padded, first_strain, slab)
             product = modes * (modes if same else self._strained(other, second_strain, slab))
             for integral, block in zip(integrals, self._all_modes.blocks, strict=True):
@@ -189,15 +253,15 @@ class VoxelOperator:
 
     # One slab: voxels start..stop along the first active axis.
 
-    def _slabs(self) -> Iterator[tuple[int, int]]:
+    def _slabs(self, fields: int) -> Iterator[tuple[int, int]]:
         limit = CPU_SLAB_VOXELS if self.device.type == "cpu" else GPU_SLAB_VOXELS
-        layer = self.batch * self.voxels // self.grid[0]
+        layer = fields * self.voxels // self.grid[0]
         step = max(1, limit // max(layer, 1))
         for start in range(0, self.grid[0], step):
             yield start, min(start + step, self.grid[0])
 
     def _gather(self, padded: Tensor, slab: tuple[int, int]) -> Tensor:
-        """Corner values of each voxel of the slab, (batch, components * corners, voxels)."""
+        """Corner values of each voxel of the slab, (fields, components * corners, voxels)."""
         start, stop = slab
         batch_stride, component_stride, *strides = padded.stride()
         size = (stop - start, *self.grid[1:])
@@ -211,7 +275,7 @@ class VoxelOperator:
         return copy.reshape(padded.shape[0], self._corners, -1)
 
     def _scatter(self, nodal: Tensor, padded: Tensor, slab: tuple[int, int]) -> None:
-        """Add corner forces (batch, components * corners, voxels) of the slab to ``padded``."""
+        """Add corner forces (fields, components * corners, voxels) of the slab to ``padded``."""
         start, stop = slab
         size = (stop - start, *self.grid[1:])
         corners = 2 ** len(size)
@@ -222,16 +286,19 @@ class VoxelOperator:
             padded[tuple(window)].add_(nodal[:, :, number])
 
     def _scale(self, modes: Tensor, slab: tuple[int, int], kind: Modes) -> None:
+        per_cell = modes.unflatten(0, (self.batch, -1))
         for modulus, block in zip(self.moduli, kind.blocks, strict=True):
-            modes[:, block] *= modulus[:, slab[0] : slab[1]].reshape(len(modes), 1, -1)
+            per_cell[:, :, block] *= modulus[:, slab[0] : slab[1]].reshape(self.batch, 1, 1, -1)
 
     def _strained(self, padded: Tensor, strain: Tensor, slab: tuple[int, int]) -> Tensor:
-        """Modes of fluctuation plus macroscopic load, (batch, modes, voxels)."""
+        """Modes of fluctuation plus macroscopic load, (fields, modes, voxels)."""
         modes = _product(self._total_rows[:, : self._corners], self._gather(padded, slab))
-        return modes.add_(self._total_rows[:, self._corners :] @ self._strain(strain).unsqueeze(-1))
+        return modes.add_(self._total_rows[:, self._corners :] @ self._strain(strain, len(padded)).unsqueeze(-1))
 
-    def _strain(self, strain: Tensor) -> Tensor:
-        return strain.to(dtype=self.dtype, device=self.device).expand(self.batch, self.physics.loads)
+    def _strain(self, strain: Tensor, fields: int) -> Tensor:
+        """Loads (…, loads) as (fields, loads) at least, in the operator's precision."""
+        strain = strain.to(dtype=self.dtype, device=self.device)
+        return strain if strain.ndim == 2 else strain.expand(fields, self.physics.loads)
 
     def _wrap(self, field: Tensor) -> Tensor:
         """All nodes of all voxels: in a periodic cell the first layer again behind the last one of each axis."""

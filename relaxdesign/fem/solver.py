@@ -21,6 +21,8 @@ NEARLY_HOMOGENEOUS = 0.01
 
 The load of a nearly homogeneous cell is a small difference of large stresses, in the limit pure round-off."""
 
+TINY = torch.finfo(torch.float64).tiny
+
 SINGLE_PRECISION_DROP = 1e-4
 """Largest reduction of the residual asked of one pass in single precision."""
 
@@ -35,7 +37,6 @@ class Operator(Protocol):
     dtype: torch.dtype
 
     def apply(self, fluctuation: Tensor, /) -> Tensor: ...
-    def zeros(self) -> Tensor: ...
     def select(self, keep: Tensor, /) -> Self: ...
     def to(self, dtype: torch.dtype, /) -> Self: ...
 
@@ -80,15 +81,16 @@ class ConvergenceError(RuntimeError):
 
 @dataclass(frozen=True)
 class Solution:
-    """Displacement fluctuations of a batch of cells under one load case."""
+    """Displacement fluctuations of a batch of cells under one or more load cases."""
 
     displacement: Tensor
-    """(batch, components, *grid) in units of the voxel edge."""
+    """(fields, components, *nodes) in units of the voxel edge; fields = batch · load cases."""
     iterations: Tensor
     """Conjugate gradient iterations per sample, (batch,) int64."""
     residual: Tensor
-    """Relative force residual per sample, (batch,) float64."""
+    """Relative force residual, (fields,) float64."""
     status: tuple[SolveStatus, ...]
+    """Outcome per sample: its load cases are solved together."""
 
 
 def solve(
@@ -110,21 +112,22 @@ def solve(
     Args:
         operator: stiffness K of the batch.
         preconditioner: approximate inverse of K, e.g. `relaxdesign.fem.green` for periodic cells.
-        load: b, (batch, components, *grid).
+        load: b, (fields, components, *nodes), the load cases of one sample next to each other.
         tol: relative residual to reach.
         max_iterations: limit per sample, restarts included.
         initial: starting displacement (default zero); a good one saves iterations, not accuracy.
-        load_scale: (batch,) norm of the macroscopic stress, whose divergence is ``load``
+        load_scale: (fields,) norm of the macroscopic stress, whose divergence is ``load``
             (`relaxdesign.fem.operator.VoxelOperator.load_scale`); needed where the load may vanish.
         mixed_precision: run the passes of float64 cells in float32 (default: in 3D, where it saves a third of
             the time; in 2D the extra iterations eat the gain).
     """
     batch, device = operator.batch, operator.device
+    cases = len(load) // batch
     load_norm = _norm(load)
     if load_scale is not None:
         load_norm = torch.maximum(load_norm, NEARLY_HOMOGENEOUS * load_scale.double())
     goal = tol * load_norm
-    displacement = operator.zeros() if initial is None else initial.clone()
+    displacement = torch.zeros_like(load) if initial is None else initial.clone()
     residual = load.clone() if initial is None else load - operator.apply(displacement)
     norm = _norm(residual)
     iterations = torch.zeros(batch, dtype=torch.int64, device=device)
@@ -135,49 +138,56 @@ def solve(
         mixed_precision = load.ndim == 5
     single = torch.full_like(broken, operator.dtype == torch.float64 and mixed_precision)
 
+    def converged() -> Tensor:
+        return (norm <= goal).reshape(batch, cases).all(1)
+
     while True:
-        unfinished = ~((norm <= goal) | stuck | broken | (iterations >= max_iterations))
+        unfinished = ~(converged() | stuck | broken | (iterations >= max_iterations))
         index = torch.nonzero(unfinished).flatten()
         if len(index) == 0:
             break
         index = index[single[index] == single[index[0]]]  # one precision at a time
         in_single = bool(single[index[0]])
-        part = operator if len(index) == batch else operator.select(index)
-        before = norm[index]
-        drop = 0.9 * goal[index] / before
+        whole = len(index) == batch
+        part = operator if whole else operator.select(index)
+        fields = (index[:, None] * cases + torch.arange(cases, device=device)).flatten()
+        before, goal_now = norm[fields], goal[fields]
+        drop = 0.9 * goal_now / before.clamp_min(TINY)
         if in_single:  # equal steps of at most SINGLE_PRECISION_DROP
             drop = drop ** (1.0 / (drop.log() / math.log(SINGLE_PRECISION_DROP)).ceil().clamp_min(1.0))
         inner_dtype = torch.float32 if in_single else operator.dtype
         correction, used, failed = _conjugate_gradients(
             part.to(inner_dtype),
-            (preconditioner if len(index) == batch else preconditioner.select(index)).to(inner_dtype),
-            (residual[index] / _column(before, residual)).to(inner_dtype),
+            (preconditioner if whole else preconditioner.select(index)).to(inner_dtype),
+            (residual[fields] / _column(before.clamp_min(TINY), residual)).to(inner_dtype),
             drop,
             max_iterations - iterations[index],
         )
-        trial = displacement[index].addcmul_(correction.to(operator.dtype), _column(before, residual))
-        trial_residual = load[index] - part.apply(trial)
+        trial = displacement[fields].addcmul_(correction.to(operator.dtype), _column(before, residual))
+        trial_residual = load[fields] - part.apply(trial)
         after = _norm(trial_residual)
         better = after < before
-        accepted = index[better]
+        accepted = fields[better]
         displacement[accepted], residual[accepted] = trial[better], trial_residual[better]
         norm[accepted] = after[better]
         iterations[index] += used
         passes[index] += 1
+        enough = (2.0 * drop).clamp_max(0.5) if in_single else 0.5
+        progress = ((after < enough * before) | (after <= goal_now)).reshape(-1, cases).all(1)
         if in_single:  # round-off spoilt the pass: go on in double precision
-            single[index] = ~failed & (after < (2.0 * drop).clamp_max(0.5) * before)
+            single[index] = ~failed & progress
         else:
             broken[index] = failed
-            stuck[index] = ~(after < 0.5 * before) | (passes[index] >= MAX_PASSES)
+            stuck[index] = ~progress | (passes[index] >= MAX_PASSES)
 
     status = [
         SolveStatus.CONVERGED if done else SolveStatus.BREAKDOWN if bad
         else SolveStatus.MAX_ITERATIONS if spent else SolveStatus.STAGNATED
         for done, bad, spent in zip(
-            (norm <= goal).tolist(), broken.tolist(), (iterations >= max_iterations).tolist(), strict=True
+            converged().tolist(), broken.tolist(), (iterations >= max_iterations).tolist(), strict=True
         )
     ]  # fmt: skip
-    relative = norm / load_norm.clamp_min(torch.finfo(torch.float64).tiny)
+    relative = norm / load_norm.clamp_min(TINY)
     return Solution(displacement, iterations, relative, tuple(status))
 
 
@@ -188,12 +198,13 @@ def _conjugate_gradients(
     goal: Tensor,
     limit: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Correction from zero until ‖residual‖ ≤ goal, per sample (Saad, Iterative Methods, alg. 9.1).
+    """Correction from zero until ‖residual‖ ≤ goal in every load case (Saad, Iterative Methods, alg. 9.1).
 
-    Samples that finish leave the batch, so the slowest one never costs the others anything. Returns
-    correction, iterations and a flag for samples that broke down.
+    Samples that finish leave the batch, so the slowest one never costs the others anything. Returns the
+    correction of every field, the iterations of every sample and a flag for samples that broke down.
     """
-    result = torch.zeros_like(residual)
+    cases = len(residual) // len(limit)
+    result = torch.zeros_like(residual).unflatten(0, (-1, cases))
     used = torch.zeros_like(limit)
     broken = torch.zeros(len(limit), dtype=torch.bool, device=limit.device)
     index = torch.arange(len(limit), device=limit.device)
@@ -205,32 +216,32 @@ def _conjugate_gradients(
         count += 1
         q = operator.apply(p)
         curvature = _dot(p, q)
-        step = rz / curvature
+        idle = rz == 0.0  # a load case that was solved from the start
+        step = torch.where(idle, 0.0, rz / curvature)
         x.addcmul_(p, _column(step, x))
         r.addcmul_(q, _column(step, r), value=-1.0)
         norm = _norm(r)
-        failed = ~((curvature > 0) & torch.isfinite(norm))
-        finished = failed | (norm <= goal) | (count >= limit)
+        failed = ~((idle | (curvature > 0)) & torch.isfinite(norm)).reshape(-1, cases).all(1)
+        finished = failed | (norm <= goal).reshape(-1, cases).all(1) | (count >= limit)
         if finished.any():
             done = index[finished]
             used[done], broken[done] = count, failed[finished]
-            result[done] = x[finished]
+            result[done] = x.unflatten(0, (-1, cases))[finished]
             keep = torch.nonzero(~finished).flatten()
-            index, goal, limit, rz = index[keep], goal[keep], limit[keep], rz[keep]
             if len(keep) == 0:
                 break
-            x, r, p = x[keep], r[keep], p[keep]
+            index, limit = index[keep], limit[keep]
+            x, r, p, goal, rz = (t.unflatten(0, (-1, cases))[keep].flatten(0, 1) for t in (x, r, p, goal, rz))
             operator, preconditioner = operator.select(keep), preconditioner.select(keep)
         z = preconditioner.apply(r)
         rz_new = _dot(r, z)
-        p.mul_(_column(rz_new / rz, p)).add_(z)
+        p.mul_(_column(torch.where(rz == 0.0, 0.0, rz_new / rz), p)).add_(z)
         rz = rz_new
-    return result, used, broken
+    return result.flatten(0, 1), used, broken
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    a, b = a.flatten(1), b.flatten(1)
-    return torch.bmm(a.unsqueeze(1), b.unsqueeze(2)).reshape(-1)
+    return (a.flatten(1).unsqueeze(1) @ b.flatten(1).unsqueeze(1).mT).flatten()
 
 
 def _norm(a: Tensor) -> Tensor:

@@ -32,6 +32,9 @@ from relaxdesign.fem.moduli import lame_from_bulk_shear, young_poisson_from_bulk
 from relaxdesign.fem.operator import VoxelOperator, coupled_components
 from relaxdesign.fem.solver import ConvergenceError, SolveStatus, solve
 
+FIELDS_AT_ONCE = 2**20
+"""Voxels times batch times load cases that are solved together: enough to keep all cores busy."""
+
 
 @dataclass(frozen=True)
 class StiffnessResult:
@@ -159,48 +162,50 @@ def _solve_load_cases(
         )
     strains = torch.eye(6, dtype=K.dtype, device=K.device)
     displacement = K.new_zeros(batch, 6, 3, *shape)
-    solutions, prepared = [], {}
-    for case, strain in enumerate(strains):
-        components = coupled_components(shape, case)
-        if components not in prepared:
-            reduced = VoxelOperator((lam, mu), components)
-            prepared[components] = reduced, make_green(reduced)
-        operator, green = prepared[components]
-        guess = None if initial is None else initial[:, case]
-        solution = solve(
-            operator,
-            green,
-            operator.load(strain),
-            tol=tol,
-            max_iterations=max_iterations,
-            initial=initial_guess(operator, guess, (batch, 3, *shape), valid),
-            load_scale=operator.load_scale(strain),
-        )
-        displacement[:, case] = operator.expand(solution.displacement)
-        solutions.append(solution)
+    iterations = torch.zeros(batch, 6, dtype=torch.int64, device=K.device)
+    residual = torch.zeros(batch, 6, dtype=torch.float64, device=K.device)
+    C = VoxelOperator((lam, mu)).voigt_average()
+    statuses = []
+    for components, cases in _groups(shape).items():
+        operator = VoxelOperator((lam, mu), components)
+        preconditioner = make_green(operator)
+        together = max(1, FIELDS_AT_ONCE // K.numel())
+        for part in (cases[n : n + together] for n in range(0, len(cases), together)):
+            strain = strains[part].repeat(batch, 1)
+            guess = None
+            if initial is not None:
+                given = initial[:, part].flatten(0, 1)
+                guess = initial_guess(operator, given, tuple(given.shape), valid.repeat_interleave(len(part)))
+            solution = solve(
+                operator,
+                preconditioner,
+                operator.load(strain),
+                tol=tol,
+                max_iterations=max_iterations,
+                initial=guess,
+                load_scale=operator.load_scale(strain),
+            )
+            displacement[:, part] = operator.expand(solution.displacement).unflatten(0, (batch, -1))
+            iterations[:, part] = solution.iterations[:, None]
+            residual[:, part] = solution.residual.reshape(batch, -1)
+            statuses.append(solution.status)
+        rows = torch.tensor(cases, device=K.device)
+        C[:, rows[:, None], rows] -= operator.relaxation(strains[cases], displacement[:, cases])
 
-    iterations = torch.stack([s.iterations for s in solutions], dim=1)
-    residual = torch.stack([s.residual for s in solutions], dim=1)
-    status = mark_invalid(_worst([s.status for s in solutions]), valid)
+    status = mark_invalid(_worst(statuses), valid)
     if raise_on_failure and any(s is not SolveStatus.CONVERGED for s in status):
         raise ConvergenceError(status, iterations.amax(1), residual.amax(1))
     good = converged_mask(status, K.device)
-    displacement = keep_samples(displacement, good)
-    C = _mutual_energies(VoxelOperator((lam, mu)), displacement, strains)
     C = torch.where(good[:, None, None], C, torch.nan).to(K.dtype)
-    return StiffnessResult(C, displacement, iterations, residual, status, boundary, tol)
+    return StiffnessResult(C, keep_samples(displacement, good), iterations, residual, status, boundary, tol)
 
 
-def _mutual_energies(operator: VoxelOperator, displacement: Tensor, strains: Tensor) -> Tensor:
-    """Mutual energies per volume of the six solutions, (batch, 6, 6) float64, symmetrised to the last bit."""
-    fields = [operator.restrict(displacement[:, case]) for case in range(6)]
-    C = torch.empty(operator.batch, 6, 6, dtype=torch.float64, device=operator.device)
-    for a in range(6):
-        nodal, stress = operator.forces(fields[a], strains[a])
-        for b in range(6):
-            work = (nodal * fields[b]).flatten(1).sum(1, dtype=torch.float64)
-            C[:, a, b] = work + stress @ strains[b].double()
-    return 0.5 * (C + C.mT) / operator.voxels
+def _groups(shape: tuple[int, ...]) -> dict[tuple[int, ...], list[int]]:
+    """Load cases that excite the same displacement components: solved together, not coupled to the others."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for case in range(6):
+        groups.setdefault(coupled_components(shape, case), []).append(case)
+    return groups
 
 
 def _worst(statuses: list[tuple[SolveStatus, ...]]) -> tuple[SolveStatus, ...]:
