@@ -1,11 +1,11 @@
-"""Bounds on the effective moduli of isotropic mixtures, from moduli and volume fractions alone.
+"""Bounds on the effective moduli and conductivity of mixtures, from their values and volume fractions alone.
 
 Voigt and Reuss (Hill 1952, doi:10.1088/0370-1298/65/5/307) hold for every cell. Hashin–Shtrikman (1963,
 doi:10.1016/0022-5096(63)90060-7), here in Walpole's form for any number of phases in any order (1966,
 doi:10.1016/0022-5096(66)90035-4), assume statistical isotropy: a particular small cell may leave that
 band a little. Both are three-dimensional and so apply to 2D cells as to every anisotropic cell.
 
-Moduli in GPa. Plain NumPy, vectorised by broadcasting; torch tensors on the CPU are accepted.
+Moduli in GPa, conductivity in W/(m K). Plain NumPy, vectorised by broadcasting; torch tensors on the CPU are accepted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True)
 class Bounds:
-    """Bounds on one effective modulus in GPa: reuss ≤ hs_lower ≤ hs_upper ≤ voigt."""
+    """Bounds on one effective modulus (GPa) or conductivity: reuss ≤ hs_lower ≤ hs_upper ≤ voigt."""
 
     reuss: NDArray[np.float64] | float
     hs_lower: NDArray[np.float64] | float
@@ -45,10 +45,8 @@ def bulk_bounds(K: ArrayLike, G: ArrayLike, fractions: ArrayLike | None = None, 
     Raises:
         ValueError: a modulus is not finite and positive, or the fractions do not sum to 1.
     """
-    bulk, shear, shares = _phases(K, G, fractions, axis)
-    present = shares > 0
-    softest = np.min(shear, axis=axis, keepdims=True, where=present, initial=np.inf)
-    stiffest = np.max(shear, axis=axis, keepdims=True, where=present, initial=0.0)
+    (bulk, shear), shares = _phases({"K": K, "G": G}, fractions, axis)
+    softest, stiffest = _extremes(shear, shares, axis)
     return _bounds(bulk, shares, 4.0 / 3.0 * softest, 4.0 / 3.0 * stiffest, axis)
 
 
@@ -58,15 +56,27 @@ def shear_bounds(K: ArrayLike, G: ArrayLike, fractions: ArrayLike | None = None,
     Hashin–Shtrikman–Walpole: G = ⟨1 / (G + ζ)⟩⁻¹ - ζ with ζ = G₀ (9K₀ + 8G₀) / (6 (K₀ + 2G₀)) and K₀, G₀
     the smallest or largest moduli present.
     """
-    bulk, shear, shares = _phases(K, G, fractions, axis)
-    present = shares > 0
+    (bulk, shear), shares = _phases({"K": K, "G": G}, fractions, axis)
 
     def zeta(K: NDArray, G: NDArray) -> NDArray:
         return G * (9.0 * K + 8.0 * G) / (6.0 * (K + 2.0 * G))
 
-    lower = [np.min(m, axis=axis, keepdims=True, where=present, initial=np.inf) for m in (bulk, shear)]
-    upper = [np.max(m, axis=axis, keepdims=True, where=present, initial=0.0) for m in (bulk, shear)]
-    return _bounds(shear, shares, zeta(*lower), zeta(*upper), axis)
+    (lower_bulk, upper_bulk), (lower_shear, upper_shear) = (_extremes(m, shares, axis) for m in (bulk, shear))
+    return _bounds(shear, shares, zeta(lower_bulk, lower_shear), zeta(upper_bulk, upper_shear), axis)
+
+
+def conductivity_bounds(k: ArrayLike, fractions: ArrayLike | None = None, *, axis: int = -1) -> Bounds:
+    """Bounds on the effective conductivity of a mixture in W/(m K); ``fractions`` and ``axis`` as in `bulk_bounds`.
+
+    The arithmetic and harmonic means (Wiener 1912), here named ``voigt`` and ``reuss``, hold in every direction.
+    Hashin–Shtrikman (1962, doi:10.1063/1.1728579): k = ⟨1 / (k + 2k₀)⟩⁻¹ - 2k₀ with k₀ the smallest (lower) or
+    largest (upper) conductivity present. It holds for tr(k)/3 of every cell, isotropic or not, because the trace
+    of the polarisation's interaction is the same in all geometries; only the finite element's error, which
+    raises k, can take a coarse cell above the upper one.
+    """
+    (conductivity,), shares = _phases({"k": k}, fractions, axis, unit="W/(m K)")
+    lowest, highest = _extremes(conductivity, shares, axis)
+    return _bounds(conductivity, shares, 2.0 * lowest, 2.0 * highest, axis)
 
 
 def two_phase_bounds(
@@ -103,6 +113,11 @@ def field_shear_bounds(K: ArrayLike, G: ArrayLike) -> Bounds:
     return shear_bounds(_flatten(K, "K"), _flatten(G, "G"))
 
 
+def field_conductivity_bounds(k: ArrayLike) -> Bounds:
+    """Bounds on tr(k)/3 of voxel fields, one cell (nx, ny, nz) or cells (batch, nx, ny, nz)."""
+    return conductivity_bounds(_flatten(k, "k"))
+
+
 def _flatten(field: ArrayLike, name: str) -> NDArray[np.float64]:
     field = np.asarray(field, dtype=np.float64)
     if field.ndim not in (3, 4):
@@ -110,20 +125,33 @@ def _flatten(field: ArrayLike, name: str) -> NDArray[np.float64]:
     return field.reshape(*field.shape[:-3], -1)
 
 
-def _phases(K: ArrayLike, G: ArrayLike, fractions: ArrayLike | None, axis: int) -> tuple[NDArray, NDArray, NDArray]:
-    K, G = np.broadcast_arrays(np.asarray(K, dtype=np.float64), np.asarray(G, dtype=np.float64))
-    for name, modulus in (("K", K), ("G", G)):
-        bad = ~(np.isfinite(modulus) & (modulus > 0.0))
+def _phases(
+    values: dict[str, ArrayLike], fractions: ArrayLike | None, axis: int, *, unit: str = "GPa"
+) -> tuple[list[NDArray], NDArray]:
+    """The values of the phases, broadcast and checked, and their volume fractions."""
+    arrays = np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in values.values()))
+    for name, array in zip(values, arrays, strict=True):
+        bad = ~(np.isfinite(array) & (array > 0.0))
         if bad.any():
             where = tuple(int(n) for n in np.argwhere(bad)[0])
-            raise ValueError(f"{name} is {modulus[where]} at index {where}; moduli must be finite and > 0 GPa")
+            raise ValueError(f"{name} is {array[where]} at index {where}; it must be finite and > 0 {unit}")
+    shape = arrays[0].shape
     if fractions is None:
-        fractions = np.full(K.shape, 1.0 / K.shape[axis])
-    fractions = np.broadcast_to(np.asarray(fractions, dtype=np.float64), K.shape)
+        fractions = np.full(shape, 1.0 / shape[axis])
+    fractions = np.broadcast_to(np.asarray(fractions, dtype=np.float64), shape)
     total = fractions.sum(axis=axis)
     if not (np.all(fractions >= 0.0) and np.allclose(total, 1.0, rtol=0.0, atol=1e-6)):
         raise ValueError(f"fractions must be ≥ 0 and sum to 1 along axis {axis}; a sum is {np.ravel(total)[0]:.6g}")
-    return K, G, fractions
+    return list(arrays), fractions
+
+
+def _extremes(values: NDArray, fractions: NDArray, axis: int) -> tuple[NDArray, NDArray]:
+    """Smallest and largest value among the phases that are present, keeping the axis."""
+    present = fractions > 0
+    return (
+        np.min(values, axis=axis, keepdims=True, where=present, initial=np.inf),
+        np.max(values, axis=axis, keepdims=True, where=present, initial=0.0),
+    )
 
 
 def _bounds(modulus: NDArray, fractions: NDArray, softest: NDArray, stiffest: NDArray, axis: int) -> Bounds:

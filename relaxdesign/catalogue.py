@@ -168,14 +168,18 @@ class Catalogue:
             cell = cell * GRID_CELLS + np.clip(index, 0, GRID_CELLS - 1)
         return cell
 
+    @cached_property
+    def weights(self) -> Tensor:
+        """Probability of each material in `draw`, (len,) float64."""
+        cells, inverse, sizes = np.unique(self.property_cell, return_inverse=True, return_counts=True)
+        return torch.from_numpy(1.0 / (len(cells) * sizes[inverse]))
+
     def draw(self, count: int, *, generator: torch.Generator) -> Tensor:
         """Indices of ``count`` random materials: first a non-empty property cell, then one in it.
 
         So rare kinds are not drowned by the many similar steels. Shape (count,), int64.
         """
-        cells, inverse, sizes = np.unique(self.property_cell, return_inverse=True, return_counts=True)
-        weight = torch.from_numpy(1.0 / (len(cells) * sizes[inverse]))
-        return torch.multinomial(weight, count, replacement=True, generator=generator)
+        return torch.multinomial(self.weights, count, replacement=True, generator=generator)
 
     def nearest(self, channels: Channels, values: Tensor, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """The ``count`` materials nearest to channel values, nearest first.
@@ -234,6 +238,9 @@ def _parse_row(row: dict[str, str]) -> Material:
             )
     if not 0.001 <= bulk <= 600:
         raise ValueError(f"the bulk modulus is {bulk:.4g} GPa; supported are 0.001 to 600 GPa")
+    conductivity = _number(row, "k_W_mK")
+    if conductivity is not None and conductivity <= 0:
+        raise ValueError(f"k_W_mK is {conductivity}; the conductivity must be above 0, leave it empty if unknown")
     if text["kind"] and text["kind"] not in KINDS:
         raise ValueError(f"kind is {text['kind']!r}; known kinds are {', '.join(KINDS)}")
     return Material(
@@ -246,7 +253,7 @@ def _parse_row(row: dict[str, str]) -> Material:
         shear=shear,
         density=density,
         kind=text["kind"],
-        conductivity=_number(row, "k_W_mK"),
+        conductivity=conductivity,
         expansion=_number(row, "cte_1e-6_K"),
         price=_number(row, "price_per_kg"),
         flag=text["flag"],

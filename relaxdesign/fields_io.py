@@ -1,4 +1,4 @@
-"""Reading voxel fields of elastic properties from ``.npz`` and ``.vti`` files."""
+"""Reading voxel fields of elastic properties, and conductivity if it is there, from ``.npz`` and ``.vti`` files."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ import numpy as np
 # Relative difference of voxel edges up to which voxels count as cubes (spacings are written with few digits).
 _CUBIC = 1e-4
 
+_REQUIRED = ("E", "nu")
+_OPTIONAL = {"rho": "a finite density ≥ 0", "k": "a finite conductivity > 0 W/(m K)"}
+_EXPECTED = "E (GPa), nu and optionally rho (g/cm³) and k (W/(m K))"
+
 
 class FieldError(ValueError):
     """A file that holds no usable field; the text names the file, what was found and what is expected."""
@@ -21,21 +25,23 @@ class FieldError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class FieldData:
-    """Elastic properties of the voxels of one cell, float64 arrays (nx, ny, nz); voxels are cubes."""
+    """Properties of the voxels of one cell, float64 arrays (nx, ny, nz); voxels are cubes."""
 
     E: np.ndarray  # Young's modulus, GPa
     nu: np.ndarray  # Poisson's ratio
     rho: np.ndarray | None = None  # density, g/cm³
+    k: np.ndarray | None = None  # thermal conductivity, W/(m K)
+    edge: float | None = None  # of a voxel, in the file's unit of length; only a .vti tells
 
 
 def load_field(path: str | Path) -> FieldData:
     """Reads a field.
 
-    ``.npz``: arrays ``E``, ``nu`` and, if known, ``rho``, of shape (nx, ny, nz), or (nx, ny) for a 2D cell.
+    ``.npz``: arrays ``E``, ``nu`` and, if known, ``rho`` and ``k``, of shape (nx, ny, nz), or (nx, ny) for a 2D cell.
     ``.vti``: cell arrays of these names on cubic voxels. Nothing is unpickled.
 
-    Raises FieldError when the file is missing, damaged or holds something else; ranges of the moduli are the
-    evaluator's business.
+    Raises FieldError when the file is missing, damaged or holds something else; ranges of the elastic moduli are
+    the evaluator's business.
     """
     path = Path(path)
     if path.suffix.lower() not in (".npz", ".vti"):
@@ -45,10 +51,10 @@ def load_field(path: str | Path) -> FieldData:
     if not path.is_file():
         raise FieldError(f"{path}: this is not a file")
     try:
-        arrays = _read_npz(path) if path.suffix.lower() == ".npz" else _read_vti(path)
+        arrays, edge = (_read_npz(path), None) if path.suffix.lower() == ".npz" else _read_vti(path)
     except OSError as error:
         raise FieldError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return _checked(path, arrays)
+    return FieldData(**_checked(path, arrays), edge=edge)
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -58,7 +64,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             _require(path, archive.files)
-            for name in ("E", "nu", "rho"):
+            for name in (*_REQUIRED, *_OPTIONAL):
                 if name in archive.files:
                     arrays[name] = archive[name]
     except FieldError:
@@ -72,14 +78,14 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _read_vti(path: Path) -> dict[str, np.ndarray]:
+def _read_vti(path: Path) -> tuple[dict[str, np.ndarray], float | None]:
     from vtkmodules.util.numpy_support import vtk_to_numpy
     from vtkmodules.vtkIOXML import vtkXMLImageDataReader
 
     reader = vtkXMLImageDataReader()
     problems: list[str] = []
     reader.AddObserver("ErrorEvent", lambda *_: problems.append("error"))  # type: ignore[arg-type]  # names work too
-    with _quiet_vtk():
+    with quiet_vtk():
         readable = bool(reader.CanReadFile(str(path)))
         if readable:
             reader.SetFileName(str(path))
@@ -101,25 +107,24 @@ def _read_vti(path: Path) -> dict[str, np.ndarray]:
     if spacing and max(spacing) - min(spacing) > _CUBIC * max(spacing):
         raise FieldError(f"{path}: voxels must be cubes, the spacing is {image.GetSpacing()}; resample the field")
     arrays = {}
-    for name in ("E", "nu", "rho"):
+    for name in (*_REQUIRED, *_OPTIONAL):
         if name in names:
             array = data.GetArray(name)
             if array is None or array.GetNumberOfComponents() != 1 or array.GetNumberOfTuples() != np.prod(shape):
                 raise FieldError(f"{path}: {name} must have one number per voxel")
             arrays[name] = vtk_to_numpy(array).reshape(shape, order="F")
-    return arrays
+    return arrays, max(spacing, default=None)
 
 
 def _require(path: Path, names: list[str]) -> None:
-    missing = [name for name in ("E", "nu") if name not in names]
+    missing = [name for name in _REQUIRED if name not in names]
     if missing:
         raise FieldError(
-            f"{path}: no array {' and '.join(missing)}; expected are E (GPa), nu and optionally rho (g/cm³), "
-            f"found: {', '.join(names) or 'none'}"
+            f"{path}: no array {' and '.join(missing)}; expected are {_EXPECTED}, found: {', '.join(names) or 'none'}"
         )
 
 
-def _checked(path: Path, arrays: dict[str, np.ndarray]) -> FieldData:
+def _checked(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     fields = {}
     for name, array in arrays.items():
         if array.dtype.kind not in "fiu":
@@ -134,16 +139,18 @@ def _checked(path: Path, arrays: dict[str, np.ndarray]) -> FieldData:
         bad = ~np.isfinite(field)
         if name == "rho":
             bad |= field < 0
+        elif name == "k":
+            bad |= field <= 0
         if bad.any():
             voxel = tuple(int(n) for n in np.argwhere(bad)[0])
-            wanted = "a finite density ≥ 0" if name == "rho" else "a finite number"
+            wanted = _OPTIONAL.get(name, "a finite number")
             raise FieldError(f"{path}: {name} is {field[voxel]} at voxel {voxel}; every voxel needs {wanted}")
         fields[name] = field
-    return FieldData(**fields)
+    return fields
 
 
 @contextmanager
-def _quiet_vtk() -> Iterator[None]:
+def quiet_vtk() -> Iterator[None]:
     """VTK reports errors on stderr by itself; ours name the file and the remedy."""
     from vtkmodules.vtkCommonCore import vtkLogger
 

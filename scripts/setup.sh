@@ -2,6 +2,7 @@
 # Prepares everything RelaxDesign needs and remembers it, so that a second call returns at once.
 #   scripts/setup.sh app    virtual environment, packages, graphics libraries
 #   scripts/setup.sh dev    the same plus the tools for tests and lint, and Chromium
+#   scripts/setup.sh bench  the same as app plus the codes that the benchmarks compare with
 # VENV and PYTHON may be set; default .venv and python3.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -52,13 +53,15 @@ stamp="$venv/.relaxdesign-$level"
 wanted="$(pwd) $(cat requirements.txt pyproject.toml | cksum)"
 installed() { [ "$(cat "$venv/.relaxdesign-$1" 2>/dev/null)" = "$wanted" ]; }
 
-if ! installed "$level" && ! { [ "$level" = app ] && installed dev; }; then
+if ! installed "$level" && ! { [ "$level" = app ] && { installed dev || installed bench; }; }; then
     say "Installing Python packages into $venv (the first time takes some minutes)"
     # torch first: its exact version is fixed before other packages can ask for "any torch".
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$(grep -o '^torch==[^ ]*' requirements.txt)"
     extra=""
-    [ "$level" = dev ] && extra="[dev]"
+    [ "$level" = app ] || extra="[$level]"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".$extra"
+    say "Compiling the 3D solver"
+    "$venv/bin/python" -c 'from relaxdesign.fem import kernels; kernels.prepare()'
     printf '%s' "$wanted" >"$stamp"
 fi
 

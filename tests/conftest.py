@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from relaxdesign.bounds import two_phase_bounds
 from relaxdesign.catalogue import Material
+from relaxdesign.cli import app
 from relaxdesign.composite import place_particles
 from relaxdesign.request import DesignRequest
 from relaxdesign.result import Design, DesignResult, StageBulk
@@ -68,3 +70,10 @@ def make_result(make_design):
         return DesignResult(request, tuple(designs), status, 1.5, "test-prior", 34, started, "0.0.0")
 
     return make
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch):
+    """Runs a command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])

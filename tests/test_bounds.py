@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from relaxdesign.bounds import (
     bulk_bounds,
+    conductivity_bounds,
     field_bounds,
+    field_conductivity_bounds,
     field_shear_bounds,
     shear_bounds,
     two_phase_bounds,
@@ -24,6 +26,7 @@ def test_bounds_are_ordered(km, gm, kp, gp, vf):
     for bounds in (
         two_phase_bounds(km, gm, kp, gp, vf),
         shear_bounds([km, kp], [gm, gp], [1.0 - vf, vf]),
+        conductivity_bounds([km, kp], [1.0 - vf, vf]),
     ):
         slack = 1.0 + 1e-9
         assert bounds.reuss <= bounds.hs_lower * slack
@@ -49,6 +52,18 @@ def test_hashin_shtrikman_of_a_textbook_pair():
     shear = shear_bounds([K1, K2], [G1, G2], [1.0 - f2, f2])
     lower = G1 + f2 / (1.0 / (G2 - G1) + 6.0 * (K1 + 2.0 * G1) * (1.0 - f2) / (5.0 * G1 * (3.0 * K1 + 4.0 * G1)))
     assert shear.hs_lower == pytest.approx(lower, rel=1e-12)
+
+
+def test_hashin_shtrikman_of_a_textbook_conductor():
+    """Two-phase form k₁ + f₂ / (1/(k₂ - k₁) + f₁/(3k₁)), Maxwell's mixture."""
+    k1, k2, f2 = 0.2, 30.0, 0.4
+    bounds = conductivity_bounds([k1, k2], [1.0 - f2, f2])
+    assert bounds.hs_lower == pytest.approx(k1 + f2 / (1.0 / (k2 - k1) + (1.0 - f2) / (3.0 * k1)), rel=1e-12)
+    assert bounds.hs_upper == pytest.approx(k2 + (1.0 - f2) / (1.0 / (k1 - k2) + f2 / (3.0 * k2)), rel=1e-12)
+    assert bounds.voigt == pytest.approx(0.6 * k1 + 0.4 * k2, rel=1e-12)
+    assert bounds.reuss == pytest.approx(1.0 / (0.6 / k1 + 0.4 / k2), rel=1e-12)
+    field = np.array([k1, k1, k1, k2, k2]).reshape(1, 5, 1)
+    assert field_conductivity_bounds(field).hs_lower == pytest.approx(float(bounds.hs_lower), rel=1e-12)
 
 
 def test_equal_shear_moduli_make_the_bulk_bounds_meet():
@@ -115,6 +130,7 @@ def test_random_cells_lie_within_hashin_shtrikman(contrast):
         (lambda: bulk_bounds([1.0, -2.0], [1.0, 1.0]), r"K is -2.0 at index \(1,\)"),
         (lambda: bulk_bounds([1.0, 2.0], [1.0, np.nan]), r"G is nan at index \(1,\)"),
         (lambda: bulk_bounds([1.0, 2.0], [1.0, 1.0], [0.5, 0.6]), "sum to 1"),
+        (lambda: conductivity_bounds([1.0, 0.0]), r"k is 0.0 at index \(1,\); .* W/\(m K\)"),
         (lambda: field_bounds(np.ones((2, 2)), np.ones((2, 2))), r"expected \(nx, ny, nz\)"),
     ],
 )

@@ -45,6 +45,8 @@ def test_each_bad_row_is_named_with_its_reason(row, reason):
 def test_contradicting_moduli_and_missing_columns_are_refused():
     with pytest.raises(CatalogueError, match="K_GPa contradicts"):
         Catalogue.from_csv(b"id,name,E_GPa,nu,rho_g_cm3,K_GPa\na,A,70,0.33,2.7,50\n")
+    with pytest.raises(CatalogueError, match=r"k_W_mK is 0\.0; .* leave it empty"):
+        Catalogue.from_csv(b"id,name,E_GPa,nu,rho_g_cm3,k_W_mK\na,A,70,0.33,2.7,0\n")
     with pytest.raises(CatalogueError, match=r"missing column\(s\) nu"):
         Catalogue.from_csv(b"id,name,E_GPa,rho_g_cm3\na,A,70,2.7\n")
     with pytest.raises(CatalogueError, match="UTF-8"):

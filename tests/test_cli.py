@@ -12,24 +12,14 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from relaxdesign import __version__
-from relaxdesign.cli import app
 from relaxdesign.events import DesignEvent, FinishedEvent
 from relaxdesign.fields_io import load_field
 from relaxdesign.request import DesignRequest
 from relaxdesign.result import Design, DesignResult, StageBulk
+from tests.command_line import assert_one_clear_error
 from tests.scripted_study import scripted_study
-
-EVALUATE_KEYS = {"K", "G", "E", "nu", "C", "density", "bounds", "iterations", "residual", "boundary", "seconds"}
-
-
-@pytest.fixture
-def cli(tmp_path, monkeypatch):
-    """Runs a command in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -44,28 +34,6 @@ def scripted(monkeypatch):
 
 def ended(request, designs, status):
     return DesignResult(request, tuple(designs), status, 1.0, "scripted", 9, datetime.now(UTC), "0.0")
-
-
-def save_field(path, E, nu, **more):
-    np.savez(path, E=np.asarray(E, float), nu=np.asarray(nu, float), **more)
-    return path
-
-
-@pytest.fixture
-def laminate(tmp_path):
-    """Layers normal to z, E 1 and 100 GPa in equal shares, nu 0.3."""
-    E = np.ones((2, 2, 4))
-    E[..., 2:] = 100
-    return save_field(tmp_path / "laminate.npz", E, np.full(E.shape, 0.3))
-
-
-def assert_one_clear_error(result, *words, code=2):
-    assert result.exit_code == code, result.output
-    assert result.stdout == ""
-    assert "Traceback" not in result.stderr
-    assert result.stderr.count("Error") == 1
-    for word in words:
-        assert word in " ".join(result.stderr.split())
 
 
 # ---- the frame -------------------------------------------------------------------------------------
@@ -108,96 +76,6 @@ def test_training_defaults_are_those_of_the_configuration():
         assert defaults[name] == getattr(config, name), name
     assert defaults["widths"] == ",".join(map(str, config.network.widths))
     assert (defaults["dim"], defaults["patch"]) == (config.network.dim, config.network.patch)
-
-
-# ---- evaluate --------------------------------------------------------------------------------------
-
-
-def test_evaluate_a_homogeneous_cell(cli, tmp_path):
-    shape = (3, 4, 5)
-    path = save_field(tmp_path / "f.npz", np.full(shape, 70.0), np.full(shape, 0.33), rho=np.full(shape, 2.7))
-    result = cli("evaluate", path, "--json", "--gradient", "g.npz")
-    report = json.loads(result.stdout)
-    assert set(report) == EVALUATE_KEYS
-    K = 70 / (3 * (1 - 2 * 0.33))
-    assert report["K"] == pytest.approx(K, rel=1e-10)
-    assert report["G"] == pytest.approx(70 / (2 * 1.33), rel=1e-10)
-    assert (report["E"], report["nu"]) == pytest.approx((70, 0.33), rel=1e-9)
-    assert report["density"] == pytest.approx(2.7)
-    assert set(report["bounds"]) == {"voigt", "reuss", "hs_lower", "hs_upper"}
-    assert list(report["bounds"].values()) == pytest.approx([K] * 4)
-    assert report["boundary"] == "periodic"
-    # Every voxel has the same share: dK/dE = K / (E N), dK/dnu = 2K / ((1 - 2 nu) N).
-    with np.load(tmp_path / "g.npz") as gradient:
-        assert gradient["dK_dE"] == pytest.approx(np.full(shape, K / 70 / 60), rel=1e-8)
-        assert gradient["dK_dnu"] == pytest.approx(np.full(shape, 2 * K / 0.34 / 60), rel=1e-8)
-
-
-def test_evaluate_a_laminate(cli, laminate):
-    report = json.loads(cli("evaluate", laminate, "--json").stdout)
-    C = np.array(report["C"])
-    E, nu = np.array([1.0, 100.0]), 0.3
-    G, C33 = E / 2 / (1 + nu), E * (1 - nu) / (1 + nu) / (1 - 2 * nu)
-    # Backus 1962: harmonic means across the layers, arithmetic ones of the shear along them.
-    assert C[2, 2] == pytest.approx(1 / np.mean(1 / C33), rel=1e-8)
-    assert C[3, 3] == pytest.approx(1 / np.mean(1 / G), rel=1e-8)
-    assert C[5, 5] == pytest.approx(np.mean(G), rel=1e-8)
-    assert report["K"] == pytest.approx(C[:3, :3].sum() / 9, rel=1e-12)
-    assert report["bounds"]["reuss"] < report["K"] < report["bounds"]["voigt"]
-    assert report["density"] is None
-
-
-def test_evaluate_bulk_alone_agrees(cli, laminate, tmp_path):
-    full = json.loads(cli("evaluate", laminate, "--json", "--gradient", "full.npz").stdout)
-    bulk = json.loads(cli("evaluate", laminate, "--json", "--only", "bulk", "--gradient", "bulk.npz").stdout)
-    assert set(bulk) == EVALUATE_KEYS - {"C"}
-    assert bulk["K"] == pytest.approx(full["K"], rel=1e-9)
-    assert bulk["iterations"] < full["iterations"]
-    with np.load(tmp_path / "full.npz") as one, np.load(tmp_path / "bulk.npz") as other:
-        for name in ("dK_dE", "dK_dnu"):
-            assert one[name] == pytest.approx(other[name], rel=1e-6)
-
-
-def test_the_gradient_is_the_derivative(cli, tmp_path):
-    rng = np.random.default_rng(3)
-    E, nu = rng.uniform(1, 50, (3, 3, 3)), rng.uniform(0.1, 0.4, (3, 3, 3))
-    tight = ("--json", "--only", "bulk", "--tol", "1e-11")
-    cli("evaluate", save_field(tmp_path / "f.npz", E, nu), *tight, "--gradient", "g.npz")
-    direction = {"E": rng.standard_normal(E.shape), "nu": 0.1 * rng.standard_normal(E.shape)}
-    with np.load(tmp_path / "g.npz") as gradient:
-        predicted = (gradient["dK_dE"] * direction["E"] + gradient["dK_dnu"] * direction["nu"]).sum()
-    step = 1e-4
-    high, low = (
-        json.loads(
-            cli(
-                "evaluate",
-                save_field(tmp_path / "f.npz", E + sign * step * direction["E"], nu + sign * step * direction["nu"]),
-                *tight,
-            ).stdout
-        )["K"]
-        for sign in (1, -1)
-    )
-    assert (high - low) / (2 * step) == pytest.approx(predicted, rel=1e-6)
-
-
-def test_evaluate_prints_a_table_for_people(cli, laminate):
-    result = cli("evaluate", laminate)
-    assert result.exit_code == 0
-    assert "bulk modulus K" in result.stdout
-    assert "periodic" in result.stdout
-
-
-def test_evaluate_refuses_what_it_cannot_use(cli, tmp_path, laminate):
-    assert_one_clear_error(cli("evaluate", "gone.npz"), "gone.npz", "no such file")
-    ones = np.ones((2, 2, 2))
-    assert_one_clear_error(cli("evaluate", save_field(tmp_path / "a.npz", -ones, 0.3 * ones)), "E is -1.0", "(0, 0, 0)")
-    assert_one_clear_error(cli("evaluate", save_field(tmp_path / "b.npz", ones, 0.5 * ones)), "nu is 0.5")
-    assert_one_clear_error(cli("evaluate", save_field(tmp_path / "c.npz", ones, ones[:1])), "make them the same")
-    assert_one_clear_error(cli("evaluate", laminate, "--boundary", "glued"), "glued", "periodic")
-    assert_one_clear_error(cli("evaluate", laminate, "--tol", "2"), "tol is 2")
-    assert_one_clear_error(cli("evaluate", laminate, "--gradient", "g.txt"), "must end in .npz")
-    assert_one_clear_error(cli("evaluate", laminate, "--gradient", "gone/g.npz"), "gone/g.npz", "No such file")
-    assert_one_clear_error(cli("evaluate", laminate, "--only", "shear"), "bulk")
 
 
 # ---- design: what the command makes of the study's events ------------------------------------------

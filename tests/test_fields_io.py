@@ -51,6 +51,13 @@ def test_npz(save):
     assert field.E.shape == SHAPE
     assert np.array_equal(field.E, E.astype(np.float32))
     assert field.rho is not None and field.rho.dtype == np.float64
+    assert field.k is None and field.edge is None
+
+
+def test_conductivity_is_read_where_there_is_one(save, save_vti):
+    k = np.linspace(0.1, 400, 60).reshape(SHAPE)
+    for path in (save(E=E, nu=NU, k=k), save_vti({"E": E, "nu": NU, "k": k})):
+        assert np.array_equal(load_field(path).k, k)
 
 
 def test_npz_without_density_and_in_2d(save):
@@ -68,6 +75,7 @@ def test_vti(save_vti):
     assert np.array_equal(field.E, E)
     assert field.nu.dtype == np.float64
     assert field.rho is None
+    assert field.edge == 0.5
 
 
 def test_vti_one_voxel_thick_may_have_any_thickness(save_vti):
@@ -87,6 +95,8 @@ def test_vti_one_voxel_thick_may_have_any_thickness(save_vti):
         ({"E": np.where(E[1, 2, 3] == E, np.nan, E), "nu": NU}, r"E is nan at voxel \(1, 2, 3\)"),
         ({"E": E, "nu": np.where(E[0, 0, 1] == E, np.inf, NU)}, r"nu is inf at voxel \(0, 0, 1\)"),
         ({"E": E, "nu": NU, "rho": NU - 1}, r"rho is -0.7 at voxel \(0, 0, 0\).*density"),
+        ({"E": E, "nu": NU, "k": NU - 0.3}, r"k is 0.0 at voxel \(0, 0, 0\).*conductivity > 0"),
+        ({"E": E, "nu": NU, "k": NU[..., 0]}, r"k has shape \(3, 4\), E has \(3, 4, 5\)"),
         ({"E": E * 1j, "nu": NU}, "type complex128, expected real numbers"),
         ({"E": E.astype(str), "nu": NU}, "expected real numbers"),
         ({"E": E.astype(object), "nu": NU}, "pickled objects"),

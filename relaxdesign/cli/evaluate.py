@@ -1,125 +1,250 @@
-"""``relaxdesign evaluate``: effective properties of a voxel field in a file."""
+"""``relaxdesign evaluate``: effective properties and local fields of a voxel field in a file."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 
 from relaxdesign.cli.console import EXIT_NO_RESULT, fail, output, user_errors
 
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from relaxdesign.bounds import Bounds
+    from relaxdesign.fields_io import FieldData
+
+BoundaryName = Literal["periodic", "kubc", "uniaxial"]
+LoadName = Literal["hydrostatic", "xx", "yy", "zz", "yz", "xz", "xy"]
+
+UNIAXIAL_REMARK = (
+    "uniaxial is a load case for comparison with published runs, not an effective property: its K can leave the bounds"
+)
+
 
 def evaluate(
     field: Annotated[
-        Path, typer.Argument(metavar="FIELD", help=".npz (arrays E [GPa], nu, optional rho) or .vti; cubic voxels.")
+        Path,
+        typer.Argument(
+            metavar="FIELD", help=".npz (arrays E [GPa], nu, optional rho, k [W/(m K)]) or .vti; cubic voxels."
+        ),
     ],
-    boundary: Annotated[str, typer.Option(help="Boundary condition of the cell.")] = "periodic",
+    boundary: Annotated[
+        BoundaryName,
+        typer.Option(
+            help="periodic: effective properties; kubc: linear displacement on the surface, an upper estimate; "
+            "uniaxial: K of a comparison load case, nothing else."
+        ),
+    ] = "periodic",
     only: Annotated[
         Literal["bulk"] | None, typer.Option(help="bulk: solve the one hydrostatic load case, for K alone.")
     ] = None,
     gradient: Annotated[
         Path | None, typer.Option(metavar="OUT.npz", help="Write the gradient of K as dK_dE and dK_dnu (GPa).")
     ] = None,
+    fields: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.vti", help="Write strain, stress, energy and displacement under a unit strain."),
+    ] = None,
+    load: Annotated[
+        LoadName | None, typer.Option(help="The unit strain of --fields; hydrostatic if not given.")
+    ] = None,
     tol: Annotated[float, typer.Option(help="Relative residual of the solves.")] = 1e-8,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Homogenise a field: K, G, E, nu and the stiffness C (6x6, Voigt order xx yy zz yz xz xy), in GPa.
+    """Homogenise a field: K, G, E, nu, the stiffness C (6x6, Voigt order xx yy zz yz xz xy) in GPa, conductivity.
 
-    A field one voxel thick is a 2D cell: periodic through the thickness, 3D elasticity.
+    A field one voxel thick is a 2D cell: periodic through the thickness, 3D elasticity. The conductivity tensor is
+    added if the file has an array k.
     """
     with user_errors():
-        if gradient is not None and gradient.suffix != ".npz":
-            raise ValueError(f"--gradient: {gradient} must end in .npz")
-        import numpy as np
-        import torch
+        _check_output("--gradient", gradient, ".npz")
+        _check_output("--fields", fields, ".vti")
+        if load is not None and fields is None:
+            raise ValueError(f"--load {load} says which fields to write: give --fields OUT.vti too")
+        if boundary == "uniaxial" and load not in (None, "zz"):
+            raise ValueError(f"--load {load}: boundary uniaxial has a load of its own, zz; leave --load out")
+        load = load or ("zz" if boundary == "uniaxial" else "hydrostatic")
 
-        from relaxdesign.bounds import field_bounds
-        from relaxdesign.export import to_json
-        from relaxdesign.fem import (
-            ConvergenceError,
-            bulk_modulus,
-            bulk_shear_from_young_poisson,
-            check_young_poisson,
-            effective_stiffness,
-            gradient_young_poisson,
-        )
+        from relaxdesign.export import to_json, write_fields_vti
+        from relaxdesign.fem import ConvergenceError, local_fields
         from relaxdesign.fields_io import load_field
 
         data = load_field(field)
-        young, poisson = torch.from_numpy(data.E)[None], torch.from_numpy(data.nu)[None]
-        check_young_poisson(young[0], poisson[0])
-        K, G = bulk_shear_from_young_poisson(young, poisson)
-        bounds = field_bounds(K[0], G[0])
-
-        wanted = {"boundary": boundary, "tol": tol}
-        by_bulk = by_shear = None
-        begin = time.perf_counter()
+        moduli = _checked_moduli(data, stiffness=only is None or fields is not None)
         try:
-            if only == "bulk":
-                solved = bulk_modulus(K, G, **wanted)
-                by_bulk, by_shear = solved.gradient_bulk, solved.gradient_shear
-                moduli = {"K": solved.value.item(), "G": None, "E": None, "nu": None}
-            else:
-                for modulus in (K, G):
-                    modulus.requires_grad_(gradient is not None)
-                solved = effective_stiffness(K, G, **wanted)
-                if gradient is not None:
-                    by_bulk, by_shear = torch.autograd.grad(solved.bulk.sum(), (K, G))
-                moduli = {
-                    "K": solved.bulk.item(),
-                    "G": solved.shear.item(),
-                    "E": solved.young.item(),
-                    "nu": solved.poisson.item(),
-                    "C": solved.C[0].tolist(),
-                }
+            report = _elastic(data, moduli, boundary, only is not None, gradient, tol)
+            if data.k is not None and only is None and boundary != "uniaxial":
+                report["conductivity"] = _conductivity(data.k, boundary, tol)
+            if fields is not None:
+                solved = local_fields(*moduli, load, boundary=boundary, tol=tol)
+                voxels = {name: getattr(data, name) for name in ("E", "nu", "rho", "k")}
+                voxels = {name: values for name, values in voxels.items() if values is not None}
+                title = f"{field.name}, {boundary}, unit strain {load}"
+                write_fields_vti(fields, solved, edge=data.edge, voxels=voxels, title=title)
         except ConvergenceError as error:
             fail(str(error), EXIT_NO_RESULT)
-        seconds = time.perf_counter() - begin
-
-        if gradient is not None and by_bulk is not None and by_shear is not None:
-            by_young, by_poisson = gradient_young_poisson(by_bulk, by_shear, young, poisson)
-            np.savez(gradient, dK_dE=by_young[0].numpy(), dK_dnu=by_poisson[0].numpy())
-        report = moduli | {
-            "density": None if data.rho is None else float(data.rho.mean()),
-            "bounds": {name: float(asdict(bounds)[name]) for name in ("voigt", "reuss", "hs_lower", "hs_upper")},
-            "iterations": int(solved.iterations.sum()),
-            "residual": float(solved.residual.max()),
-            "boundary": str(solved.boundary),
-            "seconds": seconds,
-        }
     if as_json:
         typer.echo(to_json(report), nl=False)
     else:
         _print(report, data.E.shape)
 
 
-def _print(report: dict, shape: tuple[int, ...]) -> None:
+def _check_output(option: str, path: Path | None, suffix: str) -> None:
+    """Refuse, before any work, a file that could not be written after it."""
+    if path is None:
+        return
+    if path.suffix != suffix:
+        raise ValueError(f"{option}: {path} must end in {suffix}")
+    if not path.parent.is_dir():
+        raise ValueError(f"{option}: {path}: No such file or directory: {path.parent}")
+    if path.is_dir():
+        raise ValueError(f"{option}: {path} is a directory")
+
+
+def _checked_moduli(data: FieldData, *, stiffness: bool) -> tuple[Tensor, Tensor]:
+    """K and G (1, nx, ny, nz), after everything that can be wrong with them."""
+    import torch
+
+    from relaxdesign.fem import bulk_shear_from_young_poisson, check_young_poisson
+    from relaxdesign.fem.checks import check_memory
+
+    young, poisson = torch.from_numpy(data.E), torch.from_numpy(data.nu)
+    check_young_poisson(young, poisson)
+    check_memory(young[None], load_cases=6 if stiffness else 1)
+    return bulk_shear_from_young_poisson(young[None], poisson[None])
+
+
+def _elastic(
+    data: FieldData, moduli: tuple[Tensor, Tensor], boundary: str, only_bulk: bool, gradient: Path | None, tol: float
+) -> dict[str, Any]:
+    """The elastic part of the report; writes the gradient if there is a file for it."""
+    import numpy as np
+    import torch
+
+    from relaxdesign.bounds import field_bounds, field_shear_bounds
+    from relaxdesign.fem import bulk_modulus, effective_stiffness, gradient_young_poisson
+
+    K, G = moduli
+    report: dict[str, Any] = {"K": None, "G": None, "E": None, "nu": None}
+    directional = anisotropy = by_bulk = by_shear = None
+    begin = time.perf_counter()
+    if only_bulk or boundary == "uniaxial":
+        solved = bulk_modulus(K, G, boundary=boundary, tol=tol)
+        by_bulk, by_shear = solved.gradient_bulk, solved.gradient_shear
+        report["K"] = solved.value.item()
+        if not only_bulk:
+            report["C"] = None
+    else:
+        K, G = (modulus.detach().requires_grad_(gradient is not None) for modulus in moduli)
+        solved = effective_stiffness(K, G, boundary=boundary, tol=tol)
+        if gradient is not None:
+            by_bulk, by_shear = torch.autograd.grad(solved.bulk.sum(), (K, G))
+        report["K"], report["G"] = solved.bulk.item(), solved.shear.item()
+        report["E"], report["nu"] = solved.young.item(), solved.poisson.item()
+        report["C"] = solved.C[0].tolist()
+        directional, anisotropy = solved.directional_young[0].tolist(), solved.anisotropy.item()
+    seconds = time.perf_counter() - begin
+    if gradient is not None and by_bulk is not None and by_shear is not None:
+        young, poisson = torch.from_numpy(data.E)[None], torch.from_numpy(data.nu)[None]
+        by_young, by_poisson = gradient_young_poisson(by_bulk, by_shear, young, poisson)
+        np.savez(gradient, dK_dE=by_young[0].numpy(), dK_dnu=by_poisson[0].numpy())
+    return report | {
+        "directional_E": directional,
+        "anisotropy": anisotropy,
+        "density": None if data.rho is None else float(data.rho.mean()),
+        "bounds": _numbers(field_bounds(*(modulus[0] for modulus in moduli))),
+        "bounds_G": _numbers(field_shear_bounds(*(modulus[0] for modulus in moduli))),
+        "conductivity": None,
+        "iterations": int(solved.iterations.sum()),
+        "residual": float(solved.residual.max()),
+        "boundary": str(solved.boundary),
+        "seconds": seconds,
+        "remark": UNIAXIAL_REMARK if boundary == "uniaxial" else None,
+    }
+
+
+def _conductivity(k: np.ndarray, boundary: str, tol: float) -> dict[str, Any]:
+    import torch
+
+    from relaxdesign.bounds import field_conductivity_bounds
+    from relaxdesign.fem import effective_conductivity
+
+    begin = time.perf_counter()
+    solved = effective_conductivity(torch.from_numpy(k)[None], boundary=boundary, tol=tol)
+    return {
+        "mean": solved.mean.item(),
+        "directional": solved.directional[0].tolist(),
+        "anisotropy": solved.anisotropy.item(),
+        "tensor": solved.k[0].tolist(),
+        "bounds": _numbers(field_conductivity_bounds(k)),
+        "iterations": int(solved.iterations.sum()),
+        "residual": float(solved.residual.max()),
+        "seconds": time.perf_counter() - begin,
+    }
+
+
+def _numbers(bounds: Bounds) -> dict[str, float]:
+    return {name: float(asdict(bounds)[name]) for name in ("voigt", "reuss", "hs_lower", "hs_upper")}
+
+
+def _print(report: dict[str, Any], shape: tuple[int, ...]) -> None:
     table = Table(title=f"Effective properties, {' x '.join(str(n) for n in shape)} voxels", show_header=False)
-    for key, name, unit in (
-        ("K", "bulk modulus K", "GPa"),
-        ("G", "shear modulus G", "GPa"),
-        ("E", "Young's modulus E", "GPa"),
-        ("nu", "Poisson's ratio", ""),
-        ("density", "density", "g/cm³"),
-    ):
-        if report[key] is not None:
-            table.add_row(name, f"{report[key]:.6g} {unit}")
-    bounds = report["bounds"]
-    for low, high, name in (("reuss", "voigt", "Reuss … Voigt (K)"), ("hs_lower", "hs_upper", "Hashin–Shtrikman (K)")):
-        table.add_row(name, f"{bounds[low]:.6g} … {bounds[high]:.6g} GPa")
-    table.add_row(
-        "solve",
-        f"{report['iterations']} iterations, residual {report['residual']:.1e}, "
-        f"{report['seconds']:.3f} s, {report['boundary']}",
-    )
+
+    def row(name: str, *values: float | None, unit: str = "") -> None:
+        if None not in values:
+            table.add_row(name, " ".join([*(f"{value:.6g}" for value in values if value is not None), unit]).rstrip())
+
+    def add_bounds(bounds: dict[str, float], symbol: str, unit: str) -> None:
+        for low, high, name in (("reuss", "voigt", "Reuss … Voigt"), ("hs_lower", "hs_upper", "Hashin–Shtrikman")):
+            table.add_row(f"{name} ({symbol})", f"{bounds[low]:.6g} … {bounds[high]:.6g} {unit}")
+
+    row("bulk modulus K", report["K"], unit="GPa")
+    row("shear modulus G", report["G"], unit="GPa")
+    row("Young's modulus E", report["E"], unit="GPa")
+    row("Poisson's ratio", report["nu"])
+    row("E_x, E_y, E_z", *(report["directional_E"] or [None]), unit="GPa")
+    if report["anisotropy"] is not None:
+        row("anisotropy index A^U", _without_round_off(report["anisotropy"]))
+    row("density", report["density"], unit="g/cm³")
+    add_bounds(report["bounds"], "K", "GPa")
+    if report["G"] is not None:
+        add_bounds(report["bounds_G"], "G", "GPa")
+    solves = {"solve": report}
+    conductivity = report["conductivity"]
+    if conductivity is not None:
+        row("conductivity k", conductivity["mean"], unit="W/(m K)")
+        row("k_xx, k_yy, k_zz", *conductivity["directional"], unit="W/(m K)")
+        row("largest / smallest k", conductivity["anisotropy"])
+        add_bounds(conductivity["bounds"], "k", "W/(m K)")
+        solves["solve for k"] = conductivity
+    for name, solve in solves.items():
+        table.add_row(
+            name,
+            f"{solve['iterations']} iterations, residual {solve['residual']:.1e}, {solve['seconds']:.3f} s, "
+            f"{report['boundary']}",
+        )
     output().print(table)
-    if "C" in report:
-        stiffness = Table(title="C, GPa", show_header=False)
-        round_off = 1e-9 * max(abs(value) for row in report["C"] for value in row)
-        for row in report["C"]:
-            stiffness.add_row(*(f"{value:.5g}" if abs(value) > round_off else "0" for value in row))
-        output().print(stiffness)
+    if report["remark"]:
+        output().print(report["remark"])
+    if report.get("C") is not None:
+        _print_matrix("C, GPa", report["C"])
+    if conductivity is not None:
+        _print_matrix("k, W/(m K)", conductivity["tensor"])
+
+
+def _print_matrix(title: str, matrix: list[list[float]]) -> None:
+    table = Table(title=title, show_header=False)
+    scale = max(abs(value) for row in matrix for value in row)
+    for row in matrix:
+        table.add_row(*(f"{_without_round_off(value, scale):.5g}" for value in row))
+    output().print(table)
+
+
+def _without_round_off(value: float, scale: float = 1.0) -> float:
+    return value if abs(value) > 1e-9 * scale else 0.0

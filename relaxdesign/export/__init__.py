@@ -5,7 +5,7 @@ from relaxdesign.export.directory import clear_directory, write_design, write_re
 from relaxdesign.export.records import design_json, result_json, to_json
 from relaxdesign.export.stl import stl_bytes
 from relaxdesign.export.surface import Surface, phase_surface
-from relaxdesign.export.vti import vti_bytes
+from relaxdesign.export.vti import vti_bytes, write_fields_vti
 
 __all__ = [
     "ExportError",
@@ -20,5 +20,6 @@ __all__ = [
     "to_json",
     "vti_bytes",
     "write_design",
+    "write_fields_vti",
     "write_result",
 ]

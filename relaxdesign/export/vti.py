@@ -1,59 +1,63 @@
-"""VTI (VTK XML image data): the realised cell voxel by voxel, read back without loss."""
+"""VTI (VTK XML image data): cells and local fields voxel by voxel, read back without loss."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 import numpy as np
+from numpy.typing import ArrayLike
 from vtkmodules.util.numpy_support import numpy_to_vtk
 from vtkmodules.vtkCommonCore import vtkStringArray
-from vtkmodules.vtkCommonDataModel import vtkImageData
+from vtkmodules.vtkCommonDataModel import vtkDataSetAttributes, vtkImageData
 from vtkmodules.vtkIOXML import vtkXMLImageDataWriter
 
 from relaxdesign.export.cell import check_cell_size, design_name, realised_cell
+from relaxdesign.fem import LocalFields
+from relaxdesign.fem.elements import VOIGT
+from relaxdesign.fields_io import quiet_vtk
 from relaxdesign.result import Design
+
+SYMMETRIC = ("XX", "YY", "ZZ", "XY", "YZ", "XZ")
+"""Order in which VTK and ParaView take the six components of a symmetric tensor; it is not Voigt's."""
 
 
 def vti_bytes(design: Design, cell_size_mm: float = 1.0) -> bytes:
     """The realised two-phase cell with cell arrays ``E`` (GPa), ``nu``, ``rho`` (g/cm³) and ``phase`` (1 = particle).
+
+    If the conductivity of both materials is known there is also ``k`` (W/(m K)).
 
     cell_size_mm: physical length of the cell's x edge; voxels are cubes and the spacing is in mm. Field data
     carry name, materials, units, and the bulk moduli wanted and realised.
     Raises ExportError for a design that was not realised or an unusable size.
     """
     phase, matrix, particle = realised_cell(design)
-    voxel = check_cell_size(cell_size_mm) / phase.shape[0]
-    image = vtkImageData()
-    image.SetDimensions(*(n + 1 for n in phase.shape))
-    image.SetSpacing(voxel, voxel, voxel)
+    image = _image(phase.shape, check_cell_size(cell_size_mm) / phase.shape[0])
     for name, low, high in (
         ("E", matrix.young, particle.young),
         ("nu", matrix.poisson, particle.poisson),
         ("rho", matrix.density, particle.density),
+        ("k", matrix.conductivity, particle.conductivity),
     ):
-        image.GetCellData().AddArray(_array(name, np.where(phase == 1, float(high), float(low))))
-    image.GetCellData().AddArray(_array("phase", phase))
+        if low is not None and high is not None:
+            _add(image.GetCellData(), name, np.where(phase == 1, float(high), float(low)))
+    _add(image.GetCellData(), "phase", phase)
     image.GetCellData().SetActiveScalars("phase")
-
-    texts = {
-        "name": design_name(design),
-        "matrix": f"{matrix.name} [{matrix.id}]",
-        "particle": f"{particle.name} [{particle.id}]",
-        "units": "E: GPa; nu: 1; rho: g/cm3; phase: 0 matrix, 1 particle; lengths: mm; K: GPa",
-    }
-    for name, text in texts.items():
-        strings = vtkStringArray()
-        strings.SetName(name)
-        strings.InsertNextValue(text)
-        image.GetFieldData().AddArray(strings)
-    numbers = {
-        "K_target": design.target_bulk,
-        "K_realised": design.K.realised,
-        "volume_fraction": float(phase.mean()),
-        "density": design.density,
-    }
-    for name, number in numbers.items():
-        if number is not None:
-            image.GetFieldData().AddArray(_array(name, np.array([number], dtype=np.float64)))
-
+    _describe(
+        image,
+        {
+            "name": design_name(design),
+            "matrix": f"{matrix.name} [{matrix.id}]",
+            "particle": f"{particle.name} [{particle.id}]",
+            "units": "E: GPa; nu: 1; rho: g/cm3; k: W/(m K); phase: 0 matrix, 1 particle; lengths: mm; K: GPa",
+        },
+        {
+            "K_target": design.target_bulk,
+            "K_realised": design.K.realised,
+            "volume_fraction": float(phase.mean()),
+            "density": design.density,
+        },
+    )
     writer = vtkXMLImageDataWriter()
     writer.SetInputData(image)
     writer.SetDataModeToBinary()  # base64: the text then holds no raw bytes and can pass as a string
@@ -63,7 +67,103 @@ def vti_bytes(design: Design, cell_size_mm: float = 1.0) -> bytes:
     return writer.GetOutputString().encode()
 
 
-def _array(name: str, values: np.ndarray):
-    array = numpy_to_vtk(values.ravel(order="F"), deep=True)
+def write_fields_vti(
+    path: str | Path,
+    fields: LocalFields,
+    *,
+    sample: int = 0,
+    edge: float | None = None,
+    voxels: Mapping[str, ArrayLike] | None = None,
+    title: str = "",
+) -> None:
+    """Write the local fields of one cell for ParaView, PyVista or another reader of VTK files.
+
+    Cell data: ``strain`` and ``stress`` (GPa), symmetric tensors in VTK's order XX, YY, ZZ, XY, YZ, XZ with the
+    tensor shear ε_xy = γ_xy / 2; ``von_mises``, ``pressure`` and ``energy_density`` (GPa). Point data:
+    ``displacement`` in the unit of ``edge``, so that "Warp By Vector" shows the deformed cell.
+
+    Args:
+        path: file to write, conventionally ``.vti``.
+        fields: what `relaxdesign.fem.local_fields` returned.
+        sample: which cell of the batch.
+        edge: length of a voxel's edge (default: such that the cell's x edge is 1).
+        voxels: further cell data by name, one number per voxel (nx, ny, nz), e.g. E, nu.
+        title: text to find again in the file.
+
+    Raises:
+        ValueError: that sample has no solution.
+        OSError: the file cannot be written.
+    """
+    if not bool(fields.converged[sample]):
+        raise ValueError(f"sample {sample} has no solution to write: {fields.status[sample].value}")
+    shape = tuple(fields.energy.shape[1:])
+    edge = 1.0 / shape[0] if edge is None else float(edge)
+    image = _image(shape, edge)
+    cells = image.GetCellData()
+    for name, values in (voxels or {}).items():
+        _add(cells, name, np.asarray(values, dtype=np.float64))
+    for name, tensor, shear in (("strain", fields.strain, 0.5), ("stress", fields.stress, 1.0)):
+        scaled = tensor[sample].cpu().numpy() * np.array([1.0] * 3 + [shear] * 3).reshape(6, 1, 1, 1)
+        voigt = ["XYZ"[i] + "XYZ"[j] for i, j in VOIGT]
+        _add(cells, name, scaled[[voigt.index(component) for component in SYMMETRIC]], SYMMETRIC)
+    for name, field in (
+        ("von_mises", fields.von_mises),
+        ("pressure", fields.pressure),
+        ("energy_density", fields.energy),
+    ):
+        _add(cells, name, field[sample].cpu().numpy())
+    cells.SetActiveScalars("von_mises")
+    _add(image.GetPointData(), "displacement", edge * fields.displacement[sample].cpu().numpy(), "XYZ")
+    image.GetPointData().SetActiveVectors("displacement")
+    _describe(
+        image,
+        {
+            "name": title,
+            "boundary": str(fields.boundary),
+            "units": "stress, von_mises, pressure, energy_density, E: GPa; rho: g/cm3; k: W/(m K); displacement: as x",
+            "macroscopic": "Voigt order xx yy zz yz xz xy, strain with engineering shear, stress in GPa",
+        },
+        {
+            "macroscopic_strain": fields.macroscopic_strain[sample].tolist(),
+            "macroscopic_stress": fields.macroscopic_stress[sample].tolist(),
+        },
+    )
+    writer = vtkXMLImageDataWriter()
+    writer.SetInputData(image)
+    writer.SetFileName(str(path))
+    with quiet_vtk():
+        written = writer.Write() and not writer.GetErrorCode()
+    if not written:
+        raise OSError(0, "cannot be written", str(path))
+
+
+def _image(shape: tuple[int, ...], edge: float) -> vtkImageData:
+    image = vtkImageData()
+    image.SetDimensions(*(n + 1 for n in shape))
+    image.SetSpacing(edge, edge, edge)
+    return image
+
+
+def _add(data: vtkDataSetAttributes, name: str, values: np.ndarray, components: Sequence[str] = ()) -> None:
+    """Add (nx, ny, nz), or (components, nx, ny, nz), to the cell or point data of an image."""
+    if components:
+        values = np.stack([part.ravel(order="F") for part in values], axis=1)
+    array = numpy_to_vtk(values if components else values.ravel(order="F"), deep=True)
     array.SetName(name)
-    return array
+    for index, component in enumerate(components):
+        array.SetComponentName(index, component)
+    data.AddArray(array)
+
+
+def _describe(image: vtkImageData, texts: Mapping[str, str], numbers: Mapping[str, float | list[float] | None]) -> None:
+    """Texts and numbers as field data of the image."""
+    for name, text in texts.items():
+        strings = vtkStringArray()
+        strings.SetName(name)
+        strings.InsertNextValue(text)
+        image.GetFieldData().AddArray(strings)
+    for name, number in numbers.items():
+        if number is not None:
+            array = numpy_to_vtk(np.atleast_1d(np.asarray(number, dtype=np.float64)), deep=True)
+            array.SetName(name)
+            image.GetFieldData().AddArray(array)

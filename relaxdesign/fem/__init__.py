@@ -1,10 +1,12 @@
-"""The evaluator: effective elastic properties of voxel cells and their exact gradients.
+"""The evaluator: effective elastic properties and conductivity of voxel cells and their exact gradients.
 
-Knows tensors only. Moduli in GPa, densities in g/cm³, voxels are cubes, fields are (batch, nx, ny, nz).
+Knows tensors only. Moduli in GPa, conductivity in W/(m K), densities in g/cm³, voxels are cubes, fields are
+(batch, nx, ny, nz).
 """
 
 from relaxdesign.fem.boundary import Boundary
 from relaxdesign.fem.checks import check_young_poisson
+from relaxdesign.fem.conduction import ConductivityResult, effective_conductivity
 from relaxdesign.fem.gradients import GradientCheck, check_gradient
 from relaxdesign.fem.homogenize import (
     BulkResult,
@@ -12,6 +14,7 @@ from relaxdesign.fem.homogenize import (
     density,
     effective_bulk_modulus,
 )
+from relaxdesign.fem.local_fields import LOADS, LocalFields, local_fields, local_fields_under_stress
 from relaxdesign.fem.moduli import (
     bulk_shear_from_young_poisson,
     gradient_young_poisson,
@@ -21,10 +24,13 @@ from relaxdesign.fem.solver import ConvergenceError, SolveStatus
 from relaxdesign.fem.stiffness import StiffnessResult, effective_stiffness
 
 __all__ = [
+    "LOADS",
     "Boundary",
     "BulkResult",
+    "ConductivityResult",
     "ConvergenceError",
     "GradientCheck",
+    "LocalFields",
     "SolveStatus",
     "StiffnessResult",
     "bulk_modulus",
@@ -33,7 +39,10 @@ __all__ = [
     "check_young_poisson",
     "density",
     "effective_bulk_modulus",
+    "effective_conductivity",
     "effective_stiffness",
     "gradient_young_poisson",
+    "local_fields",
+    "local_fields_under_stress",
     "young_poisson_from_bulk_shear",
 ]

@@ -13,6 +13,12 @@ WORKING_FIELDS = 60
 STIFFNESS_FIELDS = 30
 """Further scalar fields held for the six load cases of a full stiffness."""
 
+UNIAXIAL_FIELDS = 100
+"""Scalar fields held by the uniaxial case with its adjoint, measured."""
+
+CONDUCTION_FIELDS = 30
+"""Scalar fields held by the three load cases of an effective conductivity, measured."""
+
 
 def _first(mask: Tensor) -> tuple[int, ...]:
     return tuple(int(n) for n in torch.nonzero(mask)[0])
@@ -44,8 +50,8 @@ def check_layout(**arrays: Tensor) -> None:
                 raise ValueError(f"{name} has {what} {got}, {reference_name} has {expected}; make them the same")
 
 
-def check_moduli(*, allow_invalid: bool = False, **arrays: Tensor) -> Tensor:
-    """Check that every voxel of every array is finite and positive.
+def check_moduli(*, allow_invalid: bool = False, unit: str = "GPa", **arrays: Tensor) -> Tensor:
+    """Check that every voxel of every array is finite and positive; ``unit`` is for the message.
 
     Returns:
         Boolean (batch,): samples that are valid. With ``allow_invalid=False`` a bad voxel raises instead.
@@ -61,7 +67,7 @@ def check_moduli(*, allow_invalid: bool = False, **arrays: Tensor) -> Tensor:
             voxel = _first(~good)
             raise ValueError(
                 f"{name} is {float(array[voxel])} at (sample, x, y, z) = {voxel}; every voxel needs a finite "
-                f"{name} > 0 in GPa. Give voids a small positive modulus, e.g. 1e-4 times the matrix"
+                f"{name} > 0 in {unit}. Give voids a small positive value, e.g. 1e-4 times the matrix"
             )
         valid &= good.flatten(1).all(1)
     return valid
@@ -109,9 +115,9 @@ def available_memory(device: torch.device) -> int:
         return 2**62
 
 
-def check_memory(field: Tensor, *, load_cases: int = 1) -> None:
+def check_memory(field: Tensor, *, load_cases: int = 1, working_fields: int = WORKING_FIELDS) -> None:
     """Raise ValueError if homogenizing ``field`` would not fit in memory, before allocating anything."""
-    fields = WORKING_FIELDS + (STIFFNESS_FIELDS if load_cases > 1 else 0)
+    fields = working_fields + (STIFFNESS_FIELDS if load_cases > 1 else 0)
     needed = fields * field.numel() * field.element_size()
     free = available_memory(field.device)
     if needed > free:

@@ -53,6 +53,7 @@ def check_gradient(
         K, G: moduli in GPa, (1, nx, ny, nz) float64.
         output: "bulk", or a function of a `StiffnessResult` that returns (batch,), e.g.
             ``lambda result: result.C[:, 0, 0]``.
+        boundary: boundary condition of the cell; "uniaxial" has no stiffness, only output "bulk".
         channels: which of K (at fixed G), G (at fixed K), E (at fixed ν), nu (at fixed E) to perturb.
         voxels: how many voxels, drawn with ``seed``.
         step: perturbation relative to the value (for ν: relative to its distance from -1 and 0.5).

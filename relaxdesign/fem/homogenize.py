@@ -1,12 +1,6 @@
-"""Effective bulk modulus of voxel cells, with its exact gradient from the same solution.
+"""Effective bulk modulus of voxel cells, with its exact gradient from the same call.
 
-Under periodic conditions the effective modulus is a minimum of the stored energy over all fluctuations,
-
-    9 K* V = min_u ∫ ε : C : ε dV,    ε = 1 + sym ∇u,
-
-so its derivative with respect to a local modulus is the explicit derivative of the integrand at the
-minimiser (Hill 1963, doi:10.1016/0022-5096(63)90036-X; Danskin's theorem): ∂K*/∂p_e = (1/9V) ∫_e ε : ∂C/∂p_e
-: ε dV. No adjoint problem is solved, and an error of size r in the solution costs only r² in K*.
+Where it comes from, and why the gradient is nearly free, is told in `relaxdesign.fem.load_cases`.
 
 A field (batch, nx, ny, 1) is a 2D cell: one voxel thick, periodic through the thickness, 3D elasticity.
 """
@@ -19,19 +13,18 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from relaxdesign.fem.boundary import Boundary, resolve_boundary
-from relaxdesign.fem.checks import check_layout, check_memory, check_moduli
-from relaxdesign.fem.green import make_green
+from relaxdesign.fem.boundary import Boundary, cell_operator, resolve_boundary
+from relaxdesign.fem.checks import UNIAXIAL_FIELDS, WORKING_FIELDS, check_layout, check_memory, check_moduli
+from relaxdesign.fem.constrained import UniaxialOperator
+from relaxdesign.fem.load_cases import hydrostatic_estimate, uniaxial_estimate
 from relaxdesign.fem.moduli import lame_from_bulk_shear
 from relaxdesign.fem.operator import VoxelOperator, coupled_components
-from relaxdesign.fem.solver import ConvergenceError, SolveStatus, solve
+from relaxdesign.fem.solver import ConvergenceError, SolveStatus
 
 MAX_ITERATIONS = 5000
 
 SMALLEST_TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-12}
 """Relative residuals that round-off lets most cells reach."""
-
-HYDROSTATIC = (1.0, 1.0, 1.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -45,11 +38,16 @@ class BulkResult:
     gradient_shear: Tensor
     """∂K*/∂G of every voxel (at fixed K), (batch, nx, ny, nz), dimensionless; zero where it failed."""
     displacement: Tensor
-    """Fluctuation under unit hydrostatic strain in voxel edges, (batch, 3, nx, ny, nz): the next warm start."""
+    """Fluctuation under the unit strain of the load case in voxel edges: the next warm start.
+
+    (batch, 3, nx, ny, nz); with boundary "uniaxial", whose cell is open, (batch, 3, nx + 1, ny + 1, nz + 1), the
+    last being 1 in 2D."""
     iterations: Tensor
-    """Conjugate gradient iterations, (batch,)."""
+    """Conjugate gradient iterations, (batch,); with boundary "uniaxial" the adjoint's included."""
     residual: Tensor
-    """Relative force residual ‖b - K u‖₂ / ‖b‖₂ (see `relaxdesign.fem.solver`), (batch,) float64."""
+    """Relative force residual ‖b - K u‖₂ / ‖b‖₂ (see `relaxdesign.fem.solver`), (batch,) float64.
+
+    With boundary "uniaxial" the larger of load case and adjoint."""
     status: tuple[SolveStatus, ...]
     """Outcome per sample."""
     boundary: Boundary
@@ -78,15 +76,16 @@ def bulk_modulus(
     initial: Tensor | None = None,
     raise_on_failure: bool = True,
 ) -> BulkResult:
-    """Effective bulk modulus and its gradient from one hydrostatic load case.
+    """Effective bulk modulus and its gradient from one load case, see `relaxdesign.fem.load_cases`.
 
     Args:
         K, G: bulk and shear modulus of every voxel in GPa, (batch, nx, ny, nz), positive; float64 for
             results, float32 for guidance; cubic voxels; nz = 1 for 2D.
-        boundary: boundary condition of the cell.
+        boundary: "periodic", "kubc" (linear displacement on the surface, an upper estimate) or "uniaxial" (a
+            case for comparison, which may leave the bounds); see `Boundary`.
         tol: relative force residual to reach (default: `default_tolerance`).
-        max_iterations: limit of conjugate gradient iterations per sample.
-        initial: fluctuation to start from, ``displacement`` of a result on a similar field.
+        max_iterations: limit of conjugate gradient iterations per sample and solve.
+        initial: fluctuation to start from, ``displacement`` of a result on a similar field with the same boundary.
         raise_on_failure: if False, samples that fail (or hold an invalid modulus) get value NaN, zero
             gradients and their status, and the other samples are returned as usual.
 
@@ -95,39 +94,33 @@ def bulk_modulus(
         ConvergenceError: a sample did not reach the tolerance.
     """
     boundary = resolve_boundary(boundary)
-    tol = check_options(tol, max_iterations, K, G)
-    check_memory(K)
+    tol = check_options(tol, max_iterations, K=K, G=G)
+    check_memory(K, working_fields=UNIAXIAL_FIELDS if boundary is Boundary.UNIAXIAL else WORKING_FIELDS)
     valid = check_moduli(K=K, G=G, allow_invalid=not raise_on_failure)
     K, G = replace_invalid(K, valid), replace_invalid(G, valid)
     lam, mu = lame_from_bulk_shear(K, G)
-    shape = tuple(K.shape[1:])
-    operator = VoxelOperator((lam, mu), coupled_components(shape, strain=0))
-    strain = torch.tensor(HYDROSTATIC, dtype=K.dtype, device=K.device)
-    solution = solve(
-        operator,
-        make_green(operator),
-        operator.load(strain),
-        tol=tol,
-        max_iterations=max_iterations,
-        initial=initial_guess(operator, initial, (len(K), 3, *shape), valid),
-        load_scale=operator.load_scale(strain),
-    )
-    status = mark_invalid(solution.status, valid)
+    operator = cell_operator(boundary, (lam, mu), coupled_components(tuple(K.shape[1:]), strain=0))
+    options = {
+        "tol": tol,
+        "max_iterations": max_iterations,
+        "initial": initial_guess(operator, initial, operator.field_shape, valid),
+    }
+    if isinstance(operator, UniaxialOperator):
+        estimate = uniaxial_estimate(operator, **options)
+    else:
+        estimate = hydrostatic_estimate(operator, **options)
+    status = mark_invalid(estimate.status, valid)
     if raise_on_failure and any(s is not SolveStatus.CONVERGED for s in status):
-        raise ConvergenceError(status, solution.iterations, solution.residual)
+        raise ConvergenceError(status, estimate.iterations, estimate.residual)
 
-    u = solution.displacement
-    by_lambda, by_mu = operator.mutual_energies(u, strain, u, strain)
-    normal = 9.0 * operator.voxels
-    energy = (lam * by_lambda + mu * by_mu).flatten(1).sum(1, dtype=torch.float64)
     good = converged_mask(status, K.device)
     return BulkResult(
-        value=torch.where(good, energy / normal, torch.nan).to(K.dtype),
-        gradient_bulk=keep_samples(by_lambda / normal, good),
-        gradient_shear=keep_samples((by_mu - 2.0 / 3.0 * by_lambda) / normal, good),
-        displacement=keep_samples(operator.expand(u), good),
-        iterations=solution.iterations,
-        residual=solution.residual,
+        value=torch.where(good, estimate.value, torch.nan).to(K.dtype),
+        gradient_bulk=keep_samples(estimate.by_bulk, good),
+        gradient_shear=keep_samples(estimate.by_shear, good),
+        displacement=keep_samples(operator.expand(estimate.fluctuation), good),
+        iterations=estimate.iterations,
+        residual=estimate.residual,
         status=status,
         boundary=boundary,
         tol=tol,
@@ -135,7 +128,7 @@ def bulk_modulus(
 
 
 class _BulkModulus(torch.autograd.Function):
-    """K*(K, G) with ∂K*/∂λ_e = (1/9V) ∫_e (tr ε)² dV and ∂K*/∂μ_e = (1/9V) ∫_e 2 ε:ε dV.
+    """K*(K, G); for an energy ∂K*/∂λ_e = (1/9V) ∫_e (tr ε)² dV and ∂K*/∂μ_e = (1/9V) ∫_e 2 ε:ε dV.
 
     ε is the total strain of the forward solution (unit hydrostatic mean). With λ = K - 2G/3 and μ = G:
     ∂K*/∂K_e = ∂K*/∂λ_e and ∂K*/∂G_e = ∂K*/∂μ_e - 2/3 ∂K*/∂λ_e. Exact up to the square of the residual for
@@ -173,16 +166,16 @@ def density(rho: Tensor) -> Tensor:
 # Shared with `relaxdesign.fem.stiffness`.
 
 
-def check_options(tol: float | None, max_iterations: int, K: Tensor, G: Tensor) -> float:
-    """Validate layout and options; returns the tolerance to use."""
-    check_layout(K=K, G=G)
-    tol = default_tolerance(K.dtype) if tol is None else float(tol)
+def check_options(tol: float | None, max_iterations: int, **fields: Tensor) -> float:
+    """Validate the layout of the fields, given by name, and the options; returns the tolerance to use."""
+    check_layout(**fields)
+    dtype = next(iter(fields.values())).dtype
+    tol = default_tolerance(dtype) if tol is None else float(tol)
     if not 0.0 < tol < 1.0:
         raise ValueError(f"tol is {tol}, expected a relative residual between 0 and 1, e.g. 1e-8")
-    if tol < SMALLEST_TOLERANCE[K.dtype]:
+    if tol < SMALLEST_TOLERANCE[dtype]:
         raise ValueError(
-            f"tol is {tol:.1e}, {K.dtype} reaches {SMALLEST_TOLERANCE[K.dtype]:.0e} at best; "
-            "use float64 or a larger tol"
+            f"tol is {tol:.1e}, {dtype} reaches {SMALLEST_TOLERANCE[dtype]:.0e} at best; use float64 or a larger tol"
         )
     if max_iterations < 1:
         raise ValueError(f"max_iterations is {max_iterations}, expected at least 1")
@@ -219,7 +212,7 @@ def initial_guess(
     if tuple(initial.shape) != shape:
         raise ValueError(
             f"initial has shape {tuple(initial.shape)}, expected {shape}; pass the displacement of a result "
-            "on the same grid and batch, or None"
+            "on the same grid and batch with the same boundary, or None"
         )
     finite = torch.isfinite(initial).flatten(1).all(1) & valid
     return operator.restrict(keep_samples(initial.to(operator.device), finite))

@@ -7,8 +7,8 @@ the monomials; turning eight corner values into coefficients takes sums and diff
 voxel costs about 250 operations where two dense products with its 25×24 modes cost 2,400, and the
 operator becomes cheaper than the FFTs of the preconditioner. Same result as the dense products to round-off.
 
-Compiled by Numba at first use and kept on disk. Indices are unsigned on purpose: signed ones are checked for
-being negative, which keeps the compiler from using vector instructions.
+Compiled by Numba at first use (10 s per precision) and kept on disk. Indices are unsigned on purpose: signed ones
+are checked for being negative, which keeps the compiler from using vector instructions.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ ROW = TILE + 1
 THREADED_VOXELS = 200_000
 """Voxels times batch from which starting threads pays."""
 
-_compile = functools.partial(numba.njit, fastmath=True, nogil=True, boundscheck=False, error_model="numpy", cache=True)
+FAST_MATH = {"reassoc", "contract", "nsz"}  # not "nnan" and "ninf": the solver must see what is not finite
+
+_compile = functools.partial(numba.njit, fastmath=FAST_MATH, nogil=True, error_model="numpy", cache=True)
 _u = np.uintp
 
 
@@ -218,3 +220,10 @@ def elastic_forces(u: Tensor, lam: Tensor, mu: Tensor) -> Tensor:
     for job in jobs:
         job.result()
     return out
+
+
+def prepare() -> None:
+    """Compile for both precisions now, so that the first 3D cell does not have to wait."""
+    for dtype in (torch.float32, torch.float64):
+        modulus = torch.ones(1, 2, 2, 2, dtype=dtype)
+        elastic_forces(torch.zeros(1, 3, 2, 2, 2, dtype=dtype), pad_moduli(modulus), pad_moduli(modulus))

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -93,16 +94,16 @@ class VoxelOperator:
     def _tensor(self, array) -> Tensor:
         return torch.as_tensor(array, dtype=self.dtype, device=self.device)
 
-    def _with(self, moduli: Sequence[Tensor]) -> VoxelOperator:
+    def _with(self, moduli: Sequence[Tensor]) -> Self:
         shaped = [modulus.reshape(-1, *self.shape) for modulus in moduli]
         options = {"physics": self.physics, "periodic": self.periodic, "active": self.active}
-        return VoxelOperator(shaped, self.components, **options)
+        return type(self)(shaped, self.components, **options)
 
-    def select(self, keep: Tensor) -> VoxelOperator:
+    def select(self, keep: Tensor) -> Self:
         """The same operator for the samples listed in ``keep``."""
         return self._with([modulus[keep] for modulus in self.moduli])
 
-    def to(self, dtype: torch.dtype) -> VoxelOperator:
+    def to(self, dtype: torch.dtype) -> Self:
         """The same operator in another precision."""
         return self if dtype == self.dtype else self._with([modulus.to(dtype) for modulus in self.moduli])
 

@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from relaxdesign.fem.boundary import Boundary, resolve_boundary
+from relaxdesign.fem.boundary import Boundary, cell_operator, make_preconditioner, resolve_boundary
 from relaxdesign.fem.checks import check_memory, check_moduli
-from relaxdesign.fem.green import make_green
 from relaxdesign.fem.homogenize import (
     MAX_ITERATIONS,
     check_options,
@@ -132,7 +131,12 @@ def effective_stiffness(
     ``max_iterations`` counts per load case.
     """
     boundary = resolve_boundary(boundary)
-    tol = check_options(tol, max_iterations, K, G)
+    if boundary is Boundary.UNIAXIAL:
+        raise ValueError(
+            f"boundary '{boundary}' is a single load case and does not define a stiffness; use "
+            "bulk_modulus(K, G, boundary='uniaxial') for its K, or boundary 'periodic' or 'kubc' for C"
+        )
+    tol = check_options(tol, max_iterations, K=K, G=G)
     check_memory(K, load_cases=6)
     valid = check_moduli(K=K, G=G, allow_invalid=not raise_on_failure)
     result = _solve_load_cases(K.detach(), G.detach(), valid, boundary, tol, max_iterations, initial, raise_on_failure)
@@ -167,8 +171,8 @@ def _solve_load_cases(
     C = VoxelOperator((lam, mu)).voigt_average()
     statuses = []
     for components, cases in _groups(shape).items():
-        operator = VoxelOperator((lam, mu), components)
-        preconditioner = make_green(operator)
+        operator = cell_operator(boundary, (lam, mu), components)
+        preconditioner = make_preconditioner(operator)
         together = max(1, FIELDS_AT_ONCE // K.numel())
         for part in (cases[n : n + together] for n in range(0, len(cases), together)):
             strain = strains[part].repeat(batch, 1)

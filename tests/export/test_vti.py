@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from vtkmodules.vtkIOXML import vtkXMLImageDataReader
@@ -34,9 +36,17 @@ def test_fields_return_exactly(make_design, tmp_path, dim):
         assert np.array_equal(getattr(field, name), np.where(inside, high, low))
 
 
-def test_axes_are_not_swapped(make_design, tmp_path):
-    from dataclasses import replace
+def test_conductivity_is_written_where_both_materials_have_one(make_design, tmp_path):
+    design = make_design()
+    path = tmp_path / "design.vti"
+    for matrix, particle, known in ((0.2, 120.0, True), (0.2, None, False)):
+        pair = replace(design.matrix, conductivity=matrix), replace(design.particle, conductivity=particle)
+        path.write_bytes(vti_bytes(replace(design, matrix=pair[0], particle=pair[1])))
+        k = load_field(path).k
+        assert np.array_equal(k, np.where(design.phase == 1, 120.0, 0.2)) if known else k is None
 
+
+def test_axes_are_not_swapped(make_design, tmp_path):
     phase = np.zeros((2, 3, 4), np.uint8)
     phase[1, 2, 3] = 1
     path = tmp_path / "design.vti"
