@@ -11,7 +11,6 @@ the null space of the targets only, so they cannot push a target off.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,7 +19,8 @@ from torch import Tensor
 
 from relaxdesign.objectives import Evaluation, Linearisation, Objectives
 from relaxdesign.prior.model import Prior
-from relaxdesign.request import GuidanceSettings
+from relaxdesign.prior.steps import ancestral_step, ddim_step, draw_noise, multistep, renoise
+from relaxdesign.request import GuidanceSettings, Sampler
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,12 @@ class SamplerStep:
     messages: dict[int, str]
 
 
-def sample(prior: Prior, count: int, *, steps: int = 50, generator: torch.Generator) -> Iterator[SamplerStep]:
-    """Unguided ancestral sampling (DDPM, Ho et al. 2020, algorithm 2); the last step holds the samples."""
-    return guided_sample(prior, None, count, steps=steps, generator=generator)
+def sample(
+    prior: Prior, count: int, *, steps: int = 50, sampler: Sampler = "ddpm", generator: torch.Generator
+) -> Iterator[SamplerStep]:
+    """Unguided samples; the last step holds them. For the samplers see `relaxdesign.prior.steps`."""
+    settings = GuidanceSettings(sampler=sampler)
+    return guided_sample(prior, None, count, steps=steps, settings=settings, generator=generator)
 
 
 def guided_sample(
@@ -62,7 +65,8 @@ def guided_sample(
     settings = settings or GuidanceSettings()
     guided = objectives is not None
     levels = prior.schedule.trailing(steps)
-    noisy = _noise((count, *prior.field_shape), generator, prior.device)
+    noisy = draw_noise((count, *prior.field_shape), generator, prior.device)
+    before: tuple[Tensor, int] | None = None
     alive = torch.ones(count, dtype=torch.bool)
     messages: dict[int, str] = {}
 
@@ -93,17 +97,19 @@ def guided_sample(
                 noisy, shown, shift_clean, shift_noisy = (
                     x[survivors] for x in (noisy, shown, shift_clean, shift_noisy)
                 )
+                before = before and (before[0][survivors], before[1])
                 if objectives is not None:
                     objectives.keep(survivors)
                     evaluation = None if not len(noisy) else evaluation and evaluation.select(survivors)
             if following is None:
                 noisy = (shown + shift_clean).clamp(-1, 1)
             else:
-                noisy = _ancestral_step(prior, noisy, shown, level, following, generator)
+                noisy = _advance(prior, settings.sampler, noisy, shown, level, following, before, generator)
                 signal = float(prior.schedule.signal[following])
                 noisy = noisy + shift_noisy + signal * shift_clean
                 if repeat < repeats - 1:
-                    noisy = _renoise(prior, noisy, following, level, generator)
+                    noisy = renoise(prior.schedule, noisy, following, level, generator)
+        before = (shown, level)
         final = following is None
         if final and objectives is not None and len(noisy):
             # What is returned is the corrected field, so it is what must be reported.
@@ -185,27 +191,19 @@ def _failures(clean: Tensor, evaluation: Evaluation | None) -> dict[int, str]:
     return failed
 
 
-def _noise(shape: tuple[int, ...], generator: torch.Generator, device: torch.device) -> Tensor:
-    # Drawn on the CPU, so that a seed means the same on every device.
-    return torch.randn(shape, generator=generator).to(device)
-
-
-def _ancestral_step(
-    prior: Prior, noisy: Tensor, clean: Tensor, level: int, following: int, generator: torch.Generator
+def _advance(
+    prior: Prior,
+    sampler: Sampler,
+    noisy: Tensor,
+    clean: Tensor,
+    level: int,
+    following: int,
+    before: tuple[Tensor, int] | None,
+    generator: torch.Generator,
 ) -> Tensor:
-    """Draws x_s around the mean of q(x_s | x_t, x̂_0), s < t, with variance β (Ho et al. 2020, section 3.2).
-
-    Of the two variances proposed there the larger one: it allows for x_0 being uncertain. With the smaller one a
-    good tenth of the samples from 50 steps lose the contrast between their phases, measured on the 2D prior.
-    """
-    kept_t, kept_s = (float(prior.schedule.signal[i]) ** 2 for i in (level, following))
-    ratio = kept_t / kept_s
-    beta = 1 - ratio
-    mean = math.sqrt(kept_s) * beta / (1 - kept_t) * clean + math.sqrt(ratio) * (1 - kept_s) / (1 - kept_t) * noisy
-    return mean + math.sqrt(beta) * _noise(tuple(noisy.shape), generator, noisy.device)
-
-
-def _renoise(prior: Prior, noisy: Tensor, level: int, target: int, generator: torch.Generator) -> Tensor:
-    """Draws x_t from q(x_t | x_s), back up to the noisier level, for recurrence."""
-    ratio = float(prior.schedule.signal[target] ** 2 / prior.schedule.signal[level] ** 2)
-    return math.sqrt(ratio) * noisy + math.sqrt(1 - ratio) * _noise(tuple(noisy.shape), generator, noisy.device)
+    """x at the following level, by the sampler's formula."""
+    if sampler == "ddpm":
+        return ancestral_step(prior.schedule, noisy, clean, level, following, generator)
+    if sampler == "ddim":
+        return ddim_step(prior.schedule, noisy, clean, level, following)
+    return multistep(prior.schedule, noisy, clean, level, following, before)

@@ -7,6 +7,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
+Sampler = Literal["ddpm", "ddim", "dpm++"]
+
+
 class GuidanceSettings(BaseModel):
     """How strongly, and in which way, samples are steered (Ye et al. 2024, arXiv 2409.15761).
 
@@ -24,6 +27,9 @@ class GuidanceSettings(BaseModel):
         default=0.2, gt=0, description="largest step, as root mean square over a sample in channel units"
     )
     recurrence: int = Field(default=1, ge=1, le=8, description="times each noise level is repeated")
+    sampler: Sampler = Field(
+        default="ddpm", description="ddpm: new noise at each step; ddim, dpm++: none, for 10 to 25 steps"
+    )
     tolerance: float = Field(default=1e-4, gt=0, le=1e-2, description="relative residual of the guidance solves")
 
 

@@ -74,6 +74,7 @@ def run(
     prior = load_prior(request.prior or DEFAULT_PRIORS[request.dim])
     if prior.dim != request.dim:
         raise RequestError(f"the prior {prior.name} makes {prior.dim}D fields, the request asks for {request.dim}D")
+    prior.offer(materials)
 
     iterations = 0
     last: SamplerStep | None = None

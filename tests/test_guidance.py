@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from relaxdesign.channels import AsinhChannels, Properties
-from relaxdesign.guidance import _ancestral_step, guided_sample, sample, step_direction
+from relaxdesign.guidance import guided_sample, sample, step_direction
 from relaxdesign.objectives import Evaluation, Linearisation, Objectives
 from relaxdesign.prior.model import Prior
 from relaxdesign.prior.schedule import NoiseSchedule
+from relaxdesign.prior.steps import ancestral_step
 from relaxdesign.prior.unet import UNetConfig
 from relaxdesign.request import GuidanceSettings
 
@@ -104,6 +105,32 @@ def test_unguided_samples_have_the_closed_form_distribution(steps):
     assert deviation_of_ddpm(1000) == pytest.approx(DEVIATION, rel=0.03)
 
 
+def error_of_deterministic_samples(sampler, steps):
+    """The flow of a Gaussian is known: noise z ends at MEAN + DEVIATION z. Relative to DEVIATION."""
+    z = torch.randn((4, 3, 16, 16), generator=generator())
+    clean = last(sample(gaussian_prior(), 4, steps=steps, sampler=sampler, generator=generator())).clean
+    return float((clean - (MEAN + DEVIATION * z)).square().mean().sqrt()) / DEVIATION
+
+
+def test_ddim_follows_the_flow_to_first_order():
+    errors = [error_of_deterministic_samples("ddim", steps) for steps in (20, 40, 80)]
+    assert errors[0] / errors[1] == pytest.approx(2, abs=0.2)
+    assert errors[1] / errors[2] == pytest.approx(2, abs=0.2)
+
+
+def test_multistep_solver_needs_half_the_steps_of_ddim():
+    for steps in (20, 40):
+        assert error_of_deterministic_samples("dpm++", steps) < error_of_deterministic_samples("ddim", steps)
+    assert error_of_deterministic_samples("dpm++", 40) < error_of_deterministic_samples("ddim", 80)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "dpm++"])
+def test_deterministic_samplers_take_the_same_guidance(sampler):
+    settings = GuidanceSettings(sampler=sampler)
+    steps = guided_sample(gaussian_prior(), MeanTarget(0.3), 4, steps=10, settings=settings, generator=generator())
+    torch.testing.assert_close(last(steps).clean.flatten(1).mean(1), torch.full((4,), 0.3), atol=1e-4, rtol=0)
+
+
 def test_zero_weights_are_plain_ddpm():
     settings = GuidanceSettings(mean=0, variance=0)
     plain = last(sample(gaussian_prior(), 4, steps=20, generator=generator(1))).clean
@@ -151,7 +178,7 @@ def test_ancestral_step_has_the_posterior_mean_and_the_variance_of_the_forward_s
     x_t = ratio * x_s + (1 - ratio**2) ** 0.5 * torch.randn(clean.shape, generator=g)
     known = torch.stack((clean.flatten(), x_t.flatten()), 1)
     posterior = torch.linalg.lstsq(known, x_s.flatten()[:, None]).solution
-    drawn = _ancestral_step(prior, x_t, clean, level, following, g)
+    drawn = ancestral_step(schedule, x_t, clean, level, following, g)
     fitted = torch.linalg.lstsq(known, drawn.flatten()[:, None]).solution
     torch.testing.assert_close(fitted, posterior, atol=0.01, rtol=0)
     noise = drawn.flatten() - (known @ fitted).squeeze(1)

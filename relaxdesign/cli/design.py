@@ -35,6 +35,7 @@ def design(
     count: Annotated[int, typer.Option(help="Number of candidates.")] = 8,
     seed: Annotated[int, typer.Option(help="The same request with the same seed gives the same designs.")] = 0,
     steps: Annotated[int, typer.Option(help="Denoising steps.")] = 50,
+    sampler: Annotated[str, typer.Option(help="ddpm, or ddim or dpm++ for 10 to 25 steps.")] = "ddpm",
     density_weight: Annotated[float, typer.Option(help="Weight of low density against the target's 1.")] = 0.0,
     category: Annotated[
         list[str] | None, typer.Option(help="Material category on offer; repeat for more. Default: all.")
@@ -66,7 +67,7 @@ def design(
         from relaxdesign.catalogue import Catalogue
         from relaxdesign.events import DesignEvent, FinishedEvent
         from relaxdesign.export import check_sizes, clear_directory, to_json, write_design, write_result
-        from relaxdesign.request import DesignRequest
+        from relaxdesign.request import DesignRequest, GuidanceSettings
 
         request = DesignRequest(
             target_bulk=target_bulk,
@@ -79,6 +80,7 @@ def design(
             exclude=tuple(exclude or ()),
             flagged=flagged,
             prior=prior,
+            guidance=GuidanceSettings(sampler=sampler),  # type: ignore[arg-type]
         )
         check_sizes(request.dim, cell_size, thickness)
         catalogue = Catalogue.from_csv(materials) if materials else None

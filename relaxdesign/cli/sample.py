@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,6 +24,9 @@ def sample(
     count: Annotated[int, typer.Option(min=1, help="Number of samples.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
     steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 50,
+    sampler: Annotated[
+        Literal["ddpm", "ddim", "dpm++"], typer.Option(help="ddim and dpm++ are for 10 to 25 steps.")
+    ] = "ddpm",
     prior: Annotated[str | None, typer.Option(help="Name of a shipped prior or path of a .safetensors file.")] = None,
 ) -> None:
     """Draw samples that follow the prior alone: E (GPa), nu and rho (g/cm3), each (count, nx, ny, nz)."""
@@ -42,7 +45,7 @@ def sample(
         step = None
         with stop_on_interrupt() as stopped, progress() as bars, torch.no_grad():
             task = bars.add_task("Denoising", total=steps, note=loaded.name)
-            for step in draw(loaded, count, steps=steps, generator=generator):
+            for step in draw(loaded, count, steps=steps, sampler=sampler, generator=generator):
                 bars.update(task, completed=step.index)
                 if stopped():
                     messages.print("Stopped: nothing was written.")

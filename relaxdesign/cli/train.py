@@ -33,6 +33,9 @@ def train(
         "runs/training"
     ),
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in DIR.")] = False,
+    start_from: Annotated[
+        str | None, typer.Option(metavar="PRIOR", help="Begin with this prior's weights, e.g. for an own catalogue.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, cells and noise.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, …")] = "auto",
 ) -> None:
@@ -40,6 +43,7 @@ def train(
     with user_errors():
         from relaxdesign.catalogue import Catalogue
         from relaxdesign.channels import AsinhChannels, LinearChannels
+        from relaxdesign.prior.model import load_prior
         from relaxdesign.prior.training import TrainingConfig, train_prior
         from relaxdesign.prior.unet import UNetConfig
 
@@ -55,11 +59,12 @@ def train(
             device=device,
         )
         materials = (Catalogue.from_csv(catalogue) if catalogue else Catalogue.default()).select(flagged=flagged)
+        start = load_prior(start_from) if start_from else None
         validation = ""
         with progress() as bars:
             task = bars.add_task("Training", total=steps, note="")
             try:
-                for state in train_prior(config, materials, out, resume=resume):
+                for state in train_prior(config, materials, out, resume=resume, start_from=start):
                     if state.validation_loss is not None:
                         validation = f", validation {state.validation_loss:.4f}"
                         if not messages.is_terminal:  # a log has no bars

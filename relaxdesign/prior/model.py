@@ -1,7 +1,8 @@
 """The prior: denoiser, noise schedule, channels and grid as one object, and its file format.
 
-A prior on disk is two files: ``NAME.safetensors`` (weights, half precision) and ``NAME.json`` (model card with
-everything needed to rebuild and judge it, and the hash of the weights). Nothing is unpickled.
+A prior on disk is two files: ``NAME.safetensors`` (weights in half precision, and the materials it paints with) and
+``NAME.json`` (model card with everything needed to rebuild and judge it, and the hash of the weights). Nothing is
+unpickled.
 """
 
 from __future__ import annotations
@@ -15,12 +16,17 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import Channels, Properties, channels_from_definition
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.unet import UNet, UNetConfig
 
 MODEL_DIRECTORY = Path(__file__).resolve().parent.parent.parent / "models"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+
+
+MATERIALS, MATERIAL_WEIGHTS = "catalogue.materials", "catalogue.weights"
+"""Tensors beside the weights: channel values (materials, channels) and how often each is drawn."""
 
 
 class PriorError(ValueError):
@@ -51,6 +57,10 @@ class Prior:
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
+    def offer(self, materials: Catalogue) -> None:
+        """Let phases be made of these materials only, each as likely as `Catalogue.draw` makes it."""
+        self.network.set_materials(self.channels.encode(materials.properties, axis=-1), materials.weights)
+
     def clean_estimate(self, noisy: Tensor, t: Tensor) -> Tensor:
         """x̂_0 predicted for x_t, not clipped. t: (batch,) integer training steps."""
         return predict_clean(self.network, self.schedule, noisy, t)
@@ -76,7 +86,10 @@ def save_prior(prior: Prior, directory: str | Path) -> Path:
     """Writes weights and card; returns the path of the weights."""
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    weights = save({key: value.detach().half().cpu().contiguous() for key, value in prior.network.state_dict().items()})
+    tensors = {key: value.detach().half().cpu().contiguous() for key, value in prior.network.state_dict().items()}
+    head = prior.network.head
+    tensors |= {MATERIALS: head.materials.cpu(), MATERIAL_WEIGHTS: head.log_weights.exp().cpu()}
+    weights = save(tensors)
     card = prior.card | {
         "name": prior.name,
         "format": FORMAT_VERSION,
@@ -115,7 +128,9 @@ def load_prior(name: str | Path, device: str | torch.device = "cpu") -> Prior:
         if hashlib.sha256(weights).hexdigest() != card["sha256"]:
             raise PriorError(f"{path.name} does not match the hash in its card: the file is damaged, fetch it again")
         network = UNet(UNetConfig.from_dict(card["network"]))
-        network.load_state_dict({key: value.float() for key, value in load(weights).items()})
+        tensors = {key: value.float() for key, value in load(weights).items()}
+        network.set_materials(tensors.pop(MATERIALS), tensors.pop(MATERIAL_WEIGHTS))
+        network.load_state_dict(tensors)
         channels = channels_from_definition(card["channels"])
         schedule = NoiseSchedule(**card["schedule"])
     except (KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:

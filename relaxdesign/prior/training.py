@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from relaxdesign.catalogue import Catalogue
-from relaxdesign.channels import channels_from_definition
+from relaxdesign.channels import Channels, channels_from_definition
 from relaxdesign.prior.data import field_batches, random_fields
 from relaxdesign.prior.model import Prior, PriorError, predict_clean, save_prior
 from relaxdesign.prior.resume import load_state, save_state
@@ -81,19 +81,25 @@ def train_prior(
     directory: str | Path,
     *,
     resume: bool = False,
+    start_from: Prior | None = None,
     checkpoint_every: int = 250,
 ) -> Iterator[TrainingProgress]:
     """Trains a prior, yielding after each step; EMA weights and card land in ``directory``.
 
     resume: go on from the last checkpoint in ``directory``. ``config.steps`` may
     differ from the interrupted run's; everything else that shapes the model must agree.
-    Raises PriorError when there is nothing to resume or it does not fit.
+    start_from: weights to begin with, of a prior with the same network and channels; the materials are new.
+    Raises PriorError when there is nothing to resume or something does not fit.
     """
     directory = Path(directory)
     device = _resolve_device(config.device)
     channels = channels_from_definition(config.channels or {"name": "asinh"})
     torch.manual_seed(config.seed)
     network = UNet(config.network).to(device)
+    if start_from is not None:
+        _check_start(config, channels, start_from)
+        network.load_state_dict(start_from.network.state_dict())
+    network.set_materials(channels.encode(catalogue.properties, axis=-1), catalogue.weights)
     ema = AveragedModel(network, multi_avg_fn=_warm_ema(config.ema_decay), use_buffers=True)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
@@ -121,6 +127,7 @@ def train_prior(
             "data": f"random particle composites of {len(catalogue)} materials, made on the fly",
             "steps_trained": step + 1,
             "cells_seen": (step + 1) * config.batch,
+            "started_from": None if start_from is None else start_from.name,
             "hours": round((trained_seconds + time.monotonic() - begin) / 3600, 3),
             "validation_loss": validation,
         }
@@ -186,6 +193,14 @@ def _validate(network: nn.Module, schedule: NoiseSchedule, clean: Tensor, seed: 
     generator = torch.Generator().manual_seed(seed)
     parts = [denoising_loss(network, schedule, part, generator) for part in clean.split(32)]
     return float(torch.stack(parts).mean())
+
+
+def _check_start(config: TrainingConfig, channels: Channels, start: Prior) -> None:
+    if start.network.config != config.network or start.channels != channels:
+        raise PriorError(
+            f"{start.name} cannot be started from: its network {start.network.config} and channels "
+            f"{start.channels.definition()} differ from those asked for; leave out what sets them"
+        )
 
 
 def _fixed_settings(config: TrainingConfig) -> dict:

@@ -5,10 +5,12 @@ Three choices differ from a plain image U-Net, each because of what the fields a
 * convolutions wrap around, as the unit cell does: the network commutes with translations by
   multiples of its coarsest stride;
 * 2×2(×2) voxels enter as one patch: guidance pays for a forward and a backward pass at each step;
-* the head paints phases. Inside a phase the field is one constant under noise, and the best estimate
-  of a constant is a mean over the whole phase. The head predicts soft labels per voxel, pools input and
-  features over each label, maps each pool to one value per channel and paints it back: x̂_0 is a
-  convex mixture of a few materials in each voxel, flat wherever one label dominates.
+* the head paints phases with materials. Inside a phase the field is one constant under noise, and the best
+  estimate of a constant is a mean over the whole phase. The head predicts soft labels per voxel and pools input
+  and features over each label to one measured value and its uncertainty. The constant is one of the materials
+  of a catalogue, so the posterior mean over these materials, Bayes' rule in closed form, is what gets painted:
+  far from the end of the sampling a blend of many materials, towards the end one of them. The materials are
+  data of the prior, not weights: another catalogue can be put in without training (`UNet.set_materials`).
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+SMALLEST_DEVIATION = 2e-3
+"""Channel units (1 % in K): materials nearer than this are not told apart, and gradients stay finite."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,15 @@ class UNet(nn.Module):
         self.leave = nn.Sequential(nn.GroupNorm(8, widths[0]), nn.SiLU(), _conv(dim, widths[0], config.labels * voxels))
         self.head = PhasePainting(config, widths[0], embedding)
 
+    def set_materials(self, values: Tensor, weights: Tensor) -> None:
+        """The materials that phases are made of.
+
+        values: channel values (materials, channels). weights: how often each is drawn, (materials,).
+        """
+        like = self.head.materials
+        self.head.materials = values.to(like.device, like.dtype)
+        self.head.log_weights = (weights / weights.sum()).log().to(like.device, like.dtype)
+
     def forward(self, noisy: Tensor, t: Tensor, signal: Tensor) -> Tensor:
         """x̂_0 of shape (batch, channels, *grid).
 
@@ -118,7 +132,10 @@ class UNet(nn.Module):
 
 
 class PhasePainting(nn.Module):
-    """Soft labels -> input and features pooled per label -> one value per label and channel -> painted field."""
+    """Soft labels -> input and features pooled per label -> posterior mean over the materials -> painted field."""
+
+    materials: Tensor
+    log_weights: Tensor
 
     def __init__(self, config: UNetConfig, width: int, embedding: int):
         super().__init__()
@@ -129,8 +146,11 @@ class PhasePainting(nn.Module):
             nn.SiLU(),
             nn.Linear(192, 192),
             nn.SiLU(),
-            nn.Linear(192, config.channels),
+            nn.Linear(192, 2 * config.channels),
         )
+        # Buffers that are saved aside: another catalogue has another number of rows.
+        self.register_buffer("materials", torch.zeros(1, config.channels), persistent=False)
+        self.register_buffer("log_weights", torch.zeros(1), persistent=False)
 
     def forward(self, noisy: Tensor, features: Tensor, logits: Tensor, embedding: Tensor, signal: Tensor) -> Tensor:
         labels = logits.to(noisy.dtype).softmax(1)  # (batch, labels, *grid)
@@ -139,10 +159,20 @@ class PhasePainting(nn.Module):
         mean_input = _pool(labels, noisy) / (share + 1e-3)
         mean_feature = _pool(coarse, features.to(noisy.dtype)) / (share + 1e-3)
         context = embedding.to(noisy.dtype)[:, None].expand(-1, labels.shape[1], -1)
+        shift, spread = self.correction(torch.cat((mean_input, mean_feature, share, context), -1)).chunk(2, -1)
         # x_t / √ᾱ_t averaged over a phase is almost its value, save at the noisiest levels.
         gain = (signal / (signal.square() + 0.01))[:, None, None]
-        values = gain * mean_input + self.correction(torch.cat((mean_input, mean_feature, share, context), -1))
+        voxels = labels[0, 0].numel()
+        effective = share.square() * voxels / labels.flatten(2).square().mean(2)[..., None].clamp_min(1e-6)
+        deviation = ((1 - signal.square()).sqrt() / (signal.square() + 0.01).sqrt())[:, None, None]
+        deviation = deviation / effective.clamp_min(1.0).sqrt() * spread.clamp(-5, 5).exp() + SMALLEST_DEVIATION
+        values = self.posterior_mean(gain * mean_input + shift, deviation)
         return torch.einsum("bl...,blc->bc...", labels, values)
+
+    def posterior_mean(self, measured: Tensor, deviation: Tensor) -> Tensor:
+        """Mean over the materials given a measured value with Gaussian error, (batch, labels, channels)."""
+        distance = ((measured[:, :, None] - self.materials) / deviation[:, :, None]).square().sum(-1)
+        return (self.log_weights - 0.5 * distance).softmax(-1) @ self.materials
 
 
 def _pool(labels: Tensor, field: Tensor) -> Tensor:

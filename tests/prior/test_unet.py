@@ -3,13 +3,17 @@
 import pytest
 import torch
 
-from relaxdesign.prior.unet import UNet, UNetConfig, _from_patches, _to_patches
+from relaxdesign.prior.unet import SMALLEST_DEVIATION, UNet, UNetConfig, _from_patches, _to_patches
+
+MATERIALS = torch.tensor([[-0.8, -0.5, 0.1], [0.2, 0.3, 0.4], [0.9, 0.7, -0.2]])
+WEIGHTS = torch.tensor([1.0, 2.0, 1.0])
 
 
 @pytest.fixture
 def network():
     torch.manual_seed(0)
     network = UNet(UNetConfig(widths=(16, 16, 32))).double()
+    network.set_materials(MATERIALS, WEIGHTS)
     with torch.no_grad():  # some layers start at zero: excite them all
         for parameter in network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
@@ -40,6 +44,7 @@ def test_samples_of_a_batch_do_not_influence_each_other(network):
 
 def test_3d_network_keeps_the_shape_and_passes_gradients():
     network = UNet(UNetConfig(dim=3, widths=(8, 16)))
+    network.set_materials(MATERIALS, WEIGHTS)
     x = torch.randn(1, 3, 8, 8, 8, requires_grad=True)
     out = network(x, torch.tensor([0.5]), torch.tensor([0.5]))
     assert out.shape == x.shape
@@ -47,16 +52,58 @@ def test_3d_network_keeps_the_shape_and_passes_gradients():
     assert torch.isfinite(gradient).all() and gradient.abs().max() > 0
 
 
-def test_head_paints_flat_phases_whose_values_follow_the_noisy_mean():
-    """With certain labels each phase is one value, and near t = 0 that value is the mean of the input over it."""
+def head_with(materials, weights):
+    """A head without learned corrections, on two half cells that are certain to be two phases."""
     network = UNet(UNetConfig(widths=(16, 32)))
+    network.set_materials(materials, weights)
     with torch.no_grad():
         for parameter in network.head.correction[-1].parameters():
             parameter.zero_()
     logits = torch.zeros(1, 3, 16, 16)
     logits[:, 0, :, :8], logits[:, 1, :, 8:] = 50, 50
-    noisy, features = torch.randn(1, 3, 16, 16), torch.randn(1, 16, 8, 8)
-    painted = network.head(noisy, features, logits, torch.randn(1, 64), torch.ones(1))
-    for half, source in ((painted[..., :8], noisy[..., :8]), (painted[..., 8:], noisy[..., 8:])):
-        assert half.flatten(2).std(2).max() < 1e-6
-        torch.testing.assert_close(half.mean((2, 3)), source.mean((2, 3)), rtol=0.02, atol=0.01)
+
+    def paint(noisy, signal):
+        painted = network.head(noisy, torch.randn(1, 16, 8, 8), logits, torch.randn(1, 64), torch.tensor([signal]))
+        assert painted[..., :8].flatten(2).std(2).max() < 1e-6  # flat
+        assert painted[..., 8:].flatten(2).std(2).max() < 1e-6
+        return painted[0, :, 0, 0], painted[0, :, 0, 8]
+
+    return paint
+
+
+def two_halves(left, right):
+    field = torch.empty(1, 3, 16, 16)
+    field[..., :8], field[..., 8:] = left.view(1, 3, 1, 1), right.view(1, 3, 1, 1)
+    return field
+
+
+def test_head_recognises_the_materials_under_noise():
+    signal = 0.8
+    noise = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    noisy = signal * two_halves(MATERIALS[0], MATERIALS[2]) + (1 - signal**2) ** 0.5 * noise
+    left, right = head_with(MATERIALS, WEIGHTS)(noisy, signal)
+    torch.testing.assert_close(left, MATERIALS[0], rtol=0, atol=1e-4)
+    torch.testing.assert_close(right, MATERIALS[2], rtol=0, atol=1e-4)
+
+
+def test_head_is_bayes_rule_over_the_materials():
+    """Between two materials the blend follows the Gaussian likelihoods, with the error of a mean over 128 voxels."""
+    signal = 0.15
+    materials, weights = torch.tensor([[-0.1, 0.0, 0.0], [0.1, 0.0, 0.0]]), torch.tensor([3.0, 1.0])
+    measured = 0.05
+    left, _ = head_with(materials, weights)(two_halves(torch.full((3,), measured * signal), torch.zeros(3)), signal)
+    gain = signal**2 / (signal**2 + 0.01)
+    deviation = ((1 - signal**2) / (signal**2 + 0.01) / 128) ** 0.5 + SMALLEST_DEVIATION
+    log_likelihood = -0.5 * ((gain * measured - materials[:, 0]) / deviation) ** 2
+    posterior = (weights / weights.sum() * log_likelihood.exp()).double()
+    expected = (posterior / posterior.sum() * materials[:, 0]).sum()
+    assert left[0].item() == pytest.approx(expected.item(), abs=2e-3)
+    assert abs(left[0]) < 0.09  # a real blend
+
+
+def test_other_materials_can_be_put_in_without_training(network):
+    x, t = torch.randn(1, 3, 32, 32, dtype=torch.float64), torch.tensor([0.5], dtype=torch.float64)
+    other = torch.tensor([[0.5, 0.5, 0.5], [0.6, 0.6, 0.6]])
+    network.set_materials(other, torch.ones(2))
+    painted = network(x, t, t)
+    assert painted.min() >= 0.5 - 1e-9 and painted.max() <= 0.6 + 1e-6
