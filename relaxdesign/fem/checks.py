@@ -115,10 +115,9 @@ def available_memory(device: torch.device) -> int:
         return 2**62
 
 
-def check_memory(field: Tensor, *, load_cases: int = 1, working_fields: int = WORKING_FIELDS) -> None:
-    """Raise ValueError if homogenizing ``field`` would not fit in memory, before allocating anything."""
-    fields = working_fields + (STIFFNESS_FIELDS if load_cases > 1 else 0)
-    needed = fields * field.numel() * field.element_size()
+def check_memory(field: Tensor, *, working_fields: int = WORKING_FIELDS) -> None:
+    """Raise ValueError if ``working_fields`` arrays like ``field`` would not fit in memory, before allocating any."""
+    needed = working_fields * field.numel() * field.element_size()
     free = available_memory(field.device)
     if needed > free:
         raise ValueError(

@@ -34,7 +34,7 @@ from relaxdesign.fem.homogenize import (
 )
 from relaxdesign.fem.operator import VoxelOperator
 from relaxdesign.fem.solver import ConvergenceError, SolveStatus, solve
-from relaxdesign.fem.stiffness import _worst
+from relaxdesign.fem.stiffness import worst_status
 
 UNIT = "W/(m K)"
 
@@ -173,7 +173,7 @@ def _solve_gradients(
         temperature[:, case] = operator.expand(solution.displacement).squeeze(1)
         iterations[:, case], residual[:, case] = solution.iterations, solution.residual
         statuses.append(solution.status)
-    status = mark_invalid(_worst(statuses), valid)
+    status = mark_invalid(worst_status(statuses), valid)
     if raise_on_failure and any(s is not SolveStatus.CONVERGED for s in status):
         raise ConvergenceError(status, iterations.amax(1), residual.amax(1))
     good = converged_mask(status, k.device)

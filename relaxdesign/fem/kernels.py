@@ -203,16 +203,17 @@ def elastic_forces(u: Tensor, lam: Tensor, mu: Tensor) -> Tensor:
     out = torch.empty_like(u)
     fields, planes = u.shape[0], u.shape[2]
     load_cases = fields // len(lam)
-    cell = [tensor.reshape(-1).numpy() for tensor in (u, lam, mu, out)] + [tuple(u.shape[2:]), tuple(lam.shape[1:])]
+    arrays = (tensor.reshape(-1).numpy() for tensor in (u, lam, mu, out))
+    planes_of = functools.partial(_planes, *arrays, tuple(u.shape[2:]), tuple(lam.shape[1:]))
     threads = torch.get_num_threads() // 2  # torch's own threads keep the other cores busy between operations
     if threads < 2 or load_cases * lam.numel() < THREADED_VOXELS:
         for field in range(fields):
-            _planes(*cell, field, field // load_cases, 0, planes)
+            planes_of(field, field // load_cases, 0, planes)
         return out
     shares = -(-threads // fields)  # parts of one field
     cuts = [planes * n // shares for n in range(shares + 1)]
     jobs = [
-        _pool(threads).submit(_planes, *cell, field, field // load_cases, start, stop)
+        _pool(threads).submit(planes_of, field, field // load_cases, start, stop)
         for field in range(fields)
         for start, stop in itertools.pairwise(cuts)
         if start < stop

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from relaxdesign.fem.boundary import Boundary, cell_operator, make_preconditioner, resolve_boundary
-from relaxdesign.fem.checks import check_memory, check_moduli
+from relaxdesign.fem.checks import STIFFNESS_FIELDS, WORKING_FIELDS, check_memory, check_moduli
 from relaxdesign.fem.elements import VOIGT
 from relaxdesign.fem.homogenize import (
     MAX_ITERATIONS,
@@ -128,7 +128,7 @@ def local_fields(
     macro = _voigt(strain, "strain", K)
     if boundary is Boundary.UNIAXIAL and bool((macro[:, [0, 1, 3, 4, 5]] != 0).any()):
         raise ValueError(f"boundary '{boundary}' is one load case: strain must be 'zz' or a multiple of it")
-    check_memory(K, load_cases=6)
+    check_memory(K, working_fields=WORKING_FIELDS + STIFFNESS_FIELDS)
     valid = check_moduli(K=K, G=G, allow_invalid=not raise_on_failure)
     lam, mu = lame_from_bulk_shear(replace_invalid(K, valid), replace_invalid(G, valid))
     operator = cell_operator(boundary, (lam, mu), _coupled(tuple(K.shape[1:]), macro))

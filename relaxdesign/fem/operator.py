@@ -182,7 +182,7 @@ class VoxelOperator:
         padded = self._wrap(self.zeros(len(strain) // self.batch))
         modes = self._total_rows[:, self._corners :] @ strain.unsqueeze(-1)  # the same in every voxel
         for slab in self._slabs(len(padded)):
-            forces = 0.0
+            forces = modes.new_zeros(())
             for modulus, block in zip(self.moduli, self._all_modes.blocks, strict=True):
                 corners = self._total_rows[block, : self._corners].T @ modes[:, block]
                 values = modulus[:, slab[0] : slab[1]].reshape(self.batch, 1, -1)

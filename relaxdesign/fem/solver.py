@@ -121,7 +121,7 @@ def solve(
         mixed_precision: run the passes of float64 cells in float32 (default: in 3D, where it saves a third of
             the time; in 2D the extra iterations eat the gain).
     """
-    batch, device = operator.batch, operator.device
+    batch, device = operator.batch, load.device
     cases = len(load) // batch
     load_norm = _norm(load)
     if load_scale is not None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from relaxdesign.fem.boundary import Boundary, cell_operator, make_preconditioner, resolve_boundary
-from relaxdesign.fem.checks import check_memory, check_moduli
+from relaxdesign.fem.checks import STIFFNESS_FIELDS, WORKING_FIELDS, check_memory, check_moduli
 from relaxdesign.fem.homogenize import (
     MAX_ITERATIONS,
     check_options,
@@ -127,8 +127,9 @@ def effective_stiffness(
 ) -> StiffnessResult:
     """Effective stiffness from six unit strains; differentiable once with respect to K and G.
 
-    Arguments and errors as in `relaxdesign.fem.bulk_modulus`; ``initial`` is (batch, 6, 3, nx, ny, nz) and
-    ``max_iterations`` counts per load case.
+    Arguments and errors as in `relaxdesign.fem.bulk_modulus`, but ``boundary`` is "periodic" or "kubc" (the one
+    uniaxial case does not define C), ``initial`` is (batch, 6, 3, nx, ny, nz) and ``max_iterations`` counts per
+    load case.
     """
     boundary = resolve_boundary(boundary)
     if boundary is Boundary.UNIAXIAL:
@@ -137,7 +138,7 @@ def effective_stiffness(
             "bulk_modulus(K, G, boundary='uniaxial') for its K, or boundary 'periodic' or 'kubc' for C"
         )
     tol = check_options(tol, max_iterations, K=K, G=G)
-    check_memory(K, load_cases=6)
+    check_memory(K, working_fields=WORKING_FIELDS * _at_once(K) + STIFFNESS_FIELDS)
     valid = check_moduli(K=K, G=G, allow_invalid=not raise_on_failure)
     result = _solve_load_cases(K.detach(), G.detach(), valid, boundary, tol, max_iterations, initial, raise_on_failure)
     if not (torch.is_grad_enabled() and (K.requires_grad or G.requires_grad)):
@@ -173,7 +174,7 @@ def _solve_load_cases(
     for components, cases in _groups(shape).items():
         operator = cell_operator(boundary, (lam, mu), components)
         preconditioner = make_preconditioner(operator)
-        together = max(1, FIELDS_AT_ONCE // K.numel())
+        together = _at_once(K)
         for part in (cases[n : n + together] for n in range(0, len(cases), together)):
             strain = strains[part].repeat(batch, 1)
             guess = None
@@ -196,12 +197,17 @@ def _solve_load_cases(
         rows = torch.tensor(cases, device=K.device)
         C[:, rows[:, None], rows] -= operator.relaxation(strains[cases], displacement[:, cases])
 
-    status = mark_invalid(_worst(statuses), valid)
+    status = mark_invalid(worst_status(statuses), valid)
     if raise_on_failure and any(s is not SolveStatus.CONVERGED for s in status):
         raise ConvergenceError(status, iterations.amax(1), residual.amax(1))
     good = converged_mask(status, K.device)
     C = torch.where(good[:, None, None], C, torch.nan).to(K.dtype)
     return StiffnessResult(C, keep_samples(displacement, good), iterations, residual, status, boundary, tol)
+
+
+def _at_once(K: Tensor) -> int:
+    """Load cases solved together."""
+    return min(6, max(1, FIELDS_AT_ONCE // K.numel()))
 
 
 def _groups(shape: tuple[int, ...]) -> dict[tuple[int, ...], list[int]]:
@@ -212,7 +218,7 @@ def _groups(shape: tuple[int, ...]) -> dict[tuple[int, ...], list[int]]:
     return groups
 
 
-def _worst(statuses: list[tuple[SolveStatus, ...]]) -> tuple[SolveStatus, ...]:
+def worst_status(statuses: list[tuple[SolveStatus, ...]]) -> tuple[SolveStatus, ...]:
     """First outcome other than CONVERGED over the load cases, per sample."""
     return tuple(
         next((s for s in cases if s is not SolveStatus.CONVERGED), SolveStatus.CONVERGED)

@@ -276,6 +276,17 @@ def test_nearly_incompressible_phase_converges(boundary, limit, dim, generator):
     assert result.iterations.item() < limit
 
 
+@pytest.mark.parametrize("dim", [2, 3])
+def test_kubc_at_contrast_1e5_converges_within_bounds(dim):
+    """Carbide in an elastomer of ν = 0.4999, across the faces."""
+    mask = ball(16 if dim == 2 else 8, 0.3, dim)
+    K, G = two_phase(mask.roll(mask.shape[1] // 2, 1), (2.0, 0.0004), (350.0, 270.0))
+    result = bulk_modulus(K, G, boundary="kubc")
+    assert result.status == (SolveStatus.CONVERGED,)
+    assert bulk_modulus(K, G).value.item() < result.value.item()
+    assert field_bounds(K, G).admits(result.value).all()
+
+
 @pytest.mark.parametrize("boundary", SURFACE)
 def test_warm_start_saves_iterations_and_changes_nothing(boundary, generator):
     K, G = two_phase(ball(16, 0.3, dim=3).roll(8, 1))
