@@ -11,7 +11,7 @@ export PYTHON VENV
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev app test lint format bench train clean
+.PHONY: help setup setup-dev setup-bench app test lint format bench verification train clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -21,6 +21,9 @@ setup: ## install what the app and the command line need
 
 setup-dev: ## install what tests and lint need
 	@scripts/setup.sh dev
+
+setup-bench: ## install what the benchmarks compare with
+	@scripts/setup.sh bench
 
 app: setup ## open the app on http://localhost:8501 (another port: make app PORT=8600)
 	@echo "RelaxDesign opens at http://localhost:$(PORT)  (stop: Ctrl-C)"
@@ -40,11 +43,14 @@ format: setup-dev ## put the code into the house format
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
-bench: setup ## run the benchmarks
+bench: setup-bench ## run the benchmarks (hours)
 	@for script in benchmarks/*.py; do \
 		[ -e "$$script" ] || { echo "there are no benchmarks yet"; exit 0; }; \
 		echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; \
 	done
+
+verification: setup-bench ## measure the evaluator against known answers, write docs/verification.md (half an hour)
+	$(RUN) benchmarks.verification
 
 train: setup ## train the 2D prior as the shipped one was (hours on a CPU; OUT=... for another folder)
 	$(RUN) relaxdesign.cli train --dim 2 --grid 64 --name composite-2d-64 --out $(OUT)

@@ -18,7 +18,7 @@ from relaxdesign.fem.green import reference_ratio
 from relaxdesign.fem.operator import VoxelOperator
 
 LARGE_RATIO = 4.0
-"""Reference (λ + 2μ)/μ up to which it is used as it is: ν = 1/3 and all that is stiffer in shear."""
+"""Reference (λ + 2μ)/μ up to which the preconditioner takes it as it is: ν up to 1/3."""
 
 
 class ConstrainedOperator(VoxelOperator):
@@ -110,9 +110,9 @@ def rigid_motions(nodes: Sequence[int], *, dtype: torch.dtype, device: torch.dev
 def reference_weights(operator: ConstrainedOperator) -> Tensor:
     """Weights c_id (batch, components, axes) of an operator's cells, μ = 1; all 1 in conduction.
 
-    Along its own axis a component stores μ where the motion keeps the volume and λ + 2μ where it does not. A
-    block cannot tell the two apart, so for large λ/μ their geometric mean is taken: measured, it needs a half
-    to a third of the iterations of λ + 2μ at contrasts where these are many.
+    Along its own axis a component stores about μ where the motion keeps the volume and λ + 2μ where it does not. A
+    block cannot tell the two apart, so where they differ much their geometric mean is taken, but at least
+    `LARGE_RATIO`. Measured, that halves the iterations of cells that need many.
     """
     weights = operator.moduli[0].new_ones(
         operator.batch, len(operator.components), len(operator.active), dtype=torch.float64
