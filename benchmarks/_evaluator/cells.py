@@ -46,12 +46,13 @@ def _particles(case: Case, seed: int) -> torch.Tensor:
     return packing.voxelise(case.grid).reshape(case.shape)
 
 
-def unit_stiffness() -> tuple[np.ndarray, np.ndarray]:
+def unit_stiffness(*, full_integration: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Stiffness (24, 24) of a unit voxel for unit λ and unit μ, degrees of freedom ``8 * component + corner``.
 
-    Written anew here, by 2×2×2 Gauss points, so that the judge shares no code with the evaluator.
+    λ acts on the mean dilatation or, with ``full_integration``, at each of the 2×2×2 Gauss points. Written anew here,
+    so that the judge shares no code with the evaluator.
     """
-    by_lambda, by_mu = np.zeros((24, 24)), np.zeros((24, 24))
+    by_lambda, by_mu, mean = np.zeros((24, 24)), np.zeros((24, 24)), np.zeros(24)
     for point in itertools.product((0.5 - 0.5 / 3**0.5, 0.5 + 0.5 / 3**0.5), repeat=3):
         hat = np.where(CORNERS == 1, point, 1.0 - np.array(point))
         slope = np.where(CORNERS == 1, 1.0, -1.0)
@@ -61,18 +62,20 @@ def unit_stiffness() -> tuple[np.ndarray, np.ndarray]:
         divergence = np.einsum("aan->n", gradient)
         by_lambda += np.outer(divergence, divergence) / 8.0
         by_mu += 2.0 * np.einsum("ajm,ajn->mn", strain, strain) / 8.0
-    return by_lambda, by_mu
+        mean += divergence / 8.0
+    return by_lambda if full_integration else np.outer(mean, mean), by_mu
 
 
-def force_residual(K: np.ndarray, G: np.ndarray, fluctuation: np.ndarray) -> float:
+def force_residual(K: np.ndarray, G: np.ndarray, fluctuation: np.ndarray, *, full_integration: bool = False) -> float:
     """Relative force residual ‖b - A u‖₂ / ‖b‖₂ of a solution under unit hydrostatic strain.
 
     Args:
         K, G: moduli of the cell in GPa, (nx, ny, nz).
         fluctuation: periodic displacement of the voxels' lower corners in voxel edges, (3, nx, ny, nz).
+        full_integration: which element the solution is of, see `unit_stiffness`.
     """
     lam, mu = K - 2.0 / 3.0 * G, G
-    by_lambda, by_mu = unit_stiffness()
+    by_lambda, by_mu = unit_stiffness(full_integration=full_integration)
     macro = CORNERS.T.reshape(24)  # u = x at the corners of each voxel
 
     def forces(corners: np.ndarray) -> np.ndarray:

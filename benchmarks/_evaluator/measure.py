@@ -89,7 +89,7 @@ def child(task: dict) -> dict:
 
     from .cases import Case
     from .cells import force_residual, moduli
-    from .others import solver
+    from .others import LIBRARIES, solver
 
     case = Case(**task["case"])
     torch.set_num_threads(case.threads)
@@ -136,7 +136,8 @@ def child(task: dict) -> dict:
     }
     if found.fluctuation is not None:
         samples = zip(K.numpy(), G.numpy(), found.fluctuation, strict=True)
-        row["residual"] = max(force_residual(*sample) for sample in samples)
+        full = case.solver in LIBRARIES and LIBRARIES[case.solver].full_integration
+        row["residual"] = max(force_residual(*sample, full_integration=full) for sample in samples)
     if found.gradient is not None:
         row["gradient_norm"] = float(sum((part**2).sum() for part in found.gradient) ** 0.5)
     return row

@@ -159,6 +159,11 @@ def _comparison(rows: list[dict], gpu: str | None) -> list[str]:
     head = ("cell", "code", "gives", "time", "× ours", "set-up", "memory", "iterations", "residual", "K against ours")
     used = [
         f"- **{library.label}**: {library.how}."
+        + (
+            " Its hexahedron is fully integrated, ours and the others' not: K differs a little."
+            if library.full_integration
+            else ""
+        )
         for key, library in LIBRARIES.items()
         if any(row["solver"] == key for row in found)
     ]

@@ -48,15 +48,17 @@ def bounds(
 
     Two-phase cells of three kinds – independent voxels, smooth blobs, packings of particles –, particle share 0.1 to
     0.5, both phases with ν = 0.286, particles 1 to 10⁵ times stiffer, and the same cells with soft particles. Every
-    cell must obey Voigt and Reuss (Hill 1952, [doi:10.1088/0370-1298/65/5/307](https://doi.org/10.1088/0370-1298/65/5/307)):
+    cell must obey Voigt and Reuss (Hill 1952,
+    [doi:10.1088/0370-1298/65/5/307](https://doi.org/10.1088/0370-1298/65/5/307)):
 
         ⟨1/K⟩⁻¹ ≤ K* ≤ ⟨K⟩,    ⟨1/G⟩⁻¹ ≤ G* ≤ ⟨G⟩    (slack 1e-6 for the solver)
 
     Hashin and Shtrikman (1963, [doi:10.1016/0022-5096(63)90060-7](https://doi.org/10.1016/0022-5096(63)90060-7))
     need isotropy, which a small cell has on average only; how many of the 3D cells lie inside, and by how much the
-    others leave the band, is reported, not required. A 2D cell is a fibre bundle and stiffer along its fibres than any
-    isotropic mixture: its K* may and does exceed their upper bound. What applies to it is the bound on the in-plane
-    modulus k = (C11+C22+2C12)/4 (Hashin 1965,
+    others leave the band, is reported, not required. Those that leave it are mostly independent voxels at the upper
+    bound: elements overestimate the stiffness of features that are one voxel wide. A 2D cell is a fibre bundle and
+    stiffer along its fibres than any isotropic mixture: its K* may and does exceed their upper bound. What applies to
+    it is the bound on the in-plane modulus k = (C11+C22+2C12)/4 (Hashin 1965,
     [doi:10.1016/0022-5096(65)90015-3](https://doi.org/10.1016/0022-5096(65)90015-3)):
 
         ⟨1/(k+G_min)⟩⁻¹ − G_min ≤ k* ≤ ⟨1/(k+G_max)⟩⁻¹ − G_max

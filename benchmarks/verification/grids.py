@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-
 import torch
 
 from benchmarks.verification.cells import CERAMIC, EPOXY, balls, mean_bulk, radius_of
@@ -25,16 +23,17 @@ def sphere(
     sizes: tuple[int, ...] = (16, 24, 32, 48, 64, 96, 128),
     samples: int = 8,
     pairs: tuple[str, ...] = tuple(PAIRS),
-    coarsest: int = 24,
+    coarsest: int = 32,
 ) -> Study:
     """Convergence with the grid: one sphere
 
     A sphere that fills 20 % of a periodic cell (diameter 0.73 of the edge), voxelised on finer and finer grids. A voxel
     belongs to the sphere if its centre does, so the surface is a staircase whose volume is right on average but whose
     every step disturbs the stress: the error of K* is first order in the voxel size h, although the elements
-    themselves are second order. The order p is that of the changes K*(h) − K*(h/2) ~ h^p from 24 voxels per edge on,
+    themselves are second order. The order p is that of the changes K*(h) − K*(h/2) ~ h^p from 32 voxels per edge on,
     which needs no knowledge of the limit K₀; K₀ follows by Richardson extrapolation. K* is the mean over positions of
-    the centre within a voxel, corrected to a volume fraction of exactly 0.2 with a measured dK*/dvf.
+    the centre within a voxel, corrected to a volume fraction of exactly 0.2 with a measured dK*/dvf. For soft spheres
+    elements (too stiff) and staircase (too soft) err in opposite directions, and first order sets in later.
     """
     return _convergence(3, sizes, samples, pairs, coarsest, reported=32)
 
@@ -43,7 +42,7 @@ def disc(
     sizes: tuple[int, ...] = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512),
     samples: int = 16,
     pairs: tuple[str, ...] = tuple(PAIRS),
-    coarsest: int = 24,
+    coarsest: int = 32,
 ) -> Study:
     """Convergence with the grid: one disc
 
@@ -68,7 +67,7 @@ def _convergence(
         fit = order_by_halving(sizes, values, coarsest)
         errors = [value / fit.limit - 1.0 for value in values]
         rows.append((name, *(100 * e for e in errors), fit.order, fit.limit, 100 * fit.misfit))
-        checks.append(within(f"{name}: observed order", fit.order, 0.7, 1.6))
+        checks.append(within(f"{name}: observed order", fit.order, 0.65, 1.4))
         checks.append(
             at_most(f"{name}: error at {reported} voxels per edge", fit.at(reported) / fit.limit - 1.0, 0.05, "%")
         )
@@ -91,44 +90,51 @@ def _slope(dim: int, matrix: tuple[float, float], particle: tuple[float, float],
     return (high - low) / (more - less)
 
 
+PACKED = {
+    "ceramic in epoxy, 130 ×": (EPOXY, CERAMIC),
+    "carbide in aluminium, 3 to 7 ×": ((75.0, 26.0), (220.0, 190.0)),
+}
+
+DIAMETER = {2: 0.2, 3: 0.3}
+"""Of the packed particles, in cell edges."""
+
+
 def packings(
     sizes_3d: tuple[int, ...] = (16, 24, 32, 48, 64, 96, 128),
     sizes_2d: tuple[int, ...] = (32, 48, 64, 96, 128, 192, 256, 384, 512),
+    shares: tuple[float, ...] = (0.15, 0.35),
     count: int = 3,
     seed: int = 6,
 ) -> Study:
     """Convergence with the grid: packings of particles
 
-    What a design contains: several equal particles at random, here 35 % by volume, diameter 0.3 (3D) or 0.2 (2D) of the
-    edge, ceramic in epoxy (130 ×). The narrowest gaps between neighbours are far smaller than a voxel; particles whose
-    voxels touch are welded together, and a chain of welded stiff particles carries load that the matrix should carry.
-    The effect vanishes as the grid resolves the gaps. **A voxel cell is exact for what it is, a cell of voxels; as an
-    approximation of spheres it is too stiff by the amounts below.**
+    What a design contains: several equal particles at random, diameter 0.3 (3D) or 0.2 (2D) of the cell edge. Their
+    narrowest gaps are far smaller than a voxel. Particles whose voxels touch are welded together, and a chain of welded
+    stiff particles carries load that the matrix should carry; the effect vanishes slowly as the grid resolves the gaps.
+    Reported is how far K* lies above that on the finest grid, the mean over several placements.
+
+    A cell of voxels is solved for what it is, and exported as that. As an approximation of the spheres that it was made
+    from, it is too stiff by these amounts at least.
     """
     checks, tables, series = [], [], {}
-    for dim, sizes, diameter, reported in ((3, sizes_3d, 0.3, 32), (2, sizes_2d, 0.2, 64)):
-        generator = torch.Generator().manual_seed(seed)
-        cells = place_particles(0.35, diameter, dim, count=count, generator=generator)
-        gap = statistics.mean(cell.largest_diameter() - cell.diameter for cell in cells)
-        values, shares = [], []
-        for size in sizes:
-            masks = torch.stack([cell.voxelise(size).reshape(size, size, -1) for cell in cells])
-            value, share = mean_bulk(masks, EPOXY, CERAMIC)
-            values.append(value)
-            shares.append(share)
-        excess = [value / values[-1] - 1.0 for value in values]
-        power = "³" if dim == 3 else "²"
-        rows = [
-            (f"{n}{power}", n * gap, 100 * s, v, 100 * e)
-            for n, s, v, e in zip(sizes, shares, values, excess, strict=True)
-        ]
-        columns = {"grid": "{}", "narrowest gap, voxels": "{:.2f}", "share": "{:.2f} %", "K*, GPa": "{:.3f}",
-                   f"above {sizes[-1]}{power}": "{:+.1f} %"}  # fmt: skip
-        tables.append(table(f"{dim}D packings, mean of {count}", columns, rows))
-        at = excess[sizes.index(reported)] if reported in sizes else excess[0]
-        checks.append(
-            at_most(f"{dim}D packing, ceramic in epoxy: K* at {reported}{power} above the finest grid", at, 0.05, "%",
-                    limitation=True)
-        )  # fmt: skip
-        series[f"{dim}D"] = {"sizes": list(sizes), "values": values, "gap": gap}
+    for dim, sizes, reported in ((3, sizes_3d, 32), (2, sizes_2d, 64)):
+        power, rows = "³" if dim == 3 else "²", []
+        reported = reported if reported in sizes else sizes[0]
+        for share in shares:
+            generator = torch.Generator().manual_seed(seed)
+            cells = place_particles(share, DIAMETER[dim], dim, count=count, generator=generator)
+            masks = {n: torch.stack([cell.voxelise(n).reshape(n, n, -1) for cell in cells]) for n in sizes}
+            gap = min(cell.largest_diameter() - cell.diameter for cell in cells)
+            for name, pair in PACKED.items():
+                values = [mean_bulk(masks[n], *pair)[0] for n in sizes]
+                above = [value / values[-1] - 1.0 for value in values]
+                rows.append((name, 100 * share, 100 * gap, *(100 * a for a in above[:-1]), values[-1]))
+                series[f"{dim}D, {100 * share:.0f} %, {name}"] = {"dim": dim, "sizes": list(sizes), "values": values}
+                label = f"{dim}D, {100 * share:.0f} % {name}: K* at {reported}{power} above the finest grid"
+                checks.append(at_most(label, above[sizes.index(reported)], 0.05, "%", limitation=True))
+        columns = {
+            "particles": "{}", "share": "{:.0f} %", "narrowest gap, % of the edge": "{:.2f}",
+            **{f"{n}{power}": "{:+.1f} %" for n in sizes[:-1]}, f"K* at {sizes[-1]}{power}, GPa": "{:.2f}",
+        }  # fmt: skip
+        tables.append(table(f"{dim}D, mean of {count} placements", columns, rows))
     return Study(tuple(checks), tuple(tables), series)

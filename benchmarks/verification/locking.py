@@ -35,7 +35,8 @@ def locking(
     ν. As ν → 0.5 the matrix can change its shape but not its volume. A fully integrated trilinear hexahedron cannot
     bend without spurious changes of volume, each of which costs energy in proportion to K: it locks (Hughes 1980,
     [doi:10.1002/nme.1620150914](https://doi.org/10.1002/nme.1620150914)). Moduli that need such a deformation come
-    out too large, by an amount that grows like (K/G) h².
+    out too large, by an amount that grows like (K/G) h². The evaluator's element is free of it: λ acts on the mean
+    dilatation of a voxel.
 
     The block is exact on all these grids, so the error is that of the element alone. It is relative to an element that
     does not lock – volumetric energy at one point, in scikit-fem, extrapolated from several grids of its own.

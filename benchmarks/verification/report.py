@@ -18,7 +18,8 @@ FIGURES = {
     "bounds": "bounds",
     "fibre": "dilute",
     "iterations": "iterations",
-    "grid-packing": "grid",
+    "grid-disc": "grid",
+    "grid-packing": "packing",
     "locking": "locking",
     "conduction-duality": "duality",
 }
@@ -31,8 +32,8 @@ CAPTIONS = {
     "dilute": "Strength of one sphere (left) and one fibre (right), measured over exact, against the voxel size in"
     " radii. Marks are corrected for the neighbours by the fit; lines are the fit, which must meet 1 at zero.",
     "iterations": "Conjugate gradient iterations for K* to a relative residual of 10⁻⁸.",
-    "grid": "Error of K* with one sphere (left) and one disc (middle), and K* of packings over that on the finest grid"
-    " (right).",
+    "grid": "Error of K* with one sphere (left) and one disc (right) that fill 20 % of the cell.",
+    "packing": "K* of random packings over that on the finest grid.",
     "locking": "Error of K* and of the most affected shear modulus, (C11−C12)/2, with a stiff block in a nearly"
     " incompressible matrix.",
     "duality": "Checkerboard and Keller's duality: relative error; dashed, the order that theory gives.",

@@ -107,23 +107,24 @@ def rigid_motions(nodes: Sequence[int], *, dtype: torch.dtype, device: torch.dev
     return (motions / motions.norm(dim=1, keepdim=True)).to(dtype)
 
 
-def reference_weights(operator: ConstrainedOperator) -> Tensor:
-    """Weights c_id (batch, components, axes) of an operator's cells, μ = 1; all 1 in conduction.
+def reference_weights(operator: ConstrainedOperator) -> tuple[Tensor, Tensor]:
+    """Weights c_id and λ (each batch, components, axes) of an operator's cells, μ = 1; 1 and 0 in conduction.
 
     Along its own axis a component stores about μ where the motion keeps the volume and λ + 2μ where it does not. A
     block cannot tell the two apart, so where they differ much their geometric mean is taken, but at least
     `LARGE_RATIO`. Measured, that halves the iterations of cells that need many.
     """
-    weights = operator.moduli[0].new_ones(
-        operator.batch, len(operator.components), len(operator.active), dtype=torch.float64
-    )
+    shape = (operator.batch, len(operator.components), len(operator.active))
+    weights = operator.moduli[0].new_ones(shape, dtype=torch.float64)
+    dilatation = torch.zeros_like(weights)
     if operator.physics is ELASTICITY:
         own = reference_ratio(*operator.moduli) + 2.0
         own = torch.minimum(own, own.sqrt().clamp_min(LARGE_RATIO))
         for row, component in enumerate(operator.components):
             if component in operator.active:
-                weights[:, row, operator.active.index(component)] = own
-    return weights
+                place = (slice(None), row, operator.active.index(component))
+                weights[place], dilatation[place] = 2.0, own - 2.0
+    return weights, dilatation
 
 
 def make_fast_diagonalisation(operator: ConstrainedOperator) -> FastDiagonalisation:
@@ -131,7 +132,7 @@ def make_fast_diagonalisation(operator: ConstrainedOperator) -> FastDiagonalisat
     return FastDiagonalisation(
         operator.grid,
         operator.held,
-        reference_weights(operator),
+        *reference_weights(operator),
         operator.dtype,
         merged=operator.periodic,
         motions=operator.motions,

@@ -3,15 +3,17 @@
 The stiffness of a homogeneous cell with held or free faces is no convolution, and its components may see
 different boundary conditions. But the diagonal block of one component i is a sum of tensor products,
 
-    A_ii = Σ_d c_id K_d ⊗ (⊗_{e≠d} M_e),    c_id = λ + 2μ if d = i, else μ,
+    A_ii = Σ_d c_id K_d ⊗ (⊗_{e≠d} M_e) + λ K_i ⊗ (⊗_{e≠i} N_e),    c_id = 2μ if d = i, else μ,
 
-with K_d and M_d the matrices ∫φ'φ' and ∫φφ of the hat functions along axis d. Sines (held) or cosines (free)
-diagonalise both at once, so the inverse costs two small dense products per axis, on any device and for any size
+with K_d, M_d and N_d the matrices ∫φ'φ', ∫φφ and ∫φ̄φ̄ of the hat functions along axis d, φ̄ their mean over each
+voxel. Sines (held) or cosines (free)
+diagonalise all at once, so the inverse costs two small dense products per axis, on any device and for any size
 (Lynch, Rice & Thomas 1964, doi:10.1007/BF01386067):
 
-    A_ii⁻¹ = V Λ⁻¹ Vᵀ,    V = ⊗_d V_d,    Λ = Σ_d c_id κ_d Π_{e≠d} m_e,
+    A_ii⁻¹ = V Λ⁻¹ Vᵀ,    V = ⊗_d V_d,    Λ = Σ_d c_id κ_d Π_{e≠d} m_e + λ κ_i Π_{e≠i} n_e,
 
-κ = 2 - 2 cos θ and m = (2 + cos θ)/3 at the angles θ = π k / n, k = 0…n. By Korn's inequality these blocks
+κ = 2 - 2 cos θ, m = (2 + cos θ)/3 and n = (1 + cos θ)/2 at the angles θ = π k / n, k = 0…n. By
+Korn's inequality these blocks
 together are spectrally equivalent to the stiffness of any cell on the grid, whatever the number of voxels. The
 constant grows with λ/μ, because the coupling of the components is left out.
 
@@ -28,7 +30,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from relaxdesign.fem.green import stencil_symbols
+from relaxdesign.fem.green import MASS, MEAN, STIFFNESS, stencil_symbols
 
 
 def sine_vectors(size: int) -> Tensor:
@@ -71,6 +73,7 @@ class FastDiagonalisation:
         grid: voxels along the active axes.
         held: for each component whether its faces are held; they are free otherwise.
         weights: c_id per sample, (batch, components, axes). Their scale is irrelevant to conjugate gradients.
+        dilatation: λ per sample for each component along its own axis, zero elsewhere, (batch, components, axes).
         dtype: precision of the fields it will be applied to.
         merged: whether both ends of an axis are one node (held cells on a periodic grid): n nodes for n voxels
             instead of n + 1.
@@ -82,6 +85,7 @@ class FastDiagonalisation:
         grid: Sequence[int],
         held: Sequence[bool],
         weights: Tensor,
+        dilatation: Tensor,
         dtype: torch.dtype,
         *,
         merged: bool = False,
@@ -94,14 +98,14 @@ class FastDiagonalisation:
             pair = [(sine_vectors if fixed else cosine_vectors)(size)[:kept, :kept] for fixed in held]
             vectors.append(torch.stack(pair).to(device, dtype))
             # symbols of the odd or even continuation, which is periodic on twice as many nodes
-            mass, stiffness, _ = stencil_symbols(2 * size, dtype=torch.float64, device=device)
-            symbols.append((mass[:kept], stiffness[:kept]))
+            symbols.append([s[:kept] for s in stencil_symbols(2 * size, dtype=torch.float64, device=device)])
         eigenvalues = weights.new_zeros((), dtype=torch.float64)
-        for axis in range(len(grid)):
-            term = weights[:, :, axis].double()
-            for other, (mass, stiffness) in enumerate(symbols):
-                term = term.unsqueeze(-1) * (stiffness if other == axis else mass)
-            eigenvalues = eigenvalues + term
+        for factor, kind in ((weights, MASS), (dilatation, MEAN)):
+            for axis in range(len(grid)):
+                term = factor[:, :, axis].double()
+                for other, symbol in enumerate(symbols):
+                    term = term.unsqueeze(-1) * symbol[STIFFNESS if other == axis else kind]
+                eigenvalues = eigenvalues + term
         # zero for the translation of a free component: dropped
         self._inverse = torch.where(eigenvalues > 0.0, 1.0 / eigenvalues, 0.0).to(dtype)
         self._vectors, self._motions = tuple(vectors), motions

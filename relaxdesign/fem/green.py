@@ -19,37 +19,41 @@ from torch import Tensor
 from relaxdesign.fem.elements import CONDUCTION
 from relaxdesign.fem.operator import VoxelOperator
 
-MASS, STIFFNESS, SLOPE = range(3)
+MASS, STIFFNESS, SLOPE, MEAN = range(4)
 """Order of `stencil_symbols`."""
 
 
 def stencil_symbols(size: int, *, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
-    """Fourier symbols of ∫φφ, ∫φ'φ' and (times i) ∫φ'φ for 1D hat functions on ``size`` periodic nodes."""
+    """Fourier symbols of ∫φφ, ∫φ'φ', (times i) ∫φ'φ and ∫φ̄φ̄ for 1D hat functions on ``size`` periodic nodes.
+
+    φ̄ is the mean of φ over each voxel.
+    """
     angle = torch.arange(size, dtype=torch.float64, device=device) * (2.0 * math.pi / size)
     mass = (2.0 + angle.cos()) / 3.0
     stiffness = 2.0 - 2.0 * angle.cos()
     slope = angle.sin()
     if size % 2 == 0:
         slope[size // 2] = 0.0  # sin(π), to the last bit
-    return tuple(symbol.to(dtype) for symbol in (mass, stiffness, slope))
+    mean = (1.0 + angle.cos()) / 2.0
+    return tuple(symbol.to(dtype) for symbol in (mass, stiffness, slope, mean))
 
 
 def _products(
     grid: Sequence[int], active: Sequence[int], *, dtype: torch.dtype, device: torch.device
-) -> Callable[[dict[int, int]], Tensor]:
+) -> Callable[..., Tensor]:
     """Tensor products of the 1D symbols at the frequencies of a real FFT, (1, *frequencies).
 
-    The returned function takes {axis: which symbol}, numbered as in `stencil_symbols`; other axes get the mass.
+    The returned function takes {axis: which symbol}, numbered as in `stencil_symbols`, and what other axes get.
     """
     symbols = [stencil_symbols(n, dtype=dtype, device=device) for n in grid]
     symbols[-1] = tuple(symbol[: grid[-1] // 2 + 1] for symbol in symbols[-1])
 
-    def product(kind_of_axis: dict[int, int]) -> Tensor:
+    def product(kind_of_axis: dict[int, int], other: int = MASS) -> Tensor:
         factors = []
         for position, axis in enumerate(active):
             shape = [1] * (1 + len(grid))
             shape[1 + position] = -1
-            factors.append(symbols[position][kind_of_axis.get(axis, MASS)].reshape(shape))
+            factors.append(symbols[position][kind_of_axis.get(axis, other)].reshape(shape))
         return functools.reduce(torch.mul, factors)
 
     return product
@@ -68,6 +72,7 @@ def reference_symbol(
 ) -> dict[tuple[int, int], Tensor]:
     """Stiffness of a homogeneous cell with μ = 1 and λ = ``ratio`` (batch,) per frequency of a real FFT.
 
+    λ acts on the mean dilatation of a voxel, so its products average along the axes that are not differentiated.
     Real and symmetric, because trilinear stencils are even along two axes or odd along two. Returned as
     upper-triangle entries {(i, j): (batch, *frequencies)}.
     """
@@ -79,10 +84,13 @@ def reference_symbol(
     for a, i in enumerate(components):
         for j in components[a:]:
             if i == j:
-                own = product({i: STIFFNESS}) if i in active else torch.zeros_like(laplacian)
-                entries[i, i] = laplacian + (lam + 1.0) * own
+                entries[i, i] = laplacian.expand(len(ratio), *laplacian.shape[1:])
+                if i in active:
+                    own = {i: STIFFNESS}
+                    entries[i, i] = laplacian + product(own) + lam * product(own, MEAN)
             elif i in active and j in active:
-                entries[i, j] = (lam + 1.0) * product({i: SLOPE, j: SLOPE})
+                both = {i: SLOPE, j: SLOPE}
+                entries[i, j] = product(both) + lam * product(both, MEAN)
             # a component along an axis of one voxel is coupled to no other
     return entries
 

@@ -17,7 +17,7 @@ class ScikitFemCell:
     """Mesh and stiffness of one cell (nx, ny, nz) of unit voxels, all its nodes independent."""
 
     def __init__(self, K, G):
-        from skfem.helpers import ddot, eye, sym_grad, trace
+        from skfem.helpers import ddot, div, sym_grad
 
         self.shape = K.shape
         self.mesh = skfem.MeshHex.init_tensor(*(np.arange(n + 1.0) for n in K.shape))
@@ -29,12 +29,16 @@ class ScikitFemCell:
         lam = self.bulk[:, None] - 2.0 * mu / 3.0
 
         @skfem.BilinearForm
-        def energy(u, v, w):
-            strain = sym_grad(u)
-            stress = lam * eye(trace(strain), 3) + 2.0 * mu * strain
-            return ddot(stress, sym_grad(v))
+        def volumetric(u, v, w):
+            return lam * div(u) * div(v)
 
-        self.stiffness = energy.assemble(self.basis).tocsr()
+        @skfem.BilinearForm
+        def shear(u, v, w):
+            return 2.0 * mu * ddot(sym_grad(u), sym_grad(v))
+
+        # one point, the centre, where the divergence is its mean over the voxel
+        centre = skfem.Basis(self.mesh, self.basis.elem, quadrature=(np.full((3, 1), 0.5), np.ones(1)))
+        self.stiffness = (volumetric.assemble(centre) + shear.assemble(self.basis)).tocsr()
         self.node = np.rint(self.mesh.p).astype(int)
         self.dofs = self.basis.nodal_dofs
         self.affine = np.zeros((self.basis.N, 6))
