@@ -9,7 +9,9 @@ Leute et al. 2022, doi:10.1016/j.jcp.2021.110931; Ladecký et al. 2023, doi:10.1
 
 from __future__ import annotations
 
+import copy
 import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -137,23 +139,27 @@ class GreenOperator:
         self.grid = tuple(grid)
         self.size = len(components)
         origin = (slice(None), *(0,) * len(self.grid))
-        self._inverse = {}
-        for key, value in _invert(symbol, components).items():
-            value[origin] = 0.0
-            self._inverse[key] = value.to(dtype).repeat_interleave(2, -1)  # multiplies (re, im)
+        inverse = _invert(symbol, components)
+        parts = []
+        self._entry = {}
+        for i, j in itertools.combinations_with_replacement(range(self.size), 2):
+            if (i, j) in inverse:
+                inverse[i, j][origin] = 0.0
+                self._entry[i, j] = self._entry[j, i] = len(parts)
+                parts.append(inverse[i, j].to(dtype).repeat_interleave(2, -1))  # multiplies (re, im)
+        self._inverse = torch.stack(parts, 1)  # (batch or 1, entries, *frequencies)
 
     def select(self, keep: Tensor) -> GreenOperator:
         """The same operator for the samples listed in ``keep``."""
-        return self._map(lambda value: value if len(value) == 1 else value[keep])
+        return self._with(self._inverse if len(self._inverse) == 1 else self._inverse[keep])
 
     def to(self, dtype: torch.dtype) -> GreenOperator:
         """The same operator in another precision."""
-        return self._map(lambda value: value.to(dtype))
+        return self._with(self._inverse.to(dtype))
 
-    def _map(self, change: Callable[[Tensor], Tensor]) -> GreenOperator:
-        changed = object.__new__(GreenOperator)
-        changed.grid, changed.size = self.grid, self.size
-        changed._inverse = {key: change(value) for key, value in self._inverse.items()}
+    def _with(self, inverse: Tensor) -> GreenOperator:
+        changed = copy.copy(self)
+        changed._inverse = inverse
         return changed
 
     def apply(self, force: Tensor) -> Tensor:
@@ -162,17 +168,25 @@ class GreenOperator:
         As in `VoxelOperator` fields = batch · load cases.
         """
         dims = tuple(range(2, force.ndim))
-        spectrum = torch.view_as_real(torch.fft.rfftn(force, dim=dims)).flatten(-2)
-        spectrum = spectrum.unflatten(0, (len(self._inverse[0, 0]), -1))
+        spectrum = torch.view_as_real(torch.fft.rfftn(force, dim=dims).contiguous())
+        if self._inverse.shape[1] == 6 and spectrum.device.type == "cpu":
+            from relaxdesign.fem.kernels import symmetric_product  # compiles: only where it is used
+
+            symmetric_product(spectrum.flatten(2), self._inverse.flatten(2))
+        else:
+            spectrum = self._product(spectrum.flatten(-2)).unflatten(-1, (-1, 2))
+        return torch.fft.irfftn(torch.view_as_complex(spectrum), s=self.grid, dim=dims)
+
+    def _product(self, spectrum: Tensor) -> Tensor:
+        """Values of each frequency, (fields, components, *frequencies), times its matrix."""
+        spectrum = spectrum.unflatten(0, (len(self._inverse), -1))
         result = torch.empty_like(spectrum)
         for i in range(self.size):
-            torch.mul(spectrum[:, :, i], self._inverse[i, i].unsqueeze(1), out=result[:, :, i])
+            torch.mul(spectrum[:, :, i], self._inverse[:, self._entry[i, i], None], out=result[:, :, i])
             for j in range(self.size):
-                block = self._inverse.get((min(i, j), max(i, j)))
-                if j != i and block is not None:
-                    result[:, :, i].addcmul_(spectrum[:, :, j], block.unsqueeze(1))
-        spectrum = torch.view_as_complex(result.flatten(0, 1).unflatten(-1, (-1, 2)))
-        return torch.fft.irfftn(spectrum, s=self.grid, dim=dims)
+                if j != i and (i, j) in self._entry:
+                    result[:, :, i].addcmul_(spectrum[:, :, j], self._inverse[:, self._entry[i, j], None])
+        return result.flatten(0, 1)
 
 
 def reference_ratio(lam: Tensor, mu: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Fused elasticity kernel for 3D cells on a CPU: one pass over the voxels, no intermediate fields.
+"""Fused kernels for 3D elasticity on a CPU: one pass over the voxels or frequencies, no intermediate fields.
 
 Within a voxel the displacement is trilinear. In coordinates x, y, z ∈ [-½, ½] each component is a sum of
 eight monomials, and the three derivatives that enter the strain are polynomials whose monomials are orthogonal:
@@ -222,8 +222,35 @@ def elastic_forces(u: Tensor, lam: Tensor, mu: Tensor) -> Tensor:
     return out
 
 
+@_compile
+def _symmetric_product(vectors, matrices, field, sample, size):
+    """Three values of each frequency times its symmetric 3×3 matrix, in place; everything flat."""
+    n = _u(size)
+    x = _u(3 * field * size)
+    m = _u(6 * sample * size)
+    y, z = x + n, x + n + n
+    for k in range(n):
+        a, b, c = vectors[x + k], vectors[y + k], vectors[z + k]
+        xy, xz, yz = matrices[m + n + k], matrices[m + _u(2) * n + k], matrices[m + _u(4) * n + k]
+        vectors[x + k] = matrices[m + k] * a + xy * b + xz * c
+        vectors[y + k] = xy * a + matrices[m + _u(3) * n + k] * b + yz * c
+        vectors[z + k] = xz * a + yz * b + matrices[m + _u(5) * n + k] * c
+
+
+def symmetric_product(vectors: Tensor, matrices: Tensor) -> None:
+    """Multiply ``vectors`` (fields, 3, n) in place by ``matrices`` (batch, 6, n), upper triangles row by row.
+
+    fields = batch · load cases, those of one sample next to each other; on a CPU.
+    """
+    cases = len(vectors) // len(matrices)
+    flat = vectors.view(-1).numpy(), matrices.view(-1).numpy()
+    for field in range(len(vectors)):
+        _symmetric_product(*flat, field, field // cases, vectors.shape[-1])
+
+
 def prepare() -> None:
     """Compile for both precisions now, so that the first 3D cell does not have to wait."""
     for dtype in (torch.float32, torch.float64):
         modulus = torch.ones(1, 2, 2, 2, dtype=dtype)
         elastic_forces(torch.zeros(1, 3, 2, 2, 2, dtype=dtype), pad_moduli(modulus), pad_moduli(modulus))
+        symmetric_product(torch.zeros(1, 3, 2, dtype=dtype), torch.zeros(1, 6, 2, dtype=dtype))

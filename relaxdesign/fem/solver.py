@@ -203,45 +203,45 @@ def _conjugate_gradients(
     Samples that finish leave the batch, so the slowest one never costs the others anything. Returns the
     correction of every field, the iterations of every sample and a flag for samples that broke down.
     """
-    cases = len(residual) // len(limit)
-    result = torch.zeros_like(residual).unflatten(0, (-1, cases))
+    cases, shape = len(residual) // len(limit), residual.shape[1:]
+    result = torch.zeros_like(residual).flatten(1)
     used = torch.zeros_like(limit)
     broken = torch.zeros(len(limit), dtype=torch.bool, device=limit.device)
     index = torch.arange(len(limit), device=limit.device)
-    x, r = torch.zeros_like(residual), residual.clone()
-    z = preconditioner.apply(r)
+    r = residual.flatten(1).clone()  # vectors are (fields, values) between products
+    x = torch.zeros_like(r)
+    z = preconditioner.apply(r.unflatten(1, shape)).flatten(1)
     p, rz = z.clone(), _dot(r, z)
     count = 0
     while len(index) > 0:
         count += 1
-        q = operator.apply(p)
+        q = operator.apply(p.unflatten(1, shape)).flatten(1)
         curvature = _dot(p, q)
         idle = rz == 0.0  # a load case that was solved from the start
-        step = torch.where(idle, 0.0, rz / curvature)
-        x.addcmul_(p, _column(step, x))
-        r.addcmul_(q, _column(step, r), value=-1.0)
-        norm = _norm(r)
+        step = torch.where(idle, 0.0, rz / curvature)[:, None]
+        x.addcmul_(p, step)
+        r.addcmul_(q, step, value=-1.0)
+        norm = torch.linalg.vector_norm(r, dim=1).double()
         failed = ~((idle | (curvature > 0)) & torch.isfinite(norm)).reshape(-1, cases).all(1)
         finished = failed | (norm <= goal).reshape(-1, cases).all(1) | (count >= limit)
         if finished.any():
             done = index[finished]
             used[done], broken[done] = count, failed[finished]
-            result[done] = x.unflatten(0, (-1, cases))[finished]
+            result.unflatten(0, (-1, cases))[done] = x.unflatten(0, (-1, cases))[finished]
             keep = torch.nonzero(~finished).flatten()
             if len(keep) == 0:
                 break
             index, limit = index[keep], limit[keep]
             x, r, p, goal, rz = (t.unflatten(0, (-1, cases))[keep].flatten(0, 1) for t in (x, r, p, goal, rz))
             operator, preconditioner = operator.select(keep), preconditioner.select(keep)
-        z = preconditioner.apply(r)
-        rz_new = _dot(r, z)
-        p.mul_(_column(torch.where(rz == 0.0, 0.0, rz_new / rz), p)).add_(z)
-        rz = rz_new
-    return result.flatten(0, 1), used, broken
+        z = preconditioner.apply(r.unflatten(1, shape)).flatten(1)
+        rz, before = _dot(r, z), rz
+        p.mul_(torch.where(before == 0.0, 0.0, rz / before)[:, None]).add_(z)
+    return result.unflatten(1, shape), used, broken
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return (a.flatten(1).unsqueeze(1) @ b.flatten(1).unsqueeze(1).mT).flatten()
+    return (a.unsqueeze(1) @ b.unsqueeze(1).mT).flatten()
 
 
 def _norm(a: Tensor) -> Tensor:

@@ -31,8 +31,8 @@ from relaxdesign.fem.moduli import lame_from_bulk_shear, young_poisson_from_bulk
 from relaxdesign.fem.operator import VoxelOperator, coupled_components
 from relaxdesign.fem.solver import ConvergenceError, SolveStatus, solve
 
-FIELDS_AT_ONCE = 2**20
-"""Voxels times batch times load cases that are solved together: enough to keep all cores busy."""
+FIELDS_AT_ONCE = 2**18
+"""Voxels times batch times load cases that are solved together: more would not stay in the cache."""
 
 
 @dataclass(frozen=True)
