@@ -81,13 +81,12 @@ def test_iterations_level_off():
     assert "FAIL" not in {check.verdict for check in study.checks}
 
 
-def test_locking_spares_the_bulk_modulus_and_moderate_poisson_ratios():
-    study = locking.locking((0.3, 0.4, 0.49), (8, 16, 32), (), (8, 12, 16, 32))
-    found = values(study)
-    assert found["2D, 32²: K, every ν"] < 1e-3
-    assert found["2D, 32²: shear, ν ≤ 0.4"] < 0.03
-    errors = study.series["2D"]["errors"]["0.3"]["(C11−C12)/2"]
-    assert errors[0] > errors[1] > errors[2] > 0
+def test_shear_of_a_nearly_incompressible_matrix_does_not_lock():
+    sizes = {"sizes_2d": (8, 16, 32, 64), "sizes_3d": (), "standard_2d": 16, "quadratic_2d": 12}
+    study = locking.locking((0.3, 0.4999), **sizes)
+    assert study.verdict == "pass", study.checks
+    errors = study.series["2D"]["errors"]["0.4999"]
+    assert errors["standard"][1] > 10.0 > 0.1 > errors[locking.WORST][1] > 0
 
 
 # ---- fits ------------------------------------------------------------------------------------------

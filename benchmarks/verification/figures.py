@@ -213,7 +213,10 @@ def locking(studies: Studies) -> Figure:
     for row, (dim, s) in enumerate(series.items()):
         for axes, name in zip(panels[2 * row :], ("K", "(C11−C12)/2"), strict=False):
             for k, (nu, errors) in enumerate(s["errors"].items()):
-                _line(axes, k, s["sizes"], [max(100 * abs(e), 1e-4) for e in errors[name]], f"ν = {nu}")
+                _line(axes, k, s["sizes"], [max(100 * abs(e), 1e-5) for e in errors[name]], f"ν = {nu}")
+                if name != "K":
+                    values = [100 * e for e in errors["standard"]]
+                    axes.plot(s["sizes"][: len(values)], values, MARKERS[k] + ":", color=COLOURS[k], markersize=3)
             _grid_axis(axes, s["sizes"])
             _log_axis(axes, f"|error of {'K*' if name == 'K' else name}| (%)")
             axes.set_title(f"{dim}: {'bulk modulus' if name == 'K' else 'shear modulus'}")

@@ -74,11 +74,13 @@ STUDIES: dict[str, Entry] = {
     "locking": Entry(
         locking.locking,
         {
-            "ratios": (0.3, 0.49, 0.4999),
-            "sizes_2d": (16, 32, 64),
-            "sizes_3d": (8, 16),
-            "reference_2d": (8, 16, 32, 64),
-            "reference_3d": (4, 8),
+            "ratios": (0.3, 0.4999),
+            "sizes_2d": (8, 16, 32, 64),
+            "sizes_3d": (4, 8, 16, 32),
+            "standard_2d": 32,
+            "standard_3d": 8,
+            "quadratic_2d": 16,
+            "quadratic_3d": 4,
         },
     ),
     "loadcases": Entry(loadcases.uniaxial, {"size": 8}),

@@ -34,8 +34,8 @@ CAPTIONS = {
     "iterations": "Conjugate gradient iterations for K* to a relative residual of 10⁻⁸.",
     "grid": "Error of K* with one sphere (left) and one disc (right) that fill 20 % of the cell.",
     "packing": "K* of random packings over that on the finest grid.",
-    "locking": "Error of K* and of the most affected shear modulus, (C11−C12)/2, with a stiff block in a nearly"
-    " incompressible matrix.",
+    "locking": "Error of K* (left) and of the most affected shear modulus (right), stiff block in a matrix of Poisson's"
+    " ratio ν. Dotted: what 2×2×2 points throughout would give.",
     "duality": "Checkerboard and Keller's duality: relative error; dashed, the order that theory gives.",
 }
 

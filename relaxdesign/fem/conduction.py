@@ -35,6 +35,7 @@ from relaxdesign.fem.homogenize import (
 from relaxdesign.fem.operator import VoxelOperator
 from relaxdesign.fem.solver import ConvergenceError, SolveStatus, solve
 from relaxdesign.fem.stiffness import worst_status
+from relaxdesign.fem.threads import threads_to_fit
 
 UNIT = "W/(m K)"
 
@@ -135,6 +136,7 @@ def _unit_gradients(k: Tensor) -> Tensor:
     return torch.eye(3, dtype=k.dtype, device=k.device)
 
 
+@threads_to_fit
 @torch.no_grad()
 def _solve_gradients(
     k: Tensor,

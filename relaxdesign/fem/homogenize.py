@@ -20,6 +20,7 @@ from relaxdesign.fem.load_cases import hydrostatic_estimate, uniaxial_estimate
 from relaxdesign.fem.moduli import lame_from_bulk_shear
 from relaxdesign.fem.operator import VoxelOperator, coupled_components
 from relaxdesign.fem.solver import ConvergenceError, SolveStatus
+from relaxdesign.fem.threads import threads_for
 
 MAX_ITERATIONS = 5000
 
@@ -98,17 +99,18 @@ def bulk_modulus(
     check_memory(K, working_fields=UNIAXIAL_FIELDS if boundary is Boundary.UNIAXIAL else WORKING_FIELDS)
     valid = check_moduli(K=K, G=G, allow_invalid=not raise_on_failure)
     K, G = replace_invalid(K, valid), replace_invalid(G, valid)
-    lam, mu = lame_from_bulk_shear(K, G)
-    operator = cell_operator(boundary, (lam, mu), coupled_components(tuple(K.shape[1:]), strain=0))
-    options = {
-        "tol": tol,
-        "max_iterations": max_iterations,
-        "initial": initial_guess(operator, initial, operator.field_shape, valid),
-    }
-    if isinstance(operator, UniaxialOperator):
-        estimate = uniaxial_estimate(operator, **options)
-    else:
-        estimate = hydrostatic_estimate(operator, **options)
+    with threads_for(K.numel()):
+        moduli = lame_from_bulk_shear(K, G)
+        operator = cell_operator(boundary, moduli, coupled_components(tuple(K.shape[1:]), strain=0))
+        options = {
+            "tol": tol,
+            "max_iterations": max_iterations,
+            "initial": initial_guess(operator, initial, operator.field_shape, valid),
+        }
+        if isinstance(operator, UniaxialOperator):
+            estimate = uniaxial_estimate(operator, **options)
+        else:
+            estimate = hydrostatic_estimate(operator, **options)
     status = mark_invalid(estimate.status, valid)
     if raise_on_failure and any(s is not SolveStatus.CONVERGED for s in status):
         raise ConvergenceError(status, estimate.iterations, estimate.residual)

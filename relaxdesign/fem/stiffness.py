@@ -30,6 +30,7 @@ from relaxdesign.fem.homogenize import (
 from relaxdesign.fem.moduli import lame_from_bulk_shear, young_poisson_from_bulk_shear
 from relaxdesign.fem.operator import VoxelOperator, coupled_components
 from relaxdesign.fem.solver import ConvergenceError, SolveStatus, solve
+from relaxdesign.fem.threads import threads_to_fit
 
 FIELDS_AT_ONCE = 2**18
 """Voxels times batch times load cases that are solved together: more would not stay in the cache."""
@@ -147,6 +148,7 @@ def effective_stiffness(
     return StiffnessResult(**{**vars(result), "C": C})
 
 
+@threads_to_fit
 @torch.no_grad()
 def _solve_load_cases(
     K: Tensor,
@@ -242,16 +244,19 @@ class _AttachGradient(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad: Tensor):
         K, G, displacement, good = ctx.saved_tensors
-        grad = torch.where(good[:, None, None], grad, 0.0)
-        operator = VoxelOperator(lame_from_bulk_shear(K, G))
-        fields = torch.stack([operator.restrict(displacement[:, case]) for case in range(6)], 1)
-        strains = torch.eye(6, dtype=K.dtype, device=K.device)
-        by_lambda, by_mu = torch.zeros_like(K), torch.zeros_like(G)
-        for a in range(6):
-            combined = torch.einsum("nb,nb...->n...", grad[:, a], fields)
-            volumetric, deviatoric = operator.mutual_energies(
-                fields[:, a].contiguous(), strains[a], combined, grad[:, a]
-            )
-            by_lambda += volumetric / operator.voxels
-            by_mu += deviatoric / operator.voxels
-        return by_lambda, by_mu - 2.0 / 3.0 * by_lambda, None
+        return *_backward(K, G, displacement, torch.where(good[:, None, None], grad, 0.0)), None
+
+
+@threads_to_fit
+def _backward(K: Tensor, G: Tensor, displacement: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
+    """Σ_ab grad_ab ∂C_ab/∂K and ∂G of every voxel."""
+    operator = VoxelOperator(lame_from_bulk_shear(K, G))
+    fields = torch.stack([operator.restrict(displacement[:, case]) for case in range(6)], 1)
+    strains = torch.eye(6, dtype=K.dtype, device=K.device)
+    by_lambda, by_mu = torch.zeros_like(K), torch.zeros_like(G)
+    for a in range(6):
+        combined = torch.einsum("nb,nb...->n...", grad[:, a], fields)
+        volumetric, deviatoric = operator.mutual_energies(fields[:, a].contiguous(), strains[a], combined, grad[:, a])
+        by_lambda += volumetric / operator.voxels
+        by_mu += deviatoric / operator.voxels
+    return by_lambda, by_mu - 2.0 / 3.0 * by_lambda
