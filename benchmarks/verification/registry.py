@@ -81,6 +81,7 @@ STUDIES: dict[str, Entry] = {
             "standard_3d": 8,
             "quadratic_2d": 16,
             "quadratic_3d": 4,
+            "agreement": 0.1,
         },
     ),
     "loadcases": Entry(loadcases.uniaxial, {"size": 8}),
