@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -213,7 +214,13 @@ def locking(studies: Studies) -> Figure:
     for row, (dim, s) in enumerate(series.items()):
         for axes, name in zip(panels[2 * row :], ("K", "(C11−C12)/2"), strict=False):
             for k, (nu, errors) in enumerate(s["errors"].items()):
-                _line(axes, k, s["sizes"], [max(100 * abs(e), 1e-5) for e in errors[name]], f"ν = {nu}")
+                _line(
+                    axes,
+                    k,
+                    s["sizes"],
+                    [100 * abs(e) if abs(e) > 1e-7 else math.nan for e in errors[name]],
+                    f"ν = {nu}",
+                )
                 if name != "K":
                     values = [100 * e for e in errors["standard"]]
                     axes.plot(s["sizes"][: len(values)], values, MARKERS[k] + ":", color=COLOURS[k], markersize=3)

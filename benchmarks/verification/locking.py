@@ -85,8 +85,8 @@ def _second_code(size: int, dim: int, matrix: tuple[float, float], **element: bo
 
 
 def _limit(sizes: tuple[int, ...], values: list[float]) -> float:
-    """Extrapolated value; the finest one where the last two grids agree to 1e-5, too well to fit an order."""
-    if abs(values[-2] / values[-1] - 1.0) < 1e-5:
+    """Extrapolated value; the finest one where the last two grids agree to 1e-8, too well to fit an order."""
+    if abs(values[-2] / values[-1] - 1.0) < 1e-8:
         return values[-1]
     return fit_order(sizes, values).limit
 
