@@ -29,7 +29,7 @@ from torch import Tensor
 from relaxdesign.fem.boundary import make_preconditioner
 from relaxdesign.fem.constrained import UniaxialOperator
 from relaxdesign.fem.operator import VoxelOperator
-from relaxdesign.fem.solver import SolveStatus, solve
+from relaxdesign.fem.solver import Solution, SolveStatus, solve
 
 HYDROSTATIC = (1.0, 1.0, 1.0, 0.0, 0.0, 0.0)
 UNIAXIAL = (0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
@@ -54,13 +54,11 @@ class BulkEstimate:
     status: tuple[SolveStatus, ...]
 
 
-def hydrostatic_estimate(
-    operator: VoxelOperator, *, tol: float, max_iterations: int, initial: Tensor | None
-) -> BulkEstimate:
-    """K* from the energy under unit hydrostatic strain."""
-    lam, mu = (modulus.reshape(-1, *operator.shape) for modulus in operator.moduli)
-    strain = lam.new_tensor(HYDROSTATIC)
-    solution = solve(
+def solve_load(
+    operator: VoxelOperator, strain: Tensor, *, tol: float, max_iterations: int, initial: Tensor | None = None
+) -> Solution:
+    """Fluctuation under a macroscopic strain, (6,) or (batch, 6), with the preconditioner of the boundary."""
+    return solve(
         operator,
         make_preconditioner(operator),
         operator.load(strain),
@@ -69,6 +67,15 @@ def hydrostatic_estimate(
         initial=initial,
         load_scale=operator.load_scale(strain),
     )
+
+
+def hydrostatic_estimate(
+    operator: VoxelOperator, *, tol: float, max_iterations: int, initial: Tensor | None
+) -> BulkEstimate:
+    """K* from the energy under unit hydrostatic strain."""
+    lam, mu = (modulus.reshape(-1, *operator.shape) for modulus in operator.moduli)
+    strain = lam.new_tensor(HYDROSTATIC)
+    solution = solve_load(operator, strain, tol=tol, max_iterations=max_iterations, initial=initial)
     u, normal = solution.displacement, 9.0 * operator.voxels
     by_lambda, by_mu = operator.mutual_energies(u, strain, u, strain)
     energy = (lam * by_lambda + mu * by_mu).flatten(1).sum(1, dtype=torch.float64)

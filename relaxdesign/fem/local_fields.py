@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from relaxdesign.fem.boundary import Boundary, cell_operator, make_preconditioner, resolve_boundary
+from relaxdesign.fem.boundary import Boundary, cell_operator, resolve_boundary
 from relaxdesign.fem.checks import STIFFNESS_FIELDS, WORKING_FIELDS, check_memory, check_moduli
 from relaxdesign.fem.elements import VOIGT
 from relaxdesign.fem.homogenize import (
@@ -32,11 +32,12 @@ from relaxdesign.fem.homogenize import (
     mark_invalid,
     replace_invalid,
 )
-from relaxdesign.fem.load_cases import HYDROSTATIC
+from relaxdesign.fem.load_cases import HYDROSTATIC, solve_load
 from relaxdesign.fem.moduli import lame_from_bulk_shear
 from relaxdesign.fem.operator import VoxelOperator, coupled_components
-from relaxdesign.fem.solver import ConvergenceError, SolveStatus, solve
+from relaxdesign.fem.solver import ConvergenceError, SolveStatus
 from relaxdesign.fem.stiffness import effective_stiffness
+from relaxdesign.fem.threads import threads_for
 
 LOADS = {"hydrostatic": HYDROSTATIC} | {
     "xyz"[i] + "xyz"[j]: tuple(float(case == other) for other in range(6)) for case, (i, j) in enumerate(VOIGT)
@@ -132,14 +133,8 @@ def local_fields(
     valid = check_moduli(K=K, G=G, allow_invalid=not raise_on_failure)
     lam, mu = lame_from_bulk_shear(replace_invalid(K, valid), replace_invalid(G, valid))
     operator = cell_operator(boundary, (lam, mu), _coupled(tuple(K.shape[1:]), macro))
-    solution = solve(
-        operator,
-        make_preconditioner(operator),
-        operator.load(macro),
-        tol=tol,
-        max_iterations=max_iterations,
-        load_scale=operator.load_scale(macro),
-    )
+    with threads_for(K.numel()):
+        solution = solve_load(operator, macro, tol=tol, max_iterations=max_iterations)
     status = mark_invalid(solution.status, valid)
     if raise_on_failure and any(s is not SolveStatus.CONVERGED for s in status):
         raise ConvergenceError(status, solution.iterations, solution.residual)
