@@ -16,8 +16,10 @@ VOLUME_FRACTION_RANGE = (0.05, 0.5)
 DIAMETER_RANGE = (0.15, 0.4)
 
 # Particles are pushed a little further apart than they must be, so that placements end after
-# finitely many moves and neighbours stay separate on the grid.
+# finitely many moves.
 _CLEARANCE = 1.03
+# Random placements of any number of particles succeed up to these shares of the cell, gaps included.
+_DENSEST = {2: 0.66, 3: 0.54}
 
 
 class PackingError(ValueError):
@@ -112,17 +114,31 @@ def check_request(volume_fraction: float, diameter: float, dim: int) -> None:
         raise PackingError(f"particle diameter {diameter:.3f} of the cell edge is outside {low}…{high}")
 
 
-def place_particles(
-    volume_fraction: float, diameter: float, dim: int, *, count: int = 1, generator: torch.Generator
-) -> list[Packing]:
-    """``count`` random placements with exactly this volume fraction.
+def smallest_gap(count, diameter, grid: int, dim: int):
+    """Gap kept between the surfaces of neighbours, in fractions of the edge: a voxel's diagonal where there is room.
 
+    Surfaces closer than that share nodes on a grid of ``grid`` voxels per edge, and touching stiff particles carry
+    load that the matrix between them would not pass on. Dense packings leave less room: the gap is then what
+    ``_DENSEST`` allows. Accepts floats or tensors.
+    """
+    diameter = torch.as_tensor(diameter, dtype=torch.float64)
+    room = particle_diameter(_DENSEST[dim], torch.as_tensor(count), dim) - diameter
+    return room.clamp(0, math.sqrt(dim) / grid)
+
+
+def place_particles(
+    volume_fraction: float, diameter: float, dim: int, *, grid: int, count: int = 1, generator: torch.Generator
+) -> list[Packing]:
+    """``count`` random placements with exactly this volume fraction, neighbours kept apart by ``smallest_gap``.
+
+    grid: voxels per edge on which the cell will be solved.
     Raises PackingError when the request is outside the supported range or no placement was found.
     """
     check_request(volume_fraction, diameter, dim)
     particles = int(particle_count(volume_fraction, diameter, dim))
     exact = float(particle_diameter(volume_fraction, particles, dim))
-    centres = _pack(torch.full((count,), particles), torch.full((count,), exact, dtype=torch.float64), dim, generator)
+    apart = torch.full((count,), exact, dtype=torch.float64) + smallest_gap(particles, exact, grid, dim)
+    centres = _pack(torch.full((count,), particles), apart, dim, generator)
     return [Packing(cell, exact) for cell in centres.double()]
 
 
@@ -138,7 +154,8 @@ def random_cells(
     # Cells with similar particle counts are packed together: padding costs count² otherwise.
     labels = torch.empty((len(count),) + (grid,) * dim, dtype=torch.bool)
     for part in count.argsort().split(max(1, 4096 // int(count.max()))):
-        centres = _pack(count[part], exact[part], dim, generator)
+        apart = exact[part] + smallest_gap(count[part], exact[part], grid, dim)
+        centres = _pack(count[part], apart, dim, generator)
         labels[part] = voxelise(centres, count[part], exact[part], grid)
     return labels
 
@@ -163,8 +180,8 @@ def voxelise(centres: Tensor, count: Tensor, diameter: Tensor, grid: int) -> Ten
     return nearest <= radius.square()
 
 
-def _pack(count: Tensor, diameter: Tensor, dim: int, generator: torch.Generator, attempts: int = 20) -> Tensor:
-    """Random non-overlapping centres (batch, most, dim) in [0, 1).
+def _pack(count: Tensor, apart: Tensor, dim: int, generator: torch.Generator, attempts: int = 20) -> Tensor:
+    """Random centres (batch, most, dim) in [0, 1), no two nearer than ``apart`` (batch,).
 
     Force-biased packing (Mościński & Bargieł 1989, doi:10.1080/08927028908031373): start from
     uniformly random centres and push overlapping neighbours apart until none overlap. Unlike
@@ -176,19 +193,19 @@ def _pack(count: Tensor, diameter: Tensor, dim: int, generator: torch.Generator,
     todo = torch.arange(batch)
     for _ in range(attempts):
         centres = torch.rand(len(todo), most, dim, generator=generator)
-        centres, done = _push_apart(centres, count[todo], diameter[todo].float())
+        centres, done = _push_apart(centres, count[todo], apart[todo].float())
         packed[todo[done]] = centres[done]
         todo = todo[~done]
         if len(todo) == 0:
             return packed
     worst = int(todo[0])
     raise PackingError(
-        f"no placement of {int(count[worst])} particles of diameter {float(diameter[worst]):.3f} without overlap "
+        f"no placement of {int(count[worst])} particles of diameter {float(apart[worst]):.3f} (gaps included) "
         f"was found in {attempts} attempts; ask for a smaller volume fraction"
     )
 
 
-def _push_apart(centres: Tensor, count: Tensor, diameter: Tensor, moves: int = 400) -> tuple[Tensor, Tensor]:
+def _push_apart(centres: Tensor, count: Tensor, apart: Tensor, moves: int = 400) -> tuple[Tensor, Tensor]:
     """Resolves overlaps; returns the centres and which cells are free of overlap."""
     batch, most, _ = centres.shape
     used = torch.arange(most)[None] < count[:, None]
@@ -200,13 +217,13 @@ def _push_apart(centres: Tensor, count: Tensor, diameter: Tensor, moves: int = 4
         offset = current[:, :, None] - current[:, None, :]
         offset -= offset.round()
         distance = offset.norm(dim=-1).masked_fill_(~pair[active], math.inf)
-        free = distance.amin((1, 2)) >= diameter[active]
+        free = distance.amin((1, 2)) >= apart[active]
         done[active[free]] = True
         if bool(free.all()):
             break
         keep = ~free
         active, offset, distance = active[keep], offset[keep], distance[keep].clamp_min(1e-6)
-        overlap = (_CLEARANCE * diameter[active, None, None] - distance).clamp_min(0)
+        overlap = (_CLEARANCE * apart[active, None, None] - distance).clamp_min(0)
         # Half the overlap each; damped, as a particle may be pushed by several neighbours.
         push = (offset * (0.5 * overlap / distance)[..., None]).sum(2)
         centres[active] = (current[keep] + (0.9 if move < 50 else 0.6) * push) % 1

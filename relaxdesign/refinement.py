@@ -101,7 +101,7 @@ def mean_bulk(
     """K over ``PLACEMENTS`` fresh placements; fraction and diameter are moved into the supported range."""
     vf = float(np.clip(volume_fraction, *VOLUME_FRACTION_RANGE))
     packings = place_particles(
-        vf, float(np.clip(diameter, *DIAMETER_RANGE)), dim, count=PLACEMENTS, generator=generator
+        vf, float(np.clip(diameter, *DIAMETER_RANGE)), dim, grid=grid, count=PLACEMENTS, generator=generator
     )
     values, iterations = placement_bulk(matrix, particle, packings, grid)
     return PlacementBulk(float(values.mean()), float(values.std(ddof=1)), iterations)
@@ -237,7 +237,9 @@ class _FractionSearch:
         self.count = int(np.clip(wanted, fewest, most))
         diameter = float(particle_diameter(high, self.count, self.dim))
         try:
-            self.base = place_particles(high, diameter, self.dim, count=PLACEMENTS, generator=self.generator)
+            self.base = place_particles(
+                high, diameter, self.dim, grid=self.grid, count=PLACEMENTS, generator=self.generator
+            )
         except PackingError:
             return False
         self.seen = {}

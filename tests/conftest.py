@@ -33,7 +33,7 @@ def make_design():
 
     def make(dim=2, grid=32, volume_fraction=0.3, diameter=0.25, index=0) -> Design:
         generator = torch.Generator().manual_seed(index)
-        packing = place_particles(volume_fraction, diameter, dim, generator=generator)[0]
+        packing = place_particles(volume_fraction, diameter, dim, grid=grid, generator=generator)[0]
         phase = packing.voxelise(grid).numpy().reshape(grid, grid, -1).astype(np.uint8)
         share = float(phase.mean())
         return Design(

@@ -19,7 +19,7 @@ def field_of(labels, matrix, particle, noise, generator):
 @pytest.mark.parametrize(("vf", "d"), [(0.06, 0.25), (0.2, 0.15), (0.35, 0.3), (0.5, 0.15), (0.5, 0.38)])
 def test_2d_round_trip(vf, d, noise):
     generator = torch.Generator().manual_seed(int(1000 * vf))
-    packing = place_particles(vf, d, 2, generator=generator)[0]
+    packing = place_particles(vf, d, 2, grid=64, generator=generator)[0]
     labels = packing.voxelise(64)
     catalogue, channels = Catalogue.default(), AsinhChannels()
     values = channels.encode(catalogue.properties, axis=-1)
@@ -40,7 +40,7 @@ def test_2d_round_trip(vf, d, noise):
 @pytest.mark.parametrize(("vf", "d"), [(0.1, 0.3), (0.3, 0.3), (0.5, 0.4)])
 def test_3d_round_trip(vf, d):
     generator = torch.Generator().manual_seed(1)
-    packing = place_particles(vf, d, 3, generator=generator)[0]
+    packing = place_particles(vf, d, 3, grid=32, generator=generator)[0]
     labels = packing.voxelise(32)
     projection = project(field_of(labels, torch.full((3,), -0.5), torch.full((3,), 0.5), 0.05, generator))
     assert (projection.particle > 0).all()
@@ -49,14 +49,14 @@ def test_3d_round_trip(vf, d):
 
 def test_the_stiffer_phase_is_not_assumed_to_be_the_particles():
     generator = torch.Generator().manual_seed(3)
-    labels = place_particles(0.4, 0.25, 2, generator=generator)[0].voxelise(64)
+    labels = place_particles(0.4, 0.25, 2, grid=64, generator=generator)[0].voxelise(64)
     soft = project(field_of(labels, torch.full((3,), 0.5), torch.full((3,), -0.5), 0.02, generator))
     assert (soft.particle < 0).all() and abs(soft.volume_fraction - 0.4) < 0.02
 
 
 def test_projection_does_not_depend_on_where_the_periodic_cell_is_cut():
     generator = torch.Generator().manual_seed(4)
-    labels = place_particles(0.3, 0.3, 2, generator=generator)[0].voxelise(64)
+    labels = place_particles(0.3, 0.3, 2, grid=64, generator=generator)[0].voxelise(64)
     field = field_of(labels, torch.full((3,), 0.5), torch.full((3,), -0.5), 0.0, generator)
     reference = project(field)
     for shift in ((13, 0), (32, 32), (5, 50)):
@@ -66,7 +66,7 @@ def test_projection_does_not_depend_on_where_the_periodic_cell_is_cut():
 
 
 def test_each_particle_is_counted_once():
-    packing = place_particles(0.45, 0.2, 2, generator=torch.Generator().manual_seed(5))[0]
+    packing = place_particles(0.45, 0.2, 2, grid=64, generator=torch.Generator().manual_seed(5))[0]
     radii = inscribed_radii(packing.voxelise(64).numpy())
     assert len(radii) == len(packing.centres)
 

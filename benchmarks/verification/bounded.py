@@ -26,7 +26,7 @@ def random_masks(kind: str, size: int, dim: int, count: int, seed: int) -> Tenso
     for _ in range(count):
         share = float(0.1 + 0.4 * torch.rand((), generator=generator))
         if kind == "particles":
-            mask = place_particles(share, 0.35, dim, generator=generator)[0].voxelise(size)
+            mask = place_particles(share, 0.35, dim, grid=size, generator=generator)[0].voxelise(size)
         else:
             noise = torch.randn(shape, generator=generator, dtype=torch.float64)
             if kind == "blobs":

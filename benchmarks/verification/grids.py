@@ -102,19 +102,20 @@ DIAMETER = {2: 0.2, 3: 0.3}
 def packings(
     sizes_3d: tuple[int, ...] = (16, 24, 32, 48, 64, 96, 128),
     sizes_2d: tuple[int, ...] = (32, 48, 64, 96, 128, 192, 256, 384, 512),
-    shares: tuple[float, ...] = (0.15, 0.35),
+    shares: tuple[float, ...] = (0.15, 0.35, 0.5),
     count: int = 3,
     seed: int = 6,
 ) -> Study:
     """Convergence with the grid: packings of particles
 
-    What a design contains: several equal particles at random, diameter 0.3 (3D) or 0.2 (2D) of the cell edge. Their
-    narrowest gaps are far smaller than a voxel. Particles whose voxels touch are welded together, and a chain of welded
-    stiff particles carries load that the matrix should carry; the effect vanishes slowly as the grid resolves the gaps.
-    Reported is how far K* lies above that on the finest grid, the mean over several placements.
+    What a design contains: several equal particles at random, diameter 0.3 (3D) or 0.2 (2D) of the cell edge, placed
+    for a design grid of 32³ or 64². Neighbours are kept a voxel's diagonal of that grid apart, as far as the share of
+    particles leaves room. Particles whose voxels touch are welded together, and a chain of welded stiff particles
+    carries load that the matrix should carry: at half the cell, where the spheres must nearly touch, the design grid is
+    too coarse for the stiffest pair. Reported is how far K* lies above that on the finest grid, the mean over several
+    placements.
 
-    A cell of voxels is solved for what it is, and exported as that. As an approximation of the spheres that it was made
-    from, it is too stiff by these amounts at least.
+    A cell of voxels is solved for what it is, and exported as that; the errors say how well it stands for spheres.
     """
     checks, tables, series = [], [], {}
     for dim, sizes, reported in ((3, sizes_3d, 32), (2, sizes_2d, 64)):
@@ -122,7 +123,7 @@ def packings(
         reported = reported if reported in sizes else sizes[0]
         for share in shares:
             generator = torch.Generator().manual_seed(seed)
-            cells = place_particles(share, DIAMETER[dim], dim, count=count, generator=generator)
+            cells = place_particles(share, DIAMETER[dim], dim, grid=reported, count=count, generator=generator)
             masks = {n: torch.stack([cell.voxelise(n).reshape(n, n, -1) for cell in cells]) for n in sizes}
             gap = min(cell.largest_diameter() - cell.diameter for cell in cells)
             for name, pair in PACKED.items():
@@ -131,7 +132,7 @@ def packings(
                 rows.append((name, 100 * share, 100 * gap, *(100 * a for a in above[:-1]), values[-1]))
                 series[f"{dim}D, {100 * share:.0f} %, {name}"] = {"dim": dim, "sizes": list(sizes), "values": values}
                 label = f"{dim}D, {100 * share:.0f} % {name}: K* at {reported}{power} above the finest grid"
-                checks.append(at_most(label, above[sizes.index(reported)], 0.05, "%", limitation=True))
+                checks.append(at_most(label, above[sizes.index(reported)], 0.05, "%", limitation=share > 0.4))
         columns = {
             "particles": "{}", "share": "{:.0f} %", "narrowest gap, % of the edge": "{:.2f}",
             **{f"{n}{power}": "{:+.1f} %" for n in sizes[:-1]}, f"K* at {sizes[-1]}{power}, GPa": "{:.2f}",

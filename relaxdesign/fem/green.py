@@ -169,7 +169,7 @@ class GreenOperator:
         """
         dims = tuple(range(2, force.ndim))
         spectrum = torch.view_as_real(torch.fft.rfftn(force, dim=dims).contiguous())
-        if self._inverse.shape[1] == 6 and spectrum.device.type == "cpu":
+        if self._inverse.shape[1] in (3, 6) and spectrum.device.type == "cpu":
             from relaxdesign.fem.kernels import symmetric_product  # compiles: only where it is used
 
             symmetric_product(spectrum.flatten(2), self._inverse.flatten(2))

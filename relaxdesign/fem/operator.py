@@ -8,7 +8,7 @@ internal force is the gradient of the stored energy,
 where Aₑ picks the nodes of voxel e, S are its modes and p_e the moduli that belong to them
 (`relaxdesign.fem.elements`). Gather and scatter are strided copies, everything between is two small dense
 products over all voxels of a slab, so the same few lines run fast on CPU and GPU and need no index tables. Where
-most of the time goes, in 3D elasticity on a CPU, `relaxdesign.fem.kernels` does the same in one fused pass.
+most of the time goes, in elasticity on a CPU, `relaxdesign.fem.kernels` does the same in one fused pass.
 
 Node (i, j, k) is the lower corner of voxel (i, j, k). A periodic cell has as many nodes as voxels along each
 axis, an open one has one more. Axes of one voxel are periodic through the thickness in both: they vanish from
@@ -144,8 +144,8 @@ class VoxelOperator:
     @property
     def _fused(self) -> bool:
         """Whether `relaxdesign.fem.kernels` has a compiled kernel for this operator."""
-        elastic = self.physics is ELASTICITY and self.components == (0, 1, 2)
-        return elastic and len(self.grid) == 3 and self.device.type == "cpu"
+        elastic = self.physics is ELASTICITY and self.components == self.active
+        return elastic and len(self.grid) > 1 and self.device.type == "cpu"
 
     def _apply_fused(self, fluctuation: Tensor) -> Tensor:
         from relaxdesign.fem.kernels import elastic_forces, pad_moduli  # compiles: only where it is used

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -204,6 +205,7 @@ def _conjugate_gradients(
     correction of every field, the iterations of every sample and a flag for samples that broke down.
     """
     cases, shape = len(residual) // len(limit), residual.shape[1:]
+    descend, redirect = _vector_steps(residual.device)
     result = torch.zeros_like(residual).flatten(1)
     used = torch.zeros_like(limit)
     broken = torch.zeros(len(limit), dtype=torch.bool, device=limit.device)
@@ -216,12 +218,8 @@ def _conjugate_gradients(
     while len(index) > 0:
         count += 1
         q = operator.apply(p.unflatten(1, shape)).flatten(1)
-        curvature = _dot(p, q)
         idle = rz == 0.0  # a load case that was solved from the start
-        step = torch.where(idle, 0.0, rz / curvature)[:, None]
-        x.addcmul_(p, step)
-        r.addcmul_(q, step, value=-1.0)
-        norm = torch.linalg.vector_norm(r, dim=1).double()
+        curvature, norm = descend(x, r, p, q, rz)
         failed = ~((idle | (curvature > 0)) & torch.isfinite(norm)).reshape(-1, cases).all(1)
         finished = failed | (norm <= goal).reshape(-1, cases).all(1) | (count >= limit)
         if finished.any():
@@ -235,9 +233,33 @@ def _conjugate_gradients(
             x, r, p, goal, rz = (t.unflatten(0, (-1, cases))[keep].flatten(0, 1) for t in (x, r, p, goal, rz))
             operator, preconditioner = operator.select(keep), preconditioner.select(keep)
         z = preconditioner.apply(r.unflatten(1, shape)).flatten(1)
-        rz, before = _dot(r, z), rz
-        p.mul_(torch.where(before == 0.0, 0.0, rz / before)[:, None]).add_(z)
+        redirect(p, r, z, rz)
     return result.unflatten(1, shape), used, broken
+
+
+def _descend(x: Tensor, r: Tensor, p: Tensor, q: Tensor, rz: Tensor) -> tuple[Tensor, Tensor]:
+    """x += α p and r -= α q in place, α = rz / p·q; returns p·q and ‖r‖ of every field."""
+    curvature = _dot(p, q)
+    step = torch.where(rz == 0.0, 0.0, rz / curvature)[:, None]
+    x.addcmul_(p, step)
+    r.addcmul_(q, step, value=-1.0)
+    return curvature, torch.linalg.vector_norm(r, dim=1)
+
+
+def _redirect(p: Tensor, r: Tensor, z: Tensor, rz: Tensor) -> None:
+    """p = z + (r·z / rz) p and rz = r·z in place."""
+    product = _dot(r, z)
+    p.mul_(torch.where(rz == 0.0, 0.0, product / rz)[:, None]).add_(z)
+    rz.copy_(product)
+
+
+def _vector_steps(device: torch.device) -> tuple[Callable, Callable]:
+    """`_descend` and `_redirect`, on a CPU in their fused form."""
+    if device.type != "cpu":
+        return _descend, _redirect
+    from relaxdesign.fem.kernels import descend, redirect  # compiles: only where it is used
+
+    return descend, redirect
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

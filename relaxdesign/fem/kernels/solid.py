@@ -1,41 +1,27 @@
-"""Fused kernels for 3D elasticity on a CPU: one pass over the voxels or frequencies, no intermediate fields.
+"""Elastic forces of 3D cells in one pass over the voxels.
 
 Within a voxel the displacement is trilinear. In coordinates x, y, z ∈ [-½, ½] each component is a sum of
 eight monomials, and the three derivatives that enter the strain are polynomials whose monomials are orthogonal:
 ∫ 1 = 1, ∫ x² = 1/12, ∫ x²y² = 1/144. The stiffness of a voxel is therefore *sparse* in the coefficients of
 the monomials; turning eight corner values into coefficients takes sums and differences along the three axes. A
 voxel costs about 230 operations where two dense products with its 19×24 modes cost 1,800, and the
-operator becomes cheaper than the FFTs of the preconditioner. Same result as the dense products to round-off.
-
-Compiled by Numba at first use (10 s per precision) and kept on disk. Indices are unsigned on purpose: signed ones
-are checked for being negative, which keeps the compiler from using vector instructions.
+operator becomes cheaper than the FFTs of the preconditioner.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
-from concurrent.futures import ThreadPoolExecutor
-
-import numba
 import numpy as np
-import torch
-from torch import Tensor
+
+from relaxdesign.fem.kernels.compiling import add, compiled, copy
+from relaxdesign.fem.kernels.compiling import unsigned as _u
 
 TILE = 128
 """Voxels handled at once: their corner forces (24 rows) stay in the first-level cache."""
 
 ROW = TILE + 1
-THREADED_VOXELS = 200_000
-"""Voxels times batch from which starting threads pays."""
-
-FAST_MATH = {"reassoc", "contract", "nsz"}  # not "nnan" and "ninf": the solver must see what is not finite
-
-_compile = functools.partial(numba.njit, fastmath=FAST_MATH, nogil=True, error_model="numpy", cache=True)
-_u = np.uintp
 
 
-@_compile
+@compiled
 def _coefficients(u, r00, r01, r10, r11, k, half):
     """Coefficients of x, y, z, xy, xz, yz, xyz from corner values; r_ab: start of the z row at (a, b)."""
     one = _u(1)
@@ -48,7 +34,7 @@ def _coefficients(u, r00, r01, r10, r11, k, half):
     return m1 - m0, half * (y0 + y1), half * (z0 + z1), y1 - y0, z1 - z0, half * (yz0 + yz1), yz1 - yz0
 
 
-@_compile
+@compiled
 def _corner_forces(f, row, k, x, y, z, xy, xz, yz, xyz, half):
     """Transpose of `_coefficients`; rows ``row`` … ``row + 3`` of f: lower corners in z, 12 further on: upper."""
     x0, x1 = -x, x  # along x first, the constant has no force
@@ -71,7 +57,7 @@ def _corner_forces(f, row, k, x, y, z, xy, xz, yz, xyz, half):
     f[low], f[high] = half * s11 - d11, half * s11 + d11
 
 
-@_compile
+@compiled
 def _voxel_plane(u, forces, lower, upper, lam, mu, offset, rows, width, f):
     """Add the corner forces of one plane of voxels to the two planes of nodes that bound it.
 
@@ -114,19 +100,7 @@ def _voxel_plane(u, forces, lower, upper, lam, mu, offset, rows, width, f):
             f[(12 + row) * ROW] = f[(12 + row) * ROW + n]  # belongs to the first node of the next tile
 
 
-@_compile
-def _copy(source, first, target, start, count):
-    for k in range(_u(count)):
-        target[_u(start) + k] = source[_u(first) + k]
-
-
-@_compile
-def _add(source, first, target, start, count):
-    for k in range(_u(count)):
-        target[_u(start) + k] += source[_u(first) + k]
-
-
-@_compile
+@compiled
 def _load_plane(u, first, Y, Z, stride, padded, start, rows, width):
     """Copy a plane of Y × Z nodes from ``first`` on to (rows + 1) × width nodes: past the end the first ones again.
 
@@ -135,12 +109,12 @@ def _load_plane(u, first, Y, Z, stride, padded, start, rows, width):
     for component in range(3):
         for y in range(rows + 1):
             line = start + (component * (rows + 1) + y) * width
-            _copy(u, first + component * stride + y % Y * Z, padded, line, Z)
+            copy(u, first + component * stride + y % Y * Z, padded, line, Z)
             for z in range(Z, width):
                 padded[line + z] = padded[line + z - Z]
 
 
-@_compile
+@compiled
 def _store_plane(out, first, Y, Z, stride, padded, start, rows, width):
     """Transpose of `_load_plane`: forces of nodes past the end are added to the first ones."""
     for component in range(3):
@@ -149,13 +123,13 @@ def _store_plane(out, first, Y, Z, stride, padded, start, rows, width):
             for z in range(Z, width):
                 padded[line + z - Z] += padded[line + z]
             if y < Y:
-                _copy(padded, line, out, first + component * stride + y * Z, Z)
+                copy(padded, line, out, first + component * stride + y * Z, Z)
             else:
-                _add(padded, line, out, first + component * stride + (y - Y) * Z, Z)
+                add(padded, line, out, first + component * stride + (y - Y) * Z, Z)
 
 
-@_compile
-def _planes(u, lam, mu, out, nodes, voxels, field, sample, start, stop):
+@compiled
+def planes(u, lam, mu, out, nodes, voxels, field, sample, start, stop):
     """Forces on the planes of nodes ``start`` … ``stop`` - 1 of one field, with the moduli of ``sample``.
 
     u, out: fields × 3 × nodes (X, Y, Z), flat; lam, mu: batch × voxels (nx, ny, nz + 1), flat. X = nx in a periodic
@@ -180,77 +154,3 @@ def _planes(u, lam, mu, out, nodes, voxels, field, sample, start, stop):
             _store_plane(out, first + x * Y * Z, Y, Z, stride, forces, lower, rows, width)
         forces[lower : lower + size] = 0.0
         lower, upper = upper, lower
-
-
-@functools.cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="elasticity")
-
-
-def pad_moduli(modulus: Tensor) -> Tensor:
-    """Modulus (batch, nx, ny, nz) with a zero appended to every row: the form `elastic_forces` takes."""
-    return torch.nn.functional.pad(modulus, (0, 1))
-
-
-def elastic_forces(u: Tensor, lam: Tensor, mu: Tensor) -> Tensor:
-    """Stiffness times displacement, (fields, 3, *nodes), for cells on a CPU.
-
-    Args:
-        u: displacement, (fields, 3, *nodes), contiguous; nodes = voxels (periodic) or voxels + 1 (open cell).
-        lam, mu: Lamé constants in GPa from `pad_moduli`, (batch, nx, ny, nz + 1); fields = batch · load cases.
-    """
-    out = torch.empty_like(u)
-    fields, planes = u.shape[0], u.shape[2]
-    load_cases = fields // len(lam)
-    arrays = (tensor.reshape(-1).numpy() for tensor in (u, lam, mu, out))
-    planes_of = functools.partial(_planes, *arrays, tuple(u.shape[2:]), tuple(lam.shape[1:]))
-    threads = torch.get_num_threads() // 2  # torch's own threads keep the other cores busy between operations
-    if threads < 2 or load_cases * lam.numel() < THREADED_VOXELS:
-        for field in range(fields):
-            planes_of(field, field // load_cases, 0, planes)
-        return out
-    shares = -(-threads // fields)  # parts of one field
-    cuts = [planes * n // shares for n in range(shares + 1)]
-    jobs = [
-        _pool(threads).submit(planes_of, field, field // load_cases, start, stop)
-        for field in range(fields)
-        for start, stop in itertools.pairwise(cuts)
-        if start < stop
-    ]
-    for job in jobs:
-        job.result()
-    return out
-
-
-@_compile
-def _symmetric_product(vectors, matrices, field, sample, size):
-    """Three values of each frequency times its symmetric 3×3 matrix, in place; everything flat."""
-    n = _u(size)
-    x = _u(3 * field * size)
-    m = _u(6 * sample * size)
-    y, z = x + n, x + n + n
-    for k in range(n):
-        a, b, c = vectors[x + k], vectors[y + k], vectors[z + k]
-        xy, xz, yz = matrices[m + n + k], matrices[m + _u(2) * n + k], matrices[m + _u(4) * n + k]
-        vectors[x + k] = matrices[m + k] * a + xy * b + xz * c
-        vectors[y + k] = xy * a + matrices[m + _u(3) * n + k] * b + yz * c
-        vectors[z + k] = xz * a + yz * b + matrices[m + _u(5) * n + k] * c
-
-
-def symmetric_product(vectors: Tensor, matrices: Tensor) -> None:
-    """Multiply ``vectors`` (fields, 3, n) in place by ``matrices`` (batch, 6, n), upper triangles row by row.
-
-    fields = batch · load cases, those of one sample next to each other; on a CPU.
-    """
-    cases = len(vectors) // len(matrices)
-    flat = vectors.view(-1).numpy(), matrices.view(-1).numpy()
-    for field in range(len(vectors)):
-        _symmetric_product(*flat, field, field // cases, vectors.shape[-1])
-
-
-def prepare() -> None:
-    """Compile for both precisions now, so that the first 3D cell does not have to wait."""
-    for dtype in (torch.float32, torch.float64):
-        modulus = torch.ones(1, 2, 2, 2, dtype=dtype)
-        elastic_forces(torch.zeros(1, 3, 2, 2, 2, dtype=dtype), pad_moduli(modulus), pad_moduli(modulus))
-        symmetric_product(torch.zeros(1, 3, 2, dtype=dtype), torch.zeros(1, 6, 2, dtype=dtype))

@@ -1,0 +1,98 @@
+"""Fused kernels for elasticity on a CPU: one pass over voxels, frequencies or vectors, no intermediate fields.
+
+`relaxdesign.fem.operator`, `green` and `solver` say the same in tensor operations, for other devices and physics;
+results agree to round-off. Compiled by Numba at first use (about 20 s in all) and kept on disk.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+from relaxdesign.fem.kernels import plane, solid, vectors
+
+THREADED_VOXELS = 200_000
+"""Voxels times batch from which starting threads pays."""
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="elasticity")
+
+
+def pad_moduli(modulus: Tensor) -> Tensor:
+    """Modulus (batch, *voxels) with a zero appended to every row: the form `elastic_forces` takes."""
+    return torch.nn.functional.pad(modulus, (0, 1))
+
+
+def elastic_forces(u: Tensor, lam: Tensor, mu: Tensor) -> Tensor:
+    """Stiffness times displacement, (fields, dim, *nodes), for cells on a CPU; dim 2 (in the plane) or 3.
+
+    Args:
+        u: displacement, (fields, dim, *nodes), contiguous; nodes = voxels (periodic) or voxels + 1 (open cell).
+        lam, mu: Lamé constants in GPa from `pad_moduli`, (batch, *voxels, one more along the last axis);
+            fields = batch · load cases.
+    """
+    out = torch.empty_like(u)
+    fields, layers = u.shape[0], u.shape[2]
+    load_cases = fields // len(lam)
+    arrays = (tensor.reshape(-1).numpy() for tensor in (u, lam, mu, out))
+    kernel = plane.rows if u.ndim == 4 else solid.planes
+    part = functools.partial(kernel, *arrays, tuple(u.shape[2:]), tuple(lam.shape[1:]))
+    threads = torch.get_num_threads() // 2  # torch's own threads keep the other cores busy between operations
+    if threads < 2 or load_cases * lam.numel() < THREADED_VOXELS:
+        for field in range(fields):
+            part(field, field // load_cases, 0, layers)
+        return out
+    shares = -(-threads // fields)  # parts of one field
+    cuts = [layers * n // shares for n in range(shares + 1)]
+    jobs = [
+        _pool(threads).submit(part, field, field // load_cases, start, stop)
+        for field in range(fields)
+        for start, stop in itertools.pairwise(cuts)
+        if start < stop
+    ]
+    for job in jobs:
+        job.result()
+    return out
+
+
+def symmetric_product(values: Tensor, matrices: Tensor) -> None:
+    """Multiply ``values`` (fields, size, n) in place by ``matrices`` (batch, size·(size + 1)/2, n); on a CPU.
+
+    matrices: upper triangles row by row, size 2 or 3. fields = batch · load cases, those of one sample next to each
+    other.
+    """
+    cases = len(values) // len(matrices)
+    multiply = vectors.multiply_2 if values.shape[1] == 2 else vectors.multiply_3
+    flat = values.view(-1).numpy(), matrices.view(-1).numpy()
+    for field in range(len(values)):
+        multiply(*flat, field, field // cases, values.shape[-1])
+
+
+def descend(x: Tensor, r: Tensor, p: Tensor, q: Tensor, rz: Tensor) -> tuple[Tensor, Tensor]:
+    """x += α p and r -= α q in place, α = rz / p·q; returns p·q and ‖r‖, (fields,). All (fields, n), on a CPU."""
+    curvature, squared = torch.empty_like(rz), torch.empty_like(rz)
+    vectors.descend(*(tensor.numpy() for tensor in (x, r, p, q, rz, curvature, squared)))
+    return curvature, squared.sqrt_()
+
+
+def redirect(p: Tensor, r: Tensor, z: Tensor, rz: Tensor) -> None:
+    """p = z + (r·z / rz) p and rz = r·z in place. p, r, z: (fields, n); rz: (fields,); on a CPU."""
+    vectors.redirect(*(tensor.numpy() for tensor in (p, r, z, rz)))
+
+
+def prepare() -> None:
+    """Compile for both precisions now, so that the first cell does not have to wait."""
+    for dtype in (torch.float32, torch.float64):
+        for dim, entries in ((2, 3), (3, 6)):
+            modulus = pad_moduli(torch.ones(1, *(2,) * dim, dtype=dtype))
+            elastic_forces(torch.zeros(1, dim, *(2,) * dim, dtype=dtype), modulus, modulus)
+            symmetric_product(torch.zeros(1, dim, 2, dtype=dtype), torch.zeros(1, entries, 2, dtype=dtype))
+        rows = [torch.zeros(1, 2, dtype=dtype) for _ in range(4)]
+        descend(*rows, torch.zeros(1, dtype=dtype))
+        redirect(*rows[:3], torch.zeros(1, dtype=dtype))
