@@ -261,7 +261,7 @@ def test_evaluate_refuses_what_it_cannot_use(cli, tmp_path, laminate):
 )
 def test_a_bad_voxel_is_named_before_any_work(cli, tmp_path, monkeypatch, change, words):
     monkeypatch.setattr("relaxdesign.fem.bulk_modulus", None)  # would be a TypeError
-    monkeypatch.setattr("relaxdesign.fem.stiffness.solve", None)
+    monkeypatch.setattr("relaxdesign.fem.load_cases.solve", None)
     shape = (2, 2, 2)
     arrays = {"E": np.ones(shape), "nu": np.full(shape, 0.3), "rho": np.ones(shape), "k": np.ones(shape)}
     (name, value), *_ = change.items()
@@ -295,7 +295,7 @@ def test_arrays_of_different_types_are_taken_as_double(cli, tmp_path):
 
 def test_a_field_that_is_too_large_is_refused_before_any_work(cli, laminate, monkeypatch):
     monkeypatch.setattr("relaxdesign.fem.checks.available_memory", lambda device: 1000)
-    monkeypatch.setattr("relaxdesign.fem.stiffness.solve", None)
+    monkeypatch.setattr("relaxdesign.fem.load_cases.solve", None)
     assert_one_clear_error(cli("evaluate", laminate), "GiB", "coarser grid")
 
 

@@ -23,26 +23,26 @@ from torch.autograd.function import once_differentiable
 from relaxdesign.fem.boundary import Boundary, cell_operator, make_preconditioner, resolve_boundary
 from relaxdesign.fem.checks import CONDUCTION_FIELDS, check_memory, check_moduli
 from relaxdesign.fem.elements import CONDUCTION
-from relaxdesign.fem.homogenize import (
+from relaxdesign.fem.load_cases import solve_load
+from relaxdesign.fem.operator import VoxelOperator
+from relaxdesign.fem.outcome import (
     MAX_ITERATIONS,
+    Outcome,
     check_options,
+    checked_status,
     converged_mask,
     initial_guess,
     keep_samples,
-    mark_invalid,
     replace_invalid,
 )
-from relaxdesign.fem.operator import VoxelOperator
-from relaxdesign.fem.solver import ConvergenceError, SolveStatus, solve
-from relaxdesign.fem.stiffness import worst_status
 from relaxdesign.fem.threads import threads_to_fit
 
 UNIT = "W/(m K)"
 
 
-@dataclass(frozen=True)
-class ConductivityResult:
-    """Effective conductivity of a batch of cells and how it was obtained.
+@dataclass(frozen=True, kw_only=True)
+class ConductivityResult(Outcome):
+    """Effective conductivity of a batch of cells and how it was obtained; ``iterations``, ``residual``: (batch, 3).
 
     ``k`` and all properties derived from it carry the gradient if the voxels' k asked for one.
     """
@@ -52,19 +52,6 @@ class ConductivityResult:
     temperature: Tensor
     """Fluctuations under the three unit gradients (gradient 1 K per voxel edge), (batch, 3, nodes x, y, z) in K:
     the next warm start."""
-    iterations: Tensor
-    """Conjugate gradient iterations per load case, (batch, 3)."""
-    residual: Tensor
-    """Relative residual of the nodal heat balance per load case, (batch, 3) float64."""
-    status: tuple[SolveStatus, ...]
-    """Worst outcome per sample."""
-    boundary: Boundary
-    tol: float
-
-    @property
-    def converged(self) -> Tensor:
-        """Boolean (batch,)."""
-        return converged_mask(self.status, self.k.device)
 
     @property
     def mean(self) -> Tensor:
@@ -163,26 +150,26 @@ def _solve_gradients(
         guess = None
         if initial is not None:
             guess = initial_guess(operator, initial[:, case].unsqueeze(1), operator.field_shape, valid)
-        solution = solve(
-            operator,
-            preconditioner,
-            operator.load(gradients[case]),
-            tol=tol,
-            max_iterations=max_iterations,
-            initial=guess,
-            load_scale=operator.load_scale(gradients[case]),
+        solution = solve_load(
+            operator, gradients[case], preconditioner, tol=tol, max_iterations=max_iterations, initial=guess
         )
         temperature[:, case] = operator.expand(solution.displacement).squeeze(1)
         iterations[:, case], residual[:, case] = solution.iterations, solution.residual
         statuses.append(solution.status)
-    status = mark_invalid(worst_status(statuses), valid)
-    if raise_on_failure and any(s is not SolveStatus.CONVERGED for s in status):
-        raise ConvergenceError(status, iterations.amax(1), residual.amax(1))
+    status = checked_status(statuses, valid, iterations, residual, raise_on_failure)
     good = converged_mask(status, k.device)
     temperature = keep_samples(temperature, good)
     effective = operator.voigt_average() - operator.relaxation(gradients, temperature.unsqueeze(2))
     effective = torch.where(good[:, None, None], effective, torch.nan).to(k.dtype)
-    return ConductivityResult(effective, temperature, iterations, residual, status, boundary, tol)
+    return ConductivityResult(
+        k=effective,
+        temperature=temperature,
+        iterations=iterations,
+        residual=residual,
+        status=status,
+        boundary=boundary,
+        tol=tol,
+    )
 
 
 class _AttachGradient(torch.autograd.Function):

@@ -14,23 +14,31 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from relaxdesign.fem.boundary import Boundary, cell_operator, resolve_boundary
-from relaxdesign.fem.checks import UNIAXIAL_FIELDS, WORKING_FIELDS, check_layout, check_memory, check_moduli
+from relaxdesign.fem.checks import UNIAXIAL_FIELDS, WORKING_FIELDS, check_memory, check_moduli
 from relaxdesign.fem.constrained import UniaxialOperator
 from relaxdesign.fem.load_cases import hydrostatic_estimate, uniaxial_estimate
 from relaxdesign.fem.moduli import lame_from_bulk_shear
-from relaxdesign.fem.operator import VoxelOperator, coupled_components
-from relaxdesign.fem.solver import ConvergenceError, SolveStatus
+from relaxdesign.fem.operator import coupled_components
+from relaxdesign.fem.outcome import (
+    MAX_ITERATIONS,
+    Outcome,
+    check_options,
+    checked_status,
+    converged_mask,
+    initial_guess,
+    keep_samples,
+    replace_invalid,
+)
 from relaxdesign.fem.threads import threads_for
 
-MAX_ITERATIONS = 5000
 
-SMALLEST_TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-12}
-"""Relative residuals that round-off lets most cells reach."""
+@dataclass(frozen=True, kw_only=True)
+class BulkResult(Outcome):
+    """Effective bulk modulus of a batch of cells, its gradient, and how it was obtained.
 
-
-@dataclass(frozen=True)
-class BulkResult:
-    """Effective bulk modulus of a batch of cells, its gradient, and how it was obtained."""
+    ``iterations`` and ``residual`` are (batch,); with boundary "uniaxial" the sum and the larger of load case and
+    adjoint.
+    """
 
     value: Tensor
     """K* in GPa, (batch,); NaN where the solve failed."""
@@ -43,27 +51,6 @@ class BulkResult:
 
     (batch, 3, nx, ny, nz); with boundary "uniaxial", whose cell is open, (batch, 3, nx + 1, ny + 1, nz + 1), the
     last being 1 in 2D."""
-    iterations: Tensor
-    """Conjugate gradient iterations, (batch,); with boundary "uniaxial" the adjoint's included."""
-    residual: Tensor
-    """Relative force residual ‖b - K u‖₂ / ‖b‖₂ (see `relaxdesign.fem.solver`), (batch,) float64.
-
-    With boundary "uniaxial" the larger of load case and adjoint."""
-    status: tuple[SolveStatus, ...]
-    """Outcome per sample."""
-    boundary: Boundary
-    tol: float
-
-    @property
-    def converged(self) -> Tensor:
-        """Boolean (batch,)."""
-        flags = [status is SolveStatus.CONVERGED for status in self.status]
-        return torch.tensor(flags, device=self.value.device)
-
-
-def default_tolerance(dtype: torch.dtype) -> float:
-    """Relative residual aimed at when none is given: 1e-8 in float64 (results), 1e-4 in float32 (guidance)."""
-    return 1e-8 if dtype == torch.float64 else 1e-4
 
 
 @torch.no_grad()
@@ -111,10 +98,7 @@ def bulk_modulus(
             estimate = uniaxial_estimate(operator, **options)
         else:
             estimate = hydrostatic_estimate(operator, **options)
-    status = mark_invalid(estimate.status, valid)
-    if raise_on_failure and any(s is not SolveStatus.CONVERGED for s in status):
-        raise ConvergenceError(status, estimate.iterations, estimate.residual)
-
+    status = checked_status([estimate.status], valid, estimate.iterations, estimate.residual, raise_on_failure)
     good = converged_mask(status, K.device)
     return BulkResult(
         value=torch.where(good, estimate.value, torch.nan).to(K.dtype),
@@ -163,58 +147,3 @@ def effective_bulk_modulus(K: Tensor, G: Tensor, **options) -> Tensor:
 def density(rho: Tensor) -> Tensor:
     """Effective density (batch,): volume average of the voxel densities (batch, nx, ny, nz), in g/cm³."""
     return rho.flatten(1).mean(1)
-
-
-# Shared with `relaxdesign.fem.stiffness`.
-
-
-def check_options(tol: float | None, max_iterations: int, **fields: Tensor) -> float:
-    """Validate the layout of the fields, given by name, and the options; returns the tolerance to use."""
-    check_layout(**fields)
-    dtype = next(iter(fields.values())).dtype
-    tol = default_tolerance(dtype) if tol is None else float(tol)
-    if not 0.0 < tol < 1.0:
-        raise ValueError(f"tol is {tol}, expected a relative residual between 0 and 1, e.g. 1e-8")
-    if tol < SMALLEST_TOLERANCE[dtype]:
-        raise ValueError(
-            f"tol is {tol:.1e}, {dtype} reaches {SMALLEST_TOLERANCE[dtype]:.0e} at best; use float64 or a larger tol"
-        )
-    if max_iterations < 1:
-        raise ValueError(f"max_iterations is {max_iterations}, expected at least 1")
-    return tol
-
-
-def replace_invalid(field: Tensor, valid: Tensor) -> Tensor:
-    """The field with samples that cannot be solved replaced by a homogeneous cell of modulus 1."""
-    return torch.where(valid[:, None, None, None], field, 1.0)
-
-
-def mark_invalid(status: tuple[SolveStatus, ...], valid: Tensor) -> tuple[SolveStatus, ...]:
-    """Status with INVALID_FIELD for samples that were replaced."""
-    flags = valid.tolist()
-    return tuple(s if ok else SolveStatus.INVALID_FIELD for s, ok in zip(status, flags, strict=True))
-
-
-def converged_mask(status: tuple[SolveStatus, ...], device: torch.device) -> Tensor:
-    """Boolean (batch,) of samples that have a solution."""
-    return torch.tensor([s is SolveStatus.CONVERGED for s in status], device=device)
-
-
-def keep_samples(field: Tensor, good: Tensor) -> Tensor:
-    """Zero the samples that have no solution (also where they are NaN)."""
-    return torch.where(good.reshape(-1, *(1,) * (field.ndim - 1)), field, 0.0)
-
-
-def initial_guess(
-    operator: VoxelOperator, initial: Tensor | None, shape: tuple[int, ...], valid: Tensor
-) -> Tensor | None:
-    """Warm start restricted to the operator; samples that are not finite start from zero."""
-    if initial is None:
-        return None
-    if tuple(initial.shape) != shape:
-        raise ValueError(
-            f"initial has shape {tuple(initial.shape)}, expected {shape}; pass the displacement of a result "
-            "on the same grid and batch with the same boundary, or None"
-        )
-    finite = torch.isfinite(initial).flatten(1).all(1) & valid
-    return operator.restrict(keep_samples(initial.to(operator.device), finite))

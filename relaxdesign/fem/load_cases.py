@@ -29,7 +29,7 @@ from torch import Tensor
 from relaxdesign.fem.boundary import make_preconditioner
 from relaxdesign.fem.constrained import UniaxialOperator
 from relaxdesign.fem.operator import VoxelOperator
-from relaxdesign.fem.solver import Solution, SolveStatus, solve
+from relaxdesign.fem.solver import Preconditioner, Solution, SolveStatus, solve
 
 HYDROSTATIC = (1.0, 1.0, 1.0, 0.0, 0.0, 0.0)
 UNIAXIAL = (0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
@@ -55,17 +55,23 @@ class BulkEstimate:
 
 
 def solve_load(
-    operator: VoxelOperator, strain: Tensor, *, tol: float, max_iterations: int, initial: Tensor | None = None
+    operator: VoxelOperator,
+    macroscopic: Tensor,
+    preconditioner: Preconditioner | None = None,
+    *,
+    tol: float,
+    max_iterations: int,
+    initial: Tensor | None = None,
 ) -> Solution:
-    """Fluctuation under a macroscopic strain, (6,) or (batch, 6), with the preconditioner of the boundary."""
+    """Fluctuation under macroscopic loads (loads,) or (fields, loads); default: the boundary's preconditioner."""
     return solve(
         operator,
-        make_preconditioner(operator),
-        operator.load(strain),
+        make_preconditioner(operator) if preconditioner is None else preconditioner,
+        operator.load(macroscopic),
         tol=tol,
         max_iterations=max_iterations,
         initial=initial,
-        load_scale=operator.load_scale(strain),
+        load_scale=operator.load_scale(macroscopic),
     )
 
 
@@ -99,14 +105,7 @@ def uniaxial_estimate(
     strain = lam.new_tensor(UNIAXIAL)
     preconditioner = make_preconditioner(operator)
     options = {"tol": tol, "max_iterations": max_iterations}
-    forward = solve(
-        operator,
-        preconditioner,
-        operator.load(strain),
-        initial=initial,
-        load_scale=operator.load_scale(strain),
-        **options,
-    )
+    forward = solve_load(operator, strain, preconditioner, initial=initial, **options)
     u, rest = forward.displacement, torch.zeros_like(forward.displacement)
     trace = operator.mutual_energies(u, strain, rest, strain)[0]  # the strain's own trace is 1: ∫_e tr ε
     dilation = trace.flatten(1).sum(1, dtype=torch.float64)  # D V

@@ -25,17 +25,17 @@ from torch import Tensor
 from relaxdesign.fem.boundary import Boundary, cell_operator, resolve_boundary
 from relaxdesign.fem.checks import STIFFNESS_FIELDS, WORKING_FIELDS, check_memory, check_moduli
 from relaxdesign.fem.elements import VOIGT
-from relaxdesign.fem.homogenize import (
-    MAX_ITERATIONS,
-    check_options,
-    converged_mask,
-    mark_invalid,
-    replace_invalid,
-)
 from relaxdesign.fem.load_cases import HYDROSTATIC, solve_load
 from relaxdesign.fem.moduli import lame_from_bulk_shear
 from relaxdesign.fem.operator import VoxelOperator, coupled_components
-from relaxdesign.fem.solver import ConvergenceError, SolveStatus
+from relaxdesign.fem.outcome import (
+    MAX_ITERATIONS,
+    Outcome,
+    check_options,
+    checked_status,
+    converged_mask,
+    replace_invalid,
+)
 from relaxdesign.fem.stiffness import effective_stiffness
 from relaxdesign.fem.threads import threads_for
 
@@ -47,8 +47,8 @@ LOADS = {"hydrostatic": HYDROSTATIC} | {
 Load = str | Sequence[float] | Tensor
 
 
-@dataclass(frozen=True)
-class LocalFields:
+@dataclass(frozen=True, kw_only=True)
+class LocalFields(Outcome):
     """Fields in a batch of cells under one macroscopic load each; NaN where the solve failed.
 
     Voigt order is xx, yy, zz, yz, xz, xy, strain with engineering shear. Voxel values are means over the voxel.
@@ -62,19 +62,6 @@ class LocalFields:
     """GPa, (batch, 6, nx, ny, nz)."""
     energy: Tensor
     """Elastic energy density w in GPa (1 GPa = 1 kJ/cm³), (batch, nx, ny, nz)."""
-    iterations: Tensor
-    """Conjugate gradient iterations, (batch,)."""
-    residual: Tensor
-    """Relative force residual, (batch,) float64."""
-    status: tuple[SolveStatus, ...]
-    """Outcome per sample."""
-    boundary: Boundary
-    tol: float
-
-    @property
-    def converged(self) -> Tensor:
-        """Boolean (batch,)."""
-        return converged_mask(self.status, self.stress.device)
 
     @property
     def von_mises(self) -> Tensor:
@@ -135,11 +122,10 @@ def local_fields(
     operator = cell_operator(boundary, (lam, mu), _coupled(tuple(K.shape[1:]), macro))
     with threads_for(K.numel()):
         solution = solve_load(operator, macro, tol=tol, max_iterations=max_iterations)
-    status = mark_invalid(solution.status, valid)
-    if raise_on_failure and any(s is not SolveStatus.CONVERGED for s in status):
-        raise ConvergenceError(status, solution.iterations, solution.residual)
+    iterations, residual = solution.iterations, solution.residual
+    status = checked_status([solution.status], valid, iterations, residual, raise_on_failure)
     fields = _fields(operator, solution.displacement, macro, converged_mask(status, K.device))
-    return LocalFields(*fields, solution.iterations, solution.residual, status, boundary, tol)
+    return LocalFields(**fields, iterations=iterations, residual=residual, status=status, boundary=boundary, tol=tol)
 
 
 @torch.no_grad()
@@ -171,8 +157,14 @@ def local_fields_under_stress(
     operator = cell_operator(result.boundary, moduli)
     fluctuation = operator.restrict(torch.einsum("na,na...->n...", macro, result.displacement))
     fields = _fields(operator, fluctuation, macro, result.converged)
-    iterations, residual = result.iterations.sum(1), result.residual.amax(1)
-    return LocalFields(*fields, iterations, residual, result.status, result.boundary, result.tol)
+    return LocalFields(
+        **fields,
+        iterations=result.iterations.sum(1),
+        residual=result.residual.amax(1),
+        status=result.status,
+        boundary=result.boundary,
+        tol=result.tol,
+    )
 
 
 def _coupled(shape: tuple[int, ...], macro: Tensor) -> tuple[int, ...]:
@@ -198,10 +190,8 @@ def _voigt(load: Load, what: str, K: Tensor) -> Tensor:
     return values.expand(len(K), 6)
 
 
-def _fields(
-    operator: VoxelOperator, fluctuation: Tensor, macro: Tensor, good: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Displacement, strain, stress and energy density; NaN in samples that are not ``good``."""
+def _fields(operator: VoxelOperator, fluctuation: Tensor, macro: Tensor, good: Tensor) -> dict[str, Tensor]:
+    """Displacement, strain, stress and energy density by name; NaN in samples that are not ``good``."""
     lam, mu = (modulus.reshape(-1, *operator.shape) for modulus in operator.moduli)
     by_lambda, by_mu = operator.mutual_energies(fluctuation, macro, fluctuation, macro)
     nodal = _all_nodes(operator.expand(fluctuation), operator.shape)
@@ -215,10 +205,11 @@ def _fields(
     displacement = nodal + affine_displacement(macro, nodal.shape[2:])
     energy = 0.5 * (lam * by_lambda + mu * by_mu)
 
-    def checked(field: Tensor) -> Tensor:
-        return torch.where(good.reshape(-1, *(1,) * (field.ndim - 1)), field, torch.nan)
-
-    return checked(displacement), checked(strain), checked(stress), checked(energy)
+    fields = {"displacement": displacement, "strain": strain, "stress": stress, "energy": energy}
+    return {
+        name: torch.where(good.reshape(-1, *(1,) * (field.ndim - 1)), field, torch.nan)
+        for name, field in fields.items()
+    }
 
 
 def _column(macro: Tensor) -> Tensor:

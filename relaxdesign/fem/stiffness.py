@@ -10,7 +10,7 @@ because C_ab is stationary in both fluctuations: no adjoint problems, errors of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,27 +18,28 @@ from torch.autograd.function import once_differentiable
 
 from relaxdesign.fem.boundary import Boundary, cell_operator, make_preconditioner, resolve_boundary
 from relaxdesign.fem.checks import STIFFNESS_FIELDS, WORKING_FIELDS, check_memory, check_moduli
-from relaxdesign.fem.homogenize import (
+from relaxdesign.fem.load_cases import solve_load
+from relaxdesign.fem.moduli import lame_from_bulk_shear, young_poisson_from_bulk_shear
+from relaxdesign.fem.operator import VoxelOperator, coupled_components
+from relaxdesign.fem.outcome import (
     MAX_ITERATIONS,
+    Outcome,
     check_options,
+    checked_status,
     converged_mask,
     initial_guess,
     keep_samples,
-    mark_invalid,
     replace_invalid,
 )
-from relaxdesign.fem.moduli import lame_from_bulk_shear, young_poisson_from_bulk_shear
-from relaxdesign.fem.operator import VoxelOperator, coupled_components
-from relaxdesign.fem.solver import ConvergenceError, SolveStatus, solve
 from relaxdesign.fem.threads import threads_to_fit
 
 FIELDS_AT_ONCE = 2**18
 """Voxels times batch times load cases that are solved together: more would not stay in the cache."""
 
 
-@dataclass(frozen=True)
-class StiffnessResult:
-    """Effective stiffness of a batch of cells and how it was obtained.
+@dataclass(frozen=True, kw_only=True)
+class StiffnessResult(Outcome):
+    """Effective stiffness of a batch of cells and how it was obtained; ``iterations`` and ``residual`` are (batch, 6).
 
     ``C`` and all properties derived from it carry the gradient if K or G asked for one.
     """
@@ -47,19 +48,6 @@ class StiffnessResult:
     """Stiffness in GPa, (batch, 6, 6), Voigt order xx, yy, zz, yz, xz, xy, engineering shear; NaN if failed."""
     displacement: Tensor
     """Fluctuations under the six unit strains in voxel edges, (batch, 6, 3, nx, ny, nz): the next warm start."""
-    iterations: Tensor
-    """Conjugate gradient iterations per load case, (batch, 6)."""
-    residual: Tensor
-    """Relative force residual per load case, (batch, 6) float64."""
-    status: tuple[SolveStatus, ...]
-    """Worst outcome per sample."""
-    boundary: Boundary
-    tol: float
-
-    @property
-    def converged(self) -> Tensor:
-        """Boolean (batch,)."""
-        return converged_mask(self.status, self.C.device)
 
     @property
     def bulk(self) -> Tensor:
@@ -144,8 +132,7 @@ def effective_stiffness(
     result = _solve_load_cases(K.detach(), G.detach(), valid, boundary, tol, max_iterations, initial, raise_on_failure)
     if not (torch.is_grad_enabled() and (K.requires_grad or G.requires_grad)):
         return result
-    C = _AttachGradient.apply(K, G, result)
-    return StiffnessResult(**{**vars(result), "C": C})
+    return replace(result, C=_AttachGradient.apply(K, G, result))
 
 
 @threads_to_fit
@@ -183,14 +170,8 @@ def _solve_load_cases(
             if initial is not None:
                 given = initial[:, part].flatten(0, 1)
                 guess = initial_guess(operator, given, tuple(given.shape), valid.repeat_interleave(len(part)))
-            solution = solve(
-                operator,
-                preconditioner,
-                operator.load(strain),
-                tol=tol,
-                max_iterations=max_iterations,
-                initial=guess,
-                load_scale=operator.load_scale(strain),
+            solution = solve_load(
+                operator, strain, preconditioner, tol=tol, max_iterations=max_iterations, initial=guess
             )
             displacement[:, part] = operator.expand(solution.displacement).unflatten(0, (batch, -1))
             iterations[:, part] = solution.iterations[:, None]
@@ -199,12 +180,18 @@ def _solve_load_cases(
         rows = torch.tensor(cases, device=K.device)
         C[:, rows[:, None], rows] -= operator.relaxation(strains[cases], displacement[:, cases])
 
-    status = mark_invalid(worst_status(statuses), valid)
-    if raise_on_failure and any(s is not SolveStatus.CONVERGED for s in status):
-        raise ConvergenceError(status, iterations.amax(1), residual.amax(1))
+    status = checked_status(statuses, valid, iterations, residual, raise_on_failure)
     good = converged_mask(status, K.device)
     C = torch.where(good[:, None, None], C, torch.nan).to(K.dtype)
-    return StiffnessResult(C, keep_samples(displacement, good), iterations, residual, status, boundary, tol)
+    return StiffnessResult(
+        C=C,
+        displacement=keep_samples(displacement, good),
+        iterations=iterations,
+        residual=residual,
+        status=status,
+        boundary=boundary,
+        tol=tol,
+    )
 
 
 def _at_once(K: Tensor) -> int:
@@ -218,14 +205,6 @@ def _groups(shape: tuple[int, ...]) -> dict[tuple[int, ...], list[int]]:
     for case in range(6):
         groups.setdefault(coupled_components(shape, case), []).append(case)
     return groups
-
-
-def worst_status(statuses: list[tuple[SolveStatus, ...]]) -> tuple[SolveStatus, ...]:
-    """First outcome other than CONVERGED over the load cases, per sample."""
-    return tuple(
-        next((s for s in cases if s is not SolveStatus.CONVERGED), SolveStatus.CONVERGED)
-        for cases in zip(*statuses, strict=True)
-    )
 
 
 class _AttachGradient(torch.autograd.Function):

@@ -93,6 +93,7 @@ def prepare() -> None:
             modulus = pad_moduli(torch.ones(1, *(2,) * dim, dtype=dtype))
             elastic_forces(torch.zeros(1, dim, *(2,) * dim, dtype=dtype), modulus, modulus)
             symmetric_product(torch.zeros(1, dim, 2, dtype=dtype), torch.zeros(1, entries, 2, dtype=dtype))
-        rows = [torch.zeros(1, 2, dtype=dtype) for _ in range(4)]
-        descend(*rows, torch.zeros(1, dtype=dtype))
-        redirect(*rows[:3], torch.zeros(1, dtype=dtype))
+        x, r, p, q = (torch.zeros(1, 2, dtype=dtype) for _ in range(4))
+        rz = torch.zeros(1, dtype=dtype)
+        descend(x, r, p, q, rz)
+        redirect(p, r, q, rz)

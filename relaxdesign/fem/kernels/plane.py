@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relaxdesign.fem.kernels.compiling import add, compiled, copy
+from relaxdesign.fem.kernels.compiling import compiled, copy
 from relaxdesign.fem.kernels.compiling import unsigned as _u
 
 
