@@ -5,6 +5,7 @@ Every row is measured in a process of its own. The full set takes about an hour 
 
     python benchmarks/evaluator.py                      measure everything, then write the report
     python benchmarks/evaluator.py --only torch-fem     measure these rows anew, keep the others
+    python benchmarks/evaluator.py --only iteration     measure the parts of an iteration anew
     python benchmarks/evaluator.py --report             write the report from the JSON
     python benchmarks/evaluator.py --quick              small cells, results to runs/evaluator-quick/
 """
@@ -90,15 +91,15 @@ def _revision() -> str | None:
     return commit.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
-def kept_rows(path: Path, identity: dict) -> list[dict]:
-    """Rows of an earlier run on the same machine with the same versions."""
+def earlier_result(path: Path, identity: dict) -> dict:
+    """Result of an earlier run on the same machine with the same versions; empty if there is none."""
     if not path.exists():
-        return []
+        return {}
     earlier = json.loads(path.read_text())
     if any(earlier["machine"].get(key) != identity[key] for key in IDENTITY):
         print(f"{path} is of another machine or of other versions: its rows are not kept")
-        return []
-    return earlier["rows"]
+        return {}
+    return earlier
 
 
 def measure_all(options: argparse.Namespace) -> None:
@@ -112,10 +113,17 @@ def measure_all(options: argparse.Namespace) -> None:
         case = replace(case, threads=options.threads, device=options.device if on_device else "cpu")
         if matches(case, options.only):
             cases.append(case)
-    if not cases:
+    parts = not options.only or "iteration" in options.only
+    if not cases and not parts:
         raise SystemExit(f"no case matches {options.only}; names look like relaxdesign/3d-32/batch-1/K+gradient")
     here = machine(options.threads, options.device)
-    rows = kept_rows(options.out, here) if options.only else []
+    earlier = earlier_result(options.out, here) if options.only else {}
+    result = {
+        "machine": here,
+        "quick": options.quick,
+        "parts": earlier.get("parts", []),
+        "rows": earlier.get("rows", []),
+    }
     revision = _revision()
     memory = _memory_bytes()
     limit = min(options.memory_limit * 1000.0, 0.9 * memory / 1e6 if memory else float("inf"))
@@ -124,14 +132,17 @@ def measure_all(options: argparse.Namespace) -> None:
         print(f"[{number}/{len(cases)}] {case.name}", end=" … ", flush=True)
         row = measure.run(case, script=Path(__file__), timeout=options.timeout, memory_limit_MB=limit)
         row |= {"date": date.today().isoformat(), "revision": revision}
-        rows = [r for r in rows if r["name"] != case.name] + [row]
-        result = {"machine": here, "quick": options.quick, "rows": rows}
+        result["rows"] = [r for r in result["rows"] if r["name"] != case.name] + [row]
         options.out.write_text(json.dumps(result, indent=1) + "\n")  # after every row: an interrupted run leaves them
         if row["status"] == "ok":
             load = f", {row['other_cores']} cores busy with other work" if row.get("other_cores", 0) > 0.1 else ""
             print(f"{row['seconds_median']:.3g} s, {row['memory_MB']:.0f} MB{load}")
         else:
             print(row["status"])
+    if parts and options.device == "cpu":
+        grids = (16, 32) if options.quick else (32, 64, 128)
+        result["parts"] = [measure.run_parts(grid, options.threads, script=Path(__file__)) for grid in grids]
+        options.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def main() -> None:
@@ -148,7 +159,14 @@ def main() -> None:
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        print(measure.RESULT + json.dumps(measure.child(json.loads(options.child))), flush=True)
+        task = json.loads(options.child)
+        if "case" in task:
+            answer = measure.child(task)
+        else:
+            from _evaluator.parts import measure_parts
+
+            answer = measure_parts(task)
+        print(measure.RESULT + json.dumps(answer), flush=True)
         return
     quick = ROOT / "runs" / "evaluator-quick"
     name = "evaluator.json" if options.device == "cpu" else "evaluator-cuda.json"

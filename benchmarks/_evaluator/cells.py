@@ -21,7 +21,7 @@ PARTICLE = (325.0, 156.0)
 """K and G of the particles in GPa: contrast 130."""
 VOLUME_FRACTION = 0.3
 DIAMETER = 0.3
-NO_GRID = 2**20  # placed without regard to voxels: neighbours touch on every grid, which takes the most iterations
+NO_GRID = 2**62  # placed without regard to voxels: neighbours touch on every grid, which takes the most iterations
 
 
 CORNERS = np.array(list(itertools.product((0, 1), repeat=3)))

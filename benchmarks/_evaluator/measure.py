@@ -196,6 +196,15 @@ def run(
     return row
 
 
+def run_parts(grid: int, threads: int, *, script: Path) -> dict:
+    """Parts of an iteration (`_evaluator.parts`), measured in a fresh process."""
+    task = json.dumps({"grid": grid, "threads": threads})
+    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+    command = [sys.executable, str(script), "--child", task]
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    return json.loads(next(line for line in output.splitlines() if line.startswith(RESULT))[len(RESULT) :])
+
+
 def _watch(process: subprocess.Popen, deadline: float, memory_limit_MB: float) -> str | None:
     """Wait for a process; "time" or "memory" if it goes beyond a limit."""
     while True:
