@@ -19,6 +19,7 @@ from relaxdesign.events import DesignEvent, Event, FinishedEvent, StepEvent
 from relaxdesign.request import DesignRequest
 from relaxdesign.result import Design
 from relaxdesign.store import LIVE_STATES, Curves, Store, UnknownRun
+from relaxdesign.worker import StudyProcess
 
 logger = logging.getLogger(__name__)
 
@@ -135,12 +136,13 @@ class Job:
 class JobManager:
     """The queue of a server, first come first served, and the thread that works through it.
 
-    study: ``relaxdesign.study.run`` unless another is given; imported at the first job, as it loads torch.
+    study: ``relaxdesign.study.run`` in a process of its own unless another is given.
     """
 
     def __init__(self, store: Store, study: Study | None = None):
         self.store = store
-        self._study = study
+        self._process = StudyProcess() if study is None else None
+        self._study = study or self._process
         self._changed = threading.Condition()
         self._queue: deque[Job] = deque()
         self._jobs: dict[str, Job] = {}  # queued and running; ended ones are read from the store
@@ -210,6 +212,8 @@ class JobManager:
         for job in running:
             job.cancel()
         self._worker.join(timeout=10)
+        if self._process is not None:
+            self._process.close()
 
     # -- the worker ------------------------------------------------------------------------------
 
@@ -236,7 +240,7 @@ class JobManager:
         job.start()
         self.store.mark_running(job.run_id)
         saved = time.monotonic()
-        for event in self._resolve_study()(job.request, cancel=lambda: job.cancelled):
+        for event in self._study(job.request, cancel=lambda: job.cancelled):
             if isinstance(event, FinishedEvent):
                 self.store.finish(job.run_id, event.result, job.curves)
                 return
@@ -247,13 +251,6 @@ class JobManager:
                 self.store.save_curves(job.run_id, job.curves, job.seconds)
                 saved = time.monotonic()
         raise RuntimeError("the study ended without a result")
-
-    def _resolve_study(self) -> Study:
-        if self._study is None:
-            from relaxdesign import study
-
-            self._study = study.run
-        return self._study
 
     def _fail(self, job: Job, error: Exception) -> None:
         if _is_for_users(error):

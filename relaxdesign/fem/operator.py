@@ -17,6 +17,7 @@ axis, an open one has one more. Axes of one voxel are periodic through the thick
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import Self
@@ -86,9 +87,11 @@ class VoxelOperator:
         self.moduli = tuple(modulus.reshape(self.batch, *self.grid) for modulus in moduli)
         self.voxels = self.moduli[0][0].numel()
         self._padded: tuple[Tensor, ...] | None = None
+        self._gradients: tuple[Tensor, ...] | None = None
         self._corners = len(self.components) * 2 ** len(self.active)
         self._modes = elements.fluctuation_modes(self.active, self.components, physics)
         self._all_modes = elements.total_modes(self.active, self.components, physics)
+        self._signs = self._tensor(list(itertools.product((-1.0, 1.0), repeat=len(self.grid))))
         self._rows, self._total_rows = self._tensor(self._modes.rows), self._tensor(self._all_modes.rows)
 
     def _tensor(self, array) -> Tensor:
@@ -177,18 +180,42 @@ class VoxelOperator:
         return self._fold(nodal), stress
 
     def load(self, strain: Tensor) -> Tensor:
-        """Right-hand side of K u = b: minus the force of the macroscopic loads (load cases, loads) alone."""
+        """Right-hand side of K u = b: minus the force of the macroscopic loads (load cases, loads) alone.
+
+        Their stress is constant in a voxel, so the forces are those of its divergence: combinations of the nodal
+        gradients of the moduli, which are the same for all load cases.
+        """
         strain = self._strain(strain, self.batch)
-        padded = self._wrap(self.zeros(len(strain) // self.batch))
         modes = self._total_rows[:, self._corners :] @ strain.unsqueeze(-1)  # the same in every voxel
-        for slab in self._slabs(len(padded)):
-            forces = modes.new_zeros(())
-            for modulus, block in zip(self.moduli, self._all_modes.blocks, strict=True):
-                corners = self._total_rows[block, : self._corners].T @ modes[:, block]
-                values = modulus[:, slab[0] : slab[1]].reshape(self.batch, 1, -1)
-                forces = forces - corners * values.repeat_interleave(len(padded) // self.batch, 0)
-            self._scatter(forces, padded, slab)
-        return self._fold(padded)
+        force = self.zeros(len(strain) // self.batch).unflatten(0, (self.batch, -1)).flatten(3)
+        for gradient, block in zip(self._modulus_gradients(), self._all_modes.blocks, strict=True):
+            corners = self._total_rows[block, : self._corners].T @ modes[:, block]
+            by_axis = corners.reshape(self.batch, -1, 2 ** len(self.grid)) @ self._signs / 2.0
+            force.flatten(1, 2).baddbmm_(by_axis, gradient.flatten(2), alpha=-1.0)
+        return force.reshape(len(strain), len(self.components), *self.nodes)
+
+    def _modulus_gradients(self) -> tuple[Tensor, ...]:
+        """Per modulus (batch, axes, *nodes): the voxels before a node less those after it, along each axis.
+
+        Along the other axes the mean over the voxels around the node. Outside of an open cell the modulus is zero.
+        """
+        if self._gradients is None:
+            axes = range(1, 1 + len(self.grid))
+            self._gradients = tuple(
+                torch.stack([functools.reduce(self._around, ((along, axis) for axis in axes), m) for along in axes], 1)
+                for m in self.moduli
+            )
+        return self._gradients
+
+    def _around(self, values: Tensor, direction: tuple[int, int]) -> Tensor:
+        """From voxels to nodes along one axis: difference if it is ``along``, else mean. direction: (along, axis)."""
+        along, axis = direction
+        if self.periodic:
+            before, after = values.roll(1, axis), values
+        else:
+            edge = torch.zeros_like(values.narrow(axis, 0, 1))
+            before, after = torch.cat((edge, values), axis), torch.cat((values, edge), axis)
+        return before - after if axis == along else 0.5 * (before + after)
 
     def voigt_average(self) -> Tensor:
         """Volume average of the moduli's tensor (batch, loads, loads) float64: the energy without fluctuation."""

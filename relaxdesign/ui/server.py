@@ -32,9 +32,6 @@ assert plotter.screenshot(return_img=True).std() > 0
 
 @st.cache_resource(show_spinner=False)
 def _start() -> dict[str, Future]:
-    # The solver makes many short calls and must get the interpreter back after each; at the usual 5 ms a page that
-    # draws a chart would slow it down many times over.
-    sys.setswitchinterval(2e-4)
     # One after the other, so that they do not compete; the page paints meanwhile.
     pool = ThreadPoolExecutor(1, thread_name_prefix="relaxdesign-start")
     return {"modules": pool.submit(_import_modules), "rendering": pool.submit(_probe_rendering)}

@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from relaxdesign import study
+from relaxdesign import jobs, study
 from relaxdesign.prior import model
 from relaxdesign.ui import server
 from tests.scripted_study import scripted_study
@@ -17,9 +17,20 @@ ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 60
 
 
+class InThisProcess:
+    """In place of `relaxdesign.worker.StudyProcess`, where a script could not reach the study."""
+
+    def __call__(self, request, *, cancel):
+        return study.run(request, cancel=cancel)
+
+    def close(self) -> None:
+        pass
+
+
 @pytest.fixture
 def script(monkeypatch):
     """Replaces ``study.run``; call it with the arguments of ``scripted_study``."""
+    monkeypatch.setattr(jobs, "StudyProcess", InThisProcess)
 
     def use(**arguments) -> None:
         monkeypatch.setattr(study, "run", scripted_study(**arguments))

@@ -1,0 +1,143 @@
+"""The study in a process of its own, for the server.
+
+Solver and network make thousands of short calls. In the server's process each of them would wait for the
+interpreter while a page is drawn, and the page for them. Here they have an interpreter to themselves, and a crash
+(out of memory, say) ends one run instead of the server.
+
+Parent and child speak over the child's standard input and output: pickled messages ``(kind, value)``.
+``python -m relaxdesign.worker`` is the child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+from relaxdesign.events import Event
+from relaxdesign.request import DesignRequest
+
+CANCEL_POLL_S = 0.1
+
+
+class WorkerError(RuntimeError):
+    """The child process ended or failed; the text is for the log."""
+
+
+class StudyProcess:
+    """``relaxdesign.study.run`` in a child that is started at once and serves one run after the other."""
+
+    def __init__(self) -> None:
+        self._process = _start()
+
+    def __call__(self, request: DesignRequest, *, cancel: Callable[[], bool]) -> Iterator[Event]:
+        """The events of the run. Errors of the study are raised as they were there; WorkerError if the child died."""
+        if self._process.poll() is not None:
+            self._process = _start()
+        process = self._process
+        assert process.stdin is not None and process.stdout is not None
+        ended = threading.Event()
+        forward = threading.Thread(target=_forward_cancel, args=(process.stdin, cancel, ended), daemon=True)
+        try:
+            _send(process.stdin, "run", request)
+            forward.start()
+            while (message := pickle.load(process.stdout))[0] == "event":
+                yield message[1]
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            process.kill()
+            raise WorkerError(f"the worker process ended with exit code {process.wait()}") from error
+        except GeneratorExit:  # nobody listens any more: the rest of the run is of no use
+            process.kill()
+            raise
+        finally:
+            ended.set()
+            forward.join()
+        if message[0] == "error":
+            raise message[1]
+
+    def close(self) -> None:
+        """Ends the child."""
+        self._process.kill()
+        self._process.wait()
+
+
+def _start() -> subprocess.Popen:
+    command = [sys.executable, "-m", "relaxdesign.worker"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def _send(stream: IO[bytes], kind: str, value: Any = None) -> None:
+    pickle.dump((kind, value), stream)
+    stream.flush()
+
+
+def _forward_cancel(stream: IO[bytes], cancel: Callable[[], bool], ended: threading.Event) -> None:
+    while not ended.wait(CANCEL_POLL_S):
+        if cancel():
+            with contextlib.suppress(OSError):  # the child has gone; its reader notices
+                _send(stream, "cancel")
+            return
+
+
+# ---- In the child ----------------------------------------------------------------------------------
+
+
+def _portable(error: Exception) -> Exception:
+    """The error if it survives pickling, else its traceback as a WorkerError."""
+    try:
+        if type(pickle.loads(pickle.dumps(error))) is type(error):
+            return error
+    except Exception:
+        pass
+    return WorkerError("".join(traceback.format_exception(error)))
+
+
+def _listen(stream: IO[bytes], requests: queue.Queue[DesignRequest], cancelled: threading.Event) -> None:
+    """Takes the parent's messages while a run is computed; the end of the stream is the end of the server."""
+    while True:
+        try:
+            kind, value = pickle.load(stream)
+        except EOFError:
+            os._exit(0)
+        if kind == "cancel":
+            cancelled.set()
+        else:
+            cancelled.clear()
+            requests.put(value)
+
+
+def main() -> None:
+    """Serve runs until the parent closes the pipe."""
+    messages = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints must not end up between the messages
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server; the pipe ends with it
+    import torch
+
+    from relaxdesign import study
+
+    # A core for the server and the browser. With all cores, each operation would wait for the thread that was
+    # pushed aside.
+    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+    requests: queue.Queue[DesignRequest] = queue.Queue()
+    cancelled = threading.Event()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, requests, cancelled), daemon=True).start()
+    while True:
+        request = requests.get()
+        try:
+            for event in study.run(request, cancel=cancelled.is_set):
+                _send(messages, "event", event)
+            _send(messages, "end")
+        except Exception as error:
+            _send(messages, "error", _portable(error))
+
+
+if __name__ == "__main__":
+    main()
