@@ -24,7 +24,7 @@ MEGABYTE = 1e6
 WARM_UP_GRID = 6
 LONG_SECONDS = 60.0
 """A first call longer than this is the measurement; shorter ones are repeated."""
-MOST_REPEATS = 7
+MOST_REPEATS = 25
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 RESULT = "RESULT "
