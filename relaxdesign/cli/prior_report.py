@@ -28,43 +28,28 @@ def prior_report(
         import torch
 
         from relaxdesign.catalogue import Catalogue
-        from relaxdesign.guidance import sample as draw
-        from relaxdesign.prior.data import random_fields
-        from relaxdesign.prior.metrics import measure, read
+        from relaxdesign.prior.metrics import BATCH, assess, draw
         from relaxdesign.prior.model import load_prior
         from relaxdesign.prior.report import summary, write_report
         from relaxdesign.study import DEFAULT_PRIORS
 
         loaded = load_prior(prior or DEFAULT_PRIORS[dim])
-        catalogue = Catalogue.default().select()
         generator = torch.Generator().manual_seed(seed)
-        parts = [min(BATCH, count - start) for start in range(0, count, BATCH)]
-        drawn = []
-        with stop_on_interrupt() as stopped, progress() as bars, torch.no_grad():
-            task = bars.add_task("Denoising", total=steps * len(parts), note=loaded.name)
-            for part in parts:
-                clean = None
-                for step in draw(loaded, part, steps=steps, sampler=sampler, generator=generator):
-                    clean = step.clean
-                    bars.advance(task)
-                    if stopped():
-                        messages.print("Stopped: nothing was written.")
-                        raise typer.Exit(EXIT_INTERRUPTED)
-                drawn.append(clean)
-            fields = torch.cat(drawn).cpu()
+        with stop_on_interrupt() as stopped, progress() as bars:
+            task = bars.add_task("Denoising", total=steps * -(-count // BATCH), note=loaded.name)
+
+            def after_step() -> None:
+                bars.advance(task)
+                if stopped():
+                    messages.print("Stopped: nothing was written.")
+                    raise typer.Exit(EXIT_INTERRUPTED)
+
+            drawn = draw(loaded, count, steps=steps, sampler=sampler, generator=generator, after_step=after_step)
             bars.update(task, note="reading")
-            designs = [
-                random_fields(catalogue, loaded.channels, loaded.grid, loaded.dim, count, generator=generator)
-                for _ in range(2)
-            ]
-            populations = read(loaded, fields), read(loaded, designs[0]), read(loaded, designs[1])
+            found, populations = assess(loaded, Catalogue.default().select(), drawn, generator=generator)
         metrics = {"prior": loaded.name, "sha256": loaded.card.get("sha256"), "seed": seed}
-        metrics |= {"sampling": f"{sampler}, {steps} steps"} | measure(loaded, catalogue, *populations)
-        page = write_report(out, loaded, metrics, fields, populations)
+        metrics |= {"sampling": f"{sampler}, {steps} steps"} | found
+        page = write_report(out, loaded, metrics, drawn, populations)
     for name, value in summary(metrics):
         messages.print(f"{name}: {value}")
     messages.print(f"written to {page}", soft_wrap=True)
-
-
-BATCH = 32
-"""Samples denoised together."""

@@ -16,20 +16,28 @@ from relaxdesign.composite import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, random_
 SMALLEST_CONTRAST = 0.2
 
 _CHUNK = {2: 512, 3: 128}  # cells made at once: a large batch is several times faster per cell
-# Packing spheres takes longer than a training step: each placement serves this many cells, moved, mirrored and
-# turned in the periodic cell, and each time with new materials.
+# Packing spheres takes longer than a training step: in training each placement serves this many cells.
 _REUSE = {2: 1, 3: 8}
 
 
 def random_fields(
-    catalogue: Catalogue, channels: Channels, grid: int, dim: int, count: int, *, generator: torch.Generator
+    catalogue: Catalogue,
+    channels: Channels,
+    grid: int,
+    dim: int,
+    count: int,
+    *,
+    reuse: int = 1,
+    generator: torch.Generator,
 ) -> Tensor:
     """``count`` relaxed fields (count, 3, *grid) of random composite designs, float32.
 
     Matrix and particles are drawn over the property grid and differ by ``SMALLEST_CONTRAST`` or more; volume
     fraction and diameter are uniform.
+
+    reuse: each placement serves this many cells, moved, mirrored and turned, and each time with new materials.
     """
-    placements = -(-count // _REUSE[dim])
+    placements = -(-count // reuse)
     low, high = VOLUME_FRACTION_RANGE
     volume_fraction = low + (high - low) * torch.rand(placements, generator=generator)
     low, high = DIAMETER_RANGE
@@ -65,4 +73,5 @@ def field_batches(
     """Endless batches of fresh fields (batch, 3, *grid)."""
     chunk = max(1, _CHUNK[dim] // batch) * batch
     while True:
-        yield from random_fields(catalogue, channels, grid, dim, chunk, generator=generator).split(batch)
+        fields = random_fields(catalogue, channels, grid, dim, chunk, reuse=_REUSE[dim], generator=generator)
+        yield from fields.split(batch)

@@ -1,0 +1,220 @@
+"""The priors, measured: the shipped ones, samplers with few steps, and architectures at equal training time.
+
+Writes ``benchmarks/results/priors.json`` and generates ``docs/priors.md`` from it (part of ``make bench``).
+
+    python benchmarks/priors.py                         everything (about an hour on one core)
+    python benchmarks/priors.py --only samplers         one part anew: shipped, samplers or architectures
+    python benchmarks/priors.py --report                write the page from the JSON
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from relaxdesign.catalogue import Catalogue
+from relaxdesign.prior.metrics import assess, draw
+from relaxdesign.prior.model import Prior, load_prior, shipped_priors
+from relaxdesign.prior.training import TrainingConfig, train_prior
+from relaxdesign.prior.unet import UNetConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+JSON, PAGE = ROOT / "benchmarks" / "results" / "priors.json", ROOT / "docs" / "priors.md"
+SEED = 0
+SAMPLED = {2: 1000, 3: 100}
+"""Samples of the shipped priors, by dimension."""
+STEPS = 50
+SAMPLERS = (("ddpm", 100), ("ddpm", 50), ("ddpm", 25), ("ddim", 25), ("ddim", 10), ("dpm++", 25), ("dpm++", 10))
+SAMPLER_COUNT = 128
+ARCHITECTURES = {
+    "full resolution": UNetConfig(patch=1, widths=(16, 32, 64, 128)),
+    "patches of 2×2 (shipped)": UNetConfig(patch=2, widths=(32, 64, 128)),
+    "patches of 4×4": UNetConfig(patch=4, widths=(64, 128)),
+}
+CANDIDATES = {2: 8, 3: 4}
+"""Fields whose forward and backward pass is timed, by dimension."""
+
+
+def measured(prior: Prior, sampler: str, steps: int, count: int) -> dict:
+    """Metrics of samples, and the seconds that drawing took."""
+    generator = torch.Generator().manual_seed(SEED)
+    begin = time.perf_counter()
+    drawn = draw(prior, count, steps=steps, sampler=sampler, generator=generator)
+    seconds = time.perf_counter() - begin
+    metrics, _ = assess(prior, Catalogue.default().select(), drawn, generator=generator)
+    return {"sampler": sampler, "steps": steps, "seconds_per_sample": seconds / count} | metrics
+
+
+def pass_seconds(prior: Prior, repeats: int = 7) -> float:
+    """Fastest forward and backward pass for the candidates of a usual design."""
+    count = CANDIDATES[prior.dim]
+    noisy = torch.randn(count, *prior.field_shape, generator=torch.Generator().manual_seed(SEED)).requires_grad_()
+    t = torch.full((count,), 500)
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        prior.clean_estimate(noisy, t).square().sum().backward()
+        times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+def shipped() -> list[dict]:
+    rows = []
+    for name in shipped_priors():
+        prior = load_prior(name)
+        row = measured(prior, "ddpm", STEPS, SAMPLED[prior.dim])
+        card = {key: prior.card.get(key) for key in ("sha256", "steps_trained", "cells_seen")}
+        rows.append({"prior": name, "dim": prior.dim, "pass_seconds": pass_seconds(prior)} | card | row)
+    return rows
+
+
+def samplers() -> list[dict]:
+    prior = load_prior("composite-2d-64")
+    return [measured(prior, sampler, steps, SAMPLER_COUNT) for sampler, steps in SAMPLERS]
+
+
+def architectures(seconds: float) -> Iterator[dict]:
+    """Each trained for the same time from scratch, its rate decayed to the end."""
+    catalogue = Catalogue.default().select()
+    for name, network in ARCHITECTURES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            trial = TrainingConfig(name="trial", network=network, steps=30, seed=SEED)
+            rate = [state.cells_per_second for state in train_prior(trial, catalogue, folder, checkpoint_every=100)][-1]
+            config = TrainingConfig(name="timed", network=network, steps=int(rate * seconds / trial.batch), seed=SEED)
+            begin = time.perf_counter()
+            *_, last = train_prior(config, catalogue, folder, checkpoint_every=10**6)
+            elapsed = time.perf_counter() - begin
+            prior = load_prior(Path(folder) / "timed.safetensors")
+        yield {
+            "name": name,
+            "parameters": sum(p.numel() for p in prior.network.parameters()),
+            "training_steps": config.steps,
+            "training_seconds": elapsed,
+            "validation_loss": last.validation_loss,
+            "pass_seconds": pass_seconds(prior),
+        } | measured(prior, "ddpm", STEPS, SAMPLER_COUNT)
+
+
+# ---- The page --------------------------------------------------------------------------------------
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
+
+
+def quality(row: dict) -> list[str]:
+    """The cells that all tables share."""
+    flat, near, distance = row["flatness"], row["nearest_material"], row["wasserstein"]
+    contrast, bulk = distance["contrast, channel units"], distance["ln effective K"]
+    return [
+        f"{row['two_phase']:.1%}",
+        f"{row['misfit'][1]:.2f}",
+        f"{flat['channel_units']:.3f}",
+        f"{flat['bulk_relative']:.1%}",
+        f"{near['within_3_percent_of_K']:.0%}",
+        f"{row['coverage']['relative']:.0%}",
+        f"{contrast['samples']:.2f} ({contrast['designs']:.2f})",
+        f"{bulk['samples']:.2f} ({bulk['designs']:.2f})",
+    ]
+
+
+QUALITY = ["two phases", "misfit", "within phase", "… of K", "material within 3 %", "coverage", "contrast", "ln K*"]
+
+
+def text(words: str) -> str:
+    """A paragraph written over several lines."""
+    return " ".join(words.split())
+
+
+def page(result: dict) -> str:
+    threads = f"{result['threads']} thread{'' if result['threads'] == 1 else 's'}"
+    misfit = result["samplers"][0]["misfit_designs"][1]
+    minutes = result["training_seconds"] / 60
+    shipped_rows = [
+        [row["prior"], str(row["count"]), *quality(row), _passes(row["pass_seconds"], CANDIDATES[row["dim"]])]
+        for row in result["shipped"]
+    ]
+    sampler_rows = [
+        [row["sampler"], str(row["steps"]), *quality(row), f"{1000 * row['seconds_per_sample']:.0f} ms"]
+        for row in result["samplers"]
+    ]
+    architecture_rows = [
+        [
+            row["name"],
+            f"{row['parameters'] / 1e6:.1f} M",
+            str(row["training_steps"]),
+            f"{row['validation_loss']:.4f}",
+            *quality(row),
+            _passes(row["pass_seconds"], CANDIDATES[2]),
+        ]
+        for row in result["architectures"]
+    ]
+    parts = [
+        "# The priors",
+        text(f"""Written by `python benchmarks/priors.py` from `benchmarks/results/priors.json`; change that, not this
+        page. Measured on {result["machine"]}, {threads}. `relaxdesign prior-report` makes the same numbers, with
+        figures, for any prior."""),
+        text(f"""All of it is about *unguided* samples, read by the projection that designs go through, against as
+        many fresh random designs. **Two phases**: share that is read as equal particles in a matrix. **Misfit**: how
+        badly equal particles explain the shape, median (random designs: {misfit:.2f} in 2D). **Within phase**: median
+        standard deviation inside a phase in channel units, and of K in phases above 10 GPa. **Material within 3 %**:
+        phases whose K is that of a catalogue material to 3 %. **Coverage**: cells of the 10×10×10 property grid that
+        the phases occupy, relative to random designs. **Contrast**, **ln K\\***: Wasserstein distance of the distance
+        between the phases (channel units) and of ln K of the whole cell; in brackets that between two sets of random
+        designs, the least possible."""),
+        "## Shipped",
+        table(["prior", "samples", *QUALITY, "forward + backward"], shipped_rows),
+        text("""The head paints phases with the materials that the prior holds (those of the catalogue, or of your own:
+        `Prior.offer`, which a design does with the materials on offer). The network itself sees materials only as
+        channel values, whose scales are constants. So a prior trained on ours can be used with an own catalogue as it
+        is; what it has learnt of the shipped one is which *contrasts* are usual. `relaxdesign train --catalogue own.csv
+        --start-from composite-2d-64` adapts it."""),
+        "## Fewer steps",
+        text(f"""`composite-2d-64`, {SAMPLER_COUNT} samples each. `ddpm` draws new noise at every step, `ddim` and
+        `dpm++` (second order, multistep) draw none."""),
+        table(["sampler", "steps", *QUALITY, "per sample"], sampler_rows),
+        "## Architectures",
+        text(f"""Networks with the same phase-painting head, trained from scratch for {minutes:.0f} minutes each on this
+        machine; {SAMPLER_COUNT} samples, {STEPS} steps. Guidance through the network pays for a forward and a backward
+        pass at every step, hence the last column."""),
+        table(
+            ["network", "parameters", "training steps", "validation loss", *QUALITY, "forward + backward"],
+            architecture_rows,
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _passes(seconds: float, count: int) -> str:
+    return f"{1000 * seconds:.0f} ms for {count}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=("shipped", "samplers", "architectures"))
+    parser.add_argument("--seconds", type=float, default=900.0, help="training time per architecture")
+    parser.add_argument("--report", action="store_true", help="write the page without measuring")
+    options = parser.parse_args()
+    result = json.loads(JSON.read_text()) if JSON.exists() else {}
+    if not options.report:
+        result |= {"machine": f"{platform.machine()}, {os.cpu_count()} cores", "threads": torch.get_num_threads()}
+        for part in (options.only,) if options.only else ("shipped", "samplers", "architectures"):
+            if part == "architectures":
+                result |= {"architectures": list(architectures(options.seconds)), "training_seconds": options.seconds}
+            else:
+                result[part] = shipped() if part == "shipped" else samplers()
+            JSON.write_text(json.dumps(result, indent=1) + "\n")
+    PAGE.write_text(page(result), encoding="utf-8")
+    print("written", PAGE)
+
+
+if __name__ == "__main__":
+    main()
