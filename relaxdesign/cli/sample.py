@@ -27,6 +27,10 @@ def sample(
     sampler: Annotated[
         Literal["ddpm", "ddim", "dpm++"], typer.Option(help="ddim and dpm++ are for 10 to 25 steps.")
     ] = "ddpm",
+    bulk: Annotated[
+        float | None, typer.Option(metavar="GPA", help="Bulk modulus a conditional prior is told to make.")
+    ] = None,
+    scale: Annotated[float, typer.Option(help="By how much --bulk is exaggerated (classifier-free guidance).")] = 2.0,
     prior: Annotated[str | None, typer.Option(help="Name of a shipped prior or path of a .safetensors file.")] = None,
 ) -> None:
     """Draw samples that follow the prior alone: E (GPa), nu and rho (g/cm3), each (count, nx, ny, nz)."""
@@ -41,6 +45,8 @@ def sample(
         from relaxdesign.study import DEFAULT_PRIORS
 
         loaded = load_prior(prior or DEFAULT_PRIORS[dim])
+        if bulk is not None:
+            loaded = loaded.aimed_at(bulk, scale)
         generator = torch.Generator().manual_seed(seed)
         step = None
         with stop_on_interrupt() as stopped, progress() as bars, torch.no_grad():

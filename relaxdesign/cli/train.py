@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def train(
-    name: Annotated[str | None, typer.Option(help="Name of the prior. Default: composite-<dim>d-<grid>.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the prior. Default: composite-<dim>d-<grid>[-conditional].")
+    ] = None,
     dim: Annotated[int, typer.Option(min=2, max=3, help="2 or 3.")] = 2,
     grid: Annotated[int, typer.Option(min=4, help="Voxels per edge.")] = 64,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 9_000,
@@ -22,6 +24,9 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Peak of the learning rate.")] = 8e-4,
     widths: Annotated[str, typer.Option(help="Channels per resolution, finest first.")] = "32,64,128",
     patch: Annotated[int, typer.Option(min=1, help="Voxels per edge that enter the network as one.")] = 2,
+    conditional: Annotated[
+        bool, typer.Option("--conditional", help="A network that can be told ln K (classifier-free guidance).")
+    ] = False,
     channels: Annotated[
         Literal["asinh", "linear"], typer.Option(help="asinh: softened log-moduli; linear: E, nu, rho of the paper.")
     ] = "asinh",
@@ -39,7 +44,10 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, cells and noise.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, …")] = "auto",
 ) -> None:
-    """Train a diffusion prior on random composites. Interrupt it at any time and go on with --resume."""
+    """Train a diffusion prior on random composites. Interrupt it at any time and go on with --resume.
+
+    On several GPUs: torchrun --nproc-per-node 4 -m relaxdesign.cli train …
+    """
     with user_errors():
         from relaxdesign.catalogue import Catalogue
         from relaxdesign.channels import AsinhChannels, LinearChannels
@@ -48,10 +56,10 @@ def train(
         from relaxdesign.prior.unet import UNetConfig
 
         config = TrainingConfig(
-            name=name or f"composite-{dim}d-{grid}",
+            name=name or f"composite-{dim}d-{grid}{'-conditional' if conditional else ''}",
             grid=grid,
             channels=(AsinhChannels() if channels == "asinh" else LinearChannels()).definition(),
-            network=UNetConfig(dim=dim, patch=patch, widths=_widths(widths)),
+            network=UNetConfig(dim=dim, patch=patch, widths=_widths(widths), conditional=conditional),
             steps=steps,
             batch=batch,
             learning_rate=learning_rate,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+import math
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -33,9 +34,20 @@ class PriorError(ValueError):
     """A prior that cannot be loaded or does not fit the request; the text says what to do."""
 
 
+@dataclass(frozen=True)
+class Aim:
+    """What a conditional prior is told: ln K (GPa), and by how much the difference that makes is exaggerated."""
+
+    log_bulk: float
+    scale: float = 2.0
+
+
 @dataclass
 class Prior:
-    """An unconditional diffusion model over relaxed fields (batch, 3, *grid)."""
+    """A diffusion model over relaxed fields (batch, 3, *grid).
+
+    aim: for conditional priors, the bulk modulus its samples shall have; None: any.
+    """
 
     name: str
     network: UNet
@@ -43,6 +55,7 @@ class Prior:
     channels: Channels
     grid: int
     card: dict = field(default_factory=dict)
+    aim: Aim | None = None
 
     @property
     def dim(self) -> int:
@@ -62,24 +75,51 @@ class Prior:
         self.network.set_materials(self.channels.encode(materials.properties, axis=-1), materials.weights)
 
     def clean_estimate(self, noisy: Tensor, t: Tensor) -> Tensor:
-        """x̂_0 predicted for x_t, not clipped. t: (batch,) integer training steps."""
-        return predict_clean(self.network, self.schedule, noisy, t)
+        """x̂_0 predicted for x_t, not clipped. t: (batch,) integer training steps.
+
+        With an `aim` by classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598): the estimate without it, plus
+        ``scale`` times what it changes.
+        """
+        free = predict_clean(self.network, self.schedule, noisy, t)
+        if self.aim is None:
+            return free
+        told = torch.full((len(noisy),), self.aim.log_bulk, dtype=noisy.dtype, device=noisy.device)
+        aimed = predict_clean(self.network, self.schedule, noisy, t, told)
+        return free + self.aim.scale * (aimed - free)
+
+    def aimed_at(self, bulk: float, scale: float = 2.0) -> Prior:
+        """The same prior, told to make cells of bulk modulus ``bulk`` (GPa). Raises PriorError if it cannot be told."""
+        if not self.network.config.conditional:
+            raise PriorError(f"{self.name} is unconditional: steer it by guidance, or choose a conditional prior")
+        if not bulk > 0:
+            raise PriorError(f"the bulk modulus must be above 0 GPa, got {bulk}")
+        return replace(self, aim=Aim(math.log(bulk), scale))
 
     def decode(self, clean: Tensor) -> Properties:
         """Elastic properties of fields (batch, 3, *grid), each of shape (batch, nx, ny, nz).
 
         2D fields become one voxel thick.
         """
-        properties = self.channels.decode(clean)
-        if self.dim == 3:
-            return properties
-        return Properties(*(value[..., None] for value in (properties.bulk, properties.shear, properties.density)))
+        return decode_fields(self.channels, clean)
 
 
-def predict_clean(network: torch.nn.Module, schedule: NoiseSchedule, noisy: Tensor, t: Tensor) -> Tensor:
-    """x̂_0 of a denoiser for x_t. noisy: (batch, channels, *grid). t: (batch,) integer training steps."""
+def decode_fields(channels: Channels, clean: Tensor) -> Properties:
+    """As `Prior.decode`."""
+    properties = channels.decode(clean)
+    if clean.ndim == 5:
+        return properties
+    return Properties(*(value[..., None] for value in (properties.bulk, properties.shear, properties.density)))
+
+
+def predict_clean(
+    network: torch.nn.Module, schedule: NoiseSchedule, noisy: Tensor, t: Tensor, log_bulk: Tensor | None = None
+) -> Tensor:
+    """x̂_0 of a denoiser for x_t. noisy: (batch, channels, *grid). t: (batch,) integer training steps.
+
+    log_bulk: see `UNet.forward`.
+    """
     signal = schedule.signal.to(noisy.device, noisy.dtype)[t]
-    return network(noisy, (t + 1).to(noisy.dtype) / schedule.steps, signal)
+    return network(noisy, (t + 1).to(noisy.dtype) / schedule.steps, signal, log_bulk)
 
 
 def save_prior(prior: Prior, directory: str | Path) -> Path:

@@ -5,24 +5,28 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import Channels, channels_from_definition
+from relaxdesign.guidance import sample
 from relaxdesign.prior.data import field_batches, random_fields
-from relaxdesign.prior.model import Prior, PriorError, predict_clean, save_prior
+from relaxdesign.prior.distributed import join
+from relaxdesign.prior.loss import denoising_loss, forget, log_bulk_of, validation_loss
+from relaxdesign.prior.model import Prior, PriorError, save_prior
+from relaxdesign.prior.report import sample_sheet
 from relaxdesign.prior.resume import load_state, save_state
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.unet import UNet, UNetConfig
 
 VALIDATION_CELLS = 64
-LARGEST_WEIGHT = 10.0
+SHEET_SAMPLES, SHEET_STEPS = 12, 25
 
 
 @dataclass(frozen=True)
@@ -83,22 +87,27 @@ def train_prior(
     resume: bool = False,
     start_from: Prior | None = None,
     checkpoint_every: int = 250,
+    sheet_every: int = 1000,
 ) -> Iterator[TrainingProgress]:
     """Trains a prior, yielding after each step; EMA weights and card land in ``directory``.
 
     resume: go on from the last checkpoint in ``directory``. ``config.steps`` may
     differ from the interrupted run's; everything else that shapes the model must agree.
-    start_from: weights to begin with, of a prior with the same network and channels; the materials are new.
+    start_from: weights to begin with, of a prior with the same network and channels; the materials are new. A
+    conditional prior may start from an unconditional one.
+    sheet_every: steps after which samples are drawn to NAME.png; a multiple of ``checkpoint_every``, 0: never.
+    Under torchrun every process trains with its share of the batch and the first one writes.
     Raises PriorError when there is nothing to resume or something does not fit.
     """
     directory = Path(directory)
-    device = _resolve_device(config.device)
+    group = join(config.device)
+    device = group.device
     channels = channels_from_definition(config.channels or {"name": "asinh"})
     torch.manual_seed(config.seed)
     network = UNet(config.network).to(device)
     if start_from is not None:
         _check_start(config, channels, start_from)
-        network.load_state_dict(start_from.network.state_dict())
+        network.load_state_dict(network.state_dict() | start_from.network.state_dict())
     network.set_materials(channels.encode(catalogue.properties, axis=-1), catalogue.weights)
     ema = AveragedModel(network, multi_avg_fn=_warm_ema(config.ema_decay), use_buffers=True)
     optimizer = torch.optim.AdamW(
@@ -110,8 +119,9 @@ def train_prior(
         start, trained_seconds, validation = saved["step"], saved["seconds"], saved["validation"]
     precision = _autocast_type(device)
     # A resumed run must not see the same cells again.
-    generator = torch.Generator().manual_seed(config.seed + 7919 * start)
-    batches = field_batches(catalogue, channels, config.grid, config.network.dim, config.batch, generator=generator)
+    generator = torch.Generator().manual_seed(config.seed + 7919 * start + 104_729 * group.rank)
+    share = group.share(config.batch)
+    batches = field_batches(catalogue, channels, config.grid, config.network.dim, share, generator=generator)
     held_out = random_fields(
         catalogue,
         channels,
@@ -119,7 +129,9 @@ def train_prior(
         config.network.dim,
         VALIDATION_CELLS,
         generator=torch.Generator().manual_seed(config.seed + 1),
-    )
+    ).to(device)
+    conditional = config.network.conditional
+    held_out_bulk = log_bulk_of(channels, held_out) if conditional else None
 
     def prior() -> Prior:
         card = {
@@ -135,13 +147,15 @@ def train_prior(
 
     begin = time.monotonic()
     network.train()
+    model = group.wrap(network)
     for step in range(start, config.steps):
         rate = config.learning_rate_at(step)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        for parameters in optimizer.param_groups:
+            parameters["lr"] = rate
         clean = next(batches).to(device)
+        told = forget(log_bulk_of(channels, clean), generator) if conditional else None
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision is torch.bfloat16):
-            loss = denoising_loss(network, config.schedule, clean, generator)
+            loss = denoising_loss(model, config.schedule, clean, generator, told)
         if not math.isfinite(loss.item()):
             raise PriorError(f"the loss became {loss.item()} at step {step}: lower learning_rate and resume")
         loss.backward()
@@ -150,12 +164,14 @@ def train_prior(
         optimizer.zero_grad(set_to_none=True)
         ema.update_parameters(network)
 
-        validation_loss = None
+        validated = None
         last = step == config.steps - 1
-        if last or (step + 1) % checkpoint_every == 0:
-            validation_loss = _validate(ema.module, config.schedule, held_out.to(device), config.seed)
-            validation.append([step + 1, round(validation_loss, 6)])
+        if group.main and (last or (step + 1) % checkpoint_every == 0):
+            validated = validation_loss(ema.module, config.schedule, held_out, held_out_bulk, config.seed)
+            validation.append([step + 1, round(validated, 6)])
             save_prior(prior(), directory)
+            if sheet_every and (last or (step + 1) % sheet_every == 0):
+                _draw_sheet(prior(), directory, config.seed)
             seconds = trained_seconds + time.monotonic() - begin
             state = {"step": step + 1, "seconds": seconds, "validation": validation}
             save_state(directory, config.name, _fixed_settings(config), network, ema, optimizer, state)
@@ -168,35 +184,21 @@ def train_prior(
             learning_rate=rate,
             cells_per_second=done * config.batch / elapsed,
             seconds_left=elapsed / done * (config.steps - step - 1),
-            validation_loss=validation_loss,
+            validation_loss=validated,
         )
 
 
-def denoising_loss(network: nn.Module, schedule: NoiseSchedule, clean: Tensor, generator: torch.Generator) -> Tensor:
-    """Weighted squared error of x̂_0 at one random noise level per cell, stratified over the batch.
-
-    The weight min(SNR + 1, γ) is that of v-prediction up to a limit (Hang et al. 2023, arXiv 2303.09556): near t = 0
-    the voxels of the interface would otherwise outweigh everything else.
-    """
-    batch = clean.shape[0]
-    offset = torch.rand(1, generator=generator)
-    t = (((torch.arange(batch) / batch + offset) % 1) * schedule.steps).long().clamp_max(schedule.steps - 1)
-    t = t.to(clean.device)
-    noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-    predicted = predict_clean(network, schedule, schedule.add_noise(clean, noise, t), t)
-    weight = (1 / schedule.noise.square()).clamp_max(LARGEST_WEIGHT).to(clean.device, torch.float32)[t]
-    return (weight * (predicted.float() - clean).square().flatten(1).mean(1)).mean()
-
-
-@torch.no_grad()
-def _validate(network: nn.Module, schedule: NoiseSchedule, clean: Tensor, seed: int) -> float:
-    generator = torch.Generator().manual_seed(seed)
-    parts = [denoising_loss(network, schedule, part, generator) for part in clean.split(32)]
-    return float(torch.stack(parts).mean())
+def _draw_sheet(prior: Prior, directory: Path, seed: int) -> None:
+    """Unguided samples as a picture, to see what the losses do not tell."""
+    with torch.no_grad():
+        generator = torch.Generator().manual_seed(seed)
+        *_, last = sample(prior, SHEET_SAMPLES, steps=SHEET_STEPS, generator=generator)
+    sample_sheet(last.clean.cpu()).save(directory / f"{prior.name}.png")
 
 
 def _check_start(config: TrainingConfig, channels: Channels, start: Prior) -> None:
-    if start.network.config != config.network or start.channels != channels:
+    same = (config.network, replace(config.network, conditional=False))
+    if start.network.config not in same or start.channels != channels:
         raise PriorError(
             f"{start.name} cannot be started from: its network {start.network.config} and channels "
             f"{start.channels.definition()} differ from those asked for; leave out what sets them"
@@ -218,12 +220,6 @@ def _warm_ema(decay: float) -> Callable:
             mean.lerp_(value, 1 - min(decay, (1 + n) / (10 + n)))
 
     return update
-
-
-def _resolve_device(device: str) -> torch.device:
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device)
 
 
 def _autocast_type(device: torch.device) -> torch.dtype:

@@ -23,13 +23,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+TYPICAL_LOG_BULK, LOG_BULK_SPREAD = 3.5, 1.5  # of ln K, K in GPa, over random composites of the catalogue
+
 SMALLEST_DEVIATION = 2e-3
 """Channel units (1 % in K): materials nearer than this are not told apart, and gradients stay finite."""
 
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """dim: 2 or 3. patch: voxels per edge that enter as one. widths: channels per resolution, finest first."""
+    """dim: 2 or 3. patch: voxels per edge that enter as one. widths: channels per resolution, finest first.
+
+    conditional: whether the network can be told ln K of the cell it shall make.
+    """
 
     dim: int = 2
     channels: int = 3
@@ -38,6 +43,7 @@ class UNetConfig:
     blocks: int = 1
     heads: int = 4
     labels: int = 3
+    conditional: bool = False
 
     def to_dict(self) -> dict:
         return asdict(self) | {"widths": list(self.widths)}
@@ -58,6 +64,9 @@ class UNet(nn.Module):
         self.time = nn.Sequential(
             nn.Linear(config.widths[0], embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
         )
+        if config.conditional:
+            self.condition = nn.Sequential(nn.Linear(2, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
+            _start_at_zero(self.condition[-1])
         voxels = config.patch**dim
         self.enter = _conv(dim, config.channels * voxels, widths[0])
         self.down = nn.ModuleList()
@@ -103,14 +112,19 @@ class UNet(nn.Module):
         self.head.materials = values.to(like.device, like.dtype)
         self.head.log_weights = (weights / weights.sum()).log().to(like.device, like.dtype)
 
-    def forward(self, noisy: Tensor, t: Tensor, signal: Tensor) -> Tensor:
+    def forward(self, noisy: Tensor, t: Tensor, signal: Tensor, log_bulk: Tensor | None = None) -> Tensor:
         """x̂_0 of shape (batch, channels, *grid).
 
         noisy: same shape; every grid edge divisible by patch · 2^(levels-1). t: (batch,) in (0, 1].
-        signal: (batch,) √ᾱ_t.
+        signal: (batch,) √ᾱ_t. log_bulk: (batch,) ln K (GPa) for a conditional network; NaN or None: not told.
         """
         config = self.config
         embedding = self.time(_sinusoids(t, config.widths[0]))
+        if config.conditional:
+            log_bulk = torch.full_like(t, math.nan) if log_bulk is None else log_bulk
+            told = ~log_bulk.isnan()
+            scaled = torch.where(told, (log_bulk - TYPICAL_LOG_BULK) / LOG_BULK_SPREAD, 0.0)
+            embedding = embedding + self.condition(torch.stack((scaled, told.to(scaled.dtype)), 1))
         x = self.enter(_to_patches(noisy, config.patch))
         skips = [x]
         for level, stage in enumerate(self.down):

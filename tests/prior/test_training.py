@@ -1,12 +1,19 @@
 """Training learns, survives a kill, and its checkpoints are checked when loaded."""
 
 import json
+import math
+import os
+import subprocess
+import sys
+from dataclasses import replace
 
 import pytest
 import torch
 
 from relaxdesign.catalogue import Catalogue
-from relaxdesign.prior.model import PriorError, load_prior, save_prior
+from relaxdesign.prior.data import random_fields
+from relaxdesign.prior.loss import log_bulk_of, validation_loss
+from relaxdesign.prior.model import Aim, PriorError, load_prior, save_prior
 from relaxdesign.prior.training import TrainingConfig, train_prior
 from relaxdesign.prior.unet import UNetConfig
 
@@ -42,8 +49,6 @@ def test_a_killed_run_resumes_where_it_was(tmp_path, catalogue):
 
 def test_resume_restores_weights_and_optimiser_exactly(tmp_path, catalogue):
     """The validation loss of the restored EMA weights is the one recorded at the checkpoint."""
-    from dataclasses import replace
-
     list(train_prior(replace(SMALL, steps=10), catalogue, tmp_path, checkpoint_every=10))
     recorded = load_prior(tmp_path / "small.safetensors").card["validation_loss"]
     barely = replace(SMALL, steps=11, learning_rate=1e-12)
@@ -53,8 +58,6 @@ def test_resume_restores_weights_and_optimiser_exactly(tmp_path, catalogue):
 
 
 def test_resume_refuses_other_settings_and_missing_checkpoints(tmp_path, catalogue):
-    from dataclasses import replace
-
     with pytest.raises(PriorError, match="nothing to resume"):
         next(train_prior(SMALL, catalogue, tmp_path, resume=True))
     list(train_prior(replace(SMALL, steps=2), catalogue, tmp_path))
@@ -87,3 +90,55 @@ def test_damaged_foreign_and_missing_files_are_refused(tmp_path, catalogue):
     with pytest.raises(ValueError, match="unknown channels"):
         load_prior(path)
     assert torch.equal(prior.network.enter.weight, prior.network.enter.weight.half().float())
+
+
+def test_a_conditional_network_learns_what_it_is_told(tmp_path, catalogue):
+    """The truth about K helps, against being told nothing and against being told another cell's K."""
+    config = replace(SMALL, network=replace(SMALL.network, conditional=True), steps=150)
+    list(train_prior(config, catalogue, tmp_path, checkpoint_every=150, sheet_every=0))
+    prior = load_prior(tmp_path / "small.safetensors")
+    generator = torch.Generator().manual_seed(3)
+    clean = random_fields(catalogue, prior.channels, 16, 2, 128, generator=generator)
+    log_bulk = log_bulk_of(prior.channels, clean)
+    assert torch.isfinite(log_bulk).all()
+    told = validation_loss(prior.network, prior.schedule, clean, log_bulk, 0)
+    untold = validation_loss(prior.network, prior.schedule, clean, None, 0)
+    misled = validation_loss(prior.network, prior.schedule, clean, log_bulk.flip(0), 0)
+    assert told < 0.99 * untold and told < 0.97 * misled
+    assert prior.aimed_at(20.0).aim == Aim(math.log(20.0), 2.0)
+
+
+def test_only_conditional_priors_can_be_told(tmp_path, catalogue):
+    list(train_prior(replace(SMALL, steps=1), catalogue, tmp_path, sheet_every=0))
+    with pytest.raises(PriorError, match="unconditional"):
+        load_prior(tmp_path / "small.safetensors").aimed_at(20.0)
+
+
+def test_an_unconditional_prior_can_become_a_conditional_one(tmp_path, catalogue):
+    list(train_prior(replace(SMALL, steps=2), catalogue, tmp_path, sheet_every=0))
+    start = load_prior(tmp_path / "small.safetensors")
+    config = replace(SMALL, name="told", network=replace(SMALL.network, conditional=True), steps=1, learning_rate=0.0)
+    list(train_prior(config, catalogue, tmp_path, start_from=start, sheet_every=0))
+    told = load_prior(tmp_path / "told.safetensors").aimed_at(50.0)
+    noisy, t = torch.randn(2, 3, 16, 16), torch.tensor([10, 900])
+    # The new layer starts at zero: what it is told makes no difference yet.
+    torch.testing.assert_close(told.clean_estimate(noisy, t), start.clean_estimate(noisy, t), rtol=1e-3, atol=1e-3)
+
+
+def test_samples_are_drawn_while_it_trains(tmp_path, catalogue):
+    list(train_prior(replace(SMALL, steps=4), catalogue, tmp_path, checkpoint_every=2, sheet_every=4))
+    assert (tmp_path / "small.png").stat().st_size > 500
+
+
+def test_two_processes_train_as_one(tmp_path):
+    """The same global batch in one process and in two: the validation losses agree within the noise of the cells."""
+    losses = {}
+    for processes in (1, 2):
+        out = tmp_path / str(processes)
+        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        command = [sys.executable, *launcher, "-m", "relaxdesign.cli", "train", "--grid", "16", "--widths", "16,32"]
+        command += ["--steps", "40", "--batch", "16", "--name", "shared", "--device", "cpu", "--out", str(out)]
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        assert done.returncode == 0, done.stderr
+        losses[processes] = load_prior(out / "shared.safetensors").card["validation_loss"][-1][1]
+    assert losses[2] == pytest.approx(losses[1], rel=0.15)
