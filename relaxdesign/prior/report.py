@@ -58,18 +58,20 @@ def _figure(prior: Prior, populations: tuple[Population, Population, Population]
     for number, (samples, designs, _) in enumerate(quantities.values()):
         low, high = np.percentile(np.concatenate((samples, designs)), (0.5, 99.5))
         bins = {"start": float(low), "end": float(high), "size": float(max(high - low, 1e-9)) / 30}
-        place = {"row": number // columns + 1, "col": number % columns + 1}
+        row, column = number // columns + 1, number % columns + 1
         for values, name, colour in ((designs, "random designs", DESIGNS), (samples, "samples", SAMPLES)):
             histogram = go.Histogram(
                 x=values, xbins=bins, histnorm="probability", name=name, marker_color=colour, opacity=0.65,
                 legendgroup=name, showlegend=number == 0,
             )  # fmt: skip
-            figure.add_trace(histogram, **place)
-    place = {"row": (len(names) - 1) // columns + 1, "col": (len(names) - 1) % columns + 1}
+            figure.add_trace(histogram, row=row, col=column)
+    row, column = (len(names) - 1) // columns + 1, (len(names) - 1) % columns + 1
     for population, colour in ((populations[1], DESIGNS), (populations[0], SAMPLES)):
         curve = two_point(population)
         radius = np.arange(len(curve)) / prior.grid
-        figure.add_trace(go.Scatter(x=radius, y=curve, line_color=colour, mode="lines", showlegend=False), **place)
+        figure.add_trace(
+            go.Scatter(x=radius, y=curve, line_color=colour, mode="lines", showlegend=False), row=row, col=column
+        )
     figure.update_layout(
         barmode="overlay", template="plotly_white", height=300 * -(-len(names) // columns), legend_orientation="h"
     )
