@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from relaxdesign.events import DesignEvent, Event, FinishedEvent, StepEvent
 from relaxdesign.request import DesignRequest
@@ -142,7 +143,7 @@ class JobManager:
     def __init__(self, store: Store, study: Study | None = None):
         self.store = store
         self._process = StudyProcess() if study is None else None
-        self._study = study or self._process
+        self._study: Study = study or cast(Study, self._process)
         self._changed = threading.Condition()
         self._queue: deque[Job] = deque()
         self._jobs: dict[str, Job] = {}  # queued and running; ended ones are read from the store

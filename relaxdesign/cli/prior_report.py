@@ -19,6 +19,7 @@ def prior_report(
         Literal["ddpm", "ddim", "dpm++"], typer.Option(help="ddim and dpm++ are for 10 to 25 steps.")
     ] = "ddpm",
     prior: Annotated[str | None, typer.Option(help="Name of a shipped prior or path of a .safetensors file.")] = None,
+    card: Annotated[bool, typer.Option("--card", help="Put the numbers into the model card, too.")] = False,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for report.html, samples.png and metrics.json.")
     ] = Path("runs/prior-report"),
@@ -29,11 +30,12 @@ def prior_report(
 
         from relaxdesign.catalogue import Catalogue
         from relaxdesign.prior.metrics import BATCH, assess, draw
-        from relaxdesign.prior.model import load_prior
+        from relaxdesign.prior.model import add_to_card, load_prior
         from relaxdesign.prior.report import summary, write_report
         from relaxdesign.study import DEFAULT_PRIORS
 
-        loaded = load_prior(prior or DEFAULT_PRIORS[dim])
+        name = prior or DEFAULT_PRIORS[dim]
+        loaded = load_prior(name)
         generator = torch.Generator().manual_seed(seed)
         with stop_on_interrupt() as stopped, progress() as bars:
             task = bars.add_task("Denoising", total=steps * -(-count // BATCH), note=loaded.name)
@@ -50,6 +52,8 @@ def prior_report(
         metrics = {"prior": loaded.name, "sha256": loaded.card.get("sha256"), "seed": seed}
         metrics |= {"sampling": f"{sampler}, {steps} steps"} | found
         page = write_report(out, loaded, metrics, drawn, populations)
-    for name, value in summary(metrics):
-        messages.print(f"{name}: {value}")
+        if card:
+            add_to_card(name, {"metrics": metrics})
+    for what, value in summary(metrics):
+        messages.print(f"{what}: {value}")
     messages.print(f"written to {page}", soft_wrap=True)

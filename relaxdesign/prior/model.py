@@ -141,7 +141,7 @@ def save_prior(prior: Prior, directory: str | Path) -> Path:
     }
     path = directory / f"{prior.name}.safetensors"
     path.write_bytes(weights)
-    path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
+    _write_card(path, card)
     return path
 
 
@@ -150,15 +150,12 @@ def load_prior(name: str | Path, device: str | torch.device = "cpu") -> Prior:
 
     Raises PriorError when files are missing, damaged or of another format.
     """
-    path = Path(name)
-    if path.suffix != ".safetensors":
-        path = MODEL_DIRECTORY / f"{name}.safetensors"
-    card_path = path.with_suffix(".json")
-    for part in (path, card_path):
+    path = weights_path(name)
+    for part in (path, path.with_suffix(".json")):
         if not part.exists():
             raise PriorError(f"no prior at {part.name}; shipped are: {', '.join(shipped_priors()) or 'none'}")
     try:
-        card = json.loads(card_path.read_text())
+        card = _read_card(path)
         version = card["format"]
         if version != FORMAT_VERSION:
             raise PriorError(
@@ -177,6 +174,27 @@ def load_prior(name: str | Path, device: str | torch.device = "cpu") -> Prior:
         raise PriorError(f"{path.name} is not a RelaxDesign prior ({error})") from error
     network.requires_grad_(False).eval().to(device)
     return Prior(card["name"], network, schedule, channels, card["grid"], card)
+
+
+def weights_path(name: str | Path) -> Path:
+    """The ``.safetensors`` file of a shipped prior's name, or of a path."""
+    path = Path(name)
+    return path if path.suffix == ".safetensors" else MODEL_DIRECTORY / f"{name}.safetensors"
+
+
+def add_to_card(name: str | Path, entries: dict) -> None:
+    """Puts entries into the model card beside the weights."""
+    path = weights_path(name)
+    _write_card(path, _read_card(path) | entries)
+
+
+def _read_card(weights: Path) -> dict:
+    return json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def _write_card(weights: Path, card: dict) -> None:
+    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+    weights.with_suffix(".json").write_text(text, encoding="utf-8")
 
 
 def shipped_priors() -> list[str]:

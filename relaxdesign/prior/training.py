@@ -135,6 +135,7 @@ def train_prior(
 
     def prior() -> Prior:
         card = {
+            "description": _describe(config, channels),
             "training": config.to_dict() | {"device": device.type},
             "data": f"random particle composites of {len(catalogue)} materials, made on the fly",
             "steps_trained": step + 1,
@@ -186,6 +187,16 @@ def train_prior(
             seconds_left=elapsed / done * (config.steps - step - 1),
             validation_loss=validated,
         )
+
+
+def _describe(config: TrainingConfig, channels: Channels) -> str:
+    network = config.network
+    kind = "Diffusion prior that can be told ln K" if network.conditional else "Unconditional diffusion prior"
+    return (
+        f"{kind} over {network.dim}D particle composites ({'×'.join([str(config.grid)] * network.dim)} voxels, "
+        f"periodic) in {channels.name} channels. Its head paints phases with the materials stored beside the weights; "
+        "others can be put in without training."
+    )
 
 
 def _draw_sheet(prior: Prior, directory: Path, seed: int) -> None:

@@ -1,6 +1,7 @@
 """The metrics of a prior measure what they say, seen on fields whose answer is known."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import AsinhChannels
 from relaxdesign.prior.data import random_fields
 from relaxdesign.prior.metrics import Population, flatness, measure, nearest_material, read, two_point
-from relaxdesign.prior.model import Prior
+from relaxdesign.prior.model import MODEL_DIRECTORY, Prior, load_prior
 from relaxdesign.prior.report import sample_sheet, write_report
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.unet import UNet, UNetConfig
@@ -96,9 +97,14 @@ def test_sample_sheet_shows_each_sample_once():
 
 
 def test_command_measures_the_shipped_prior(cli):
-    result = cli("prior-report", "--count", 8, "--steps", 10, "--sampler", "dpm++", "--out", "report")
+    for suffix in ("json", "safetensors"):
+        shutil.copy(MODEL_DIRECTORY / f"composite-2d-64.{suffix}", ".")
+    prior = "composite-2d-64.safetensors"
+    steps = ("--steps", 10, "--sampler", "dpm++")
+    result = cli("prior-report", "--prior", prior, "--count", 8, *steps, "--out", "report", "--card")
     assert result.exit_code == 0, result.output
     metrics = json.loads(Path("report/metrics.json").read_text())
     assert metrics["prior"] == "composite-2d-64" and metrics["count"] == 8 and metrics["two_phase"] > 0.5
+    assert load_prior(prior).card["metrics"] == metrics
     assert Path("report/report.html").exists() and Path("report/samples.png").exists()
     assert "two-phase composites" in result.stderr
