@@ -1,9 +1,9 @@
-"""The priors, measured: the shipped ones, samplers with few steps, and architectures at equal training time.
+"""The priors, measured: the shipped ones, samplers with few steps; architectures and channels at equal training time.
 
 Writes ``benchmarks/results/priors.json`` and generates ``docs/priors.md`` from it (part of ``make bench``).
 
-    python benchmarks/priors.py                         everything (about an hour on one core)
-    python benchmarks/priors.py --only samplers         one part anew: shipped, samplers or architectures
+    python benchmarks/priors.py                         everything (about two hours on one core)
+    python benchmarks/priors.py --only samplers         one part anew: shipped, samplers, architectures or channels
     python benchmarks/priors.py --report                write the page from the JSON
 """
 
@@ -13,37 +13,57 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from relaxdesign.catalogue import Catalogue
+from relaxdesign.channels import AsinhChannels, LinearChannels
 from relaxdesign.prior.metrics import assess, draw
 from relaxdesign.prior.model import Prior, load_prior, shipped_priors
 from relaxdesign.prior.training import TrainingConfig, train_prior
 from relaxdesign.prior.unet import UNetConfig
+from relaxdesign.request import DesignRequest, Sampler
+from relaxdesign.study import design
 
 ROOT = Path(__file__).resolve().parents[1]
 JSON, PAGE = ROOT / "benchmarks" / "results" / "priors.json", ROOT / "docs" / "priors.md"
+PARTS = ("shipped", "samplers", "architectures", "channels")
 SEED = 0
 SAMPLED = {2: 1000, 3: 100}
 """Samples of the shipped priors, by dimension."""
 STEPS = 50
-SAMPLERS = (("ddpm", 100), ("ddpm", 50), ("ddpm", 25), ("ddim", 25), ("ddim", 10), ("dpm++", 25), ("dpm++", 10))
+SAMPLERS: tuple[tuple[Sampler, int], ...] = (
+    ("ddpm", 100),
+    ("ddpm", 50),
+    ("ddpm", 25),
+    ("ddim", 25),
+    ("ddim", 10),
+    ("dpm++", 25),
+    ("dpm++", 10),
+)
 SAMPLER_COUNT = 128
 ARCHITECTURES = {
     "full resolution": UNetConfig(patch=1, widths=(16, 32, 64, 128)),
     "patches of 2×2 (shipped)": UNetConfig(patch=2, widths=(32, 64, 128)),
     "patches of 4×4": UNetConfig(patch=4, widths=(64, 128)),
 }
+CHANNELS = {
+    "softened logarithms of K, G, density": AsinhChannels(),
+    "E, ν, density, linear (paper)": LinearChannels(),
+}
+TARGETS = (5.0, 20.0, 120.0, 270.0)
+"""GPa, of the guided designs that compare channels."""
 CANDIDATES = {2: 8, 3: 4}
 """Fields whose forward and backward pass is timed, by dimension."""
 
 
-def measured(prior: Prior, sampler: str, steps: int, count: int) -> dict:
+def measured(prior: Prior, sampler: Sampler, steps: int, count: int) -> dict:
     """Metrics of samples, and the seconds that drawing took."""
     generator = torch.Generator().manual_seed(SEED)
     begin = time.perf_counter()
@@ -83,24 +103,54 @@ def samplers() -> list[dict]:
 
 def architectures(seconds: float) -> Iterator[dict]:
     """Each trained for the same time from scratch, its rate decayed to the end."""
-    catalogue = Catalogue.default().select()
     for name, network in ARCHITECTURES.items():
         with tempfile.TemporaryDirectory() as folder:
-            trial = TrainingConfig(name="trial", network=network, steps=30, seed=SEED)
-            rate = [state.cells_per_second for state in train_prior(trial, catalogue, folder, checkpoint_every=100)][-1]
-            config = TrainingConfig(name="timed", network=network, steps=int(rate * seconds / trial.batch), seed=SEED)
-            begin = time.perf_counter()
-            *_, last = train_prior(config, catalogue, folder, checkpoint_every=10**6)
-            elapsed = time.perf_counter() - begin
-            prior = load_prior(Path(folder) / "timed.safetensors")
-        yield {
-            "name": name,
-            "parameters": sum(p.numel() for p in prior.network.parameters()),
-            "training_steps": config.steps,
-            "training_seconds": elapsed,
-            "validation_loss": last.validation_loss,
-            "pass_seconds": pass_seconds(prior),
-        } | measured(prior, "ddpm", STEPS, SAMPLER_COUNT)
+            path, trained = train_for(seconds, TrainingConfig(name="timed", network=network, seed=SEED), folder)
+            prior = load_prior(path)
+        yield (
+            {
+                "name": name,
+                "parameters": sum(p.numel() for p in prior.network.parameters()),
+                "pass_seconds": pass_seconds(prior),
+            }
+            | trained
+            | measured(prior, "ddpm", STEPS, SAMPLER_COUNT)
+        )
+
+
+def channels(seconds: float) -> Iterator[dict]:
+    """What the relaxed channels bring: each trained for the same time, then designs for a few targets."""
+    for name, kind in CHANNELS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            config = TrainingConfig(name="timed", channels=kind.definition(), seed=SEED)
+            path, trained = train_for(seconds, config, folder)
+            for target in TARGETS:
+                wanted = {"target_bulk": target, "count": CANDIDATES[2], "seed": SEED, "prior": str(path)}
+                request = DesignRequest.model_validate(wanted)
+                stages = [found.K for found in design(request).designs]
+                errors = {
+                    stage: [abs(value / target - 1) for k in stages if (value := getattr(k, stage)) is not None]
+                    for stage in ("relaxed", "snapped")
+                }
+                worst = {f"{stage}_worst": max(values, default=None) for stage, values in errors.items()}
+                median = {stage: statistics.median(values) if values else None for stage, values in errors.items()}
+                yield {"name": name, "target_GPa": target} | trained | median | worst
+
+
+def train_for(seconds: float, config: TrainingConfig, folder: str) -> tuple[Path, dict]:
+    """Trains for about that time, the learning rate decayed at its end; returns the weights and what was done."""
+    catalogue = Catalogue.default().select()
+    trial = replace(config, name="trial", steps=30)
+    *_, last = train_prior(trial, catalogue, folder, checkpoint_every=10**6, sheet_every=0)
+    config = replace(config, steps=max(1, int(last.cells_per_second * seconds / config.batch)))
+    begin = time.perf_counter()
+    *_, last = train_prior(config, catalogue, folder, checkpoint_every=10**6, sheet_every=0)
+    done = {
+        "training_steps": config.steps,
+        "training_seconds": time.perf_counter() - begin,
+        "validation_loss": last.validation_loss,
+    }
+    return Path(folder) / f"{config.name}.safetensors", done
 
 
 # ---- The page --------------------------------------------------------------------------------------
@@ -116,7 +166,7 @@ def quality(row: dict) -> list[str]:
     contrast, bulk = distance["contrast, channel units"], distance["ln effective K"]
     return [
         f"{row['two_phase']:.1%}",
-        f"{row['misfit'][1]:.2f}",
+        f"{row['misfit'][1]:.2f} ({row['misfit_designs'][1]:.2f})",
         f"{flat['channel_units']:.3f}",
         f"{flat['bulk_relative']:.1%}",
         f"{near['within_3_percent_of_K']:.0%}",
@@ -135,18 +185,56 @@ def text(words: str) -> str:
 
 
 def page(result: dict) -> str:
+    sections = {"shipped": _shipped, "samplers": _samplers, "architectures": _architectures, "channels": _channels}
     threads = f"{result['threads']} thread{'' if result['threads'] == 1 else 's'}"
-    misfit = result["samplers"][0]["misfit_designs"][1]
-    minutes = result["training_seconds"] / 60
-    shipped_rows = [
+    parts = [
+        "# The priors",
+        text(f"""Written by `python benchmarks/priors.py` from `benchmarks/results/priors.json`; change that, not this
+        page. Measured on {result["machine"]}, {threads}. `relaxdesign prior-report` makes the same numbers, with
+        figures, for any prior."""),
+        text("""All of it is about *unguided* samples, read by the projection that designs go through, against as many
+        fresh random designs. **Two phases**: share that is read as equal particles in a matrix. **Misfit**: how badly
+        equal particles explain the shape, median (in brackets: of random designs). **Within phase**: median standard
+        deviation inside a phase in channel units, and of K in phases above 10 GPa. **Material within 3 %**: phases
+        whose K is that of a catalogue material to 3 %. **Coverage**: cells of the 10×10×10 property grid that the
+        phases occupy, relative to random designs. **Contrast**, **ln K\\***: Wasserstein distance of the distance
+        between the phases (channel units) and of ln K of the whole cell; in brackets that between two sets of random
+        designs, the least possible."""),
+        *(part for name, section in sections.items() if name in result for part in section(result[name])),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _shipped(rows: list[dict]) -> list[str]:
+    lines = [
         [row["prior"], str(row["count"]), *quality(row), _passes(row["pass_seconds"], CANDIDATES[row["dim"]])]
-        for row in result["shipped"]
+        for row in rows
     ]
-    sampler_rows = [
-        [row["sampler"], str(row["steps"]), *quality(row), f"{1000 * row['seconds_per_sample']:.0f} ms"]
-        for row in result["samplers"]
+    return [
+        "## Shipped",
+        table(["prior", "samples", *QUALITY, "forward + backward"], lines),
+        text("""The head paints phases with the materials that the prior holds (those of the catalogue, or of your own:
+        `Prior.offer`, which a design does with the materials on offer). The network itself sees materials only as
+        channel values, whose scales are constants. So a prior trained on ours can be used with an own catalogue as it
+        is; what it has learnt of the shipped one is which *contrasts* are usual. `relaxdesign train --catalogue own.csv
+        --start-from composite-2d-64` adapts it."""),
     ]
-    architecture_rows = [
+
+
+def _samplers(rows: list[dict]) -> list[str]:
+    lines = [
+        [row["sampler"], str(row["steps"]), *quality(row), f"{1000 * row['seconds_per_sample']:.0f} ms"] for row in rows
+    ]
+    return [
+        "## Fewer steps",
+        text(f"""`composite-2d-64`, {rows[0]["count"]} samples each. `ddpm` draws new noise at every step, `ddim` and
+        `dpm++` (second order, multistep) draw none."""),
+        table(["sampler", "steps", *QUALITY, "per sample"], lines),
+    ]
+
+
+def _architectures(rows: list[dict]) -> list[str]:
+    lines = [
         [
             row["name"],
             f"{row['parameters'] / 1e6:.1f} M",
@@ -155,42 +243,38 @@ def page(result: dict) -> str:
             *quality(row),
             _passes(row["pass_seconds"], CANDIDATES[2]),
         ]
-        for row in result["architectures"]
+        for row in rows
     ]
-    parts = [
-        "# The priors",
-        text(f"""Written by `python benchmarks/priors.py` from `benchmarks/results/priors.json`; change that, not this
-        page. Measured on {result["machine"]}, {threads}. `relaxdesign prior-report` makes the same numbers, with
-        figures, for any prior."""),
-        text(f"""All of it is about *unguided* samples, read by the projection that designs go through, against as
-        many fresh random designs. **Two phases**: share that is read as equal particles in a matrix. **Misfit**: how
-        badly equal particles explain the shape, median (random designs: {misfit:.2f} in 2D). **Within phase**: median
-        standard deviation inside a phase in channel units, and of K in phases above 10 GPa. **Material within 3 %**:
-        phases whose K is that of a catalogue material to 3 %. **Coverage**: cells of the 10×10×10 property grid that
-        the phases occupy, relative to random designs. **Contrast**, **ln K\\***: Wasserstein distance of the distance
-        between the phases (channel units) and of ln K of the whole cell; in brackets that between two sets of random
-        designs, the least possible."""),
-        "## Shipped",
-        table(["prior", "samples", *QUALITY, "forward + backward"], shipped_rows),
-        text("""The head paints phases with the materials that the prior holds (those of the catalogue, or of your own:
-        `Prior.offer`, which a design does with the materials on offer). The network itself sees materials only as
-        channel values, whose scales are constants. So a prior trained on ours can be used with an own catalogue as it
-        is; what it has learnt of the shipped one is which *contrasts* are usual. `relaxdesign train --catalogue own.csv
-        --start-from composite-2d-64` adapts it."""),
-        "## Fewer steps",
-        text(f"""`composite-2d-64`, {SAMPLER_COUNT} samples each. `ddpm` draws new noise at every step, `ddim` and
-        `dpm++` (second order, multistep) draw none."""),
-        table(["sampler", "steps", *QUALITY, "per sample"], sampler_rows),
+    return [
         "## Architectures",
-        text(f"""Networks with the same phase-painting head, trained from scratch for {minutes:.0f} minutes each on this
-        machine; {SAMPLER_COUNT} samples, {STEPS} steps. Guidance through the network pays for a forward and a backward
-        pass at every step, hence the last column."""),
-        table(
-            ["network", "parameters", "training steps", "validation loss", *QUALITY, "forward + backward"],
-            architecture_rows,
-        ),
+        text(f"""Networks with the same phase-painting head, trained from scratch for {_minutes(rows)} each on this
+        machine; {rows[0]["count"]} samples, {STEPS} steps. Guidance through the network pays for a forward and a
+        backward pass at every step, hence the last column."""),
+        table(["network", "parameters", "training steps", "validation loss", *QUALITY, "forward + backward"], lines),
     ]
-    return "\n\n".join(parts) + "\n"
+
+
+def _channels(rows: list[dict]) -> list[str]:
+    lines = [
+        [
+            row["name"],
+            str(row["training_steps"]),
+            f"{row['target_GPa']:g} GPa",
+            *(f"{row[key]:.2%}" for key in ("relaxed", "relaxed_worst", "snapped", "snapped_worst")),
+        ]
+        for row in rows
+    ]
+    return [
+        "## Channels",
+        text(f"""The same network, trained from scratch for {_minutes(rows)} each in our channels and in those of the
+        paper; then {CANDIDATES[2]} candidates per target, {STEPS} steps, default guidance. Error of K of the relaxed
+        fields and after snapping to catalogue materials, before any refinement."""),
+        table(["channels", "training steps", "target", "relaxed, median", "worst", "snapped, median", "worst"], lines),
+    ]
+
+
+def _minutes(rows: list[dict]) -> str:
+    return f"{max(row['training_seconds'] for row in rows) / 60:.0f} minutes"
 
 
 def _passes(seconds: float, count: int) -> str:
@@ -199,18 +283,19 @@ def _passes(seconds: float, count: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("shipped", "samplers", "architectures"))
+    parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--seconds", type=float, default=900.0, help="training time per architecture")
     parser.add_argument("--report", action="store_true", help="write the page without measuring")
     options = parser.parse_args()
     result = json.loads(JSON.read_text()) if JSON.exists() else {}
     if not options.report:
         result |= {"machine": f"{platform.machine()}, {os.cpu_count()} cores", "threads": torch.get_num_threads()}
-        for part in (options.only,) if options.only else ("shipped", "samplers", "architectures"):
-            if part == "architectures":
-                result |= {"architectures": list(architectures(options.seconds)), "training_seconds": options.seconds}
-            else:
+        for part in (options.only,) if options.only else PARTS:
+            if part in ("shipped", "samplers"):
                 result[part] = shipped() if part == "shipped" else samplers()
+            else:
+                rows = architectures(options.seconds) if part == "architectures" else channels(options.seconds)
+                result[part] = list(rows)
             JSON.write_text(json.dumps(result, indent=1) + "\n")
     PAGE.write_text(page(result), encoding="utf-8")
     print("written", PAGE)
