@@ -22,6 +22,7 @@ from relaxdesign.cli.console import (
     stop_on_interrupt,
     user_errors,
 )
+from relaxdesign.cli.options import PriorName
 
 if TYPE_CHECKING:
     from relaxdesign.events import Event, StepEvent
@@ -47,7 +48,7 @@ def design(
     materials: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Own materials instead of the shipped catalogue.")
     ] = None,
-    prior: Annotated[str | None, typer.Option(help="Name of a shipped prior or path of a .safetensors file.")] = None,
+    prior: PriorName = None,
     cell_size: Annotated[float, typer.Option(help="Edge length of the cell in the exported files, mm.")] = 1.0,
     thickness: Annotated[
         float | None, typer.Option(help="Thickness of the STL of a 2D cell, mm. Default: an eighth of the cell.")

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from relaxdesign.cli.console import EXIT_INTERRUPTED, messages, progress, stop_on_interrupt, user_errors
+from relaxdesign.cli.options import Dimension, PriorName, SamplerName, Seed, Steps
 
 
 def prior_report(
-    dim: Annotated[int, typer.Option(min=2, max=3, help="2 or 3; chooses the shipped prior.")] = 2,
+    dim: Dimension = 2,
     count: Annotated[int, typer.Option(min=8, help="Number of samples, and of random designs.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of noise and designs.")] = 0,
-    steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 50,
-    sampler: Annotated[
-        Literal["ddpm", "ddim", "dpm++"], typer.Option(help="ddim and dpm++ are for 10 to 25 steps.")
-    ] = "ddpm",
-    prior: Annotated[str | None, typer.Option(help="Name of a shipped prior or path of a .safetensors file.")] = None,
+    seed: Seed = 0,
+    steps: Steps = 50,
+    sampler: SamplerName = "ddpm",
+    prior: PriorName = None,
     card: Annotated[bool, typer.Option("--card", help="Put the numbers into the model card, too.")] = False,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for report.html, samples.png and metrics.json.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -16,22 +16,21 @@ from relaxdesign.cli.console import (
     stop_on_interrupt,
     user_errors,
 )
+from relaxdesign.cli.options import Dimension, PriorName, SamplerName, Seed, Steps
 
 
 def sample(
     out: Annotated[Path, typer.Option(metavar="FILE.npz", help="File for the arrays E, nu and rho.")],
-    dim: Annotated[int, typer.Option(min=2, max=3, help="2 or 3; chooses the shipped prior.")] = 2,
+    dim: Dimension = 2,
     count: Annotated[int, typer.Option(min=1, help="Number of samples.")] = 16,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
-    steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 50,
-    sampler: Annotated[
-        Literal["ddpm", "ddim", "dpm++"], typer.Option(help="ddim and dpm++ are for 10 to 25 steps.")
-    ] = "ddpm",
+    seed: Seed = 0,
+    steps: Steps = 50,
+    sampler: SamplerName = "ddpm",
     bulk: Annotated[
         float | None, typer.Option(metavar="GPA", help="Bulk modulus a conditional prior is told to make.")
     ] = None,
     scale: Annotated[float, typer.Option(help="By how much --bulk is exaggerated (classifier-free guidance).")] = 2.0,
-    prior: Annotated[str | None, typer.Option(help="Name of a shipped prior or path of a .safetensors file.")] = None,
+    prior: PriorName = None,
 ) -> None:
     """Draw samples that follow the prior alone: E (GPa), nu and rho (g/cm3), each (count, nx, ny, nz)."""
     with user_errors():
