@@ -33,7 +33,7 @@ from relaxdesign.fem import BulkResult, bulk_modulus
 from relaxdesign.projection import Projection
 
 PLACEMENTS = 10
-_PLACEMENT_TOLERANCE = 1e-5  # residual; the error of K is its square
+_PLACEMENT_TOLERANCE = 3e-4  # residual; K errs by its square: measured below 1e-4 even for carbide in an elastomer
 _VERIFY_TOLERANCE = 1e-8
 _MEAN_TOLERANCE = 2e-3  # relative, of the mean over placements; far below its spread
 _REALISED_TOLERANCE = 1e-3
