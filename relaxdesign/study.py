@@ -29,6 +29,8 @@ from relaxdesign.projection import Projection, ProjectionError, project, project
 from relaxdesign.refinement import (
     Realised,
     RefinementError,
+    contrast,
+    crowded,
     material_properties,
     mean_bulk,
     realise,
@@ -206,6 +208,10 @@ def _finish_design(
     except (PackingError, RefinementError, ConvergenceError) as error:
         return Design(index, target, StageBulk(**stages), str(error), relaxed=sample), spent
     taken.add((refined.matrix, refined.particle))
+    gap = grid * (realised.packing.largest_diameter() - realised.packing.diameter)
+    if crowded(gap, contrast(materials.properties, refined.matrix, refined.particle)):
+        near = f"particles come within {gap:.1f} voxels of each other: resolved more finely, this cell would be softer"
+        remark = "; ".join(filter(None, (remark, near)))
     pair = materials.materials[refined.matrix], materials.materials[refined.particle]
     return _describe(index, target, StageBulk(**stages), remark, pair, realised, refined.bulk.deviation, sample), spent
 

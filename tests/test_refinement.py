@@ -6,9 +6,17 @@ import torch
 
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import AsinhChannels
+from relaxdesign.estimates import pair_estimates
 from relaxdesign.fem import bulk_modulus
 from relaxdesign.projection import Projection
-from relaxdesign.refinement import RefinementError, material_properties, rank_pairs, realise, refine
+from relaxdesign.refinement import (
+    RefinementError,
+    crowded,
+    material_properties,
+    rank_pairs,
+    realise,
+    refine,
+)
 
 CHANNELS = AsinhChannels()
 CATALOGUE = Catalogue.default().select()
@@ -63,8 +71,8 @@ def test_refined_mean_and_realised_cell_meet_the_target(target, matrix, particle
 
 def test_ranked_pairs_prefer_the_sample_and_light_materials_when_asked():
     projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
-    near = rank_pairs(projection, CATALOGUE, CHANNELS, 150.0, 0.0, 2)
-    light = rank_pairs(projection, CATALOGUE, CHANNELS, 150.0, 5.0, 2)
+    near = rank_pairs(projection, CATALOGUE, CHANNELS, 150.0, 0.0, 2, 64)
+    light = rank_pairs(projection, CATALOGUE, CHANNELS, 150.0, 5.0, 2, 64)
     density = CATALOGUE.properties.density
 
     def mean_density(pairs):
@@ -81,7 +89,7 @@ def test_ranked_pairs_prefer_the_sample_and_light_materials_when_asked():
 
 def test_taken_pairs_are_not_offered_again():
     projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
-    first, *_ = rank_pairs(projection, CATALOGUE, CHANNELS, 150.0, 0.0, 2)
+    first, *_ = rank_pairs(projection, CATALOGUE, CHANNELS, 150.0, 0.0, 2, 64)
     refined = refine(
         projection, CATALOGUE, CHANNELS, 150.0, 2, 64, taken={first[:2]}, generator=torch.Generator().manual_seed(0)
     )
@@ -92,3 +100,19 @@ def test_unreachable_targets_are_refused():
     projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
     with pytest.raises(RefinementError, match="no two materials on offer reach 590"):
         refine(projection, CATALOGUE, CHANNELS, 590.0, 2, 64, generator=torch.Generator())
+
+
+def test_pairs_that_the_grid_cannot_resolve_come_later():
+    """Alumina in epoxy where the spheres would nearly touch: first choice on a fine grid, not on a coarse one."""
+    sample = projection_near("epoxy-unfilled", "alumina-ad-995", 0.46, 0.2)
+    pair = tuple([m.id for m in CATALOGUE.materials].index(name) for name in ("epoxy-unfilled", "alumina-ad-995"))
+    target = float(pair_estimates(CATALOGUE, np.array([0.46]), 3)[0][pair])
+    place = {
+        grid: [found[:2] for found in rank_pairs(sample, CATALOGUE, CHANNELS, target, 0.0, 3, grid)].index(pair)
+        for grid in (32, 512)
+    }
+    assert place[512] == 0 < place[32]
+
+
+def test_crowding_needs_both_a_narrow_gap_and_contrast():
+    assert crowded(0.5, 100.0) and not crowded(1.5, 100.0) and not crowded(0.5, 5.0)
