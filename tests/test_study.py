@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from relaxdesign import study
+from relaxdesign.catalogue import Catalogue
 from relaxdesign.events import DesignEvent, FinishedEvent, StepEvent
 from relaxdesign.export import result_json
 from relaxdesign.fem import bulk_modulus, bulk_shear_from_young_poisson
+from relaxdesign.prior.model import MODEL_DIRECTORY, load_prior, shipped_priors
 from relaxdesign.request import DesignRequest
 from relaxdesign.result import Design
 
@@ -118,3 +120,23 @@ def test_results_survive_json(result):
         assert set(stored["K"]) == {"relaxed", "projected", "snapped", "refined", "realised"}
         back = Design.from_dict(stored, phase=design.phase, relaxed=design.relaxed)
         assert back.K == design.K and back.matrix == design.matrix and back.bounds == design.bounds
+
+
+def test_3d_designs_are_spheres_on_target():
+    result = study.design(DesignRequest(target_bulk=60, dim=3, count=2, steps=10, seed=1))
+    assert result.prior.startswith("composite-3d-32")
+    for design in result.designs:
+        assert design.ok and abs(design.error) < 0.01, design.message
+        assert design.phase.shape == (32, 32, 32) and design.bounds.admits(design.K.realised)
+        # Every plane cuts particles: neither a fibre nor a layer.
+        for axis in range(3):
+            share = design.phase.mean(axis=tuple(a for a in range(3) if a != axis))
+            assert share.min() > 0.0 and share.max() < 1.0
+
+
+@pytest.mark.parametrize("name", shipped_priors())
+def test_shipped_priors_say_what_they_are(name):
+    prior = load_prior(name)
+    assert (MODEL_DIRECTORY / f"{name}.safetensors").stat().st_size < 30e6
+    assert prior.card["description"] and prior.card["metrics"]["two_phase"] > 0.9
+    assert len(prior.network.head.materials) == len(Catalogue.default().select())
