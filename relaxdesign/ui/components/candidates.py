@@ -11,6 +11,7 @@ import streamlit as st
 from relaxdesign.catalogue import Material
 from relaxdesign.result import Design
 from relaxdesign.ui.colours import MATRIX, PARTICLE, rgb
+from relaxdesign.ui.components.cube import cube_image
 from relaxdesign.ui.components.microstructures import picture
 from relaxdesign.ui.text import escape, gpa, percent, plain
 
@@ -48,8 +49,10 @@ def best(designs: Sequence[Design]) -> Design | None:
 
 
 def phase_image(design: Design) -> np.ndarray:
-    """The realised phases as an RGB picture: particles bright, matrix dark."""
+    """The realised phases as a picture, particles bright, matrix dark; 3D cells as a cube."""
     assert design.phase is not None  # verified designs have one
+    if design.phase.shape[2] > 1:
+        return cube_image(design.phase, np.array([rgb(MATRIX), rgb(PARTICLE)]), PIXELS)
     labels = picture(design.phase)
     labels = np.kron(labels, np.ones((max(1, PIXELS // labels.shape[0]),) * 2, labels.dtype))
     return np.where(labels[..., None] == 1, rgb(PARTICLE), rgb(MATRIX))
