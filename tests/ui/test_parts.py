@@ -9,7 +9,7 @@ import pytest
 
 from relaxdesign.ui import text
 from relaxdesign.ui.colours import ModulusScale, cividis
-from relaxdesign.ui.components.microstructures import picture
+from relaxdesign.ui.components.microstructures import faces, picture
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,11 @@ def test_picture_has_x_to_the_right_and_y_upwards():
     field[3, 0] = 1  # largest x, smallest y
     assert picture(field).shape == (3, 4)
     assert picture(field)[2, 3] == 1
+
+
+def test_faces_of_a_cube_meet_at_their_edges():
+    field = np.arange(27).reshape(3, 3, 3)
+    top, right, left = faces(field)
+    assert top[2, 2] == right[0, 2] == left[0, 2] == field[2, 2, 2]  # the corner nearest to the viewer
+    assert right[2, 2] == left[2, 2] == field[2, 2, 0]  # below it
+    assert np.array_equal(top[:, 2], right[0, :])  # the edge between top and x = 1

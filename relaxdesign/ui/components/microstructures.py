@@ -1,7 +1,7 @@
 """The grid of the candidates' modulus maps, live and afterwards, as one component in the browser.
 
 Colour indices are sent, not pictures: 4 kB for a 64×64 field, drawn pixel for pixel, with the modulus
-under the pointer. Three-dimensional fields are shown as the slice through their middle.
+under the pointer. Of three-dimensional fields the three visible faces of the cube are sent.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def render(tiles: Sequence[Tile], target_bulk: float, *, frame: int, key: str) -
         "frame": frame,
         "columns": _columns(len(tiles)),
         "shape": tiles[0].young.shape[:2],
+        "cube": tiles[0].young.shape[2] > 1,
         "palette": _encode(cividis()),
         "tiles": [_describe(tile, scale, target_bulk) for tile in tiles],
         "scale": {
@@ -93,12 +94,22 @@ def _columns(count: int) -> int:
 def _describe(tile: Tile, scale: ModulusScale, target_bulk: float) -> dict:
     return {
         "number": str(tile.index + 1),
-        "pixels": _encode(picture(scale.index(tile.young))),
+        "pixels": _encode(faces(scale.index(tile.young))),
         "main": "stopped" if tile.dropped else f"K = {gpa(tile.bulk)}",
         "extra": "" if tile.dropped or tile.bulk is None else f"({percent(tile.bulk / target_bulk - 1)})",
         "state": "dropped" if tile.dropped else "ok",
         "message": tile.message,
     }
+
+
+def faces(field: np.ndarray) -> np.ndarray:
+    """What is drawn of a field: in 2D its `picture`; in 3D the faces z = 1, x = 1 and y = 1 one after the other.
+
+    Image rows run along y (top face) or downwards along z, columns along x, y and x.
+    """
+    if field.shape[2] == 1:
+        return picture(field)
+    return np.ascontiguousarray(np.stack([field[:, :, -1].T, field[-1, :, ::-1].T, field[:, -1, ::-1].T]))
 
 
 def picture(field: np.ndarray) -> np.ndarray:
