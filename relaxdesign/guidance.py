@@ -19,8 +19,8 @@ from torch import Tensor
 
 from relaxdesign.objectives import Evaluation, Linearisation, Objectives
 from relaxdesign.prior.model import Prior
-from relaxdesign.prior.steps import ancestral_step, ddim_step, draw_noise, multistep, renoise
-from relaxdesign.request import GuidanceSettings, Sampler
+from relaxdesign.prior.steps import advance, draw_noise, renoise
+from relaxdesign.request import GuidanceSettings
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class SamplerStep:
     """State after one denoising step of a batch.
 
     index: 1 … count of sampling steps. noise_level: √(1-ᾱ) of the level that was left.
-    clean: x̂_0 (batch, 3, *grid), the estimate the evaluation belongs to. evaluation: None when unguided.
+    clean: x̂_0 (batch, 3, *grid), the estimate the evaluation belongs to. evaluation: None when none is left.
     alive: (batch,) bool over the original batch; clean holds only these. messages: why others were dropped.
     """
 
@@ -40,30 +40,21 @@ class SamplerStep:
     messages: dict[int, str]
 
 
-def sample(
-    prior: Prior, count: int, *, steps: int = 50, sampler: Sampler = "ddpm", generator: torch.Generator
-) -> Iterator[SamplerStep]:
-    """Unguided samples; the last step holds them. For the samplers see `relaxdesign.prior.steps`."""
-    settings = GuidanceSettings(sampler=sampler)
-    return guided_sample(prior, None, count, steps=steps, settings=settings, generator=generator)
-
-
 def guided_sample(
     prior: Prior,
-    objectives: Objectives | None,
+    objectives: Objectives,
     count: int,
     *,
     steps: int = 50,
     settings: GuidanceSettings | None = None,
     generator: torch.Generator,
 ) -> Iterator[SamplerStep]:
-    """Draws ``count`` samples steered by ``objectives`` (None: not at all), yielding after each step.
+    """Draws ``count`` samples steered by ``objectives``, yielding after each step.
 
     The last yielded ``clean`` holds the finished samples. A candidate whose field becomes non-finite or
     whose homogenisation fails is dropped with a message, the others go on.
     """
     settings = settings or GuidanceSettings()
-    guided = objectives is not None
     levels = prior.schedule.trailing(steps)
     noisy = draw_noise((count, *prior.field_shape), generator, prior.device)
     before: tuple[Tensor, int] | None = None
@@ -72,21 +63,20 @@ def guided_sample(
 
     for index, level in enumerate(levels):
         following = levels[index + 1] if index + 1 < steps else None
-        repeats = settings.recurrence if guided and following is not None else 1
+        repeats = settings.recurrence if following is not None else 1
         for repeat in range(repeats):
             t = torch.full((len(noisy),), level, device=noisy.device)
-            through_network = guided and settings.variance > 0 and following is not None
+            through_network = settings.variance > 0 and following is not None
             with torch.set_grad_enabled(through_network):
                 noisy.requires_grad_(through_network)
                 clean = prior.clean_estimate(noisy, t).clamp(-1, 1)
-            shown, evaluation = clean.detach(), None
-            shift_clean, shift_noisy = torch.zeros_like(shown), torch.zeros_like(shown)
-            if objectives is not None:
-                evaluation = objectives.evaluate(prior, shown)
-                if through_network:
-                    pulled = _pull_back(evaluation.linearisation, clean, noisy)
-                    shift_noisy = settings.variance * _clip(step_direction(pulled), settings.clip)
-                shift_clean, evaluation = _mean_guidance(prior, objectives, shown, evaluation, settings)
+            shown = clean.detach()
+            shift_noisy = torch.zeros_like(shown)
+            evaluation = objectives.evaluate(prior, shown)
+            if through_network:
+                pulled = _pull_back(evaluation.linearisation, clean, noisy)
+                shift_noisy = settings.variance * _clip(step_direction(pulled), settings.clip)
+            shift_clean, evaluation = _mean_guidance(prior, objectives, shown, evaluation, settings)
             noisy = noisy.detach()
             failed = _failures(shown, evaluation)
             if failed:
@@ -98,27 +88,25 @@ def guided_sample(
                     x[survivors] for x in (noisy, shown, shift_clean, shift_noisy)
                 )
                 before = before and (before[0][survivors], before[1])
-                if objectives is not None:
-                    objectives.keep(survivors)
-                    evaluation = None if not len(noisy) else evaluation and evaluation.select(survivors)
+                objectives.keep(survivors)
+                evaluation = evaluation.select(survivors)
             if following is None:
                 noisy = (shown + shift_clean).clamp(-1, 1)
             else:
-                noisy = _advance(prior, settings.sampler, noisy, shown, level, following, before, generator)
+                noisy = advance(prior.schedule, settings.sampler, noisy, shown, level, following, before, generator)
                 signal = float(prior.schedule.signal[following])
                 noisy = noisy + shift_noisy + signal * shift_clean
                 if repeat < repeats - 1:
                     noisy = renoise(prior.schedule, noisy, following, level, generator)
         before = (shown, level)
-        final = following is None
-        if final and objectives is not None and len(noisy):
+        if following is None and len(noisy):
             # What is returned is the corrected field, so it is what must be reported.
             shown, evaluation = noisy, objectives.evaluate(prior, noisy)
         yield SamplerStep(
             index=index + 1,
             noise_level=0.0 if following is None else float(prior.schedule.noise[following]),
             clean=shown,
-            evaluation=evaluation,
+            evaluation=evaluation if len(noisy) else None,
             alive=alive.clone(),
             messages=dict(messages),
         )
@@ -184,26 +172,8 @@ def _clip(step: Tensor, limit: float) -> Tensor:
     return step * (limit / size.clamp_min(limit))
 
 
-def _failures(clean: Tensor, evaluation: Evaluation | None) -> dict[int, str]:
-    failed = dict(evaluation.messages) if evaluation is not None else {}
+def _failures(clean: Tensor, evaluation: Evaluation) -> dict[int, str]:
+    failed = dict(evaluation.messages)
     for i in (~torch.isfinite(clean).flatten(1).all(1)).nonzero().flatten().tolist():
         failed[i] = "the denoised field became non-finite; lower the guidance weights or use another seed"
     return failed
-
-
-def _advance(
-    prior: Prior,
-    sampler: Sampler,
-    noisy: Tensor,
-    clean: Tensor,
-    level: int,
-    following: int,
-    before: tuple[Tensor, int] | None,
-    generator: torch.Generator,
-) -> Tensor:
-    """x at the following level, by the sampler's formula."""
-    if sampler == "ddpm":
-        return ancestral_step(prior.schedule, noisy, clean, level, following, generator)
-    if sampler == "ddim":
-        return ddim_step(prior.schedule, noisy, clean, level, following)
-    return multistep(prior.schedule, noisy, clean, level, following, before)

@@ -28,9 +28,10 @@ def prior_report(
         import torch
 
         from relaxdesign.catalogue import Catalogue
-        from relaxdesign.prior.metrics import BATCH, assess, draw
+        from relaxdesign.prior.metrics import assess
         from relaxdesign.prior.model import add_to_card, load_prior
         from relaxdesign.prior.report import summary, write_report
+        from relaxdesign.prior.sampling import BATCH, draw
         from relaxdesign.study import DEFAULT_PRIORS
 
         name = prior or DEFAULT_PRIORS[dim]

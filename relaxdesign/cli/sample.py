@@ -39,30 +39,34 @@ def sample(
         import numpy as np
         import torch
 
-        from relaxdesign.guidance import sample as draw
         from relaxdesign.prior.model import load_prior
+        from relaxdesign.prior.sampling import BATCH, draw
         from relaxdesign.study import DEFAULT_PRIORS
 
         loaded = load_prior(prior or DEFAULT_PRIORS[dim])
         if bulk is not None:
             loaded = loaded.aimed_at(bulk, scale)
         generator = torch.Generator().manual_seed(seed)
-        step = None
-        with stop_on_interrupt() as stopped, progress() as bars, torch.no_grad():
-            task = bars.add_task("Denoising", total=steps, note=loaded.name)
-            for step in draw(loaded, count, steps=steps, sampler=sampler, generator=generator):
-                bars.update(task, completed=step.index)
+        with stop_on_interrupt() as stopped, progress() as bars:
+            task = bars.add_task("Denoising", total=steps * -(-count // BATCH), note=loaded.name)
+
+            def after_step() -> None:
+                bars.advance(task)
                 if stopped():
                     messages.print("Stopped: nothing was written.")
                     raise typer.Exit(EXIT_INTERRUPTED)
-        if step is None or not len(step.clean):
+
+            clean = draw(loaded, count, steps=steps, sampler=sampler, generator=generator, after_step=after_step)
+        finite = torch.isfinite(clean).flatten(1).all(1)
+        if not finite.any():
             fail("all samples became non-finite: the prior is damaged or was hardly trained", EXIT_NO_RESULT)
-        properties = loaded.decode(step.clean)
+        properties = loaded.decode(clean[finite])
         young, poisson, density = (
             values.cpu().numpy() for values in (properties.young, properties.poisson, properties.density)
         )
         out.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(out, E=young, nu=poisson, rho=density)
-    for index, text in step.messages.items():
-        messages.print(f"sample {index} was dropped: {text}")
-    messages.print(f"{len(step.clean)} samples of {loaded.name} written to {out}")
+    dropped = count - int(finite.sum())
+    if dropped:
+        messages.print(f"{dropped} samples were dropped: they became non-finite")
+    messages.print(f"{count - dropped} samples of {loaded.name} written to {out}")

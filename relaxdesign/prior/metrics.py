@@ -7,7 +7,6 @@ distance between two independent sets of random designs of the same size, the le
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,18 +18,15 @@ from torch import Tensor
 from relaxdesign.catalogue import Catalogue, occupied_cells
 from relaxdesign.channels import Channels
 from relaxdesign.fem import bulk_modulus
-from relaxdesign.guidance import SamplerStep, sample
 from relaxdesign.prior.data import random_fields
 from relaxdesign.prior.model import Prior
 from relaxdesign.projection import Projection, ProjectionError, project
-from relaxdesign.request import Sampler
 
 STIFF_GPA = 10.0
 """Phases above this bulk modulus are those whose flatness is stated in per cent of K."""
 NEAR = 0.03
 """A phase within this relative distance in K of a catalogue material counts as that material."""
 CELLS_AT_ONCE = 16
-BATCH = 32
 _TOLERANCE = 1e-4
 
 
@@ -57,32 +53,6 @@ class Population:
     def phases(self) -> Tensor:
         """Channel values of both phases of every composite: matrices, then particles."""
         return torch.stack([p.matrix for p in self.projections] + [p.particle for p in self.projections])
-
-
-def draw(
-    prior: Prior,
-    count: int,
-    *,
-    steps: int,
-    sampler: Sampler = "ddpm",
-    generator: torch.Generator,
-    after_step: Callable[[], None] = lambda: None,
-) -> Tensor:
-    """Unguided samples (count, channels, *grid) on the CPU, drawn in batches of at most `BATCH`."""
-    drawn = []
-    with torch.no_grad():
-        for start in range(0, count, BATCH):
-            *_, last = _told(
-                sample(prior, min(BATCH, count - start), steps=steps, sampler=sampler, generator=generator), after_step
-            )
-            drawn.append(last.clean.cpu())
-    return torch.cat(drawn)
-
-
-def _told(steps: Iterator[SamplerStep], after_step: Callable[[], None]) -> Iterator[SamplerStep]:
-    for step in steps:
-        after_step()
-        yield step
 
 
 def assess(

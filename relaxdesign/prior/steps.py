@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from relaxdesign.prior.schedule import NoiseSchedule
+from relaxdesign.request import Sampler
 
 
 def draw_noise(shape: tuple[int, ...], generator: torch.Generator, device: torch.device) -> Tensor:
@@ -66,3 +67,21 @@ def renoise(schedule: NoiseSchedule, noisy: Tensor, level: int, target: int, gen
 
 def _half_log_snr(schedule: NoiseSchedule, level: int) -> float:
     return math.log(float(schedule.signal[level]) / float(schedule.noise[level]))
+
+
+def advance(
+    schedule: NoiseSchedule,
+    sampler: Sampler,
+    noisy: Tensor,
+    clean: Tensor,
+    level: int,
+    following: int,
+    before: tuple[Tensor, int] | None,
+    generator: torch.Generator,
+) -> Tensor:
+    """x at the following level, by the sampler's formula."""
+    if sampler == "ddpm":
+        return ancestral_step(schedule, noisy, clean, level, following, generator)
+    if sampler == "ddim":
+        return ddim_step(schedule, noisy, clean, level, following)
+    return multistep(schedule, noisy, clean, level, following, before)

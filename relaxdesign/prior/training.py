@@ -15,13 +15,13 @@ from torch.optim.swa_utils import AveragedModel
 
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import Channels, channels_from_definition
-from relaxdesign.guidance import sample
 from relaxdesign.prior.data import field_batches, random_fields
 from relaxdesign.prior.distributed import join
 from relaxdesign.prior.loss import denoising_loss, forget, log_bulk_of, validation_loss
 from relaxdesign.prior.model import Prior, PriorError, save_prior
 from relaxdesign.prior.report import sample_sheet
 from relaxdesign.prior.resume import load_state, save_state
+from relaxdesign.prior.sampling import draw
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.unet import UNet, UNetConfig
 
@@ -201,10 +201,8 @@ def _describe(config: TrainingConfig, channels: Channels) -> str:
 
 def _draw_sheet(prior: Prior, directory: Path, seed: int) -> None:
     """Unguided samples as a picture, to see what the losses do not tell."""
-    with torch.no_grad():
-        generator = torch.Generator().manual_seed(seed)
-        *_, last = sample(prior, SHEET_SAMPLES, steps=SHEET_STEPS, generator=generator)
-    sample_sheet(last.clean.cpu()).save(directory / f"{prior.name}.png")
+    drawn = draw(prior, SHEET_SAMPLES, steps=SHEET_STEPS, generator=torch.Generator().manual_seed(seed))
+    sample_sheet(drawn).save(directory / f"{prior.name}.png")
 
 
 def _check_start(config: TrainingConfig, channels: Channels, start: Prior) -> None:
