@@ -52,7 +52,7 @@ bench: setup-bench ## run the benchmarks (hours)
 verification: setup-bench ## measure the evaluator against known answers, write docs/verification.md (half an hour)
 	$(RUN) benchmarks.verification
 
-train: setup ## train the 2D prior as the shipped one was (hours on a CPU; OUT=... for another folder)
+train: setup ## train a 2D prior from scratch (hours on a CPU; OUT=... for another folder)
 	$(RUN) relaxdesign.cli train --dim 2 --grid 64 --name composite-2d-64 --out $(OUT)
 
 clean: ## remove the virtual environment and caches, keep runs and designs
