@@ -27,6 +27,9 @@ TINY = torch.finfo(torch.float64).tiny
 SINGLE_PRECISION_DROP = 1e-4
 """Largest reduction of the residual asked of one pass in single precision."""
 
+VALUES_AT_ONCE = 2**22
+"""Length of a vector over all samples that a CPU works on at once: large cells take turns, to stay in the cache."""
+
 MAX_PASSES = 12
 """Passes, each from a recomputed residual, before a sample counts as stagnated."""
 
@@ -148,6 +151,8 @@ def solve(
         if len(index) == 0:
             break
         index = index[single[index] == single[index[0]]]  # one precision at a time
+        if device.type == "cpu":
+            index = index[: max(1, VALUES_AT_ONCE // (cases * load[0].numel()))]
         in_single = bool(single[index[0]])
         whole = len(index) == batch
         part = operator if whole else operator.select(index)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from relaxdesign.bounds import field_bounds
-from relaxdesign.fem import ConvergenceError, SolveStatus, bulk_modulus, effective_stiffness
+from relaxdesign.fem import ConvergenceError, SolveStatus, bulk_modulus, effective_stiffness, solver
 from relaxdesign.fem.green import make_green
 from relaxdesign.fem.moduli import lame_from_bulk_shear
 from relaxdesign.fem.operator import VoxelOperator
@@ -61,6 +61,16 @@ def test_a_batch_gives_what_its_samples_give(generator):
         assert abs(batch.iterations[n] - single.iterations[0]) <= 1
         torch.testing.assert_close(batch.gradient_bulk[n], single.gradient_bulk[0], rtol=1e-5, atol=1e-9)
     assert len(set(batch.iterations.tolist())) > 1
+
+
+def test_large_cells_take_turns(generator, monkeypatch):
+    K, G = random_moduli((3, 6, 5, 4), generator)
+    together = bulk_modulus(K, G), effective_stiffness(K, G)
+    monkeypatch.setattr(solver, "VALUES_AT_ONCE", 1)
+    alone = bulk_modulus(K, G), effective_stiffness(K, G)
+    assert torch.equal(alone[0].iterations, together[0].iterations)
+    torch.testing.assert_close(alone[0].value, together[0].value, rtol=1e-13, atol=0)
+    torch.testing.assert_close(alone[1].C, together[1].C, rtol=1e-11, atol=1e-11)
 
 
 def test_warm_start_saves_iterations_and_changes_nothing(generator):
