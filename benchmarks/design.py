@@ -6,6 +6,7 @@ Writes one JSON per machine to ``benchmarks/results/`` and prints the table that
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -19,6 +20,7 @@ from relaxdesign.request import DesignRequest
 from relaxdesign.result import DesignResult
 from relaxdesign.study import design
 
+COUNTS = {2: 8, 3: 4}
 STAGES = ("relaxed", "projected", "snapped", "refined", "realised")
 
 
@@ -31,6 +33,7 @@ def summarise(result: DesignResult) -> dict:
     }
     pairs = {(d.matrix.id, d.particle.id) for d in result.designs if d.ok}
     return {
+        "dim": result.request.dim,
         "target_GPa": target,
         "seed": result.request.seed,
         "density_weight": result.request.density_weight,
@@ -51,40 +54,41 @@ def summarise(result: DesignResult) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dims", type=int, nargs="+", default=[2, 3])
     parser.add_argument("--targets", type=float, nargs="+", default=[1, 5, 20, 120, 270])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--density-weights", type=float, nargs="+", default=[0.0])
-    parser.add_argument("--count", type=int, default=8)
+    parser.add_argument("--count", type=int, help="candidates; default: 8 in 2D, 4 in 3D")
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--prior", default=None)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "design.json")
     options = parser.parse_args()
 
     rows = []
-    print("| target GPa | w density | realised | ≤ 1 % | pairs |", *(f"{s} |" for s in STAGES), "g/cm³ | s |")
-    print("|" + "---|" * (7 + len(STAGES)))
-    for target in options.targets:
-        for weight in options.density_weights:
-            for seed in options.seeds:
-                request = DesignRequest(
-                    target_bulk=target,
-                    density_weight=weight,
-                    count=options.count,
-                    steps=options.steps,
-                    seed=seed,
-                    prior=options.prior,
-                )
-                row = summarise(design(request))
-                rows.append(row)
-                errors = [f"{e:.2f} % |" if e is not None else "– |" for e in row["median_error_percent"].values()]
-                density = "–" if row["median_density"] is None else f"{row['median_density']:.2f}"
-                print(
-                    f"| {target:g} | {weight:g} | {row['realised']}/{row['designs']} | {row['within_1_percent']} "
-                    f"| {row['material_pairs']} |",
-                    *errors,
-                    f"{density} | {row['seconds']:.1f} |",
-                    flush=True,
-                )
+    print("| dim | target GPa | w density | realised | ≤ 1 % | pairs |", *(f"{s} |" for s in STAGES), "g/cm³ | s |")
+    print("|" + "---|" * (8 + len(STAGES)))
+    cases = itertools.product(options.dims, options.targets, options.density_weights, options.seeds)
+    for dim, target, weight, seed in cases:
+        request = DesignRequest(
+            target_bulk=target,
+            dim=dim,
+            density_weight=weight,
+            count=options.count or COUNTS[dim],
+            steps=options.steps,
+            seed=seed,
+            prior=options.prior,
+        )
+        row = summarise(design(request))
+        rows.append(row)
+        errors = [f"{e:.2f} % |" if e is not None else "– |" for e in row["median_error_percent"].values()]
+        density = "–" if row["median_density"] is None else f"{row['median_density']:.2f}"
+        print(
+            f"| {dim}D | {target:g} | {weight:g} | {row['realised']}/{row['designs']} | {row['within_1_percent']} "
+            f"| {row['material_pairs']} |",
+            *errors,
+            f"{density} | {row['seconds']:.1f} |",
+            flush=True,
+        )
     options.out.parent.mkdir(parents=True, exist_ok=True)
     machine = {"cores": os.cpu_count(), "processor": platform.machine(), "torch": torch.__version__}
     options.out.write_text(json.dumps({"machine": machine, "steps": options.steps, "rows": rows}, indent=1) + "\n")

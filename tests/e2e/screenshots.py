@@ -1,6 +1,7 @@
 """Takes the README's pictures from the running app: ``python -m tests.e2e.screenshots [--dark]``.
 
-Writes ``design.png`` (denoising), ``candidates.png`` and ``inspect.png`` to ``assets/screenshots/``.
+Writes ``design.png`` and ``design-3d.png`` (denoising), ``candidates.png``, ``candidates-3d.png`` and ``inspect.png``
+to ``assets/screenshots/``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.driving import PATIENCE_MS, ROOT, open_browser, running_app, set_number, settle
 
@@ -30,14 +31,7 @@ def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 
         expect(button).to_be_enabled(timeout=PATIENCE_MS)
         set_number(page, "Steps", steps)
         button.click()
-        wanted = round(0.6 * steps)
-        page.wait_for_function(
-            """(wanted) => [...document.querySelectorAll('*')].some((e) =>
-                 Number(e.shadowRoot?.querySelector('.microstructures')?.dataset.frame) >= wanted)""",
-            arg=wanted,
-            timeout=RUN_MS,
-        )
-        page.mouse.move(700, 690)
+        _await_step(page, round(0.6 * steps))
         page.screenshot(path=folder / "design.png")
         inspector = page.locator(".st-key-inspector")
         expect(inspector).to_be_visible(timeout=RUN_MS)
@@ -49,7 +43,31 @@ def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 
         inspector.evaluate("e => { e.style.scrollMarginTop = '4.5rem'; e.scrollIntoView(); }")
         page.wait_for_timeout(1000)
         page.screenshot(path=folder / "inspect.png")
-    return [folder / name for name in ("design.png", "candidates.png", "inspect.png")]
+
+        page.get_by_text("3D", exact=True).first.click()
+        settle(page)
+        set_number(page, "Candidates", 4)
+        button.click()
+        _await_step(page, round(0.6 * steps), cube=True)
+        page.screenshot(path=folder / "design-3d.png")
+        page.get_by_text("Finished").wait_for(timeout=RUN_MS)
+        settle(page)
+        page.wait_for_timeout(1000)
+        page.screenshot(path=folder / "candidates-3d.png")
+    return sorted(folder.glob("*.png"))
+
+
+def _await_step(page: Page, wanted: int, *, cube: bool = False) -> None:
+    """Waits until the live view shows this denoising step."""
+    page.wait_for_function(
+        """([wanted, cube]) => [...document.querySelectorAll('*')].some((e) => {
+             const view = e.shadowRoot?.querySelector('.microstructures')?.dataset;
+             return view && view.cube === String(cube) && Number(view.frame) >= wanted;
+           })""",
+        arg=[wanted, cube],
+        timeout=RUN_MS,
+    )
+    page.mouse.move(700, 690)
 
 
 if __name__ == "__main__":
