@@ -26,6 +26,7 @@ def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 
         running_app(Path(scratch) / "library.db", Path(scratch) / "server.log") as address,
         open_browser(dark=dark) as page,
     ):
+        page.set_viewport_size({"width": 1280, "height": 810})  # the whole sidebar
         page.goto(address)
         button = page.locator(".st-key-design button")
         expect(button).to_be_enabled(timeout=PATIENCE_MS)
@@ -67,7 +68,7 @@ def _await_step(page: Page, wanted: int, *, cube: bool = False) -> None:
         arg=[wanted, cube],
         timeout=RUN_MS,
     )
-    page.mouse.move(700, 690)
+    page.mouse.move(700, 780)
 
 
 if __name__ == "__main__":
