@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from relaxdesign.cli.console import EXIT_INTERRUPTED, messages, progress, stop_on_interrupt, user_errors
+from relaxdesign.cli.console import messages, user_errors
+from relaxdesign.cli.drawing import draw_with_progress
 from relaxdesign.cli.options import Dimension, PriorName, SamplerName, Seed, Steps
 
 
@@ -31,24 +32,13 @@ def prior_report(
         from relaxdesign.prior.metrics import assess
         from relaxdesign.prior.model import add_to_card, load_prior
         from relaxdesign.prior.report import summary, write_report
-        from relaxdesign.prior.sampling import BATCH, draw
         from relaxdesign.study import DEFAULT_PRIORS
 
         name = prior or DEFAULT_PRIORS[dim]
         loaded = load_prior(name)
         generator = torch.Generator().manual_seed(seed)
-        with stop_on_interrupt() as stopped, progress() as bars:
-            task = bars.add_task("Denoising", total=steps * -(-count // BATCH), note=loaded.name)
-
-            def after_step() -> None:
-                bars.advance(task)
-                if stopped():
-                    messages.print("Stopped: nothing was written.")
-                    raise typer.Exit(EXIT_INTERRUPTED)
-
-            drawn = draw(loaded, count, steps=steps, sampler=sampler, generator=generator, after_step=after_step)
-            bars.update(task, note="reading")
-            found, populations = assess(loaded, Catalogue.default().select(), drawn, generator=generator)
+        drawn = draw_with_progress(loaded, count, steps=steps, sampler=sampler, generator=generator)
+        found, populations = assess(loaded, Catalogue.default().select(), drawn, generator=generator)
         metrics = {"prior": loaded.name, "sha256": loaded.card.get("sha256"), "seed": seed}
         metrics |= {"sampling": f"{sampler}, {steps} steps"} | found
         page = write_report(out, loaded, metrics, drawn, populations)

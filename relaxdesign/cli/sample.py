@@ -7,15 +7,8 @@ from typing import Annotated
 
 import typer
 
-from relaxdesign.cli.console import (
-    EXIT_INTERRUPTED,
-    EXIT_NO_RESULT,
-    fail,
-    messages,
-    progress,
-    stop_on_interrupt,
-    user_errors,
-)
+from relaxdesign.cli.console import EXIT_NO_RESULT, fail, messages, user_errors
+from relaxdesign.cli.drawing import draw_with_progress
 from relaxdesign.cli.options import Dimension, PriorName, SamplerName, Seed, Steps
 
 
@@ -40,23 +33,13 @@ def sample(
         import torch
 
         from relaxdesign.prior.model import load_prior
-        from relaxdesign.prior.sampling import BATCH, draw
         from relaxdesign.study import DEFAULT_PRIORS
 
         loaded = load_prior(prior or DEFAULT_PRIORS[dim])
         if bulk is not None:
             loaded = loaded.aimed_at(bulk, scale)
         generator = torch.Generator().manual_seed(seed)
-        with stop_on_interrupt() as stopped, progress() as bars:
-            task = bars.add_task("Denoising", total=steps * -(-count // BATCH), note=loaded.name)
-
-            def after_step() -> None:
-                bars.advance(task)
-                if stopped():
-                    messages.print("Stopped: nothing was written.")
-                    raise typer.Exit(EXIT_INTERRUPTED)
-
-            clean = draw(loaded, count, steps=steps, sampler=sampler, generator=generator, after_step=after_step)
+        clean = draw_with_progress(loaded, count, steps=steps, sampler=sampler, generator=generator)
         finite = torch.isfinite(clean).flatten(1).all(1)
         if not finite.any():
             fail("all samples became non-finite: the prior is damaged or was hardly trained", EXIT_NO_RESULT)
