@@ -28,7 +28,7 @@ def invented_row(case, seconds=None):
     slow = 1 if case.solver == OURS else 30
     return case.record() | {
         "status": "ok",
-        "seconds_best": 1e-6 * slow * share * case.voxels**1.1 if seconds is None else seconds,
+        "seconds_median": 1e-6 * slow * share * case.voxels**1.1 if seconds is None else seconds,
         "setup_seconds": 0.1,
         "memory_MB": 1e-3 * share * case.voxels,
         "iterations": [30] * case.batch,
@@ -55,7 +55,7 @@ def test_two_codes_in_processes_of_their_own_find_the_same_bulk_modulus():
     assert ours["residual"] < 1e-8
     assert direct["residual"] < 1e-12
     assert ours["memory_MB"] >= 0.0
-    assert ours["seconds_best"] > 0.0
+    assert ours["seconds_median"] > 0.0
 
 
 def test_a_failure_is_a_row():
@@ -105,6 +105,6 @@ def test_goals_and_page(rows, tmp_path):
 
 
 def test_rows_with_another_value_do_not_compete(rows):
-    wrong = [row | {"value": [11.0], "seconds_best": 1e-9} if row["solver"] == "scikit-fem" else row for row in rows]
+    wrong = [row | {"value": [11.0], "seconds_median": 1e-9} if row["solver"] == "scikit-fem" else row for row in rows]
     assert analysis.best_competitor(wrong, 32)["solver"] != "scikit-fem"
     assert report.markdown([{"machine": MACHINE, "rows": []}])

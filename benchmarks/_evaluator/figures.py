@@ -14,7 +14,7 @@ CURVES = (
     ("3D, full C", 3, "C", "#ea9393", "s"),
 )
 OTHERS = (("#111111", "x"), ("#2ca02c", "^"), ("#9467bd", "v"), ("#c5b0d5", "v"), ("#8c564b", "D"))
-KINDS = {"time": ("seconds_best", "seconds"), "memory": ("memory_MB", "growth of peak memory, MB")}
+KINDS = {"time": ("seconds_median", "seconds"), "memory": ("memory_MB", "growth of peak memory, MB")}
 
 
 def draw(result: dict, folder: Path, suffix: str = "") -> list[Path]:

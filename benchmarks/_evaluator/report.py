@@ -50,7 +50,7 @@ def _iterations(row: dict) -> str:
 
 
 def _time(row: dict) -> str:
-    return seconds(row["seconds_best"]) + _mark(row) if row["status"] == "ok" else row["status"]
+    return seconds(row["seconds_median"]) + _mark(row) if row["status"] == "ok" else row["status"]
 
 
 def _memory(row: dict) -> str:
@@ -138,7 +138,7 @@ def _comparison(rows: list[dict], gpu: str | None) -> list[str]:
     for grid in sorted({row["grid"] for row in found}):
         ours = find(rows, output="K+gradient", dim=3, grid=grid)
         compared = [row for row in found if row["grid"] == grid]
-        compared.sort(key=lambda row: row.get("seconds_best", float("inf")))
+        compared.sort(key=lambda row: row.get("seconds_median", float("inf")))
         for row in ([ours] if ours else []) + compared:
             label = "**RelaxDesign**" if row is ours else LIBRARIES[row["solver"]].label
             if gpu and row["device"] == "cpu":
@@ -150,7 +150,7 @@ def _comparison(rows: list[dict], gpu: str | None) -> list[str]:
                     label,
                     _output(row["output"]),
                     _time(row),
-                    f"{row['seconds_best'] / ours['seconds_best']:.3g}" if done and ours else "–",
+                    f"{row['seconds_median'] / ours['seconds_median']:.3g}" if done and ours else "–",
                     seconds(row["setup_seconds"]) if done and row is not ours else "–",
                     _memory(row),
                     _iterations(row),
@@ -208,7 +208,7 @@ def _size_line(rows: list[dict], dim: int, grid: int, batch: int) -> list[str]:
     for output in ("K+gradient", "C"):
         row = find(rows, output=output, dim=dim, grid=grid, batch=batch, status=None)
         line += ["not measured", "–", "–"] if row is None else [_time(row), _memory(row), _iterations(row)]
-        times += [row["seconds_best"]] if row is not None and row["status"] == "ok" else []
+        times += [row["seconds_median"]] if row is not None and row["status"] == "ok" else []
     return [*line, f"{times[1] / times[0]:.2g}" if len(times) == 2 else "–"]
 
 
@@ -218,7 +218,7 @@ def _guidance(rows: list[dict]) -> str:
             _grid(row["dim"], row["grid"]),
             str(row["batch"]),
             _time(row),
-            seconds(row["seconds_best"] / row["batch"]) if row["status"] == "ok" else "–",
+            seconds(row["seconds_median"] / row["batch"]) if row["status"] == "ok" else "–",
             _memory(row),
             _iterations(row),
             _residual(row),
@@ -235,7 +235,7 @@ def _growth_table(rows: list[dict]) -> str:
     lines = []
     for dim, output, batch in itertools.product((2, 3), ("K+gradient", "C"), (1, 8)):
         fitted = large_cells(rows, dim, output, batch)
-        exponents = [growth(fitted, field) for field in ("seconds_best", "memory_MB")]
+        exponents = [growth(fitted, field) for field in ("seconds_median", "memory_MB")]
         if len(fitted) > 1:
             numbers = ["–" if p is None else f"{p:.2f}" for p in exponents]
             lines.append((f"{dim}D", _output(output), str(batch), _range(fitted), *numbers))
@@ -295,10 +295,10 @@ def _method(rows: list[dict]) -> str:
         f"diameter about {cells.DIAMETER:g} of the edge; contrast {contrast:g} (matrix K, G = {cells.MATRIX[0]:g}, "
         f"{cells.MATRIX[1]:g} GPa; particles {cells.PARTICLE[0]:g}, {cells.PARTICLE[1]:g} GPa); one geometry on every "
         "grid, the same for every code.",
-        "- **Time**: the fastest of up to 25 repeats in ten seconds after a first call of full size, in a process of "
-        "its own; a first call of more than a minute is itself the measurement. The fastest, because the machine is "
-        "shared: work of others on the same processor slows all parts of a solve alike, up to 1.7 times for seconds on "
-        "end, and never speeds one up. The JSON has the medians too.",
+        "- **Time**: median of up to 25 repeats in ten seconds after a first call of full size, in a process of its "
+        "own; a first call of more than a minute is itself the measurement. The JSON has the fastest repeat too: the "
+        "machine is shared, and work of others on the same processor slows all parts of a solve alike, up to 1.7 times "
+        "for seconds on end.",
         "- **Memory**: growth of the peak resident memory of that process from just before set-up to the end of the "
         "first call, after imports and a tiny warm-up problem (on a GPU: growth of the allocated device memory).",
         "- A row that fails, or reaches its limit of time or memory, says so in place of its time.",
