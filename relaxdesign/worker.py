@@ -55,7 +55,7 @@ class StudyProcess:
             process.kill()
             raise WorkerError(f"the worker process ended with exit code {process.wait()}") from error
         except GeneratorExit:  # nobody listens any more: the rest of the run is of no use
-            process.kill()
+            self.close()
             raise
         finally:
             ended.set()
@@ -114,6 +114,14 @@ def _listen(stream: IO[bytes], requests: queue.Queue[DesignRequest], cancelled: 
             requests.put(value)
 
 
+def _rehearse() -> None:
+    """The first step of a small run, so that the first real one finds everything loaded and compiled."""
+    from relaxdesign import study
+
+    for _ in study.run(DesignRequest.model_validate({"target_bulk": 50.0, "count": 1, "steps": 2})):
+        return
+
+
 def main() -> None:
     """Serve runs until the parent closes the pipe."""
     messages = os.fdopen(os.dup(1), "wb")
@@ -126,6 +134,8 @@ def main() -> None:
     # A core for the server and the browser. With all cores, each operation would wait for the thread that was
     # pushed aside.
     torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+    with contextlib.suppress(Exception):  # a prior that cannot be loaded is told when a run asks for it
+        _rehearse()
     requests: queue.Queue[DesignRequest] = queue.Queue()
     cancelled = threading.Event()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests, cancelled), daemon=True).start()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 
+import numpy as np
 import pytest
 
-from relaxdesign.jobs import JobManager
+from relaxdesign.jobs import JobLimit, JobManager, Limits
 from relaxdesign.request import DesignRequest
 from relaxdesign.store import Store, UnknownRun
 from relaxdesign.study import RequestError
@@ -25,8 +27,8 @@ def store(tmp_path) -> Store:
 def manage(store):
     managers = []
 
-    def start(study) -> JobManager:
-        managers.append(JobManager(store, study))
+    def start(study, **limits) -> JobManager:
+        managers.append(JobManager(store, study, Limits(**limits)))
         return managers[-1]
 
     yield start
@@ -65,12 +67,12 @@ def test_snapshot_is_the_latest_step(manage):
     gate._arrived.acquire(timeout=10)  # holds the study after its first step
     gate._arrived.release()
     first = manager.snapshot(run_id)
-    assert first.live and first.step.step == 1 and first.curves.step == [1]
+    assert first.live and first.frame.step == 1 and first.curves.step == [1]
     assert first.remaining is None  # one step says nothing about the pace
     gate.next()
     gate._arrived.acquire(timeout=10)
     second = manager.snapshot(run_id)
-    assert second.step.step == 2 and second.curves.step == [1, 2]
+    assert second.frame.step == 2 and second.curves.step == [1, 2]
     assert second.remaining == pytest.approx(0.03)
     assert first.curves.step == [1], "a snapshot must not change afterwards"
     gate.open()
@@ -166,3 +168,84 @@ def test_new_server_marks_what_the_old_one_left(manage, store):
     store.mark_running(run_id)
     manager = manage(scripted_study())
     assert manager.snapshot(run_id).state == "interrupted"
+
+
+def test_sessions_take_turns(manage):
+    gate = Gate(scripted_study())
+    manager = manage(gate)
+    greedy = [manager.submit(REQUEST, session="greedy") for _ in range(3)]
+    modest = manager.submit(REQUEST, session="modest")
+    assert [manager.snapshot(run).ahead for run in (greedy[0], modest, *greedy[1:])] == [0, 1, 2, 3]
+    other = manager.submit(REQUEST, session="other")
+    assert [manager.snapshot(run).ahead for run in (modest, other, *greedy[1:])] == [1, 2, 3, 4]
+    gate.open()
+    assert manager.wait(greedy[2], 10)
+
+
+def test_queue_of_a_session_is_limited(manage):
+    manager = manage(Gate(scripted_study()), queued=2)
+    for _ in range(3):
+        manager.submit(REQUEST, session="greedy")
+    with pytest.raises(JobLimit, match="2 runs"):
+        manager.submit(REQUEST, session="greedy")
+    assert manager.snapshot(manager.submit(REQUEST, session="modest")).state == "queued"
+
+
+def test_paused_run_waits_and_gives_its_place_away(manage, store):
+    manager = manage(scripted_study(pause=0.02), paused=1)
+    first = manager.submit(REQUEST.model_copy(update={"steps": 200}))
+    second = manager.submit(REQUEST)
+    while manager.snapshot(first).frame is None:
+        pass
+    manager.pause(first)
+    assert manager.wait(second, 10), "the next run starts although the first has not ended"
+    held = manager.snapshot(first)
+    assert held.state == "paused" and held.live and store.run(first).status == "running"
+    assert manager.snapshot(first).frame is held.frame and held.frame.step < 200
+    manager.resume(first)
+    assert manager.snapshot(first).state == "running"
+    while manager.snapshot(first).frame is held.frame:
+        pass
+    manager.pause(first)
+    third = manager.submit(REQUEST)
+    while manager.snapshot(third).state != "running":
+        pass
+    with pytest.raises(JobLimit, match="1 paused"):
+        manager.pause(third)
+    manager.cancel(first)
+    assert manager.wait(first, 10) and store.run(first).status == "cancelled", "a paused run can be stopped"
+
+
+def test_interrupted_run_is_computed_again_and_keeps_its_designs(manage, store):
+    events = list(itertools.islice(scripted_study()(REQUEST), 6))  # all steps and the first design
+    run_id = store.create_run(REQUEST)
+    store.save_design(run_id, events[-1].design)
+    store.stop(run_id, "interrupted")
+    gate = Gate(scripted_study())
+    manager = manage(gate)
+    manager.resume(run_id)
+    gate._arrived.acquire(timeout=10)
+    snapshot = manager.snapshot(run_id)
+    assert snapshot.state == "running" and [design.index for design in snapshot.designs] == [0]
+    gate.open()
+    assert manager.wait(run_id, 10)
+    assert store.run(run_id).status == "finished" and len(store.designs(run_id)) == REQUEST.count
+    manager.resume(run_id)
+    assert manager.snapshot(run_id).state == "finished", "there is nothing to resume"
+
+
+def test_every_step_can_be_replayed(manage):
+    manager = manage(scripted_study())
+    run_id = manager.submit(REQUEST)
+    assert manager.wait(run_id, 10)
+    replay = manager.replay(run_id)
+    assert [frame.step for frame in replay] == [1, 2, 3, 4, 5]
+    np.testing.assert_allclose(replay[0].low, scripted_step(REQUEST, 1).young.min((1, 2, 3)))
+
+
+def test_limits_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("RELAXDESIGN_QUEUED", "5")
+    assert Limits.from_environment() == Limits(queued=5)
+    monkeypatch.setenv("RELAXDESIGN_QUEUED", "many")
+    with pytest.raises(ValueError, match="whole numbers"):
+        Limits.from_environment()

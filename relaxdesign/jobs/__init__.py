@@ -1,0 +1,14 @@
+"""Background jobs: the server computes runs in turn, whoever is looking or not.
+
+A page submits a request and polls ``JobManager.snapshot(run_id)``; the id in its address is all it needs to find
+the run again after a reload or in another browser. The threads that compute write to the store and to the job, and
+know nothing of Streamlit.
+
+Sessions take turns: who queues ten runs delays another's first by one at most. A paused run gives its place away.
+"""
+
+from relaxdesign.jobs.job import Snapshot
+from relaxdesign.jobs.limits import JobLimit, Limits
+from relaxdesign.jobs.manager import JobManager, new_error_id
+
+__all__ = ["JobLimit", "JobManager", "Limits", "Snapshot", "new_error_id"]
