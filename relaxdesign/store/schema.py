@@ -1,0 +1,102 @@
+"""The tables. What is searched is kept in narrow ones, what is opened (curves, arrays) in tables beside them.
+
+A change here needs a migration in ``migrations/versions``; a test compares both.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import JSON, LargeBinary
+
+
+class Base(DeclarativeBase):
+    """Declarative base of the tables below. Times are UTC without a zone."""
+
+
+class CampaignRow(Base):
+    __tablename__ = "campaigns"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    created: Mapped[datetime] = mapped_column(index=True)
+    status: Mapped[str]
+    updated: Mapped[datetime]  # last sign of life of the process that leads it
+    spec: Mapped[dict] = mapped_column(JSON)
+    directory: Mapped[str]
+    total: Mapped[int]  # requests
+    dashboard: Mapped[str] = mapped_column(default="")  # address of Dask's dashboard while it runs
+    seconds: Mapped[float] = mapped_column(default=0.0)  # computing time, all sittings together
+    error: Mapped[str] = mapped_column(default="")
+
+
+class RunRow(Base):
+    __tablename__ = "runs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    created: Mapped[datetime] = mapped_column(index=True)
+    status: Mapped[str]
+    owner: Mapped[str]  # host:pid of the server that computes it
+    request: Mapped[dict] = mapped_column(JSON)
+    provenance: Mapped[dict | None] = mapped_column(JSON)  # of the DesignResult: prior, version, …
+    seconds: Mapped[float | None]
+    error_id: Mapped[str] = mapped_column(default="")
+    error: Mapped[str] = mapped_column(default="")
+    notes: Mapped[str] = mapped_column(default="")
+    target_bulk: Mapped[float | None] = mapped_column(index=True)  # of the request, GPa
+    design_count: Mapped[int] = mapped_column(default=0)  # designs that were realised and verified
+    best_error: Mapped[float | None]  # smallest |error| of them
+    deleted: Mapped[datetime | None] = mapped_column(index=True)  # in the bin since
+    campaign_id: Mapped[str | None] = mapped_column(ForeignKey("campaigns.id"))
+    request_hash: Mapped[str | None]  # of a campaign's run
+
+    # A request is in the result of a campaign once, whoever writes at the same time.
+    __table_args__ = (Index("ix_runs_campaign", "campaign_id", "request_hash", unique=True),)
+
+
+class TagRow(Base):
+    __tablename__ = "tags"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    tag: Mapped[str] = mapped_column(primary_key=True, index=True)
+
+
+class CurvesRow(Base):
+    __tablename__ = "curves"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    curves: Mapped[dict] = mapped_column(JSON)
+
+
+class DesignRow(Base):
+    """The numbers of a design that searches and charts ask for, of the realised cell."""
+
+    __tablename__ = "designs"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    index: Mapped[int] = mapped_column(primary_key=True)
+    ok: Mapped[bool]
+    error: Mapped[float | None]  # relative
+    bulk: Mapped[float | None] = mapped_column(index=True)  # GPa
+    density: Mapped[float | None] = mapped_column(index=True)  # g/cm³
+    volume_fraction: Mapped[float | None]
+    diameter: Mapped[float | None]  # fraction of the cell edge
+    matrix: Mapped[str | None] = mapped_column(index=True)  # name of the material
+    particle: Mapped[str | None] = mapped_column(index=True)
+    properties: Mapped[dict | None] = mapped_column(JSON)  # other effective properties that are plain numbers
+
+
+class DesignDataRow(Base):
+    __tablename__ = "design_data"
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    index: Mapped[int] = mapped_column(primary_key=True)
+    design: Mapped[dict] = mapped_column(JSON)
+    arrays: Mapped[bytes] = mapped_column(LargeBinary)  # npz, never pickled
+
+    __table_args__ = (
+        ForeignKeyConstraint(["run_id", "index"], ["designs.run_id", "designs.index"], ondelete="CASCADE"),
+    )
