@@ -27,7 +27,7 @@ EPOXY = make_material("epoxy", 3.2, 0.35, 1.2, "Époxy β <& test>")
 CARBIDE = make_material("carbide", 400.0, 0.2, 3.2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_design():
     """``make_design(dim, grid, volume_fraction, diameter, index)``: a realised design of epoxy and carbide."""
 
@@ -55,7 +55,7 @@ def make_design():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_result(make_design):
     """``make_result(designs, status)``: a result of these designs; the last one failed if none are given."""
 

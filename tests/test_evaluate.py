@@ -320,5 +320,5 @@ def test_a_solve_that_fails_is_exit_code_1(cli, laminate, monkeypatch):
     def capped(*arguments, **options):
         return effective_stiffness(*arguments, **options, max_iterations=1)
 
-    monkeypatch.setattr("relaxdesign.fem.effective_stiffness", capped)
+    monkeypatch.setattr("relaxdesign.evaluation.effective_stiffness", capped)
     assert_one_clear_error(cli("evaluate", laminate), "samples have no solution", "max_iterations", code=1)

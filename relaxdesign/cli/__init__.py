@@ -9,8 +9,10 @@ import typer
 from relaxdesign import __version__
 from relaxdesign.cli.design import design
 from relaxdesign.cli.evaluate import evaluate
+from relaxdesign.cli.export import export
 from relaxdesign.cli.materials import materials
 from relaxdesign.cli.prior_report import prior_report
+from relaxdesign.cli.runs import runs
 from relaxdesign.cli.sample import sample
 from relaxdesign.cli.train import train
 
@@ -22,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (design, evaluate, sample, train, prior_report, materials):
+for command in (design, evaluate, runs, export, sample, train, prior_report, materials):
     app.command()(command)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,10 +12,9 @@ from rich.table import Table
 from relaxdesign.cli.console import EXIT_NO_RESULT, fail, output, user_errors
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
-    from relaxdesign.bounds import Bounds
+    from relaxdesign.fem import BulkResult
     from relaxdesign.fields_io import FieldData
 
 BoundaryName = Literal["periodic", "kubc", "uniaxial"]
@@ -71,18 +69,16 @@ def evaluate(
             raise ValueError(f"--load {load}: boundary uniaxial has a load of its own, zz; leave --load out")
         load = load or ("zz" if boundary == "uniaxial" else "hydrostatic")
 
+        from relaxdesign.evaluation import fields_under, moduli
         from relaxdesign.export import to_json, write_fields_vti
-        from relaxdesign.fem import ConvergenceError, local_fields
+        from relaxdesign.fem import ConvergenceError
         from relaxdesign.fields_io import load_field
 
         data = load_field(field)
-        moduli = _checked_moduli(data)
         try:
-            report = _elastic(data, moduli, boundary, only is not None, gradient, tol)
-            if data.k is not None and only is None and boundary != "uniaxial":
-                report["conductivity"] = _conductivity(data.k, boundary, tol)
+            report = _report(data, *moduli(data), boundary, only is not None, gradient, tol)
             if fields is not None:
-                solved = local_fields(*moduli, load, boundary=boundary, tol=tol)
+                solved = fields_under(data, load, boundary=boundary, tol=tol)
                 voxels = {name: getattr(data, name) for name in ("E", "nu", "rho", "k")}
                 voxels = {name: values for name, values in voxels.items() if values is not None}
                 title = f"{field.name}, {boundary}, unit strain {load}"
@@ -107,57 +103,33 @@ def _check_output(option: str, path: Path | None, suffix: str) -> None:
         raise ValueError(f"{option}: {path} is a directory")
 
 
-def _checked_moduli(data: FieldData) -> tuple[Tensor, Tensor]:
-    """K and G (1, nx, ny, nz), after everything that can be wrong with them."""
-    import torch
-
-    from relaxdesign.fem import bulk_shear_from_young_poisson, check_young_poisson
-
-    young, poisson = torch.from_numpy(data.E), torch.from_numpy(data.nu)
-    check_young_poisson(young, poisson)
-    return bulk_shear_from_young_poisson(young[None], poisson[None])
-
-
-def _elastic(
-    data: FieldData, moduli: tuple[Tensor, Tensor], boundary: str, only_bulk: bool, gradient: Path | None, tol: float
+def _report(
+    data: FieldData, K: Tensor, G: Tensor, boundary: str, only_bulk: bool, gradient: Path | None, tol: float
 ) -> dict[str, Any]:
-    """The elastic part of the report; writes the gradient if there is a file for it."""
-    import numpy as np
-    import torch
-
+    """What is printed; writes the gradient if there is a file for it."""
     from relaxdesign.bounds import field_bounds, field_shear_bounds
-    from relaxdesign.fem import bulk_modulus, effective_stiffness, gradient_young_poisson
+    from relaxdesign.evaluation import bounds_dict, evaluate
+    from relaxdesign.fem import bulk_modulus
 
-    K, G = moduli
-    report: dict[str, Any] = {"K": None, "G": None, "E": None, "nu": None}
-    directional = anisotropy = by_bulk = by_shear = None
+    alone = only_bulk or boundary == "uniaxial"
     begin = time.perf_counter()
-    if only_bulk or boundary == "uniaxial":
-        solved = bulk_modulus(K, G, boundary=boundary, tol=tol)
-        by_bulk, by_shear = solved.gradient_bulk, solved.gradient_shear
-        report["K"] = solved.value.item()
-        if not only_bulk:
-            report["C"] = None
-    else:
-        K, G = (modulus.detach().requires_grad_(gradient is not None) for modulus in moduli)
-        solved = effective_stiffness(K, G, boundary=boundary, tol=tol)
-        if gradient is not None:
-            by_bulk, by_shear = torch.autograd.grad(solved.bulk.sum(), (K, G))
-        report["K"], report["G"] = solved.bulk.item(), solved.shear.item()
-        report["E"], report["nu"] = solved.young.item(), solved.poisson.item()
-        report["C"] = solved.C[0].tolist()
-        directional, anisotropy = solved.directional_young[0].tolist(), solved.anisotropy.item()
+    solved = bulk_modulus(K, G, boundary=boundary, tol=tol) if alone or gradient is not None else None
     seconds = time.perf_counter() - begin
-    if gradient is not None and by_bulk is not None and by_shear is not None:
-        young, poisson = torch.from_numpy(data.E)[None], torch.from_numpy(data.nu)[None]
-        by_young, by_poisson = gradient_young_poisson(by_bulk, by_shear, young, poisson)
-        np.savez(gradient, dK_dE=by_young[0].numpy(), dK_dnu=by_poisson[0].numpy())
-    return report | {
-        "directional_E": directional,
-        "anisotropy": anisotropy,
+    if solved is not None and gradient is not None:
+        _write_gradient(gradient, data, solved)
+    if solved is None or not alone:
+        return evaluate(data, boundary=boundary, tol=tol).to_dict() | {"remark": None}
+    return {
+        "K": solved.value.item(),
+        "G": None,
+        "E": None,
+        "nu": None,
+        **({} if only_bulk else {"C": None}),
+        "directional_E": None,
+        "anisotropy": None,
         "density": None if data.rho is None else float(data.rho.mean()),
-        "bounds": _numbers(field_bounds(*(modulus[0] for modulus in moduli))),
-        "bounds_G": _numbers(field_shear_bounds(*(modulus[0] for modulus in moduli))),
+        "bounds": bounds_dict(field_bounds(K[0], G[0])),
+        "bounds_G": bounds_dict(field_shear_bounds(K[0], G[0])),
         "conductivity": None,
         "iterations": int(solved.iterations.sum()),
         "residual": float(solved.residual.max()),
@@ -167,28 +139,15 @@ def _elastic(
     }
 
 
-def _conductivity(k: np.ndarray, boundary: str, tol: float) -> dict[str, Any]:
+def _write_gradient(path: Path, data: FieldData, solved: BulkResult) -> None:
+    import numpy as np
     import torch
 
-    from relaxdesign.bounds import field_conductivity_bounds
-    from relaxdesign.fem import effective_conductivity
+    from relaxdesign.fem import gradient_young_poisson
 
-    begin = time.perf_counter()
-    solved = effective_conductivity(torch.from_numpy(k)[None], boundary=boundary, tol=tol)
-    return {
-        "mean": solved.mean.item(),
-        "directional": solved.directional[0].tolist(),
-        "anisotropy": solved.anisotropy.item(),
-        "tensor": solved.k[0].tolist(),
-        "bounds": _numbers(field_conductivity_bounds(k)),
-        "iterations": int(solved.iterations.sum()),
-        "residual": float(solved.residual.max()),
-        "seconds": time.perf_counter() - begin,
-    }
-
-
-def _numbers(bounds: Bounds) -> dict[str, float]:
-    return {name: float(asdict(bounds)[name]) for name in ("voigt", "reuss", "hs_lower", "hs_upper")}
+    young, poisson = torch.from_numpy(data.E)[None], torch.from_numpy(data.nu)[None]
+    by_young, by_poisson = gradient_young_poisson(solved.gradient_bulk, solved.gradient_shear, young, poisson)
+    np.savez(path, dK_dE=by_young[0].numpy(), dK_dnu=by_poisson[0].numpy())
 
 
 def _print(report: dict[str, Any], shape: tuple[int, ...]) -> None:

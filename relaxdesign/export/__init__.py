@@ -1,25 +1,48 @@
-"""Designs as files: VTI for simulation and viewing, STL for CAD and printing, JSON for everything else."""
+"""Designs as files: VTI for simulation and viewing, STL for CAD and printing, material cards, tables and a report."""
 
-from relaxdesign.export.cell import ExportError, check_sizes, design_name
+from relaxdesign.export.bundle import ALL_FORMATS, result_files, zip_bytes
+from relaxdesign.export.cards import abaqus_card, ansys_card, calculix_card
+from relaxdesign.export.cell import ExportError, check_sizes, design_name, voxel_properties
 from relaxdesign.export.directory import clear_directory, write_design, write_result
+from relaxdesign.export.formats import FORMATS, REPORT, DesignExport, ExportOptions, Format
+from relaxdesign.export.names import safe_name
+from relaxdesign.export.provenance import provenance
 from relaxdesign.export.records import design_json, result_json, to_json
+from relaxdesign.export.report import report_html
 from relaxdesign.export.stl import stl_bytes
 from relaxdesign.export.surface import Surface, phase_surface
+from relaxdesign.export.tables import records_csv
 from relaxdesign.export.vti import vti_bytes, write_fields_vti
 
 __all__ = [
+    "ALL_FORMATS",
+    "FORMATS",
+    "REPORT",
+    "DesignExport",
     "ExportError",
+    "ExportOptions",
+    "Format",
     "Surface",
+    "abaqus_card",
+    "ansys_card",
+    "calculix_card",
     "check_sizes",
     "clear_directory",
     "design_json",
     "design_name",
     "phase_surface",
+    "provenance",
+    "records_csv",
+    "report_html",
+    "result_files",
     "result_json",
+    "safe_name",
     "stl_bytes",
     "to_json",
+    "voxel_properties",
     "vti_bytes",
     "write_design",
     "write_fields_vti",
     "write_result",
+    "zip_bytes",
 ]

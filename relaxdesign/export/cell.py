@@ -11,6 +11,7 @@ from relaxdesign.result import Design
 
 SMALLEST_MM = 1e-3  # 1 µm: below, single precision vertices of a mesh start to coincide
 LARGEST_MM = 1e4
+MOST_TILES = 8  # cells along each edge of a tiled block
 
 
 class ExportError(ValueError):
@@ -38,6 +39,25 @@ def realised_cell(design: Design) -> tuple[np.ndarray, Material, Material]:
     return phase.astype(np.uint8), design.matrix, design.particle
 
 
+def voxel_properties(design: Design) -> dict[str, np.ndarray]:
+    """E (GPa), nu, rho (g/cm³) and, if known of both materials, k (W/(m K)) of every voxel, float64 (nx, ny, nz).
+
+    Raises ExportError for a design that was not realised.
+    """
+    phase, matrix, particle = realised_cell(design)
+    pairs = {
+        "E": (matrix.young, particle.young),
+        "nu": (matrix.poisson, particle.poisson),
+        "rho": (matrix.density, particle.density),
+        "k": (matrix.conductivity, particle.conductivity),
+    }
+    return {
+        name: np.where(phase == 1, float(high), float(low))
+        for name, (low, high) in pairs.items()
+        if low is not None and high is not None
+    }
+
+
 def check_cell_size(cell_size_mm: float) -> float:
     """The edge length of the cell in mm. Raises ExportError if it is no usable length."""
     return _check_length("the cell size", cell_size_mm)
@@ -48,8 +68,10 @@ def extruded_thickness(thickness_mm: float | None, cell_size_mm: float) -> float
     return cell_size_mm / 8 if thickness_mm is None else thickness_mm
 
 
-def check_sizes(dim: int, cell_size_mm: float, thickness_mm: float | None) -> None:
+def check_sizes(dim: int, cell_size_mm: float, thickness_mm: float | None, tile: int = 1) -> None:
     """Raises ExportError if cells of this dimension cannot be exported with these sizes."""
+    if not 1 <= tile <= MOST_TILES:
+        raise ExportError(f"{tile} cells along each edge were asked for; supported are 1 to {MOST_TILES}")
     check_cell_size(cell_size_mm)
     if thickness_mm is not None and dim == 3:
         raise ExportError("a thickness belongs to 2D cells; the size of a 3D cell follows from the cell size")

@@ -11,15 +11,18 @@ from relaxdesign.result import Design
 _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 
 
-def stl_bytes(design: Design, cell_size_mm: float = 1.0, thickness_mm: float | None = None, phase: int = 1) -> bytes:
+def stl_bytes(
+    design: Design, cell_size_mm: float = 1.0, thickness_mm: float | None = None, phase: int = 1, tile: int = 1
+) -> bytes:
     """Closed, manifold, outward oriented surface of the particles (``phase=1``) or the matrix (``phase=0``).
 
-    cell_size_mm: edge length of the cell. thickness_mm: of 2D cells, default an eighth of the cell size.
+    cell_size_mm: edge length of one cell. thickness_mm: of 2D cells, default an eighth of the cell size.
+    tile: cells along each edge of a block of periodic images (in 2D along x and y).
     Raises ExportError for a design that was not realised or unusable sizes.
     """
     labels, _, _ = realised_cell(design)
     what = "particles" if phase == 1 else "matrix"
-    surface = phase_surface(labels, cell_size_mm, thickness_mm, phase)
+    surface = phase_surface(labels, cell_size_mm, thickness_mm, phase, tile)
     return surface_to_stl(surface, f"RelaxDesign {design_name(design)} {what} mm")
 
 

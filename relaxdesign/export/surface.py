@@ -11,6 +11,8 @@ from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
 from relaxdesign.export.cell import ExportError, check_sizes, extruded_thickness
 
+MOST_VOXELS = 2**24  # of a tiled block: some hundred MB of triangles at most
+
 
 @dataclass(frozen=True, eq=False)
 class Surface:
@@ -43,12 +45,13 @@ class Surface:
 
 
 def phase_surface(
-    phase: np.ndarray, cell_size_mm: float = 1.0, thickness_mm: float | None = None, label: int = 1
+    phase: np.ndarray, cell_size_mm: float = 1.0, thickness_mm: float | None = None, label: int = 1, tile: int = 1
 ) -> Surface:
     """Surface of the voxels with this label, closed at the faces of the cell.
 
-    phase: labels (nx, ny, nz). cell_size_mm: length of the x edge. A cell one voxel thick is extruded to
-    ``thickness_mm`` (default: an eighth of the cell size); for others it must be left out.
+    phase: labels (nx, ny, nz). cell_size_mm: length of the x edge of one cell. A cell one voxel thick is extruded to
+    ``thickness_mm`` (default: an eighth of the cell size); for others it must be left out. tile: the cell is repeated
+    so often along each axis (a cell one voxel thick along x and y), as one body without inner walls.
     Raises ExportError when sizes are unusable or no voxel has the label.
     """
     phase = np.asarray(phase)
@@ -58,9 +61,12 @@ def phase_surface(
     if not inside.any():
         raise ExportError(f"no voxel has the label {label}: there is no surface to export")
     flat = phase.shape[2] == 1
-    check_sizes(2 if flat else 3, cell_size_mm, thickness_mm)
+    check_sizes(2 if flat else 3, cell_size_mm, thickness_mm, tile)
     voxel = cell_size_mm / phase.shape[0]
-    height = extruded_thickness(thickness_mm, cell_size_mm) if flat else voxel * phase.shape[2]
+    inside = np.tile(inside, (tile, tile, 1 if flat else tile))
+    if inside.size > MOST_VOXELS:
+        raise ExportError(f"{tile} cells along each edge make {inside.size:.2g} voxels; at most {MOST_VOXELS:.2g} fit")
+    height = extruded_thickness(thickness_mm, cell_size_mm) if flat else voxel * inside.shape[2]
 
     points, triangles = _contour(np.repeat(inside, 2, axis=2) if flat else inside)
     if flat:
@@ -70,7 +76,7 @@ def phase_surface(
         points[:, :2] *= voxel
     else:
         points *= voxel
-    size = (voxel * phase.shape[0], voxel * phase.shape[1], height)
+    size = (voxel * inside.shape[0], voxel * inside.shape[1], height)
     surface = Surface(points.astype(np.float32), triangles, float(inside.mean()), size)
     if surface.volume < 0:
         surface = Surface(surface.points, triangles[:, ::-1].copy(), surface.voxel_fraction, size)

@@ -12,7 +12,7 @@ from vtkmodules.vtkCommonCore import vtkStringArray
 from vtkmodules.vtkCommonDataModel import vtkDataSetAttributes, vtkImageData
 from vtkmodules.vtkIOXML import vtkXMLImageDataWriter
 
-from relaxdesign.export.cell import check_cell_size, design_name, realised_cell
+from relaxdesign.export.cell import check_cell_size, design_name, realised_cell, voxel_properties
 from relaxdesign.fem import LocalFields
 from relaxdesign.fem.elements import VOIGT
 from relaxdesign.fields_io import quiet_vtk
@@ -22,26 +22,24 @@ SYMMETRIC = ("XX", "YY", "ZZ", "XY", "YZ", "XZ")
 """Order in which VTK and ParaView take the six components of a symmetric tensor; it is not Voigt's."""
 
 
-def vti_bytes(design: Design, cell_size_mm: float = 1.0) -> bytes:
+def vti_bytes(design: Design, cell_size_mm: float = 1.0, fields: LocalFields | None = None) -> bytes:
     """The realised two-phase cell with cell arrays ``E`` (GPa), ``nu``, ``rho`` (g/cm³) and ``phase`` (1 = particle).
 
     If the conductivity of both materials is known there is also ``k`` (W/(m K)).
 
     cell_size_mm: physical length of the cell's x edge; voxels are cubes and the spacing is in mm. Field data
-    carry name, materials, units, and the bulk moduli wanted and realised.
+    carry name, materials, units, and the bulk moduli wanted and realised. fields: local fields of this cell, a batch
+    of one, which are added as in `write_fields_vti`.
     Raises ExportError for a design that was not realised or an unusable size.
     """
     phase, matrix, particle = realised_cell(design)
-    image = _image(phase.shape, check_cell_size(cell_size_mm) / phase.shape[0])
-    for name, low, high in (
-        ("E", matrix.young, particle.young),
-        ("nu", matrix.poisson, particle.poisson),
-        ("rho", matrix.density, particle.density),
-        ("k", matrix.conductivity, particle.conductivity),
-    ):
-        if low is not None and high is not None:
-            _add(image.GetCellData(), name, np.where(phase == 1, float(high), float(low)))
+    edge = check_cell_size(cell_size_mm) / phase.shape[0]
+    image = _image(phase.shape, edge)
+    for name, values in voxel_properties(design).items():
+        _add(image.GetCellData(), name, values)
     _add(image.GetCellData(), "phase", phase)
+    if fields is not None:
+        _add_fields(image, fields, 0, edge)
     image.GetCellData().SetActiveScalars("phase")
     _describe(
         image,
@@ -99,9 +97,31 @@ def write_fields_vti(
     shape = tuple(fields.energy.shape[1:])
     edge = 1.0 / shape[0] if edge is None else float(edge)
     image = _image(shape, edge)
-    cells = image.GetCellData()
     for name, values in (voxels or {}).items():
-        _add(cells, name, np.asarray(values, dtype=np.float64))
+        _add(image.GetCellData(), name, np.asarray(values, dtype=np.float64))
+    _add_fields(image, fields, sample, edge)
+    image.GetCellData().SetActiveScalars("von_mises")
+    _describe(
+        image,
+        {
+            "name": title,
+            "boundary": str(fields.boundary),
+            "units": "E: GPa; rho: g/cm3; k: W/(m K)",
+        },
+        {},
+    )
+    writer = vtkXMLImageDataWriter()
+    writer.SetInputData(image)
+    writer.SetFileName(str(path))
+    with quiet_vtk():
+        written = writer.Write() and not writer.GetErrorCode()
+    if not written:
+        raise OSError(0, "cannot be written", str(path))
+
+
+def _add_fields(image: vtkImageData, fields: LocalFields, sample: int, edge: float) -> None:
+    """The local fields of one cell of a batch, with the mean strain and stress; voxels of this edge."""
+    cells = image.GetCellData()
     for name, tensor, shear in (("strain", fields.strain, 0.5), ("stress", fields.stress, 1.0)):
         scaled = tensor[sample].cpu().numpy() * np.array([1.0] * 3 + [shear] * 3).reshape(6, 1, 1, 1)
         voigt = ["XYZ"[i] + "XYZ"[j] for i, j in VOIGT]
@@ -112,15 +132,12 @@ def write_fields_vti(
         ("energy_density", fields.energy),
     ):
         _add(cells, name, field[sample].cpu().numpy())
-    cells.SetActiveScalars("von_mises")
     _add(image.GetPointData(), "displacement", edge * fields.displacement[sample].cpu().numpy(), "XYZ")
     image.GetPointData().SetActiveVectors("displacement")
     _describe(
         image,
         {
-            "name": title,
-            "boundary": str(fields.boundary),
-            "units": "stress, von_mises, pressure, energy_density, E: GPa; rho: g/cm3; k: W/(m K); displacement: as x",
+            "field_units": "strain: 1; stress, von_mises, pressure, energy_density: GPa; displacement: as x",
             "macroscopic": "Voigt order xx yy zz yz xz xy, strain with engineering shear, stress in GPa",
         },
         {
@@ -128,13 +145,6 @@ def write_fields_vti(
             "macroscopic_stress": fields.macroscopic_stress[sample].tolist(),
         },
     )
-    writer = vtkXMLImageDataWriter()
-    writer.SetInputData(image)
-    writer.SetFileName(str(path))
-    with quiet_vtk():
-        written = writer.Write() and not writer.GetErrorCode()
-    if not written:
-        raise OSError(0, "cannot be written", str(path))
 
 
 def _image(shape: tuple[int, ...], edge: float) -> vtkImageData:

@@ -8,12 +8,9 @@ from functools import lru_cache
 
 import numpy as np
 
-# The ends of cividis, a little softened: dark is the matrix and bright the particles, also in greyscale.
-MATRIX = "#3B4D72"
-PARTICLE = "#E6CF5B"
+from relaxdesign.palette import DISTINCT, MATRIX, PARTICLE
 
-# Okabe & Ito (2008); candidates beyond these are drawn along cividis.
-DISTINCT = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8F8F3A", "#7A7A8C")
+__all__ = ["DISTINCT", "MATRIX", "PARTICLE", "ModulusScale", "cividis", "line_colours", "rgb"]
 
 
 @lru_cache(maxsize=1)
@@ -26,7 +23,7 @@ def cividis() -> np.ndarray:
 
 
 def line_colours(count: int) -> list[str]:
-    """One colour per candidate."""
+    """One colour per candidate; beyond the distinct ones they lie along cividis."""
     if count <= len(DISTINCT):
         return list(DISTINCT[:count])
     picks = np.linspace(0, 235, count).round().astype(int)

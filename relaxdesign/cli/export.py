@@ -1,0 +1,73 @@
+"""``relaxdesign export``: the designs of a run of the library as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relaxdesign.cli.console import messages, progress, user_errors
+from relaxdesign.cli.library import find_run, open_library
+
+
+def export(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or its beginning; see: relaxdesign runs.")],
+    design: Annotated[
+        list[int] | None, typer.Option(min=1, help="Number of a design, from 1; repeat for more. Default: all.")
+    ] = None,
+    format: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="stl, vti, abaqus, calculix, ansys, json, csv, png or report; repeat for more. Default: all."
+        ),
+    ] = None,
+    edge_mm: Annotated[float, typer.Option(help="Physical edge of one cell, mm.")] = 10.0,
+    thickness_mm: Annotated[
+        float | None, typer.Option(help="Thickness of the STL of a 2D cell, mm. Default: an eighth of the edge.")
+    ] = None,
+    tile: Annotated[int, typer.Option(help="Cells along each edge of the STL.")] = 1,
+    load: Annotated[
+        str, typer.Option(help="Unit strain of the local fields: hydrostatic, xx, yy, zz, yz, xz or xy.")
+    ] = "hydrostatic",
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the files; files of the same names are replaced.")
+    ] = None,
+    zip_file: Annotated[
+        Path | None, typer.Option("--zip", metavar="FILE.zip", help="Write one ZIP instead of a folder.")
+    ] = None,
+) -> None:
+    """Write the verified designs of a run: surfaces, fields, material cards, tables, figures and a report.
+
+    Effective stiffness and local fields are solved anew from the exported voxels in double precision.
+    """
+    with user_errors(), open_library() as store:
+        from relaxdesign.export import ALL_FORMATS, ExportOptions, result_files, zip_bytes
+
+        if (out is None) == (zip_file is None):
+            raise ValueError("say where to write: --out DIR for a folder, or --zip FILE.zip")
+        if zip_file is not None and (zip_file.suffix != ".zip" or not zip_file.parent.is_dir()):
+            raise ValueError(f"--zip: {zip_file} must end in .zip and lie in a folder that exists")
+        run_id, result = find_run(store, run)
+        files = result_files(
+            result,
+            format or ALL_FORMATS,
+            ExportOptions(edge_mm, thickness_mm, tile, load),
+            indices=None if design is None else [number - 1 for number in design],
+            run_id=run_id,
+        )
+        with progress() as bars:
+            task = bars.add_task("Exporting", total=None, note="")
+
+            def made():
+                for path, content in files:
+                    bars.update(task, advance=1, note=path)
+                    yield path, content
+
+            if zip_file is not None:
+                zip_file.write_bytes(zip_bytes(made(), f"relaxdesign-{run_id}"))
+            elif out is not None:
+                for path, content in made():
+                    (out / path).parent.mkdir(parents=True, exist_ok=True)
+                    (out / path).write_bytes(content)
+    messages.print(f"Wrote {zip_file or out}", soft_wrap=True)

@@ -1,0 +1,194 @@
+"""Every kind of file a verified design can become. One table serves the command, the pages and the ZIP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from relaxdesign.evaluation import Evaluation, evaluate, fields_under
+from relaxdesign.export.cards import abaqus_card, ansys_card, calculix_card
+from relaxdesign.export.cell import ExportError, check_sizes, design_name, realised_cell, voxel_properties
+from relaxdesign.export.figures import field_png, phase_png, stiffness_png
+from relaxdesign.export.provenance import cell_sha256
+from relaxdesign.export.records import to_json
+from relaxdesign.export.stl import stl_bytes
+from relaxdesign.export.tables import records_csv
+from relaxdesign.export.vti import vti_bytes
+from relaxdesign.fem import LOADS, LocalFields
+from relaxdesign.fields_io import FieldData
+from relaxdesign.result import Design
+
+_IN_CARDS = ("run", "computed_with", "prior", "seed", "request_sha256")  # of the origin
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Sizes of the files. cell_size_mm: physical edge of one cell. thickness_mm: of the STL of a 2D cell, default an
+    eighth of the edge. tile: cells along each edge of the STL. load: the unit strain of the local fields."""
+
+    cell_size_mm: float = 10.0
+    thickness_mm: float | None = None
+    tile: int = 1
+    load: str = "hydrostatic"
+
+    def check(self, dim: int) -> None:
+        """Raises ExportError if cells of this dimension cannot be exported so."""
+        check_sizes(dim, self.cell_size_mm, self.thickness_mm, self.tile)
+        if self.load not in LOADS:
+            raise ExportError(f"the load {self.load!r} is unknown; loads are {', '.join(LOADS)}")
+
+
+class DesignExport:
+    """A verified design on its way into files: what has to be solved for them is solved once, when first needed.
+
+    origin: where it comes from, see `relaxdesign.export.provenance`; it goes into the files that have room for it.
+    Raises ExportError for a design that was not realised or options that do not fit it.
+    """
+
+    def __init__(self, design: Design, options: ExportOptions | None = None, origin: dict[str, Any] | None = None):
+        self.design = design
+        self.options = options or ExportOptions()
+        self.origin = origin or {}
+        self.phase, self.matrix, self.particle = realised_cell(design)
+        self.options.check(2 if self.phase.shape[2] == 1 else 3)
+        self.name = design_name(design)
+
+    @cached_property
+    def data(self) -> FieldData:
+        """Its voxel fields."""
+        voxels = voxel_properties(self.design)
+        return FieldData(voxels["E"], voxels["nu"], voxels["rho"], voxels.get("k"))
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """Its effective properties, solved anew from the exported voxels in double precision."""
+        return evaluate(self.data)
+
+    @cached_property
+    def fields(self) -> LocalFields:
+        """Local fields under the load of the options."""
+        return fields_under(self.data, self.options.load)
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """The design with its effective properties, sizes and origin, for JSON and CSV."""
+        sizes = {"cell_size_mm": self.options.cell_size_mm, "tile": self.options.tile}
+        values = self.design.to_dict()
+        values.pop("files", None)
+        hashed = {"cell_sha256": cell_sha256(self.design)}
+        return values | {
+            "effective": _timeless(self.evaluation.to_dict()),
+            "export": sizes,
+            "origin": self.origin | hashed,
+        }
+
+    @property
+    def remarks(self) -> list[str]:
+        """Lines of comment for material cards."""
+        fraction = float(self.phase.mean())
+        lines = [
+            f"Effective stiffness of {self.name}, {'x'.join(map(str, self.phase.shape))} voxels, periodic, float64.",
+            f"Matrix: {self.matrix.name} [{self.matrix.id}]; particles: {self.particle.name} [{self.particle.id}], "
+            f"volume fraction {fraction:.4f}.",
+            f"K = {self.evaluation.bulk:.6g} GPa (Voigt average of C).",
+        ]
+        if self.phase.shape[2] == 1:
+            lines.append("2D cell: fibres along z (axis 3), three-dimensional elasticity.")
+        return lines + [f"{name}: {self.origin[name]}" for name in _IN_CARDS if self.origin.get(name) is not None]
+
+    def card(self, write: Callable[..., str]) -> bytes:
+        """A material card as bytes."""
+        name = f"RELAXDESIGN-{self.name}"
+        return write(self.evaluation.C, self.evaluation.density, name, self.remarks).encode("ascii")
+
+    def surface(self, phase: int) -> bytes:
+        """STL of a phase."""
+        sizes = self.options
+        return stl_bytes(self.design, sizes.cell_size_mm, sizes.thickness_mm, phase, sizes.tile)
+
+    @cached_property
+    def phase_figure(self) -> bytes:
+        """PNG of the two phases."""
+        return phase_png(self.phase, self.matrix, self.particle, self.options.cell_size_mm)
+
+    @cached_property
+    def stiffness_figure(self) -> bytes:
+        """PNG of Young's modulus by direction."""
+        return stiffness_png(self.evaluation.C)
+
+    @cached_property
+    def stress_figure(self) -> bytes:
+        """PNG of the von Mises stress under the load of the options."""
+        values = self.fields.von_mises[0].numpy()
+        return field_png(values, f"von Mises stress under unit strain {self.options.load}", "GPa per unit strain")
+
+
+def _timeless(values: dict[str, Any]) -> dict[str, Any]:
+    """Without seconds, so that the same design gives the same file."""
+    return {
+        name: _timeless(value) if isinstance(value, dict) else value
+        for name, value in values.items()
+        if name != "seconds"
+    }
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file. files: contents by file name. mime: if it is one file."""
+
+    title: str
+    files: dict[str, Callable[[DesignExport], bytes]]
+    mime: str = "application/octet-stream"
+
+
+FORMATS: dict[str, Format] = {
+    "stl": Format(
+        "STL surfaces of both phases, closed, in mm",
+        {"particles.stl": lambda export: export.surface(1), "matrix.stl": lambda export: export.surface(0)},
+        "model/stl",
+    ),
+    "vti": Format(
+        "VTK image with materials and local fields, for ParaView",
+        {"design.vti": lambda export: vti_bytes(export.design, export.options.cell_size_mm, export.fields)},
+        "application/xml",
+    ),
+    "abaqus": Format("Abaqus material card", {"abaqus.inp": lambda export: export.card(abaqus_card)}, "text/plain"),
+    "calculix": Format(
+        "CalculiX material card", {"calculix.inp": lambda export: export.card(calculix_card)}, "text/plain"
+    ),
+    "ansys": Format("Ansys APDL material card", {"ansys.inp": lambda export: export.card(ansys_card)}, "text/plain"),
+    "json": Format(
+        "Everything known of the design as JSON",
+        {"design.json": lambda export: to_json(export.record).encode()},
+        "application/json",
+    ),
+    "csv": Format(
+        "All numbers as one row of a table",
+        {"design.csv": lambda export: records_csv([export.record]).encode()},
+        "text/csv",
+    ),
+    "png": Format(
+        "Pictures of the cell, its stress and its stiffness",
+        {
+            "cell.png": lambda export: export.phase_figure,
+            "stress.png": lambda export: export.stress_figure,
+            "stiffness.png": lambda export: export.stiffness_figure,
+        },
+        "image/png",
+    ),
+}
+"""Formats of single designs by name. The report is one for all designs: `relaxdesign.export.report`."""
+
+REPORT = "report"
+
+
+def check_formats(names: Iterable[str]) -> list[str]:
+    """The names, each once. Raises ExportError for one that does not exist."""
+    known = [*FORMATS, REPORT]
+    chosen = list(dict.fromkeys(names))
+    unknown = [name for name in chosen if name not in known]
+    if unknown:
+        raise ExportError(f"unknown format {', '.join(unknown)}; formats are {', '.join(known)}")
+    return chosen
