@@ -31,13 +31,14 @@ _LENGTH = struct.Struct("<Q")
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """The clean estimates of all candidates after one step.
+    """The clean estimates of all candidates after one of ``steps`` steps.
 
     codes: uint8 (count, nx, ny, nz); 0 and 255 stand for ``low`` and ``high`` (count,), GPa, those between are
     logarithmic. bulk: (count,) effective bulk modulus, GPa. NaN: the candidate was dropped, or not evaluated.
     """
 
     step: int
+    steps: int
     noise_level: float
     codes: np.ndarray = field(repr=False)
     low: np.ndarray
@@ -54,7 +55,8 @@ class Frame:
         scaled = np.log(young / low[:, None, None, None]) / span[:, None, None, None]
         codes = np.round(LARGEST_CODE * np.nan_to_num(scaled)).astype(np.uint8)
         bulk = np.where(event.bulk > 0, event.bulk, np.nan)
-        return Frame(event.step, float(event.noise_level), codes, *(v.astype(np.float32) for v in (low, high, bulk)))
+        numbers = (v.astype(np.float32) for v in (low, high, bulk))
+        return Frame(event.step, event.steps, float(event.noise_level), codes, *numbers)
 
     @property
     def young(self) -> np.ndarray:
@@ -71,14 +73,14 @@ class Recorder:
         self._file = path.open("wb")
         self._limit = limit
 
-    def add(self, frame: Frame, steps: int) -> None:
+    def add(self, frame: Frame) -> None:
         """Appends a frame unless it has to make way: the first and the last always stay."""
-        stride = math.ceil(frame.codes.nbytes * steps / self._limit)
-        if frame.step % stride and frame.step not in (1, steps):
+        stride = math.ceil(frame.codes.nbytes * frame.steps / self._limit)
+        if frame.step % stride and frame.step not in (1, frame.steps):
             return
         buffer = io.BytesIO()
         np.savez_compressed(
-            buffer, allow_pickle=False, position=np.array([frame.step, frame.noise_level]), codes=frame.codes,
+            buffer, allow_pickle=False, position=np.array([frame.step, frame.steps, frame.noise_level]), codes=frame.codes,
             low=frame.low, high=frame.high, bulk=frame.bulk,
         )  # fmt: skip
         self._file.write(_LENGTH.pack(buffer.tell()) + buffer.getvalue())
@@ -112,8 +114,10 @@ class Replay:
             file.seek(start)
             content = file.read(length)
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            step, noise_level = arrays["position"]
-            return Frame(int(step), float(noise_level), *(arrays[name] for name in ("codes", "low", "high", "bulk")))
+            step, steps, noise_level = arrays["position"]
+            return Frame(
+                int(step), int(steps), float(noise_level), *(arrays[name] for name in ("codes", "low", "high", "bulk"))
+            )
 
 
 class Replays:

@@ -19,13 +19,16 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
 from relaxdesign.events import Event
 from relaxdesign.request import DesignRequest
+from relaxdesign.result import Design
 
 CANCEL_POLL_S = 0.1
+
+Task = tuple[DesignRequest, Sequence[Design]]
 
 
 class WorkerError(RuntimeError):
@@ -38,7 +41,9 @@ class StudyProcess:
     def __init__(self) -> None:
         self._process = _start()
 
-    def __call__(self, request: DesignRequest, *, cancel: Callable[[], bool]) -> Iterator[Event]:
+    def __call__(
+        self, request: DesignRequest, *, cancel: Callable[[], bool], finished: Sequence[Design] = ()
+    ) -> Iterator[Event]:
         """The events of the run. Errors of the study are raised as they were there; WorkerError if the child died."""
         if self._process.poll() is not None:
             self._process = _start()
@@ -47,7 +52,7 @@ class StudyProcess:
         ended = threading.Event()
         forward = threading.Thread(target=_forward_cancel, args=(process.stdin, cancel, ended), daemon=True)
         try:
-            _send(process.stdin, "run", request)
+            _send(process.stdin, "run", (request, finished))
             forward.start()
             while (message := pickle.load(process.stdout))[0] == "event":
                 yield message[1]
@@ -100,7 +105,7 @@ def _portable(error: Exception) -> Exception:
     return WorkerError("".join(traceback.format_exception(error)))
 
 
-def _listen(stream: IO[bytes], requests: queue.Queue[DesignRequest], cancelled: threading.Event) -> None:
+def _listen(stream: IO[bytes], requests: queue.Queue[Task], cancelled: threading.Event) -> None:
     """Takes the parent's messages while a run is computed; the end of the stream is the end of the server."""
     while True:
         try:
@@ -136,13 +141,13 @@ def main() -> None:
     torch.set_num_threads(max(1, torch.get_num_threads() - 1))
     with contextlib.suppress(Exception):  # a prior that cannot be loaded is told when a run asks for it
         _rehearse()
-    requests: queue.Queue[DesignRequest] = queue.Queue()
+    requests: queue.Queue[Task] = queue.Queue()
     cancelled = threading.Event()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests, cancelled), daemon=True).start()
     while True:
-        request = requests.get()
+        request, finished = requests.get()
         try:
-            for event in study.run(request, cancel=cancelled.is_set):
+            for event in study.run(request, cancel=cancelled.is_set, finished=finished):
                 _send(messages, "event", event)
             _send(messages, "end")
         except Exception as error:

@@ -77,7 +77,9 @@ def scripted_step(request: DesignRequest, step: int) -> StepEvent:
 def scripted_study(pause: float = 0.0, fail_at: int | None = None, error: Exception | None = None):
     """A function like ``study.run``. pause: seconds per event. fail_at: step at which it raises ``error``."""
 
-    def run(request: DesignRequest, *, cancel: Callable[[], bool] = lambda: False, catalogue=None) -> Iterator[Event]:
+    def run(
+        request: DesignRequest, *, cancel: Callable[[], bool] = lambda: False, catalogue=None, finished=()
+    ) -> Iterator[Event]:
         designs: list[Design] = []
         status = "finished"
         for step in range(1, request.steps + 1):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 
@@ -13,7 +12,7 @@ from relaxdesign.jobs import JobLimit, JobManager, Limits
 from relaxdesign.request import DesignRequest
 from relaxdesign.store import Store, UnknownRun
 from relaxdesign.study import RequestError
-from tests.scripted_study import scripted_step, scripted_study
+from tests.scripted_study import scripted_design, scripted_step, scripted_study
 
 REQUEST = DesignRequest(target_bulk=100.0, count=3, steps=5)
 
@@ -44,8 +43,8 @@ class Gate:
         self._pass = threading.Semaphore(0)
         self._arrived = threading.Semaphore(0)
 
-    def __call__(self, request, *, cancel):
-        for event in self._study(request, cancel=cancel):
+    def __call__(self, request, **arguments):
+        for event in self._study(request, **arguments):
             yield event
             self._arrived.release()
             self._pass.acquire(timeout=10)
@@ -122,7 +121,7 @@ def test_failure_has_an_id_in_the_log_and_the_worker_goes_on(manage, store, capl
     failing = scripted_study(fail_at=3)
     healthy = scripted_study()
     studies = iter([failing, healthy])
-    manager = manage(lambda request, *, cancel: next(studies)(request, cancel=cancel))
+    manager = manage(lambda request, **arguments: next(studies)(request, **arguments))
     with caplog.at_level(logging.ERROR):
         first = manager.submit(REQUEST)
         second = manager.submit(REQUEST)
@@ -145,7 +144,7 @@ def test_refused_request_is_told_as_it_is(manage, store):
 
 
 def test_study_without_an_end_is_a_failure(manage, store):
-    manager = manage(lambda request, *, cancel: iter([scripted_step(request, 1)]))
+    manager = manage(lambda request, **_: iter([scripted_step(request, 1)]))
     run_id = manager.submit(REQUEST)
     assert manager.wait(run_id, 10)
     assert store.run(run_id).status == "failed"
@@ -217,16 +216,22 @@ def test_paused_run_waits_and_gives_its_place_away(manage, store):
 
 
 def test_interrupted_run_is_computed_again_and_keeps_its_designs(manage, store):
-    events = list(itertools.islice(scripted_study()(REQUEST), 6))  # all steps and the first design
     run_id = store.create_run(REQUEST)
-    store.save_design(run_id, events[-1].design)
+    store.save_design(run_id, scripted_design(0, REQUEST.target_bulk))
     store.stop(run_id, "interrupted")
-    gate = Gate(scripted_study())
+    given = []
+
+    def study(request, *, finished, **arguments):
+        given.extend(finished)
+        return scripted_study()(request, **arguments)
+
+    gate = Gate(study)
     manager = manage(gate)
     manager.resume(run_id)
     gate._arrived.acquire(timeout=10)
     snapshot = manager.snapshot(run_id)
     assert snapshot.state == "running" and [design.index for design in snapshot.designs] == [0]
+    assert [design.index for design in given] == [0], "the study need not make it again"
     gate.open()
     assert manager.wait(run_id, 10)
     assert store.run(run_id).status == "finished" and len(store.designs(run_id)) == REQUEST.count

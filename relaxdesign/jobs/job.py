@@ -45,26 +45,27 @@ class Snapshot:
     @property
     def denoised(self) -> bool:
         """Whether the last denoising step is done."""
-        return self.frame is not None and self.frame.step >= self.request.steps
+        return self.frame is not None and self.frame.step >= self.frame.steps
 
     @property
     def remaining(self) -> float | None:
         """Estimated seconds until the last denoising step; None while unknown or past it."""
         if self.frame is None or self.seconds_per_step is None or not self.live:
             return None
-        return self.seconds_per_step * (self.request.steps - self.frame.step)
+        return self.seconds_per_step * (self.frame.steps - self.frame.step)
 
 
 class Job:
     """One run in the server's hands: the newest event wins, under a lock.
 
-    kept: designs of an earlier attempt, shown until they are computed again.
+    kept: designs of an earlier attempt, which are not made again.
     """
 
     def __init__(self, run_id: str, request: DesignRequest, session: str, kept: Iterable[Design] = ()):
         self.run_id = run_id
         self.request = request
         self.session = session
+        self.kept = tuple(kept)
         self.state = "queued"  # changed by the manager only, under its lock
         self._lock = threading.Lock()
         self._cancel = threading.Event()
@@ -73,7 +74,7 @@ class Job:
         self._frame: Frame | None = None
         self._first_step: StepEvent | None = None
         self._curves = Curves()
-        self._designs = {design.index: design for design in kept}
+        self._designs = {design.index: design for design in self.kept}
         self._clock = _Clock()
 
     def cancel(self) -> None:

@@ -27,7 +27,7 @@ CURVES_INTERVAL_S = 2.0
 class JobManager:
     """The queue of a server and the threads that work through it.
 
-    study: in place of ``relaxdesign.study.run`` in processes of their own. limits: None: those of the environment.
+    study: in place of ``relaxdesign.study.run`` in processes of its own. limits: None: those of the environment.
     """
 
     def __init__(self, store: Store, study: Study | None = None, limits: Limits | None = None):
@@ -199,7 +199,7 @@ class JobManager:
         recorder = self.replays.record(job.run_id)
         saved = time.monotonic()
         try:
-            for event in study(job.request, cancel=lambda: job.cancelled):
+            for event in study(job.request, cancel=lambda: job.cancelled, finished=job.kept):
                 if isinstance(event, FinishedEvent):
                     self.store.finish(job.run_id, event.result, job.curves)
                     return
@@ -207,7 +207,7 @@ class JobManager:
                 if isinstance(event, DesignEvent):
                     self.store.save_design(job.run_id, event.design)
                 elif job.frame is not None:
-                    recorder.add(job.frame, job.request.steps)
+                    recorder.add(job.frame)
                 if time.monotonic() - saved > CURVES_INTERVAL_S:
                     self.store.save_curves(job.run_id, job.curves, job.seconds)
                     saved = time.monotonic()

@@ -8,7 +8,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from relaxdesign import jobs, study
+from relaxdesign import study
+from relaxdesign.jobs import manager
 from relaxdesign.prior import model
 from relaxdesign.ui import server
 from tests.scripted_study import scripted_study
@@ -20,8 +21,8 @@ TIMEOUT_S = 60
 class InThisProcess:
     """In place of `relaxdesign.worker.StudyProcess`, where a script could not reach the study."""
 
-    def __call__(self, request, *, cancel):
-        return study.run(request, cancel=cancel)
+    def __call__(self, request, **arguments):
+        return study.run(request, **arguments)
 
     def close(self) -> None:
         pass
@@ -30,7 +31,7 @@ class InThisProcess:
 @pytest.fixture
 def script(monkeypatch):
     """Replaces ``study.run``; call it with the arguments of ``scripted_study``."""
-    monkeypatch.setattr(jobs, "StudyProcess", InThisProcess)
+    monkeypatch.setattr(manager, "StudyProcess", InThisProcess)
 
     def use(**arguments) -> None:
         monkeypatch.setattr(study, "run", scripted_study(**arguments))
