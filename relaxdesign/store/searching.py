@@ -10,6 +10,8 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from relaxdesign.store.schema import DesignRow, RunRow, TagRow
 
 Range = tuple[float | None, float | None]
+RunOrder = Literal["newest", "oldest", "error"]
+DesignOrder = Literal["newest", "error", "bulk", "density"]
 
 RUN_COLUMNS = (
     RunRow.id,
@@ -59,7 +61,7 @@ class RunSearch:
     target: Range = (None, None)
     campaign: str | None = None
     deleted: bool = False
-    order: Literal["newest", "oldest", "error"] = "newest"
+    order: RunOrder = "newest"
 
     def count(self) -> Select[int]:
         return select(func.count()).select_from(RunRow).where(*self._conditions())
@@ -106,7 +108,7 @@ class DesignSearch:
     density: Range = (None, None)
     largest_error: float | None = None
     campaign: str | None = None
-    order: Literal["newest", "error", "bulk", "density"] = "newest"
+    order: DesignOrder = "newest"
 
     def count(self) -> Select[int]:
         return self._joined(select(func.count()))

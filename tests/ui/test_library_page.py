@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from relaxdesign.request import DesignRequest
+from relaxdesign.store import RunSearch
 from relaxdesign.ui import server
+from relaxdesign.ui.components import comparison, design_search
+from tests.scripted_study import scripted_design
 
 LIBRARY = "relaxdesign/ui/pages/library.py"
 
@@ -12,34 +15,122 @@ def texts(elements) -> str:
     return "\n".join(element.value for element in elements)
 
 
-def test_empty_library_invites_to_design(app):
+def stored_run(target: float, seed: int = 0, designs: int = 2) -> str:
+    run_id = server.store().create_run(DesignRequest(target_bulk=target, count=2, steps=2, seed=seed))
+    server.store().save_designs(run_id, [scripted_design(index, target) for index in range(designs)])
+    server.store().stop(run_id, "cancelled")
+    return run_id
+
+
+def open_library(app):
     app.run()
     app.switch_page(LIBRARY).run()
     assert not app.exception and not app.error
+    return app
+
+
+def show(app, view: str):
+    app.segmented_control(key="library_view").set_value(view).run()
+    assert not app.exception and not app.error
+    return app
+
+
+def test_empty_library_invites_to_design(app):
+    open_library(app)
     assert "No runs yet" in texts(app.markdown)
 
 
-def test_runs_are_listed_and_not_deleted_without_a_question(app):
+def test_runs_are_listed_newest_first(app):
     app.run()
     for target in (50.0, 60.0):
-        dropped = server.jobs().submit(DesignRequest(target_bulk=target, count=2, steps=2))
-    assert server.jobs().wait(dropped, 30)
-    app.switch_page(LIBRARY).run()
+        last = server.jobs().submit(DesignRequest(target_bulk=target, count=2, steps=2))
+    assert server.jobs().wait(last, 30)
+    open_library(app)
     shown = texts(app.markdown)
-    assert shown.index("60 GPa") < shown.index("50 GPa"), "newest first"
+    assert shown.index("60 GPa") < shown.index("50 GPa")
     assert "0.20 %" in shown and "1 of 2" in shown
-    app.button(key=f"delete-{dropped}").click().run()
-    assert not app.exception and not app.error
-    assert app.button(key="really-delete").label == "Delete"
-    assert server.store().count_runs() == 2, "nothing goes without an answer (tests/e2e gives it)"
 
 
-def test_long_library_is_shown_in_parts(app):
+def test_long_library_is_shown_in_pages(app):
     app.run()
     for seed in range(23):
         server.store().create_run(DesignRequest(target_bulk=10.0, seed=seed), name="test")
-    app.switch_page(LIBRARY).run()
-    opened = [button for button in app.button if button.label == "Open"]
-    assert len(opened) == 20
-    next(button for button in app.button if button.label.startswith("Show")).click().run()
-    assert len([button for button in app.button if button.label == "Open"]) == 23
+    open_library(app)
+    assert len([button for button in app.button if button.label == "Open"]) == 20
+    app.button(key="runs_first_on").click().run()
+    assert len([button for button in app.button if button.label == "Open"]) == 3
+    app.text_input(key="runs_text").set_value("test").run()
+    assert len([button for button in app.button if button.label == "Open"]) == 20, "a search begins at its first page"
+
+
+def test_search_finds_tagged_runs(app):
+    app.run()
+    tagged, _ = stored_run(50), stored_run(60)
+    server.store().describe(tagged, name="Bumper <b>", tags=["car"], notes="for *Kim*")
+    open_library(app)
+    app.text_input(key="runs_text").set_value("car kim").run()
+    assert [button.key for button in app.button if button.label == "Open"] == [f"open-{tagged}"]
+    shown = texts(app.markdown)
+    assert "Bumper \\<b\\>" in shown and "\\*Kim\\*" in shown and ":blue-badge[car]" in shown
+    app.text_input(key="runs_text").set_value("nobody").run()
+    assert "No run matches" in texts(app.info)
+
+
+def test_a_discarded_run_comes_back(app):
+    app.run()
+    run_id = stored_run(50)
+    open_library(app)
+    app.button(key=f"discard-{run_id}").click().run()
+    assert server.store().count_runs() == 0
+    app.button(key="undo-discard").click().run()
+    assert server.store().count_runs() == 1
+    app.button(key=f"discard-{run_id}").click().run()
+    show(app, "Bin")
+    app.button(key=f"restore-{run_id}").click().run()
+    assert server.store().count_runs() == 1
+    assert "The bin is empty" in texts(app.info)
+
+
+def test_nothing_is_removed_for_good_without_a_question(app):
+    app.run()
+    run_id = stored_run(50)
+    server.store().discard(run_id)
+    open_library(app)
+    show(app, "Bin")
+    app.button(key="empty-bin").click().run()
+    assert app.button(key="really-remove").label == "Remove"
+    assert server.store().count_runs(RunSearch(deleted=True)) == 1
+
+
+def test_designs_of_several_runs_stand_side_by_side(app):
+    app.run()
+    first, second = stored_run(50), stored_run(60)
+    open_library(app)
+    app.session_state["compared"] = [(first, 0), (second, 1)]
+    show(app, "Designs")
+    found, compared = app.dataframe[1].value, app.dataframe[0].value
+    assert list(found["K, GPa"]) == [60 * 1.002, 60 * 1.004, 50 * 1.002, 50 * 1.004]
+    assert list(compared.columns) == ["K = 50 GPa, 2D, no. 1", "K = 60 GPa, 2D, no. 2"]
+    assert list(compared.loc["K, realised cell"]) == ["50.1 GPa", "60.24 GPa"]
+    server.store().delete(second)
+    app.button(key=f"uncompare-{first}-0").click().run()
+    assert not app.exception and not app.error
+    assert app.session_state["compared"] == []
+
+
+def test_chosen_rows_are_added_to_the_comparison(app):
+    app.run()
+    runs = [stored_run(50 + seed, seed) for seed in range(3)]
+    app.session_state["compared"] = [(runs[0], 0), (runs[1], 0), (runs[2], 0)]
+    open_library(app)
+    show(app, "Designs")
+    assert app.button(key="compare").disabled
+    assert "6 designs" in texts(app.caption)
+    assert design_search.MOST_COMPARED == 4
+
+
+def test_comparison_of_unlike_designs_has_every_row_once(app):
+    app.run()
+    run = server.store().run(stored_run(50))
+    table = comparison.table([(run, scripted_design(0, 50)), (run, scripted_design(1, 50))])
+    assert table.index.is_unique and table.loc["Matrix"].iloc[0] == "Aluminium 6061 (metal)"

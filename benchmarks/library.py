@@ -1,0 +1,153 @@
+"""The library with many designs: what its pages ask of the database, timed.
+
+Fills a fresh SQLite file and writes ``benchmarks/results/library.json`` (``make bench``). ``--url`` names another
+database, empty and to be thrown away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import sqlalchemy
+
+from relaxdesign.bounds import two_phase_bounds
+from relaxdesign.catalogue import Catalogue
+from relaxdesign.request import DesignRequest
+from relaxdesign.result import Design, StageBulk
+from relaxdesign.store import DesignSearch, RunSearch, Store
+from relaxdesign.store.records import Curves, design_numbers, json_safe, pack_arrays
+from relaxdesign.store.rows import new_run, now
+from relaxdesign.store.schema import CurvesRow, DesignDataRow, DesignRow, TagRow
+
+PER_RUN = 8
+BATCH = 250  # runs in a transaction
+TAGS = ("car", "bridge", "heat sink", "draft", "for review")
+
+
+def random_design(index: int, target: float, materials: Catalogue, random: np.random.Generator) -> Design:
+    """A design with everything that a real one has but a solution behind it."""
+    matrix, particle = (materials.materials[int(n)] for n in random.integers(len(materials), size=2))
+    share = float(random.uniform(0.05, 0.5))
+    realised = target * (1 + float(random.normal(0, 0.003)))
+    return Design(
+        index=index,
+        target_bulk=target,
+        K=StageBulk(target, realised * 1.1, realised * 0.9, realised, realised),
+        matrix=matrix,
+        particle=particle,
+        volume_fraction=share,
+        diameter=float(random.uniform(0.15, 0.4)),
+        spread=0.01 * target,
+        density=(1 - share) * matrix.density + share * particle.density,
+        bounds=two_phase_bounds(matrix.bulk, matrix.shear, particle.bulk, particle.shear, share),
+        iterations=30,
+        residual=1e-9,
+        phase=(random.random((64, 64, 1)) < share).astype(np.uint8),
+    )
+
+
+def fill(store: Store, designs: int) -> None:
+    """Runs of eight designs, a quarter of them tagged, over three years."""
+    random, materials = np.random.default_rng(0), Catalogue.default()
+    curves = Curves(list(range(50)), [0.5] * 50, [[1.234567] * PER_RUN] * 50, [[2.345678] * PER_RUN] * 50)
+    count = designs // PER_RUN
+    for start in range(0, count, BATCH):
+        runs, rows, data, extras, tags = [], [], [], [], []
+        for number in range(start, min(start + BATCH, count)):
+            target = float(f"{np.exp(random.uniform(0, np.log(400))):.4g}")
+            run = new_run(DesignRequest(target_bulk=target, seed=number))
+            run.created = now() - timedelta(hours=2.1 * (count - number))
+            run.status, run.seconds, run.design_count = "finished", 4.2, PER_RUN
+            run.best_error = float(random.uniform(0, 0.01))
+            runs.append(run)
+            for index in range(PER_RUN):
+                design = random_design(index, target, materials, random)
+                key = {"run_id": run.id, "index": index}
+                rows.append(key | design_numbers(design))
+                data.append(key | {"design": json_safe(design.to_dict()), "arrays": pack_arrays(design)})
+            extras.append({"run_id": run.id, "curves": vars(curves)})
+            if number % 4 == 0:
+                tags.append({"run_id": run.id, "tag": TAGS[number // 4 % len(TAGS)]})
+        with store.session.begin() as session:
+            session.add_all(runs)
+            session.flush()
+            for table, values in ((DesignRow, rows), (DesignDataRow, data), (CurvesRow, extras), (TagRow, tags)):
+                session.execute(sqlalchemy.insert(table), values)
+
+
+def questions(store: Store) -> dict[str, Callable[[], object]]:
+    """What the pages ask, by name."""
+    last = store.count_runs() - 20
+    newest = store.list_runs(1)[0].id
+    words, odd = RunSearch(text="carbide car"), RunSearch(text="no such word")
+    target = RunSearch(target=(50, 60), status=("finished",), order="error")
+    light = DesignSearch(text="carbide", bulk=(50, 100), order="density")
+    return {
+        "open the store": lambda: Store(str(store.engine.url)).engine.dispose(),
+        "library: first page": lambda: (store.count_runs(), store.list_runs(20), store.tags()),
+        "library: last page": lambda: store.list_runs(20, last),
+        "library: words of a material and a tag": lambda: (store.count_runs(words), store.list_runs(20, 0, words)),
+        "library: words that nothing has": lambda: (store.count_runs(odd), store.list_runs(20, 0, odd)),
+        "library: target and state, best first": lambda: (store.count_runs(target), store.list_runs(20, 0, target)),
+        "designs: first page": lambda: (store.count_designs(DesignSearch()), store.find_designs(DesignSearch())),
+        "designs: material and stiffness, lightest first": lambda: (
+            store.count_designs(light),
+            store.find_designs(light),
+        ),
+        "designs: smallest error of all": lambda: store.find_designs(replace(DesignSearch(), order="error")),
+        "open a run": lambda: (store.run(newest), store.curves(newest), store.designs(newest)),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--designs", type=int, default=100_000)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--url", help="an empty database; default: a SQLite file that is removed afterwards")
+    parser.add_argument("--keep", type=Path, help="SQLite file to make and keep, or to use if it is there")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "library.json")
+    options = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = options.keep or Path(folder) / "library.db"
+        store = Store(options.url or f"sqlite:///{file}")
+        begin = time.perf_counter()
+        if store.count_runs() == 0:
+            fill(store, options.designs)
+        dialect = store.engine.dialect
+        report = {
+            "machine": {"cores": os.cpu_count(), "processor": platform.machine()},
+            "database": f"{dialect.name} {'.'.join(map(str, dialect.server_version_info or ()))}",
+            "designs": store.count_designs(DesignSearch()),
+            "runs": store.count_runs(),
+            "seconds_to_fill": round(time.perf_counter() - begin, 1),
+            "bytes": sum(path.stat().st_size for path in file.parent.glob(f"{file.name}*")),
+            "seconds": {},
+        }
+        print(f"{report['designs']} designs in {report['runs']} runs, {report['bytes'] / 1e6:.0f} MB")
+        print("| question | median, s | slowest, s |\n|---|---|---|")
+        for name, ask in questions(store).items():
+            times = []
+            for _ in range(options.repeats):
+                begin = time.perf_counter()
+                ask()
+                times.append(time.perf_counter() - begin)
+            report["seconds"][name] = {"median": round(statistics.median(times), 4), "slowest": round(max(times), 4)}
+            print(f"| {name} | {statistics.median(times):.3f} | {max(times):.3f} |", flush=True)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

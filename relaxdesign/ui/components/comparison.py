@@ -1,0 +1,73 @@
+"""Designs of different runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from relaxdesign.result import Design
+from relaxdesign.store import RunRecord
+from relaxdesign.ui.components import candidates
+from relaxdesign.ui.text import escape, gpa, significant
+
+DESIGN_PAGE = "relaxdesign/ui/pages/design.py"
+
+
+def render(entries: Sequence[tuple[RunRecord, Design]], *, on_remove: Callable[[str, int], None]) -> None:
+    """One column per design, and the table of all their numbers. on_remove: called with run and index."""
+    columns = st.columns(4)
+    for column, (run, design) in zip(columns, entries, strict=False):
+        with column:
+            st.image(
+                candidates.phase_image(design),
+                width="stretch",
+                alt=f"Phases of candidate {design.index + 1} of {run.name}",
+            )
+            st.markdown(
+                f"**{escape(run.name)}** :gray[no. {design.index + 1}]  \n"
+                f"K = {gpa(design.K.realised)} {candidates.error_badge(design.error)}"
+            )
+            st.page_link(DESIGN_PAGE, label="Open the run", icon=":material/open_in_new:", query_params={"run": run.id})
+            st.button(
+                "Take out",
+                key=f"uncompare-{run.id}-{design.index}",
+                icon=":material/close:",
+                type="tertiary",
+                on_click=on_remove,
+                args=(run.id, design.index),
+            )
+    if len(entries) == 1:
+        st.caption("Choose another design below to see both side by side.")
+    st.dataframe(table(entries), width="stretch", height="content")
+
+
+def table(entries: Sequence[tuple[RunRecord, Design]]) -> pd.DataFrame:
+    """Quantities down, designs across; texts, as units differ from row to row."""
+    described = {f"{run.name}, no. {design.index + 1}": _facts(run, design) for run, design in entries}
+    rows = list(dict.fromkeys(name for facts in described.values() for name in facts))
+    return pd.DataFrame({title: [facts.get(row, "–") for row in rows] for title, facts in described.items()}, rows)
+
+
+def _facts(run: RunRecord, design: Design) -> dict[str, str]:
+    facts = {f"K, {title.lower()}": gpa(getattr(design.K, stage)) for stage, title in candidates.STAGES.items()}
+    facts |= {
+        "Spread over placements": gpa(design.spread),
+        "Bounds": candidates.bounds_verdict(design),
+        "Density": _quantity(design.density, "g/cm³"),
+        "Volume fraction": _quantity(design.volume_fraction),
+        "Diameter": _quantity(design.diameter, "of the edge"),
+    }
+    for phase, material in (("Matrix", design.matrix), ("Particles", design.particle)):
+        if material is not None:
+            facts[phase] = f"{material.name} ({material.category})"
+            facts[f"{phase}, source"] = material.source or "–"
+    properties = getattr(design, "properties", None) or {}
+    facts |= {name: significant(value) for name, value in properties.items() if isinstance(value, float)}
+    facts["Seed"] = str(run.request.seed)
+    return facts
+
+
+def _quantity(value: float | None, unit: str = "") -> str:
+    return "–" if value is None else f"{significant(value)} {unit}".rstrip()

@@ -1,0 +1,133 @@
+"""Designs of all runs: search by their numbers, and choose some to compare."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from relaxdesign.store import DesignRecord, DesignSearch, UnknownRun
+from relaxdesign.store.searching import DesignOrder
+from relaxdesign.ui import server
+from relaxdesign.ui.components import comparison, paging
+from relaxdesign.ui.text import plural
+
+PAGE_SIZE = 100
+MOST_COMPARED = 4
+
+_ORDERS: dict[DesignOrder, str] = {
+    "newest": "Newest first",
+    "error": "Smallest error first",
+    "bulk": "Stiffest first",
+    "density": "Lightest first",
+}
+_COLUMNS = {
+    "K, GPa": st.column_config.NumberColumn(format="%.4g", help="Of the realised cell"),
+    "Error, %": st.column_config.NumberColumn(format="%+.2f", help="Of the worst target"),
+    "Density, g/cm³": st.column_config.NumberColumn(format="%.3f"),
+    "vf": st.column_config.NumberColumn(format="%.3f", help="Volume fraction of the particles"),
+    "d": st.column_config.NumberColumn(format="%.3f", help="Particle diameter, fraction of the cell edge"),
+    "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+}
+
+
+def draw() -> None:
+    """Search, table, and the comparison of what was chosen."""
+    search = _search()
+    count = server.store().count_designs(search)
+    first = paging.position("designs_first", count, PAGE_SIZE, search)
+    records = server.store().find_designs(search, PAGE_SIZE, first)
+    _comparison()
+    if not records:
+        st.info("No verified design matches.", icon=":material/search_off:")
+        return
+    st.caption(f"{plural(count, 'design')}. Choose up to {MOST_COMPARED} rows to see them side by side.")
+    # Another key for every page and search: a choice of rows must not carry over to other rows.
+    key = f"designs-{hash((search, first, st.session_state.get('designs_turn', 0)))}"
+    chosen = st.dataframe(
+        _table(records),
+        hide_index=True,
+        column_config=_COLUMNS,
+        on_select="rerun",
+        selection_mode="multi-row",
+        key=key,
+        height=420,
+    )
+    picked = [(records[row].run_id, records[row].index) for row in chosen["selection"]["rows"] if row < len(records)]
+    new = [pick for pick in picked if pick not in _compared()]
+    room = MOST_COMPARED - len(_compared())
+    st.button(
+        "Compare" if len(new) <= room else f"Compare: {MOST_COMPARED} at most",
+        icon=":material/compare:",
+        type="primary",
+        disabled=not new or len(new) > room,
+        key="compare",
+        on_click=_add,
+        args=(new,),
+    )
+    paging.buttons("designs_first", first, count, PAGE_SIZE)
+
+
+def _search() -> DesignSearch:
+    text, order, filters = st.columns([3, 1.2, 1], vertical_alignment="bottom")
+    words = text.text_input(
+        "Search", placeholder="Words of a material or of the run's name", key="designs_text", icon=":material/search:"
+    )
+    chosen = order.selectbox("Order", list(_ORDERS), format_func=_ORDERS.__getitem__, key="designs_order")
+    with filters.popover("Filters", icon=":material/tune:", width="stretch"):
+        bulk = _range("K", "GPa", "designs_bulk")
+        density = _range("Density", "g/cm³", "designs_density")
+        error = st.number_input("Largest error, %", 0.0, value=None, key="designs_error", placeholder="any")
+    return DesignSearch(words, bulk, density, None if error is None else error / 100, order=chosen)
+
+
+def _range(name: str, unit: str, key: str) -> tuple[float | None, float | None]:
+    low, high = st.columns(2)
+    return (
+        low.number_input(f"{name} from, {unit}", 0.0, value=None, key=f"{key}_low", placeholder="any"),
+        high.number_input(f"to, {unit}", 0.0, value=None, key=f"{key}_high", placeholder="any"),
+    )
+
+
+def _table(records: list[DesignRecord]) -> pd.DataFrame:
+    rows = [
+        {
+            "Run": record.run_name,
+            "No.": record.index + 1,
+            "K, GPa": record.bulk,
+            "Error, %": None if record.error is None else 100 * record.error,
+            "Density, g/cm³": record.density,
+            "vf": record.volume_fraction,
+            "d": record.diameter,
+            "Matrix": record.matrix,
+            "Particles": record.particle,
+            "Started": record.created,
+        }
+        for record in records
+    ]
+    return pd.DataFrame(rows)
+
+
+def _compared() -> list[tuple[str, int]]:
+    """(run, index) of the designs that stand side by side."""
+    return st.session_state.setdefault("compared", [])
+
+
+def _add(picked: list[tuple[str, int]]) -> None:
+    st.session_state["compared"] = [*_compared(), *picked][:MOST_COMPARED]
+    st.session_state["designs_turn"] = st.session_state.get("designs_turn", 0) + 1  # a table with nothing chosen
+
+
+def _remove(key: tuple[str, int]) -> None:
+    st.session_state["compared"] = [other for other in _compared() if other != key]
+
+
+def _comparison() -> None:
+    entries = []
+    for run_id, index in list(_compared()):
+        try:
+            entries.append((server.store().run(run_id), server.store().design(run_id, index)))
+        except UnknownRun:  # removed meanwhile
+            _remove((run_id, index))
+    if entries:
+        with st.container(border=True, key="comparison"):
+            comparison.render(entries, on_remove=lambda run_id, index: _remove((run_id, index)))

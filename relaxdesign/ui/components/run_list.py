@@ -1,0 +1,149 @@
+"""The runs of the library: search, filters, and what can be done with each."""
+
+from __future__ import annotations
+
+import contextlib
+
+import streamlit as st
+
+from relaxdesign.store import LIVE_STATES, RunRecord, RunSearch, UnknownRun
+from relaxdesign.store.searching import RunOrder
+from relaxdesign.ui import server
+from relaxdesign.ui.components import paging
+from relaxdesign.ui.text import STATES, duration, escape, moment, percent, plural
+
+DESIGN_PAGE = "relaxdesign/ui/pages/design.py"
+PAGE_SIZE = 20
+WIDTHS = [2.6, 1.1, 1.1, 1.4, 0.8, 0.9, 0.5]
+
+_ORDERS: dict[RunOrder, str] = {"newest": "Newest first", "oldest": "Oldest first", "error": "Smallest error first"}
+
+
+def draw() -> None:
+    """Search, rows and pages."""
+    _undo()
+    if server.store().count_runs() == 0 and not server.store().count_runs(RunSearch(deleted=True)):
+        with st.container(border=True, horizontal_alignment="center"):
+            st.markdown("**No runs yet**  \nEvery run is kept here with its designs, from the moment you press Design.")
+            st.page_link(DESIGN_PAGE, label="Start a design", icon=":material/play_arrow:")
+        return
+    search = _search()
+    count = server.store().count_runs(search)
+    first = paging.position("runs_first", count, PAGE_SIZE, search)
+    runs = server.store().list_runs(PAGE_SIZE, first, search)
+    if not runs:
+        st.info("No run matches. Fewer words or a wider target usually help.", icon=":material/search_off:")
+        return
+    for column, title in zip(
+        st.columns(WIDTHS), (plural(count, "run"), "Started", "State", "Designs", "Best error", "", ""), strict=True
+    ):
+        column.caption(title)
+    for run in runs:
+        _row(run)
+    paging.buttons("runs_first", first, count, PAGE_SIZE)
+
+
+def _search() -> RunSearch:
+    text, order, filters = st.columns([3, 1.2, 1], vertical_alignment="bottom")
+    words = text.text_input(
+        "Search", placeholder="Words of a name, note, tag or material", key="runs_text", icon=":material/search:"
+    )
+    chosen = order.selectbox("Order", list(_ORDERS), format_func=_ORDERS.__getitem__, key="runs_order")
+    with filters.popover("Filters", icon=":material/tune:", width="stretch"):
+        status = st.multiselect("State", list(STATES), format_func=lambda state: STATES[state][0], key="runs_status")
+        tags = st.multiselect("Tags", list(server.store().tags()), key="runs_tags", placeholder="Any")
+        material = st.text_input("Material", placeholder="Part of its name", key="runs_material")
+        low, high = st.columns(2)
+        target = (
+            low.number_input("Target from, GPa", 0.0, value=None, key="runs_low", placeholder="any"),
+            high.number_input("to, GPa", 0.0, value=None, key="runs_high", placeholder="any"),
+        )
+    return RunSearch(words, tuple(status), tuple(tags), material, target, order=chosen)
+
+
+def _row(run: RunRecord) -> None:
+    label, colour, icon = STATES[run.status]
+    request = run.request
+    best = "–" if run.best_error is None else percent(run.best_error).lstrip("+")
+    computed = "" if run.seconds is None else f" :gray[in {duration(run.seconds)}]"
+    tags = " ".join(f":blue-badge[{escape(tag)}]" for tag in run.tags)
+    notes = f"  \n:small[{escape(run.notes[:160])}]" if run.notes else ""
+    with st.container(border=True, key=f"run-{run.id}"):
+        columns = st.columns(WIDTHS, vertical_alignment="center")
+        columns[0].markdown(
+            f"**{escape(run.name)}** {tags}  \n"
+            f":gray[{request.dim}D · {request.steps} steps · seed {request.seed}]{notes}"
+        )
+        columns[1].markdown(moment(run.created, st.context.timezone))
+        columns[2].markdown(f":{colour}-badge[{icon} {label}]")
+        columns[3].markdown(f"{run.design_count} of {request.count}{computed}")
+        columns[4].markdown(best)
+        if columns[5].button("Open", key=f"open-{run.id}", icon=":material/open_in_new:", width="stretch"):
+            st.switch_page(DESIGN_PAGE, query_params={"run": run.id})
+        _menu(run, columns[6])
+
+
+def _menu(run: RunRecord, place) -> None:
+    live = run.status in LIVE_STATES
+    with place.popover("", icon=":material/more_vert:", help="Repeat, describe, discard", key=f"menu-{run.id}"):
+        if st.button(
+            "Re-run with changes",
+            key=f"again-{run.id}",
+            icon=":material/replay:",
+            type="tertiary",
+            help="Opens the design page with the settings of this run",
+        ):
+            st.switch_page(DESIGN_PAGE, query_params={"from": run.id})
+        if st.button("Name, tags, notes", key=f"describe-{run.id}", icon=":material/edit:", type="tertiary"):
+            _describe(run)
+        st.button(
+            "Discard",
+            key=f"discard-{run.id}",
+            icon=":material/delete:",
+            type="tertiary",
+            help="Stop the run before you discard it" if live else "Into the bin, from where it can be taken back",
+            disabled=live,
+            on_click=_discard,
+            args=(run,),
+        )
+
+
+@st.dialog("Describe this run", icon=":material/edit:")
+def _describe(run: RunRecord) -> None:
+    name = st.text_input("Name", run.name, max_chars=200, key="describe-name")
+    tags = st.multiselect(
+        "Tags",
+        sorted({*server.store().tags(), *run.tags}),
+        list(run.tags),
+        accept_new_options=True,
+        key="describe-tags",
+        placeholder="Choose or write tags",
+    )
+    notes = st.text_area("Notes", run.notes, max_chars=10_000, key="describe-notes")
+    if st.button("Save", type="primary", key="describe-save", width="stretch"):
+        with contextlib.suppress(UnknownRun):  # somebody removed it meanwhile
+            server.store().describe(run.id, name=name, notes=notes, tags=tags)
+        st.rerun()
+
+
+def _discard(run: RunRecord) -> None:
+    with contextlib.suppress(UnknownRun):
+        server.store().discard(run.id)
+        st.session_state["discarded"] = (run.id, run.name)
+
+
+def _undo() -> None:
+    """Says what was discarded last, and takes it back."""
+    if "discarded" not in st.session_state:
+        return
+    run_id, name = st.session_state["discarded"]
+
+    def restore() -> None:
+        del st.session_state["discarded"]
+        with contextlib.suppress(UnknownRun):
+            server.store().restore(run_id)
+
+    with st.container(border=True, key="undo"):
+        text, button = st.columns([5, 1], vertical_alignment="center")
+        text.markdown(f":material/delete: **{escape(name)}** was put into the bin.")
+        button.button("Undo", key="undo-discard", icon=":material/undo:", width="stretch", on_click=restore)
