@@ -39,17 +39,18 @@ def measure_parts(task: dict) -> dict:
     rz, dims = torch.ones(1), (2, 3, 4)
     with threads_for(operator.voxels):
         q = operator.apply(p)
-        spectrum = torch.fft.rfftn(p, dim=dims)
-        flat = torch.view_as_real(spectrum).contiguous().flatten(2)
-        vector, modulus, waves = (_bytes(t) for t in (p, operator.moduli[0], spectrum))
+        packed = torch.view_as_complex(p.unflatten(-1, (-1, 2)))  # as `PackedConvolution.apply` does it
+        spectrum = torch.fft.fftn(packed, dim=dims)
+        flat = torch.view_as_real(spectrum).flatten(-2)
+        vector, modulus = (_bytes(t) for t in (p, operator.moduli[0]))
         parts: dict[str, tuple[Callable[[], object], int]] = {
             "stencil": (lambda: operator.apply(p), 2 * vector + 2 * modulus),
-            "forward FFT": (lambda: torch.fft.rfftn(p, dim=dims), vector + waves),
+            "forward FFT": (lambda: torch.fft.fftn(packed, dim=dims), 2 * vector),
             "product with the inverse reference": (
-                lambda: kernels.symmetric_product(flat, green._inverse.flatten(2)),
-                2 * waves + _bytes(green._inverse),
+                lambda: kernels.packed_product(flat, green._matrices),
+                2 * vector + _bytes(green._matrices),
             ),
-            "inverse FFT": (lambda: torch.fft.irfftn(spectrum, s=operator.grid, dim=dims), vector + waves),
+            "inverse FFT": (lambda: torch.fft.ifftn(spectrum, dim=dims), 2 * vector),
             "vectors": (lambda: _vectors(rows, q.flatten(1), rz), 11 * vector),
         }
         lines = {name: {"seconds": _seconds(call), "bytes": size} for name, (call, size) in parts.items()}

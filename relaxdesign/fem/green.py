@@ -9,15 +9,14 @@ Leute et al. 2022, doi:10.1016/j.jcp.2021.110931; Ladecký et al. 2023, doi:10.1
 
 from __future__ import annotations
 
-import copy
 import functools
-import itertools
 import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from relaxdesign.fem.convolution import Convolution, make_convolution
 from relaxdesign.fem.elements import CONDUCTION
 from relaxdesign.fem.operator import VoxelOperator
 
@@ -118,77 +117,6 @@ def _invert(entries: dict[tuple[int, int], Tensor], components: Sequence[int]) -
     return {key: value / det for key, value in cofactor.items()}
 
 
-class GreenOperator:
-    """Inverse stiffness of homogeneous reference cells, one per sample; the mean displacement is dropped.
-
-    Args:
-        grid: nodes along the active axes.
-        components: as in `relaxdesign.fem.operator.VoxelOperator`.
-        symbol: stiffness per frequency, from `reference_symbol` or `conduction_symbol`; one for the batch or one
-            per sample. The overall scale is irrelevant to conjugate gradients.
-        dtype: precision of the fields it will be applied to.
-    """
-
-    def __init__(
-        self,
-        grid: Sequence[int],
-        components: Sequence[int],
-        symbol: dict[tuple[int, int], Tensor],
-        dtype: torch.dtype,
-    ):
-        self.grid = tuple(grid)
-        self.size = len(components)
-        origin = (slice(None), *(0,) * len(self.grid))
-        inverse = _invert(symbol, components)
-        parts = []
-        self._entry = {}
-        for i, j in itertools.combinations_with_replacement(range(self.size), 2):
-            if (i, j) in inverse:
-                inverse[i, j][origin] = 0.0
-                self._entry[i, j] = self._entry[j, i] = len(parts)
-                parts.append(inverse[i, j].to(dtype).repeat_interleave(2, -1))  # multiplies (re, im)
-        self._inverse = torch.stack(parts, 1)  # (batch or 1, entries, *frequencies)
-
-    def select(self, keep: Tensor) -> GreenOperator:
-        """The same operator for the samples listed in ``keep``."""
-        return self._with(self._inverse if len(self._inverse) == 1 else self._inverse[keep])
-
-    def to(self, dtype: torch.dtype) -> GreenOperator:
-        """The same operator in another precision."""
-        return self._with(self._inverse.to(dtype))
-
-    def _with(self, inverse: Tensor) -> GreenOperator:
-        changed = copy.copy(self)
-        changed._inverse = inverse
-        return changed
-
-    def apply(self, force: Tensor) -> Tensor:
-        """Displacement or temperature (fields, components, *grid) of the reference cell under nodal forces.
-
-        As in `VoxelOperator` fields = batch · load cases.
-        """
-        dims = tuple(range(2, force.ndim))
-        spectrum = torch.view_as_real(torch.fft.rfftn(force, dim=dims).contiguous())
-        if self._inverse.shape[1] in (3, 6) and spectrum.device.type == "cpu":
-            from relaxdesign.fem.kernels import symmetric_product  # compiles: only where it is used
-
-            symmetric_product(spectrum.flatten(2), self._inverse.flatten(2))
-        else:
-            spectrum = self._product(spectrum.flatten(-2)).unflatten(-1, (-1, 2))
-        return torch.fft.irfftn(torch.view_as_complex(spectrum), s=self.grid, dim=dims)
-
-    def _product(self, spectrum: Tensor) -> Tensor:
-        """Values of each frequency, (fields, components, *frequencies), times its matrix."""
-        spectrum = spectrum.unflatten(0, (len(self._inverse), -1))
-        result = torch.empty_like(spectrum)
-        for i in range(self.size):
-            torch.mul(spectrum[:, :, i], self._inverse[:, self._entry[i, i], None], out=result[:, :, i])
-            for j in range(self.size):
-                if j != i and (i, j) in self._entry:
-                    result[:, :, i].addcmul_(spectrum[:, :, j], self._inverse[:, self._entry[i, j], None])
-        return result.flatten(0, 1)
-
-
 def reference_ratio(lam: Tensor, mu: Tensor) -> Tensor:
     """Reference λ/μ (batch,) of the cells: geometric centres of the bulk and shear moduli present.
 
@@ -202,11 +130,17 @@ def reference_ratio(lam: Tensor, mu: Tensor) -> Tensor:
     return bulk0 / shear0 - 2.0 / 3.0
 
 
-def make_green(operator: VoxelOperator) -> GreenOperator:
-    """Preconditioner of an operator's periodic cells; for elastic ones the reference is chosen per sample."""
+def make_green(operator: VoxelOperator) -> Convolution:
+    """Preconditioner of an operator's periodic cells: the inverse stiffness of homogeneous ones, without its mean.
+
+    For elastic cells the reference is chosen per sample; its overall scale is irrelevant to conjugate gradients.
+    """
     grid, active, components = operator.grid, operator.active, operator.components
     if operator.physics is CONDUCTION:
         symbol = conduction_symbol(grid, active, dtype=torch.float64, device=operator.device)
     else:
         symbol = reference_symbol(grid, active, components, reference_ratio(*operator.moduli))
-    return GreenOperator(grid, components, symbol, operator.dtype)
+    inverse = _invert(symbol, components)
+    for values in inverse.values():
+        values[:, *(0,) * len(grid)] = 0.0  # the mean displacement stays zero
+    return make_convolution(inverse, grid, operator.dtype)

@@ -1,6 +1,6 @@
 """Fused kernels for elasticity on a CPU: one pass over voxels, frequencies or vectors, no intermediate fields.
 
-`relaxdesign.fem.operator`, `green` and `solver` say the same in tensor operations, for other devices and physics;
+`relaxdesign.fem.operator`, `convolution` and `solver` say the same in tensor operations, for other devices and physics;
 results agree to round-off. Compiled by Numba at first use (about 20 s in all) and kept on disk.
 """
 
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
 
 from relaxdesign.fem.kernels import plane, solid, vectors
+from relaxdesign.fem.kernels import spectrum as spectra
 
 THREADED_VOXELS = 200_000
 """Voxels times batch from which starting threads pays."""
@@ -43,11 +45,30 @@ def elastic_forces(u: Tensor, lam: Tensor, mu: Tensor) -> Tensor:
     arrays = (tensor.reshape(-1).numpy() for tensor in (u, lam, mu, out))
     kernel = plane.rows if u.ndim == 4 else solid.planes
     part = functools.partial(kernel, *arrays, tuple(u.shape[2:]), tuple(lam.shape[1:]))
+    _in_layers(part, fields, load_cases, layers, load_cases * lam.numel())
+    return out
+
+
+def packed_product(spectrum: Tensor, matrices: Tensor) -> Tensor:
+    """Matrix per frequency times (fields, components, X, Y, Z), a spectrum of (re, im) side by side; on a CPU.
+
+    matrices: of `relaxdesign.fem.convolution.PackedConvolution`, (batch, X, entries, numbers of a plane and padding).
+    """
+    out = torch.empty_like(spectrum)
+    fields, size, *grid = spectrum.shape
+    arrays = (tensor.view(-1).numpy() for tensor in (spectrum, matrices, out))
+    part = functools.partial(spectra.planes, *arrays, size, tuple(grid))
+    _in_layers(part, fields, fields // len(matrices), grid[0], spectrum.numel() // size)
+    return out
+
+
+def _in_layers(part: Callable[[int, int, int, int], None], fields: int, load_cases: int, layers: int, voxels: int):
+    """Call ``part(field, sample, start, stop)`` for all layers of all fields, on several threads if that pays."""
     threads = torch.get_num_threads() // 2  # torch's own threads keep the other cores busy between operations
-    if threads < 2 or load_cases * lam.numel() < THREADED_VOXELS:
+    if threads < 2 or voxels < THREADED_VOXELS:
         for field in range(fields):
             part(field, field // load_cases, 0, layers)
-        return out
+        return
     shares = -(-threads // fields)  # parts of one field
     cuts = [layers * n // shares for n in range(shares + 1)]
     jobs = [
@@ -58,20 +79,6 @@ def elastic_forces(u: Tensor, lam: Tensor, mu: Tensor) -> Tensor:
     ]
     for job in jobs:
         job.result()
-    return out
-
-
-def symmetric_product(values: Tensor, matrices: Tensor) -> None:
-    """Multiply ``values`` (fields, size, n) in place by ``matrices`` (batch, size·(size + 1)/2, n); on a CPU.
-
-    matrices: upper triangles row by row, size 2 or 3. fields = batch · load cases, those of one sample next to each
-    other.
-    """
-    cases = len(values) // len(matrices)
-    multiply = vectors.multiply_2 if values.shape[1] == 2 else vectors.multiply_3
-    flat = values.view(-1).numpy(), matrices.view(-1).numpy()
-    for field in range(len(values)):
-        multiply(*flat, field, field // cases, values.shape[-1])
 
 
 def descend(x: Tensor, r: Tensor, p: Tensor, q: Tensor, rz: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,10 +96,12 @@ def redirect(p: Tensor, r: Tensor, z: Tensor, rz: Tensor) -> None:
 def prepare() -> None:
     """Compile for both precisions now, so that the first cell does not have to wait."""
     for dtype in (torch.float32, torch.float64):
-        for dim, entries in ((2, 3), (3, 6)):
+        for dim in (2, 3):
             modulus = pad_moduli(torch.ones(1, *(2,) * dim, dtype=dtype))
             elastic_forces(torch.zeros(1, dim, *(2,) * dim, dtype=dtype), modulus, modulus)
-            symmetric_product(torch.zeros(1, dim, 2, dtype=dtype), torch.zeros(1, entries, 2, dtype=dtype))
+        packed_product(
+            torch.zeros(1, 1, 1, 1, 2, dtype=dtype), torch.zeros(1, 1, 2, 2 + spectra.ROW_PADDING, dtype=dtype)
+        )
         x, r, p, q = (torch.zeros(1, 2, dtype=dtype) for _ in range(4))
         rz = torch.zeros(1, dtype=dtype)
         descend(x, r, p, q, rz)

@@ -1,4 +1,4 @@
-"""The steps of conjugate gradients between operator and preconditioner, and the product of the preconditioner.
+"""The steps of conjugate gradients between operator and preconditioner.
 
 Vectors are rows of (fields, n), fields = batch · load cases. Each function reads and writes every number once.
 """
@@ -42,31 +42,3 @@ def redirect(p, r, z, rz):
         for k in range(n):
             P[k] = Z[k] + ratio * P[k]
         rz[field] = product
-
-
-@compiled
-def multiply_3(vectors, matrices, field, sample, size):
-    """Three values of each frequency times its symmetric 3×3 matrix, in place; everything flat."""
-    n = _u(size)
-    x = _u(3 * field * size)
-    m = _u(6 * sample * size)
-    y, z = x + n, x + n + n
-    for k in range(n):
-        a, b, c = vectors[x + k], vectors[y + k], vectors[z + k]
-        xy, xz, yz = matrices[m + n + k], matrices[m + _u(2) * n + k], matrices[m + _u(4) * n + k]
-        vectors[x + k] = matrices[m + k] * a + xy * b + xz * c
-        vectors[y + k] = xy * a + matrices[m + _u(3) * n + k] * b + yz * c
-        vectors[z + k] = xz * a + yz * b + matrices[m + _u(5) * n + k] * c
-
-
-@compiled
-def multiply_2(vectors, matrices, field, sample, size):
-    """As `multiply_3` with 2×2 matrices."""
-    n = _u(size)
-    x = _u(2 * field * size)
-    m = _u(3 * sample * size)
-    y = x + n
-    for k in range(n):
-        a, b, xy = vectors[x + k], vectors[y + k], matrices[m + n + k]
-        vectors[x + k] = matrices[m + k] * a + xy * b
-        vectors[y + k] = xy * a + matrices[m + n + n + k] * b
