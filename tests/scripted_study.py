@@ -56,7 +56,7 @@ def scripted_step(request: DesignRequest, step: int) -> StepEvent:
     bulk = request.target_bulk * (1 + 0.3 * noise * random.standard_normal(request.count))
     messages = {}
     if request.count > 1 and step * 2 > request.steps:
-        bulk[1] = np.nan
+        bulk[1], young[1] = np.nan, np.nan
         messages = {1: "The solver did not converge for this candidate."}
     return StepEvent(
         step=step,

@@ -16,7 +16,10 @@ import streamlit as st
 if TYPE_CHECKING:
     from relaxdesign.catalogue import Catalogue
     from relaxdesign.jobs import JobManager
+    from relaxdesign.request import DesignRequest
     from relaxdesign.store import Store
+
+from relaxdesign.ui.vtkjs import publish_vtk
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +37,11 @@ assert plotter.screenshot(return_img=True).std() > 0
 def _start() -> dict[str, Future]:
     # One after the other, so that they do not compete; the page paints meanwhile.
     pool = ThreadPoolExecutor(1, thread_name_prefix="relaxdesign-start")
-    return {"modules": pool.submit(_import_modules), "rendering": pool.submit(_probe_rendering)}
+    return {
+        "modules": pool.submit(_import_modules),
+        "vtk": pool.submit(publish_vtk),
+        "rendering": pool.submit(_probe_rendering),
+    }
 
 
 def warm_up() -> None:
@@ -68,17 +75,40 @@ def catalogue() -> Catalogue:
     return _start()["modules"].result()
 
 
+def submit(request: DesignRequest) -> str:
+    """Queues a run in the name of this session, which takes turns with others. Raises JobLimit."""
+    return jobs().submit(request, session=session_id())
+
+
+def session_id() -> str:
+    """Who asks: a browser tab."""
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    context = get_script_run_ctx()
+    return "" if context is None else context.session_id
+
+
+def vtk_address() -> str | None:
+    """Where the browser finds vtk.js; None if it cannot be served."""
+    return _start()["vtk"].result()
+
+
 def can_render() -> bool:
     """Whether this machine can render with PyVista (without GL libraries VTK would end the process)."""
     return _start()["rendering"].result()
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
-def reachable_bulk(categories: tuple[str, ...] | None, flagged: bool, dim: int) -> tuple[float, float]:
-    """Smallest and largest effective bulk modulus of these materials, GPa."""
+def reachable(quantity: str, categories: tuple[str, ...] | None, flagged: bool, dim: int) -> tuple[float, float]:
+    """Smallest and largest effective value of a quantity that pairs of these materials can reach."""
     from relaxdesign import study
 
-    return study.reachable_bulk(catalogue().select(categories=categories, flagged=flagged), dim)
+    return study.reachable(catalogue().select(categories=categories, flagged=flagged), dim, quantity)
+
+
+def reachable_bulk(categories: tuple[str, ...] | None, flagged: bool, dim: int) -> tuple[float, float]:
+    """The same of the bulk modulus, GPa."""
+    return reachable("K", categories, flagged, dim)
 
 
 @st.cache_data(show_spinner=False, ttl=60)

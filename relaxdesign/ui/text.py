@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 STATES = {
     "queued": ("Waiting", "gray", ":material/hourglass_empty:"),
     "running": ("Running", "blue", ":material/play_circle:"),
+    "paused": ("Paused", "violet", ":material/pause_circle:"),
     "finished": ("Finished", "green", ":material/check_circle:"),
     "cancelled": ("Stopped", "gray", ":material/stop_circle:"),
     "failed": ("Failed", "red", ":material/error:"),

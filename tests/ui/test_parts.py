@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from relaxdesign.replay import Frame
+from relaxdesign.request import DesignRequest
+from relaxdesign.store import Curves
 from relaxdesign.ui import text
-from relaxdesign.ui.colours import ModulusScale, cividis
-from relaxdesign.ui.components.microstructures import faces, picture
+from relaxdesign.ui.colours import ModulusScale, cividis, viridis
+from relaxdesign.ui.components import curves
+from relaxdesign.ui.components.microstructures import describe, faces, picture
+from tests.scripted_study import scripted_step
+
+REQUEST = DesignRequest(target_bulk=120.0, count=3, steps=10)
+FRAME = Frame.of(scripted_step(REQUEST, 8))
 
 
 @pytest.mark.parametrize(
@@ -57,20 +66,22 @@ def test_names_cannot_format_the_page():
         assert all(shown[i - 1] == "\\" for i, c in enumerate(shown) if c == character)
 
 
-@pytest.mark.parametrize("target", [0.01, 5.0, 120.0, 400.0])
-def test_modulus_scale_rises_and_its_ticks_fit(target):
-    scale = ModulusScale.around(target)
-    index = scale.index(np.geomspace(1e-3, 1e3, 50))
-    assert index.dtype == np.uint8 and (np.diff(index.astype(int)) >= 0).all()
-    assert scale.index(np.array([0.0, np.nan, 1e9])).tolist() == [0, 0, 255]
-    ticks = scale.ticks()
-    positions = [scale.position(tick) for tick in ticks]
-    assert 4 <= len(ticks) <= 10 and min(np.diff(positions)) > 0.1 and positions[-1] <= 1
+def test_modulus_scale_rises_around_the_target_and_ends_in_the_outermost_colours():
+    scale = ModulusScale.of(120.0, FRAME)
+    index = scale.index(np.geomspace(scale.low, scale.high, 50))
+    assert index.dtype == np.uint8 and (np.diff(index.astype(int)) > 0).all() and (index[0], index[-1]) == (0, 255)
+    assert scale.index(np.array([0.0, np.nan, 120.0, 1e9])).tolist() == [0, 0, 128, 255]
 
 
-def test_brightness_of_the_map_rises():
-    luminance = cividis().astype(float) @ [0.2126, 0.7152, 0.0722]
-    assert cividis().shape == (256, 3) and (np.diff(luminance) > -0.8).all()
+def test_modulus_scale_without_a_target_lies_around_the_field():
+    scale = ModulusScale.of(None, FRAME)
+    assert scale.low < np.nanmin(FRAME.young) and scale.high > np.nanmax(FRAME.young)
+
+
+@pytest.mark.parametrize("colours", [viridis, cividis])
+def test_brightness_of_a_map_rises(colours):
+    luminance = colours().astype(float) @ [0.2126, 0.7152, 0.0722]
+    assert colours().shape == (256, 3) and (np.diff(luminance) > -0.8).all()
 
 
 def test_picture_has_x_to_the_right_and_y_upwards():
@@ -86,3 +97,26 @@ def test_faces_of_a_cube_meet_at_their_edges():
     assert top[2, 2] == right[0, 2] == left[0, 2] == field[2, 2, 2]  # the corner nearest to the viewer
     assert right[2, 2] == left[2, 2] == field[2, 2, 0]  # below it
     assert np.array_equal(top[:, 2], right[0, :])  # the edge between top and x = 1
+
+
+def test_browser_gets_codes_extremes_and_what_a_step_measured():
+    described = describe(FRAME, 120.0)
+    first, dropped, _ = described["tiles"]
+    codes = np.frombuffer(base64.b64decode(first["pixels"]), np.uint8).reshape(FRAME.codes.shape[1:3])
+    np.testing.assert_array_equal(codes, picture(FRAME.codes[0]))
+    assert first["low"] == FRAME.low[0] and first["main"].startswith("K = ") and "%" in first["extra"]
+    assert dropped["low"] is None and dropped["main"] == ""
+    assert describe(FRAME, None)["tiles"][0]["extra"] == ""
+
+
+def test_curves_are_thinned_but_keep_the_newest_step():
+    request = REQUEST.model_copy(update={"steps": 1000})
+    taken = Curves()
+    for step in range(1, 998):
+        taken.append(scripted_step(request, step))
+    sent = curves.describe(taken, request)
+    assert len(sent["step"]) <= curves.MOST_POINTS and sent["step"][-1] == 997
+    bulk, loss = sent["panels"]
+    assert len(bulk["series"]) == 3 and all(len(line) == len(sent["step"]) for line in bulk["series"])
+    assert bulk["target"] == pytest.approx([118.8, 121.2]) and loss["target"] is None
+    assert bulk["series"][1][-1] is None, "the second candidate was dropped"

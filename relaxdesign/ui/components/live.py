@@ -1,58 +1,70 @@
-"""A run while it is computed: progress, the candidates as they are denoised, curves, and a way to stop."""
+"""A run while it is computed: progress, the candidates as they are denoised, and ways to hold and to end it."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from relaxdesign.jobs import Snapshot
+from relaxdesign.jobs import JobLimit, Snapshot
 from relaxdesign.store import UnknownRun
 from relaxdesign.ui import server
-from relaxdesign.ui.components import candidates, curves, microstructures
+from relaxdesign.ui.components import candidates, denoising
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import duration, escape, plain, plural
 
-POLL_SECONDS = 0.7
+POLL_SECONDS = 0.4
 
 
 @st.fragment(run_every=POLL_SECONDS)
-def watch(run_id: str) -> None:
-    """Redraws itself until the run has ended, then the page."""
+def watch(run_id: str, state: str) -> None:
+    """Redraws itself until the run is in another state than the page's head says, then the page."""
     with guard("the running design"):
         try:
             snapshot = server.jobs().snapshot(run_id)
         except UnknownRun:
             st.rerun()  # deleted meanwhile; the page says so
-        if not snapshot.live:
+        if snapshot.state != state:
             st.rerun()
         _progress(snapshot)
-        if snapshot.state == "queued":
+        if snapshot.frame is None:
+            _waiting(snapshot)
             return
-        if snapshot.step is None:
-            st.info("Loading the prior and drawing the first noise …", icon=":material/hourglass_top:")
-            return
-        fields, lines = st.columns([1.75, 1], gap="medium")
-        with fields:
-            microstructures.render(
-                microstructures.live_tiles(snapshot),
-                snapshot.request.target_bulk,
-                frame=snapshot.step.step,
-                key=f"live-{run_id}",
-            )
-        with lines:
-            figure = curves.chart(snapshot.curves, snapshot.request.target_bulk, snapshot.step.steps)
-            st.plotly_chart(figure, key=f"live-curves-{run_id}", config={"displayModeBar": False})
-        for index, message in sorted(snapshot.step.messages.items()):
+        dropped = snapshot.dropped or {}
+        denoising.live(f"live-{run_id}", snapshot.frame, snapshot.curves, snapshot.request, dropped)
+        for index, message in sorted(dropped.items()):
             st.caption(f"Candidate {index + 1} was stopped. {escape(plain(index, message))}")
         if snapshot.designs:
             st.subheader("Verified so far")
             candidates.gallery(run_id, snapshot.designs)
 
 
+def _waiting(snapshot: Snapshot) -> None:
+    if snapshot.state == "queued":
+        st.info(
+            f"{plural(snapshot.ahead, 'run')} first; sessions take turns. It starts by itself: you may close this "
+            "page and come back by its address or through the library.",
+            icon=":material/hourglass_empty:",
+        )
+    else:
+        st.info("Loading the prior and drawing the first noise …", icon=":material/hourglass_top:")
+    if snapshot.designs:
+        st.subheader("Kept from before")
+        candidates.gallery(snapshot.run_id, snapshot.designs)
+
+
 def _progress(snapshot: Snapshot) -> None:
-    bar, button = st.columns([5, 1], vertical_alignment="center")
+    bar, hold, end = st.columns([4, 1.1, 1.1], vertical_alignment="center")
     share, text = _describe(snapshot)
     bar.progress(share, text=text)
-    pressed = button.button(
+    paused = snapshot.state == "paused"
+    toggled = hold.button(
+        "Resume" if paused else "Pause",
+        icon=":material/play_arrow:" if paused else ":material/pause:",
+        key=f"pause-{snapshot.run_id}",
+        disabled=snapshot.stopping or snapshot.state == "queued",
+        width="stretch",
+        help="Goes on where it was held" if paused else "Holds the run after its current step; others go on meanwhile",
+    )
+    stopped = end.button(
         "Stopping …" if snapshot.stopping else "Stop",
         icon=":material/stop:",
         key=f"stop-{snapshot.run_id}",
@@ -60,22 +72,37 @@ def _progress(snapshot: Snapshot) -> None:
         width="stretch",
         help="Ends the run after the current step. What is finished by then is kept.",
     )
-    if pressed:
+    if stopped:
         server.jobs().cancel(snapshot.run_id)
         st.rerun(scope="fragment")
+    if toggled:
+        try:
+            (server.jobs().resume if paused else server.jobs().pause)(snapshot.run_id)
+        except JobLimit as limit:
+            st.warning(str(limit), icon=":material/front_hand:")
+        else:
+            st.rerun()
 
 
 def _describe(snapshot: Snapshot) -> tuple[float, str]:
     """Share done, and in words. Denoising counts for 70 % of the bar, verification for the rest."""
-    if snapshot.state == "queued":
-        return 0.0, f"Waiting: {plural(snapshot.ahead, 'run')} first. It starts by itself; you may close this page."
-    step = snapshot.step
-    if step is None:
-        return 0.0, "Starting …"
-    if step.step < step.steps:
-        left = snapshot.remaining
-        rest = "" if left is None else f", about {duration(max(round(left), 1))} left, then verification"
-        return 0.7 * step.step / step.steps, f"Denoising: step {step.step} of {step.steps}{rest}"
+    frame, steps = snapshot.frame, snapshot.request.steps
+    if frame is None:
+        return 0.0, "Waiting for its turn" if snapshot.state == "queued" else "Starting …"
+    if not snapshot.denoised:
+        return 0.7 * frame.step / steps, f"{_verb(snapshot)}: step {frame.step} of {steps}{_rest(snapshot)}"
     done, count = len(snapshot.designs), snapshot.request.count
     text = f"Placing real materials and verifying with FEM: {done} of {count} designs ({duration(snapshot.seconds)})"
-    return 0.7 + 0.3 * done / count, text
+    return 0.7 + 0.3 * min(1.0, done / count), f"Paused. {text}" if snapshot.state == "paused" else text
+
+
+def _verb(snapshot: Snapshot) -> str:
+    return {"paused": "Paused", "queued": f"Waiting to go on, {plural(snapshot.ahead, 'run')} first"}.get(
+        snapshot.state, "Denoising"
+    )
+
+
+def _rest(snapshot: Snapshot) -> str:
+    if snapshot.state != "running" or snapshot.remaining is None:
+        return ""
+    return f", about {duration(max(round(snapshot.remaining), 1))} left, then verification"

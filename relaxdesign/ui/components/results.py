@@ -8,7 +8,7 @@ from streamlit.components.v2 import component
 from relaxdesign.jobs import Snapshot
 from relaxdesign.store import UnknownRun
 from relaxdesign.ui import server
-from relaxdesign.ui.components import candidates, curves, inspector, microstructures
+from relaxdesign.ui.components import candidates, denoising, inspector
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import duration, plural
 
@@ -145,19 +145,9 @@ def _table(snapshot: Snapshot) -> None:
 
 
 def _history(snapshot: Snapshot) -> None:
-    with st.expander("How it got there: denoised fields and curves", icon=":material/timeline:"):
-        fields, lines = st.columns([1.75, 1], gap="medium")
-        tiles = microstructures.sampled_tiles(snapshot)
-        with fields:
-            if tiles:
-                microstructures.render(
-                    tiles,
-                    snapshot.request.target_bulk,
-                    frame=len(snapshot.curves.step),
-                    key=f"sampled-{snapshot.run_id}",
-                )
-            else:
-                st.caption("No field was kept: the run ended before its last denoising step.")
-        with lines:
-            figure = curves.chart(snapshot.curves, snapshot.request.target_bulk, snapshot.request.steps)
-            st.plotly_chart(figure, key=f"curves-{snapshot.run_id}", config={"displayModeBar": False})
+    with st.expander("How it got there: replay of the denoising", icon=":material/timeline:", expanded=True):
+        frames = server.jobs().replay(snapshot.run_id)
+        if frames is None:
+            st.caption("No step of this run was kept.")
+            return
+        denoising.replay(f"replay-{snapshot.run_id}", frames, snapshot.curves, snapshot.request)

@@ -44,7 +44,7 @@ def draw() -> None:
     controls.render(alone=True)
     head(snapshot)
     if snapshot.live:
-        live.watch(run_id)
+        live.watch(run_id, snapshot.state)
     else:
         results.render(run_id)
 

@@ -1,0 +1,162 @@
+// The candidates' fields as crisp tiles, and the colour bar they share.
+
+const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+
+function element(parent, tag, className, text = "") {
+  const node = document.createElement(tag);
+  node.className = className;
+  node.textContent = text;
+  parent.appendChild(node);
+  return node;
+}
+
+const readable = (value, digits = 3) => String(Number(Number(value).toPrecision(digits)));
+
+// A modulus of a tile's code: logarithmic between the field's own extremes.
+const modulusOf = (tile, code) => tile.low * Math.pow(tile.high / tile.low, code / 255);
+
+// Limits of the colours: fixed for a run, or those of the frame that is shown.
+function colourRange(data, frame, stretched) {
+  const seen = stretched ? frame.tiles.filter((tile) => tile.low !== null) : [];
+  if (!seen.length) return { low: data.scale.low, high: data.scale.high, open: true };
+  const low = Math.min(...seen.map((tile) => tile.low));
+  const high = Math.max(...seen.map((tile) => tile.high), 1.01 * low);
+  return { low, high, open: false };
+}
+
+// Colours (r, g, b) of a tile's 256 codes.
+function colourTable(tile, range, palette) {
+  const table = new Uint8Array(3 * 256);
+  const perUnit = 255 / Math.log(range.high / range.low);
+  for (let code = 0; code < 256; code++) {
+    const position = Math.round(perUnit * Math.log(modulusOf(tile, code) / range.low));
+    const index = 3 * Math.min(255, Math.max(0, position));
+    table.set(palette.subarray(index, index + 3), 3 * code);
+  }
+  return table;
+}
+
+// One picture as a canvas of its own.
+function painted(field, width, height, table) {
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  const pixels = image.data;
+  for (let i = 0; i < field.length; i++) {
+    const c = 3 * field[i];
+    pixels[4 * i] = table[c];
+    pixels[4 * i + 1] = table[c + 1];
+    pixels[4 * i + 2] = table[c + 2];
+    pixels[4 * i + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+// An isometric cube; the same view as in cube.py. Faces: top (x to the right, y down), x = 1 (y, down), y = 1 (x, down).
+const CUBE = 240, EDGE = CUBE / 2, SLOPE = Math.sqrt(3) / 2, SHADOW = [0, 0.28, 0.14];
+
+function drawCube(canvas, field, n, table) {
+  canvas.width = canvas.height = CUBE;
+  const context = canvas.getContext("2d");
+  context.imageSmoothingEnabled = false;
+  const [across, down, up] = [(EDGE * SLOPE) / n, EDGE / 2 / n, EDGE / n];
+  const views = [
+    [across, down, -across, down, EDGE, 0],
+    [-across, down, 0, up, EDGE + EDGE * SLOPE, EDGE / 2],
+    [across, down, 0, up, EDGE - EDGE * SLOPE, EDGE / 2],
+  ];
+  views.forEach((view, face) => {
+    context.setTransform(...view);
+    context.drawImage(painted(field.subarray(face * n * n, (face + 1) * n * n), n, n, table), 0, 0);
+    context.fillStyle = `rgb(0 0 0 / ${SHADOW[face]})`;
+    context.fillRect(0, 0, n, n);
+  });
+}
+
+// Place in the field of a point (0…1, 0…1) of the picture; -1 beside the cube.
+function placeInCube(px, py, n) {
+  const across = (2 * px - 1) / SLOPE, below = 2 * py - 1;
+  const top = [(across + 2 * (below + 1)) / 2, (2 * (below + 1) - across) / 2];
+  const right = [1 - across, 1 - ((2 - across) / 2 - below)];
+  const left = [1 + across, 1 - ((2 + across) / 2 - below)];
+  const inside = ([u, v]) => u >= 0 && u < 1 && v >= 0 && v < 1;
+  const face = [top, right, left].findIndex(inside);
+  if (face < 0) return -1;
+  const [u, v] = [top, right, left][face];
+  return face * n * n + Math.floor(v * n) * n + Math.floor(u * n);
+}
+
+function buildTile(grid, number, onSelect) {
+  const tile = element(grid, "button", "tile");
+  tile.type = "button";
+  const frame = element(tile, "div", "frame");
+  const canvas = element(frame, "canvas", "field");
+  canvas.setAttribute("aria-hidden", "true");
+  const value = element(frame, "span", "value");
+  const caption = element(tile, "div", "caption");
+  const part = { tile, canvas, value, number: element(caption, "span", "number", number),
+                 main: element(caption, "span", "main"), extra: element(caption, "span", "extra") };
+  tile.addEventListener("click", onSelect);
+  return part;
+}
+
+function drawTile(part, tile, data, range, palette) {
+  const [width, height] = data.shape;
+  const stopped = tile.low === null;
+  if (!stopped) {
+    const field = bytes(tile.pixels);
+    const table = colourTable(tile, range, palette);
+    if (data.cube) {
+      drawCube(part.canvas, field, width, table);
+    } else {
+      part.canvas.width = width;
+      part.canvas.height = height;
+      part.canvas.getContext("2d").drawImage(painted(field, width, height, table), 0, 0);
+    }
+    part.canvas.onpointermove = (event) => {
+      const box = part.canvas.getBoundingClientRect();
+      const px = (event.clientX - box.left) / box.width, py = (event.clientY - box.top) / box.height;
+      const x = Math.min(width - 1, Math.max(0, Math.floor(px * width)));
+      const y = Math.min(height - 1, Math.max(0, Math.floor(py * height)));
+      const place = data.cube ? placeInCube(px, py, width) : y * width + x;
+      part.value.textContent = `E = ${readable(modulusOf(tile, field[place]))} GPa`;
+      part.value.classList.toggle("shown", place >= 0);
+    };
+    part.canvas.onpointerleave = () => part.value.classList.remove("shown");
+  }
+  part.tile.dataset.state = stopped ? "stopped" : "ok";
+  part.main.textContent = stopped ? "stopped" : tile.main;
+  part.extra.textContent = stopped ? "" : tile.extra;
+  part.tile.setAttribute("aria-label", `Candidate ${part.number.textContent}: ${part.main.textContent} ${tile.extra}`);
+}
+
+// Round values between two limits, as many as their labels allow.
+function roundTicks(low, high) {
+  for (const digits of [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7]]) {
+    const ticks = [];
+    for (let e = Math.floor(Math.log10(low)); e <= Math.log10(high); e++)
+      for (const digit of digits) ticks.push(Number((digit * 10 ** e).toPrecision(2)));
+    const inside = ticks.filter((tick) => tick >= low && tick <= high);
+    if (inside.length >= 3) return inside;
+  }
+  return [0.1, 0.5, 0.9].map((share) => Number((low * Math.pow(high / low, share)).toPrecision(3)));
+}
+
+function drawBar(view, range, palette) {
+  view.ramp.width = 256;
+  view.ramp.height = 1;
+  const context = view.ramp.getContext("2d");
+  const row = context.createImageData(256, 1);
+  for (let i = 0; i < 256; i++) row.data.set([palette[3 * i], palette[3 * i + 1], palette[3 * i + 2], 255], 4 * i);
+  context.putImageData(row, 0, 0);
+  view.ticks.replaceChildren();
+  const place = (value) => Math.log(value / range.low) / Math.log(range.high / range.low);
+  const between = roundTicks(range.low, range.high).filter((value) => place(value) > 0.16 && place(value) < 0.84);
+  const ends = range.open ? ["≤ ", "≥ "] : ["", ""];
+  const labels = [[range.low, ends[0]], ...between.map((value) => [value, ""]), [range.high, ends[1]]];
+  for (const [value, sign] of labels) {
+    const tick = element(view.ticks, "span", "tick", sign + readable(value));
+    tick.style.left = `${100 * place(value)}%`;
+  }
+}
