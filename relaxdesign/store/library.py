@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
@@ -193,19 +193,8 @@ class Store:
     def result(self, run_id: str) -> DesignResult | None:
         """The whole result; None for a run that did not come to its end. Raises UnknownRun."""
         with self.session() as session:
-            row = require_run(session, run_id)
-        if row.provenance is None:
-            return None
-        return DesignResult(
-            request=DesignRequest.model_validate(row.request),
-            designs=tuple(self.designs(run_id)),
-            status=row.status,
-            seconds=row.seconds or 0.0,
-            prior=row.provenance["prior"],
-            solver_iterations=row.provenance["solver_iterations"],
-            started=datetime.fromisoformat(row.provenance["started"]),
-            version=row.provenance["version"],
-        )
+            run = require_run(session, run_id)
+        return rows.read_result(run, self.designs(run_id))
 
     def is_alive(self, owner: str) -> bool:
         """Whether the process ``host:pid`` that owns a run or a campaign can still be working on it."""

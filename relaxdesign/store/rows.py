@@ -26,6 +26,9 @@ from relaxdesign.store.records import (
 )
 from relaxdesign.store.schema import DesignDataRow, DesignRow, RunRow, TagRow
 
+_ELSEWHERE = {"request", "designs", "status", "seconds"}
+"""Fields of a DesignResult that have columns of their own; the others are its provenance."""
+
 
 def new_run(request: DesignRequest, name: str = "") -> RunRow:
     """A queued run, not stored yet."""
@@ -72,12 +75,21 @@ def write_designs(session: Session, run: RunRow, designs: Iterable[Design]) -> N
 def write_outcome(run: RunRow, result: DesignResult) -> None:
     """How the run ended and what made it."""
     run.status, run.seconds = result.status, result.seconds
-    run.provenance = {
-        "prior": result.prior,
-        "solver_iterations": result.solver_iterations,
-        "started": result.started.isoformat(),
-        "version": result.version,
-    }
+    own = {field.name: getattr(result, field.name) for field in fields(result) if field.name not in _ELSEWHERE}
+    run.provenance = own | {"started": result.started.isoformat()}
+
+
+def read_result(run: RunRow, designs: Sequence[Design]) -> DesignResult | None:
+    """The result that ``write_outcome`` stored; None for a run that did not come to its end."""
+    if run.provenance is None:
+        return None
+    return DesignResult(
+        request=DesignRequest.model_validate(run.request),
+        designs=tuple(designs),
+        status=run.status,
+        seconds=run.seconds or 0.0,
+        **run.provenance | {"started": datetime.fromisoformat(run.provenance["started"])},
+    )
 
 
 def tags_of(session: Session, run_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:

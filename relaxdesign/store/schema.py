@@ -49,12 +49,17 @@ class RunRow(Base):
     target_bulk: Mapped[float | None] = mapped_column(index=True)  # of the request, GPa
     design_count: Mapped[int] = mapped_column(default=0)  # designs that were realised and verified
     best_error: Mapped[float | None]  # smallest |error| of them
-    deleted: Mapped[datetime | None] = mapped_column(index=True)  # in the bin since
+    deleted: Mapped[datetime | None]  # in the bin since
     campaign_id: Mapped[str | None] = mapped_column(ForeignKey("campaigns.id"))
     request_hash: Mapped[str | None]  # of a campaign's run
 
-    # A request is in the result of a campaign once, whoever writes at the same time.
-    __table_args__ = (Index("ix_runs_campaign", "campaign_id", "request_hash", unique=True),)
+    __table_args__ = (
+        # A request is in the result of a campaign once, whoever writes at the same time.
+        Index("ix_runs_campaign", "campaign_id", "request_hash", unique=True),
+        # The lists of runs and of designs come in their order from these.
+        Index("ix_runs_listed", "deleted", "campaign_id", "created"),
+        Index("ix_runs_recent", "deleted", "created"),
+    )
 
 
 class TagRow(Base):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import CTE, ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import aliased
 
 from relaxdesign.store.schema import DesignRow, RunRow, TagRow
 
@@ -128,8 +129,8 @@ class DesignSearch:
         if self.campaign is not None:
             conditions.append(RunRow.campaign_id == self.campaign)
         for word in self.text.split():
-            columns = (RunRow.name, DesignRow.matrix, DesignRow.particle)
-            conditions.append(or_(*(_contains(column, word) for column in columns)))
+            named = select(RunRow.id).where(_contains(RunRow.name, word))
+            conditions.append(or_(DesignRow.run_id.in_(named), _has_material(word)))
         if self.largest_error is not None:
             conditions.append(func.abs(DesignRow.error) <= self.largest_error)
         conditions += _between(DesignRow.bulk, self.bulk) + _between(DesignRow.density, self.density)
@@ -139,8 +140,23 @@ class DesignSearch:
 
 def _made_of(material: str) -> Select[str]:
     """Ids of runs with a design of a material whose name contains this."""
-    named = or_(_contains(DesignRow.matrix, material), _contains(DesignRow.particle, material))
-    return select(DesignRow.run_id).where(DesignRow.ok, named)
+    return select(DesignRow.run_id).where(DesignRow.ok, _has_material(material))
+
+
+def _has_material(text: str) -> ColumnElement[bool]:
+    """Designs of a material whose name contains this. The few names are compared, not the many designs."""
+    parts = []
+    for column in (DesignRow.matrix, DesignRow.particle):
+        names = _distinct(getattr(aliased(DesignRow), column.key))
+        parts.append(column.in_(select(names.c.name).where(_contains(names.c.name, text))))
+    return or_(*parts)
+
+
+def _distinct(column: Any) -> CTE:
+    """Distinct values of an indexed column as ``name``, by jumping from each to the next (a loose index scan)."""
+    names = select(func.min(column).label("name")).cte(recursive=True)
+    following = select(func.min(column)).where(column > names.c.name).scalar_subquery()
+    return names.union_all(select(following).where(names.c.name.is_not(None)))
 
 
 def _contains(column: Any, text: str) -> ColumnElement[bool]:

@@ -74,7 +74,8 @@ def _widen_runs() -> None:
         "best_error = (SELECT min(abs(error)) FROM designs WHERE designs.run_id = runs.id AND designs.ok)"
     )
     op.create_index("ix_runs_target_bulk", "runs", ["target_bulk"])
-    op.create_index("ix_runs_deleted", "runs", ["deleted"])
+    op.create_index("ix_runs_listed", "runs", ["deleted", "campaign_id", "created"])
+    op.create_index("ix_runs_recent", "runs", ["deleted", "created"])
     op.create_index("ix_runs_campaign", "runs", ["campaign_id", "request_hash"], unique=True)
 
 
