@@ -32,7 +32,7 @@ def find_run(store: Store, wanted: str) -> tuple[str, DesignResult]:
 
     Raises ValueError if there is none, there are several, or it has no design yet.
     """
-    from relaxdesign.result import DesignResult
+    from relaxdesign.export.stored import stored_result
     from relaxdesign.store import LIVE_STATES, UnknownRun
 
     try:
@@ -45,20 +45,7 @@ def find_run(store: Store, wanted: str) -> tuple[str, DesignResult]:
         record = matches[0]
     if record.status in LIVE_STATES:
         raise ValueError(f"run {record.id} is {record.status}: export it when it has ended")
-    if result := store.result(record.id):
-        return record.id, result
-    designs = tuple(store.designs(record.id))
-    if not designs:
+    result = stored_result(store, record.id)
+    if not result.designs:
         raise ValueError(f"run {record.id} {record.status} before its first design: there is nothing to export")
-    # It ended early, so nobody noted what it was computed with.
-    result = DesignResult(
-        request=record.request,
-        designs=designs,
-        status=record.status,
-        seconds=record.seconds or 0.0,
-        prior=record.request.prior or "unknown",
-        solver_iterations=0,
-        started=record.created,
-        version="unknown",
-    )
     return record.id, result

@@ -20,7 +20,7 @@ from relaxdesign.result import Design
 DPI = 150
 MAP = "cividis"
 _SLOPE = np.sqrt(3.0) / 2.0  # isometric: edges run 30° below the horizontal
-_SHADE = (1.0, 0.72, 0.86)  # light from above: top, face x = 1, face y = 1
+_SHADE = (1.0, 0.86, 0.72)  # light from above: top, face x = 1 (left), face y = 1 (right)
 
 
 def phase_png(phase: np.ndarray, matrix: Material, particle: Material, edge_mm: float) -> bytes:
@@ -120,7 +120,7 @@ def _draw_cell(axes: Any, values: np.ndarray, colours: Any, norm: Normalize, *, 
         return np.linspace(0, top, n + 1)
 
     def screen(x: Any, y: Any, z: Any) -> tuple[Any, Any]:
-        return _SLOPE * (x - y), z - (x + y) / 2
+        return _SLOPE * (y - x), z - (x + y) / 2
 
     depth = ny / nx
     x, y, z = corners(nx), corners(ny, depth), corners(nz, height)

@@ -39,7 +39,7 @@ def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 
         settle(page)
         page.wait_for_timeout(1000)
         page.screenshot(path=folder / "candidates.png")
-        page.locator("#stpyvistaframe, .st-key-inspector .js-plotly-plot canvas").first.wait_for(timeout=PATIENCE_MS)
+        page.locator(".st-key-inspector .voxels canvas.scene").first.wait_for(timeout=PATIENCE_MS)
         page.wait_for_timeout(3000)
         inspector.evaluate("e => { e.style.scrollMarginTop = '4.5rem'; e.scrollIntoView(); }")
         page.wait_for_timeout(1000)

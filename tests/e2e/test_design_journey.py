@@ -106,12 +106,10 @@ def watch_frames(page: Page, wanted: int) -> tuple[list[int], set[str]]:
 
 
 def assert_view_is_drawn(page: Page) -> None:
-    """A canvas shows something, be it stpyvista's (in its frame) or Plotly's."""
-    framed = page.frame_locator("#stpyvistaframe").locator("canvas")
-    plain = page.locator(".st-key-inspector .js-plotly-plot canvas")
+    """The canvas of the cell shows something."""
+    view = page.locator(".st-key-inspector .voxels canvas.scene")
     deadline = time.monotonic() + PATIENCE_MS / 1000
     while time.monotonic() < deadline:
-        view = framed if page.locator("#stpyvistaframe").count() else plain
         if view.count() and view.first.is_visible() and contrast(view.first.screenshot()) > 3:
             return
         page.wait_for_timeout(500)

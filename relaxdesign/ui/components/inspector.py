@@ -1,34 +1,63 @@
-"""One design in depth: its cell in 3D, its numbers against the bounds, and its files."""
+"""One design in depth: its cell, fields, stiffness and correlations, its numbers against the bounds, and its files."""
 
 from __future__ import annotations
-
-import logging
-from collections.abc import Callable
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from relaxdesign.catalogue import Material
-from relaxdesign.jobs import new_error_id
+from relaxdesign.export import FORMATS, REPORT, DesignExport, ExportOptions, provenance, result_files, zip_bytes
+from relaxdesign.export.stored import stored_result
 from relaxdesign.result import Design
+from relaxdesign.ui import server
 from relaxdesign.ui.colours import DISTINCT, MATRIX, PARTICLE
-from relaxdesign.ui.components import candidates, viewer
+from relaxdesign.ui.components import candidates, cell_views, downloads, viewer
+from relaxdesign.ui.components.cell_views import Cell
+from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import NOTE_2D, escape, gpa, percent, significant
 
-logger = logging.getLogger(__name__)
+VIEWS = ("Overview", "Local fields", "Stiffness", "Correlation")
+BUTTONS = {"abaqus": "Abaqus", "calculix": "CalculiX", "ansys": "Ansys", "json": "JSON", "csv": "CSV", "vti": "VTK"}
 
 
 def render(run_id: str, design: Design) -> None:
     """Draws the inspector of a verified design."""
-    st.subheader(f"Candidate {design.index + 1}: K = {gpa(design.K.realised)}, {percent(design.error)} off the target")
+    miss = "" if design.error is None else f", {percent(design.error)} off the target"
+    st.subheader(f"Candidate {design.index + 1}: K = {gpa(design.K.realised)}{miss}")
+    key = f"{run_id}-{design.index}"
+    with guard("the inspector"):
+        export = DesignExport(design)
+        cell = Cell(export.data, export.phase, (export.matrix.name, export.particle.name))
+        view = st.segmented_control(
+            "View", VIEWS, default=VIEWS[0], required=True, key="inspector-view", persist_state="session",
+            label_visibility="collapsed",
+        )  # fmt: skip
+        if view == "Overview":
+            _overview(design, cell, key)
+        elif view == "Local fields":
+            cell_views.local_fields(cell, key)
+        elif view == "Stiffness":
+            effective = cell_views.evaluation(cell)
+            if effective is not None:
+                cell_views.stiffness(effective, key)
+        else:
+            cell_views.correlation(cell, key)
+    with guard("the downloads"):
+        _downloads(run_id, design)
+
+
+def _overview(design: Design, cell: Cell, key: str) -> None:
     picture, numbers = st.columns([1.25, 1], gap="large")
-    with picture:
-        with guard("the 3D view"):
-            viewer.show(design, key=f"{run_id}-{design.index}")
-        with guard("the downloads"):
-            _downloads(run_id, design)
+    with picture, guard("the 3D view"):
+        if st.toggle(
+            "Smooth surface", key="smooth-surface", persist_state="session",
+            help="The surface of the particles as in the STL file, drawn by PyVista, instead of the voxels",
+        ):  # fmt: skip
+            viewer.show(design, key=key)
+        else:
+            cell_views.picture(cell, key)
     with numbers:
         st.markdown(
             f"{_material(MATRIX, 'Matrix', design.matrix)}\n\n{_material(PARTICLE, 'Particles', design.particle)}",
@@ -36,16 +65,14 @@ def render(run_id: str, design: Design) -> None:
         )
         st.caption(
             f"Particles fill {design.volume_fraction:.1%} of the cell, diameter {design.diameter:.3f} of its edge. "
-            f"Density {design.density:.4g} g/cm³."
+            f"Density {significant(design.density or 0)} g/cm³."
         )
         if design.bounds is not None:
             st.markdown(f"**K between its bounds** :gray[{candidates.bounds_verdict(design)}]")
-            st.plotly_chart(
-                _bounds_chart(design), key=f"bounds-{run_id}-{design.index}", config={"displayModeBar": False}
-            )
+            st.plotly_chart(_bounds_chart(design), key=f"bounds-{key}", config={"displayModeBar": False})
         st.markdown("**K at every stage**")
         st.dataframe(
-            _stages(design), hide_index=True, key=f"stages-{run_id}-{design.index}",
+            _stages(design), hide_index=True, key=f"stages-{key}",
             column_config={"K, GPa": st.column_config.NumberColumn(format="%.4g")},
         )  # fmt: skip
         st.caption(_proof(design))
@@ -66,7 +93,7 @@ def _stages(design: Design) -> pd.DataFrame:
     rows = []
     for name, title in candidates.STAGES.items():
         value = getattr(design.K, name)
-        error = None if value is None else value / design.target_bulk - 1
+        error = None if value is None or not design.target_bulk else value / design.target_bulk - 1
         rows.append({"Stage": title, "K, GPa": value, "Error": percent(error)})
     return pd.DataFrame(rows)
 
@@ -109,6 +136,8 @@ def _bounds_chart(design: Design) -> go.Figure:
         (design.target_bulk, "Target", DISTINCT[5], "diamond-tall-open"),
         (bulk, "This cell", DISTINCT[5], "circle"),
     ):
+        if x is None:
+            continue
         figure.add_trace(
             go.Scatter(
                 x=[x], y=[0.5], mode="markers", marker={"size": 11, "color": colour, "symbol": symbol},
@@ -130,56 +159,54 @@ def _bounds_chart(design: Design) -> go.Figure:
 
 def _downloads(run_id: str, design: Design) -> None:
     flat = design.phase.shape[2] == 1
-    columns = st.columns(2)
+    st.markdown("**Files**")
+    columns = st.columns(3 + flat)
     size = columns[0].number_input(
-        "Cell edge, mm", min_value=0.001, max_value=10000.0, value=1.0, step=None, format="%.4g", key="cell_size_mm",
+        "Cell edge, mm", min_value=0.001, max_value=10000.0, value=10.0, step=None, format="%.4g", key="cell_size_mm",
         persist_state="session", help="Physical edge of the unit cell in the STL and VTK files.",
+    )  # fmt: skip
+    tile = columns[1].number_input(
+        "STL tiles per edge", min_value=1, max_value=8, value=1, key="tile", persist_state="session",
+        help="The cell is repeated so often along each edge, as one body.",
+    )  # fmt: skip
+    load = columns[2].selectbox(
+        "Load of the fields", list(cell_views.LOAD_NAMES), format_func=cell_views.LOAD_NAMES.__getitem__,
+        key="export-load", persist_state="session", help="Unit strain of the local fields in VTK, figures and report.",
     )  # fmt: skip
     thickness = None
     if flat:
-        thickness = columns[1].number_input(
+        thickness = columns[3].number_input(
             "STL thickness, mm", min_value=0.001, max_value=10000.0, value=None, step=None, format="%.4g",
             key="thickness_mm", persist_state="session", placeholder="automatic",
             help="How far the 2D cell is extruded in the STL file.",
         )  # fmt: skip
+    options = ExportOptions(size, thickness, int(tile), load)
 
-    def stl() -> bytes:
-        from relaxdesign.export import stl_bytes
+    def single(kind: str, file_name: str) -> bytes:
+        origin = provenance(stored_result(server.store(), run_id), run_id)
+        return FORMATS[kind].files[file_name](DesignExport(design, options, origin))
 
-        return stl_bytes(design, cell_size_mm=size, thickness_mm=thickness)
-
-    def vti() -> bytes:
-        from relaxdesign.export import vti_bytes
-
-        return vti_bytes(design, cell_size_mm=size)
-
-    def record() -> str:
-        from relaxdesign.export import design_json
-
-        return design_json(design)
+    def several(formats: list[str]) -> dict[str, bytes]:
+        result = stored_result(server.store(), run_id)
+        return dict(result_files(result, formats, options, indices=[design.index], run_id=run_id))
 
     name = f"relaxdesign-{run_id}-{design.index + 1:02d}"
-    files = (
-        ("STL", stl, f"{name}.stl", "model/stl", "Surface of the particle phase, closed, in mm"),
-        ("VTK", vti, f"{name}.vti", "application/xml", "Cell arrays E, nu, rho and phase, for ParaView"),
-        ("JSON", record, f"{name}.json", "application/json", "Materials, numbers of every stage, bounds"),
-    )
-    for column, (label, make, file_name, mime, note) in zip(st.columns(3), files, strict=True):
-        column.download_button(
-            label, _logged(make), file_name, mime, key=f"download-{label}-{run_id}-{design.index}", help=note,
-            icon=":material/download:", on_click="ignore", width="stretch",
-        )  # fmt: skip
-
-
-def _logged(make: Callable[[], bytes | str]) -> Callable[[], bytes | str]:
-    """The file's contents when they are asked for; a failure is logged with an id."""
-
-    def make_file() -> bytes | str:
-        try:
-            return make()
-        except Exception as error:
-            error_id = new_error_id()
-            logger.error("a download failed: error %s", error_id, exc_info=error)
-            raise RuntimeError(f"The file could not be written (error id {error_id}).") from None
-
-    return make_file
+    stl = FORMATS["stl"]
+    files = [
+        Download("STL", lambda: single("stl", "particles.stl"), f"{name}.stl", stl.mime, "Particles, closed, in mm"),
+        Download("STL matrix", lambda: single("stl", "matrix.stl"), f"{name}-matrix.stl", stl.mime, "Matrix, closed"),
+    ]
+    for kind, label in BUTTONS.items():
+        (file_name,) = FORMATS[kind].files
+        suffix = f"-{kind}.inp" if file_name.endswith(".inp") else f".{file_name.rsplit('.')[-1]}"
+        make = lambda kind=kind, file_name=file_name: single(kind, file_name)  # noqa: E731
+        files.append(Download(label, make, f"{name}{suffix}", FORMATS[kind].mime, FORMATS[kind].title))
+    files += [
+        Download("Figures", lambda: zip_bytes(several(["png"]).items(), name), f"{name}-figures.zip", "application/zip",
+                 "PNG pictures of cell, stress and stiffness"),
+        Download("Report", lambda: several([REPORT])["report.html"], f"{name}.html", "text/html",
+                 "One page with everything; print it to PDF from the browser"),
+        Download("All as ZIP", lambda: zip_bytes(several([*FORMATS, REPORT]).items(), name), f"{name}.zip",
+                 "application/zip", "Every file of this design with its hashes", primary=True),
+    ]  # fmt: skip
+    downloads.buttons(files, f"{run_id}-{design.index}")

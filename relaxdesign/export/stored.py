@@ -1,0 +1,31 @@
+"""Results of the library, of runs that ended early too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relaxdesign.result import DesignResult
+
+if TYPE_CHECKING:
+    from relaxdesign.store import Store
+
+
+def stored_result(store: Store, run_id: str) -> DesignResult:
+    """What a run has come to; of one that was interrupted, what it had.
+
+    Raises relaxdesign.store.UnknownRun.
+    """
+    if result := store.result(run_id):
+        return result
+    record = store.run(run_id)
+    # It ended early, so nobody noted what it was computed with.
+    return DesignResult(
+        request=record.request,
+        designs=tuple(store.designs(run_id)),
+        status=record.status,
+        seconds=record.seconds or 0.0,
+        prior=record.request.prior or "unknown",
+        solver_iterations=0,
+        started=record.created,
+        version="unknown",
+    )

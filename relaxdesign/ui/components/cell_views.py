@@ -1,0 +1,263 @@
+"""Views of one cell: in 3D, its local fields under a load, Young's modulus by direction, its correlations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from relaxdesign.analysis import (
+    PLANES,
+    radial_average,
+    two_point_correlation,
+    young_in_plane,
+    young_surface,
+)
+from relaxdesign.evaluation import Evaluation, evaluate, fields_under
+from relaxdesign.fem import LOADS, ConvergenceError, LocalFields
+from relaxdesign.fields_io import FieldData
+from relaxdesign.ui import background
+from relaxdesign.ui.colours import DISTINCT
+from relaxdesign.ui.components import voxels
+from relaxdesign.ui.components.voxels import Scalar
+from relaxdesign.ui.text import significant
+
+HEIGHT = 400
+
+LOAD_NAMES = {
+    "hydrostatic": "Hydrostatic",
+    **{name: f"Tension {name}" for name in ("xx", "yy", "zz")},
+    **{name: f"Shear {name}" for name in ("yz", "xz", "xy")},
+}
+QUANTITIES: dict[str, tuple[str, Callable[[LocalFields], np.ndarray]]] = {
+    "Von Mises stress": ("GPa", lambda fields: fields.von_mises[0].numpy()),
+    "Pressure": ("GPa", lambda fields: fields.pressure[0].numpy()),
+    "Energy density": ("GPa", lambda fields: fields.energy[0].numpy()),
+    **{
+        f"Stress {name}": ("GPa", lambda fields, i=i: fields.stress[0, i].numpy())
+        for i, name in enumerate(list(LOADS)[1:])
+    },
+    **{
+        f"Strain {name}": ("1", lambda fields, i=i: fields.strain[0, i].numpy())
+        for i, name in enumerate(list(LOADS)[1:])
+    },
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """What is viewed. phase: labels (nx, ny, nz), 1 in the particles; None: a field of many materials."""
+
+    data: FieldData
+    phase: np.ndarray | None = None
+    names: tuple[str, str] = ("Matrix", "Particles")
+
+    @property
+    def flat(self) -> bool:
+        return self.data.E.shape[2] == 1
+
+    @property
+    def labels(self) -> np.ndarray:
+        return np.zeros(self.data.E.shape, np.uint8) if self.phase is None else self.phase
+
+
+def evaluation(cell: Cell) -> Evaluation | None:
+    """Its effective properties; None while they are solved, with a note in their place.
+
+    Raises ValueError with a text for the user where the solve fails.
+    """
+    data = cell.data
+    key = ("evaluation", background.digest(data.E, data.nu, data.rho, data.k))
+    try:
+        return background.result(key, lambda: evaluate(data), "Solving for the effective stiffness")
+    except ConvergenceError as error:
+        raise ValueError(f"The solver did not converge: {error}") from error
+
+
+def picture(cell: Cell, key: str) -> None:
+    """The phases in 3D; of a field of many materials Young's modulus."""
+    scalar = None if cell.phase is not None else Scalar(cell.data.E, "Young’s modulus, GPa")
+    voxels.render(cell.labels, key=f"cell-{key}", scalar=scalar, names=cell.names)
+    hint = "Drag or use the arrow keys to rotate; click, then scroll, to zoom."
+    st.caption(f"{hint} The 2D cell is shown as a slab." if cell.flat else hint)
+
+
+def local_fields(cell: Cell, key: str) -> None:
+    """Stress and strain of every voxel under a load that is chosen, in 3D or as slices."""
+    load_column, quantity_column, view_column = st.columns([1.3, 1.2, 1])
+    load = load_column.selectbox(
+        "Unit strain", list(LOAD_NAMES), format_func=LOAD_NAMES.__getitem__, key=f"load-{key}", persist_state="session",
+        help="Hydrostatic: ε_xx = ε_yy = ε_zz = 1. Shear: the engineering shear is 1.",
+    )  # fmt: skip
+    name = quantity_column.selectbox("Field", list(QUANTITIES), key=f"quantity-{key}", persist_state="session")
+    kinds = ["Map", "3D"] if cell.flat else ["3D", "Slice"]
+    kind = view_column.segmented_control(
+        "Shown as", kinds, default=kinds[0], required=True, key=f"kind-{key}", persist_state="session"
+    )
+    data = cell.data
+    solved = background.result(
+        ("fields", background.digest(data.E, data.nu), load), lambda: fields_under(data, load), "Solving the load case"
+    )
+    if solved is None:
+        return
+    unit, values_of = QUANTITIES[name]
+    scalar = Scalar(values_of(solved).astype(np.float32), f"{name}, {unit}" if unit != "1" else name)
+    if kind == "3D":
+        voxels.render(cell.labels, key=f"field-{key}", scalar=scalar, names=cell.names, label=f"{name} in 3D")
+    else:
+        _slice(cell, scalar, key)
+    largest, mean = float(scalar.values.max()), float(scalar.values.mean())
+    st.caption(
+        f"Per unit strain, linear: at 0.1 % strain divide by 1000. Largest {significant(largest, 3)}, "
+        f"mean {significant(mean, 3)}. The colours end at the 0.5 and 99.5 % quantiles."
+    )
+
+
+def _slice(cell: Cell, scalar: Scalar, key: str) -> None:
+    """A plane of voxels as a map with the value under the pointer; in 2D the cell itself."""
+    plane, at = "xy", 0
+    if not cell.flat:
+        chosen, position = st.columns([1, 2])
+        plane = chosen.segmented_control(
+            "Plane", list(PLANES), default="xy", required=True, key=f"plane-{key}", persist_state="session"
+        )
+        across = ({0, 1, 2} - set(PLANES[plane])).pop()
+        count = scalar.values.shape[across]
+        at = position.slider(
+            f"Voxel along {'xyz'[across]}", 1, count, (count + 1) // 2, key=f"at-{plane}-{key}", persist_state="session"
+        )
+        at -= 1
+    first, second = PLANES[plane]
+    across = ({0, 1, 2} - {first, second}).pop()
+    values = np.take(scalar.values, at, axis=across)
+    low, high = scalar.limits
+    figure = heatmap(values, scalar.title, f"{'xyz'[first]}, voxels", f"{'xyz'[second]}, voxels", low, high)
+    st.plotly_chart(figure, key=f"slice-{key}", config={"displaylogo": False}, alt=f"Map of {scalar.title}")
+
+
+def heatmap(values: np.ndarray, title: str, x_title: str, y_title: str, low: float, high: float) -> go.Figure:
+    """A map of values (nx, ny) with square pixels: first axis to the right, second upwards."""
+    figure = go.Figure(
+        go.Heatmap(
+            z=values.T, zmin=low, zmax=high, colorscale="Cividis", colorbar={"title": {"text": title, "side": "right"}},
+            hovertemplate="%{x}, %{y}: %{z:.4g}<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_xaxes(title=x_title, constrain="domain", showgrid=False, zeroline=False)
+    figure.update_yaxes(title=y_title, scaleanchor="x", constrain="domain", showgrid=False, zeroline=False)
+    figure.update_layout(height=HEIGHT, margin={"l": 8, "r": 8, "t": 8, "b": 8}, uirevision="kept")
+    return figure
+
+
+def stiffness(solved: Evaluation, key: str) -> None:
+    """Young's modulus in every direction, as curves in the coordinate planes and as the surface E(n) n; and C."""
+    curves, surface = st.columns([1, 1.1])
+    with curves:
+        st.plotly_chart(
+            _polar(solved.C), key=f"polar-{key}", config={"displayModeBar": False},
+            alt="Young's modulus in the coordinate planes",
+        )  # fmt: skip
+    with surface:
+        st.plotly_chart(
+            _surface(solved.C), key=f"surface-{key}", config={"displaylogo": False},
+            alt="Surface of Young's modulus by direction",
+        )  # fmt: skip
+    _, young = young_surface(solved.C)
+    st.caption(
+        f"E(n) = 1 / (n⊗n : S : n⊗n), from {significant(float(young.min()))} to {significant(float(young.max()))} GPa; "
+        f"a sphere would be isotropic. Universal anisotropy index A^U = {solved.anisotropy:.3g}."
+    )
+    names = ["xx", "yy", "zz", "yz", "xz", "xy"]
+    scale = abs(solved.C).max()
+    shown = pd.DataFrame(np.where(abs(solved.C) < 1e-9 * scale, 0.0, solved.C), index=names, columns=names)
+    st.markdown("**Effective stiffness C, GPa** :gray[Voigt order, engineering shear]")
+    numbers = st.column_config.NumberColumn(format=f"%.{max(1, 5 - len(f'{scale:.0f}'))}f")
+    st.dataframe(shown, key=f"C-{key}", column_config=dict.fromkeys(names, numbers))
+
+
+def _polar(C: np.ndarray) -> go.Figure:
+    figure = go.Figure()
+    for plane, colour, dash in zip(PLANES, DISTINCT, ("solid", "dash", "dot"), strict=False):
+        angles, young = young_in_plane(C, plane)
+        figure.add_trace(
+            go.Scatterpolar(
+                r=young, theta=np.degrees(angles), mode="lines", name=f"{plane} plane",
+                line={"color": colour, "dash": dash, "width": 2.5}, hovertemplate="%{theta:.0f}°: %{r:.4g} GPa",
+            )
+        )  # fmt: skip
+    figure.update_layout(
+        height=HEIGHT - 40,
+        margin={"l": 28, "r": 28, "t": 20, "b": 8},
+        legend={"orientation": "h", "y": -0.08, "x": 0.5, "xanchor": "center"},
+        polar={"radialaxis": {"rangemode": "tozero", "nticks": 4, "angle": 45}, "angularaxis": {"dtick": 45}},
+        uirevision="kept",
+    )
+    return figure
+
+
+def _surface(C: np.ndarray) -> go.Figure:
+    directions, young = young_surface(C, count=41)
+    x, y, z = np.moveaxis(young[..., None] * directions, -1, 0)
+    spread = float(young.max() - young.min()) > 1e-6 * float(young.max())
+    figure = go.Figure(
+        go.Surface(
+            x=x, y=y, z=z, surfacecolor=young, colorscale="Cividis",
+            cmin=float(young.min()) * (1 if spread else 0.99), cmax=float(young.max()) * (1 if spread else 1.01),
+            colorbar={"title": {"text": "E, GPa", "side": "right"}, "len": 0.75, "thickness": 14},
+            hovertemplate="E = %{surfacecolor:.4g} GPa<extra></extra>",
+        )
+    )  # fmt: skip
+    reach = 1.05 * float(young.max())
+    axis = {"range": [-reach, reach], "showticklabels": False, "showspikes": False}
+    figure.update_layout(
+        height=HEIGHT - 40,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        scene={
+            **{f"{name}axis": {**axis, "title": name} for name in "xyz"},
+            "aspectmode": "cube",
+            "camera": {"eye": {"x": 1.25, "y": 1.25, "z": 0.9}},
+        },
+        uirevision="kept",
+    )
+    return figure
+
+
+def correlation(cell: Cell, key: str) -> None:
+    """The two-point correlation of the particles: its radial average and its map."""
+    if cell.phase is None:
+        st.info("A field of many materials has no phase whose correlation could be counted.", icon=":material/info:")
+        return
+    S2 = two_point_correlation(cell.phase)
+    fraction = float(cell.phase.mean())
+    r, mean = radial_average(S2)
+    line, plane = st.columns([1, 1.1])
+    figure = go.Figure(
+        go.Scatter(
+            x=r / cell.phase.shape[0], y=mean, mode="lines+markers", line={"color": DISTINCT[0]}, marker={"size": 5},
+            hovertemplate="r = %{x:.3f}: %{y:.4g}<extra></extra>",
+        )
+    )  # fmt: skip
+    for level, text in ((fraction, "φ"), (fraction**2, "φ²")):
+        figure.add_hline(y=level, line_dash="dot", line_color="#7A8699", annotation_text=text)
+    figure.update_xaxes(title="distance r, cell edges")
+    figure.update_yaxes(title="S₂(r)", rangemode="tozero")
+    figure.update_layout(height=HEIGHT - 40, margin={"l": 8, "r": 24, "t": 12, "b": 8}, uirevision="kept")
+    with line:
+        st.plotly_chart(
+            figure, key=f"radial-{key}", config={"displayModeBar": False}, alt="Radial average of the correlation"
+        )
+    middle = S2[:, :, S2.shape[2] // 2]
+    shown = heatmap(middle, "S₂", "shift along x, voxels", "shift along y, voxels", float(S2.min()), float(S2.max()))
+    shown.data[0].update(x=np.arange(S2.shape[0]) - S2.shape[0] // 2, y=np.arange(S2.shape[1]) - S2.shape[1] // 2)
+    shown.update_layout(height=HEIGHT - 40)
+    with plane:
+        st.plotly_chart(shown, key=f"map-{key}", config={"displaylogo": False}, alt="Map of the correlation")
+    st.caption(
+        f"S₂(r): the probability that two points a shift r apart both lie in particles. It begins at their fraction "
+        f"φ = {fraction:.3f} and, without long-range order, tends to φ² = {fraction**2:.3f}. Exact for this "
+        "periodic cell."
+    )

@@ -1,0 +1,141 @@
+"""The inspector on a scripted design: every view draws, fields follow the load, downloads are the exported files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from relaxdesign.evaluation import evaluate, fields_under
+from relaxdesign.fields_io import FieldData
+from relaxdesign.ui import background
+from relaxdesign.ui.components import cell_views, voxels
+from relaxdesign.ui.components.voxels import Scalar
+
+
+def page() -> None:
+    from relaxdesign.ui.components import inspector
+    from tests.scripted_study import scripted_design
+
+    inspector.render("run", scripted_design(0))
+
+
+@pytest.fixture
+def app(monkeypatch) -> AppTest:
+    monkeypatch.setattr(background, "PATIENCE_S", 120.0)
+    st.cache_resource.clear()
+    yield AppTest.from_function(page, default_timeout=120)
+    st.cache_resource.clear()
+
+
+def switch(app: AppTest, view: str) -> AppTest:
+    app.segmented_control(key="inspector-view").set_value(view).run()
+    assert not app.exception and not app.error, [error.value for error in app.error]
+    return app
+
+
+def test_the_overview_names_materials_bounds_and_stages(app):
+    app.run()
+    assert not app.exception and not app.error
+    assert "Candidate 1: K = 100.2 GPa" in app.subheader[0].value
+    text = " ".join(element.value for element in app.markdown)
+    assert "Aluminium 6061" in text and "Silicon carbide" in text
+    assert app.dataframe[0].value["Stage"].tolist()[-1] == "Realised cell"
+
+
+def test_every_view_draws(app):
+    app.run()
+    text = " ".join(caption.value for caption in switch(app, "Local fields").caption)
+    assert "Per unit strain" in text
+    assert app.selectbox[0].options[0] == "Hydrostatic"
+    assert "a sphere would be isotropic" in " ".join(caption.value for caption in switch(app, "Stiffness").caption)
+    C = app.dataframe[0].value
+    assert C.shape == (6, 6) and C.loc["xx", "xx"] > C.loc["xy", "xy"] > 0
+    assert "two points" in " ".join(caption.value for caption in switch(app, "Correlation").caption)
+
+
+def test_another_load_gives_another_field(app):
+    app.run()
+    switch(app, "Local fields")
+
+    def largest() -> str:
+        return next(caption.value for caption in app.caption if "Largest" in caption.value)
+
+    hydrostatic = largest()
+    app.selectbox[0].select("xy").run()
+    assert largest() != hydrostatic
+
+
+def test_state_survives_other_views(app):
+    app.run()
+    switch(app, "Local fields")
+    app.selectbox[0].select("xy").run()
+    switch(app, "Stiffness")
+    switch(app, "Local fields")
+    assert app.selectbox[0].value == "xy"
+
+
+def test_a_long_solve_leaves_a_note_and_is_done_once(monkeypatch):
+    import threading
+
+    monkeypatch.setattr(background, "PATIENCE_S", 0.01)
+    st.cache_resource.clear()
+    go, calls = threading.Event(), []
+
+    def slow():
+        calls.append(1)
+        go.wait(30)
+        return "done"
+
+    monkeypatch.setattr(background, "_placeholder", lambda *_: None)
+    assert background.result("key", slow, "Solving") is None
+    assert background.result("key", slow, "Solving") is None
+    go.set()
+    monkeypatch.setattr(background, "PATIENCE_S", 30.0)
+    assert background.result("key", slow, "Solving") == "done"
+    assert calls == [1]
+
+
+def test_errors_of_a_solve_are_raised_and_tried_anew(monkeypatch):
+    monkeypatch.setattr(background, "PATIENCE_S", 30.0)
+    st.cache_resource.clear()
+
+    def fails():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        background.result("bad", fails, "Solving")
+    assert background.result("bad", lambda: 3, "Solving") == 3
+
+
+def test_colours_span_the_field_but_not_its_outliers():
+    values = np.linspace(0, 1, 1000).reshape(10, 10, 10)
+    values[0, 0, 0] = 1e6
+    scalar = Scalar(values, "x")
+    low, high = scalar.limits
+    assert 0 <= low < 0.02 and 0.98 < high < 1.01
+    assert scalar.indices().min() == 0 and scalar.indices().max() == 255
+    constant = Scalar(np.full((2, 2, 1), 5.0), "x")
+    assert constant.limits[1] > constant.limits[0] and set(constant.indices().ravel()) == {0}
+
+
+def test_textures_run_along_x_first():
+    import base64
+
+    labels = np.zeros((2, 3, 1), np.uint8)
+    labels[1, 0, 0] = 1
+    assert list(base64.b64decode(voxels._encode(labels))) == [0, 1, 0, 0, 0, 0]
+
+
+def test_the_quantities_are_those_of_the_solver():
+    """Each name in the menu shows the component it says."""
+    young = np.random.default_rng(0).uniform(1, 5, (4, 4, 4))
+    data = FieldData(young, np.full(young.shape, 0.3))
+    fields = fields_under(data, "xy")
+    solved = evaluate(data)
+    shown = {name: read(fields) for name, (_, read) in cell_views.QUANTITIES.items()}
+    assert shown["Strain xy"].mean() == pytest.approx(1.0)
+    assert shown["Strain xx"].mean() == pytest.approx(0.0, abs=1e-9)
+    for index, name in enumerate(("xx", "yy", "zz", "yz", "xz", "xy")):
+        assert shown[f"Stress {name}"].mean() == pytest.approx(solved.C[index, 5], rel=1e-5, abs=1e-6)
