@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from relaxdesign.catalogue import Material
+from relaxdesign.quantities import format_value
 from relaxdesign.result import Design
 from relaxdesign.ui.colours import MATRIX, PARTICLE, rgb
 from relaxdesign.ui.components.cube import cube_image
 from relaxdesign.ui.components.microstructures import picture
 from relaxdesign.ui.text import escape, gpa, percent, plain
 
-PER_ROW = 4
+CARD_WIDTH = 184
 PIXELS = 256
 
 STAGES = {
@@ -27,16 +29,27 @@ STAGES = {
 }
 
 
-def gallery(run_id: str, designs: Sequence[Design], *, selected: int | None = None, on_select=None) -> None:
-    """Cards in rows. on_select: called with a design's index from its button; None: no buttons."""
-    for start in range(0, len(designs), PER_ROW):
-        for column, design in zip(st.columns(PER_ROW), designs[start : start + PER_ROW], strict=False):
-            with column, st.container(border=True, key=f"card-{run_id}-{design.index}", height="stretch", gap="small"):
+@dataclass(frozen=True)
+class Choices:
+    """What a card's buttons do. shown: the design inspected below. marked: those that are compared."""
+
+    shown: int | None
+    marked: Collection[int]
+    show: Callable[[int], None]
+    mark: Callable[[int], None]
+
+
+def gallery(run_id: str, designs: Sequence[Design], choices: Choices | None = None) -> None:
+    """Cards side by side, as many in a row as fit. choices: None: cards without buttons."""
+    with st.container(horizontal=True, gap="small"):
+        for design in designs:
+            key = f"card-{run_id}-{design.index}"
+            with st.container(border=True, key=key, width=CARD_WIDTH, height="stretch", gap="small"):
                 if design.ok:
                     with st.container(height="stretch", gap="small"):
                         _card(design)
-                    if on_select is not None:
-                        _button(run_id, design, design.index == selected, on_select)
+                    if choices is not None:
+                        _buttons(run_id, design, choices)
                 else:
                     st.markdown(f"**Candidate {design.index + 1}**  \n:gray-badge[:material/block: no design]")
                     st.caption(escape(plain(design.index, design.message) or "It could not be turned into a design."))
@@ -46,6 +59,16 @@ def best(designs: Sequence[Design]) -> Design | None:
     """The verified design nearest to its target."""
     verified = [design for design in designs if design.ok]
     return min(verified, key=lambda design: abs(design.error or 0.0), default=None)
+
+
+def headline(design: Design) -> str:
+    """What was asked for, as the realised cell has it: the quantity of every target with its miss."""
+    reached, misses = design.stages.get("realised", {}), design.misses
+    if not misses:
+        return f"**K = {gpa(design.K.realised)}** {error_badge(design.error)}"
+    return "  \n".join(
+        f"**{name} = {escape(format_value(name, reached[name]))}** {error_badge(miss)}" for name, miss in misses.items()
+    )
 
 
 def phase_image(design: Design) -> np.ndarray:
@@ -86,6 +109,8 @@ def stage_table(designs: Sequence[Design]) -> pd.DataFrame:
     for design in designs:
         row = {"Candidate": design.index + 1}
         row |= {title: getattr(design.K, name) for name, title in STAGES.items()}
+        reached = design.stages.get("realised", {})
+        row |= {f"{name}, realised": reached.get(name) for name in design.misses if name != "K"}
         row |= {
             "Error, %": None if design.error is None else 100 * design.error,
             "Spread, GPa": design.spread,
@@ -115,7 +140,7 @@ STAGE_COLUMNS = {
 def _card(design: Design) -> None:
     st.image(phase_image(design), width="stretch", alt=f"Phases of candidate {design.index + 1}")
     st.markdown(
-        f":gray[{design.index + 1}] **K = {gpa(design.K.realised)}** {error_badge(design.error)}\n\n"
+        f":gray[{design.index + 1}] {headline(design)}\n\n"
         f":small[{_phase(MATRIX, design.matrix)}]  \n:small[{_phase(PARTICLE, design.particle)}]",
         unsafe_allow_html=True,
     )
@@ -133,14 +158,24 @@ def _phase(colour: str, material: Material | None) -> str:
     return f"{swatch(colour)} {escape(material.name)} :gray[{escape(material.category)}]"
 
 
-def _button(run_id: str, design: Design, selected: bool, on_select) -> None:
+def _buttons(run_id: str, design: Design, choices: Choices) -> None:
+    shown, marked = design.index == choices.shown, design.index in choices.marked
     st.button(
-        "Shown below" if selected else "Inspect",
+        "Shown below" if shown else "Inspect",
         key=f"inspect-{run_id}-{design.index}",
-        type="primary" if selected else "secondary",
-        icon=":material/arrow_downward:" if selected else ":material/view_in_ar:",
+        type="primary" if shown else "secondary",
+        icon=":material/arrow_downward:" if shown else ":material/view_in_ar:",
         width="stretch",
-        on_click=on_select,
+        on_click=choices.show,
+        args=(design.index,),
+    )
+    st.button(
+        "Compared" if marked else "Compare",
+        key=f"compare-{run_id}-{design.index}",
+        type="tertiary",
+        icon=":material/check_box:" if marked else ":material/check_box_outline_blank:",
+        width="stretch",
+        on_click=choices.mark,
         args=(design.index,),
     )
 

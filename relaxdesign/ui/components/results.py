@@ -1,14 +1,20 @@
-"""A run that has ended: its outcome in a sentence, the candidates, the chosen one, and how it went."""
+"""A run that has ended: its outcome in a sentence, the candidates, the inspected one, replay."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import streamlit as st
 from streamlit.components.v2 import component
 
-from relaxdesign.jobs import Snapshot
+from relaxdesign.catalogue import occupied_cells
+from relaxdesign.jobs import JobLimit, Snapshot
+from relaxdesign.result import Design
 from relaxdesign.store import UnknownRun
 from relaxdesign.ui import server
-from relaxdesign.ui.components import candidates, denoising, inspector
+from relaxdesign.ui.components import denoising, film, inspector, overview
+from relaxdesign.ui.components.downloads import Download
+from relaxdesign.ui.components.downloads import buttons as download_buttons
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import duration, plural
 
@@ -37,35 +43,20 @@ def render(run_id: str) -> None:
             snapshot = server.jobs().snapshot(run_id)
         except UnknownRun:
             st.rerun()  # deleted meanwhile; the page says so
+        if snapshot.live:
+            st.rerun()  # resumed, here or elsewhere
         _notice(snapshot)
-        chosen = _chosen(snapshot)
+        selection = overview.Selection(run_id)
+        chosen = selection.shown(snapshot.designs)
         if snapshot.designs:
             _summary(snapshot)
-            candidates.gallery(
-                run_id,
-                snapshot.designs,
-                selected=None if chosen is None else chosen.index,
-                on_select=lambda index: _select(run_id, index),
-            )
+            overview.designs(snapshot, selection, None if chosen is None else chosen.index)
+            overview.side_by_side(snapshot, selection)
         if chosen is not None:
             with st.container(key="inspector"):
                 inspector.render(run_id, chosen)
-        _scroll(data={"token": st.session_state.get(f"chosen-{run_id}-token", 0), "anchor": "inspector"}, key="scroll")
-        if snapshot.designs:
-            _table(snapshot)
-        if snapshot.curves.step:
-            _history(snapshot)
-
-
-def _select(run_id: str, index: int) -> None:
-    st.session_state[f"chosen-{run_id}"] = index
-    st.session_state[f"chosen-{run_id}-token"] = st.session_state.get(f"chosen-{run_id}-token", 0) + 1
-
-
-def _chosen(snapshot: Snapshot):
-    index = st.session_state.get(f"chosen-{snapshot.run_id}")
-    verified = {design.index: design for design in snapshot.designs if design.ok}
-    return verified.get(-1 if index is None else index) or candidates.best(snapshot.designs)
+        _scroll(data={"token": selection.token, "anchor": "inspector"}, key="scroll")
+        _history(snapshot)
 
 
 def _notice(snapshot: Snapshot) -> None:
@@ -78,14 +69,13 @@ def _notice(snapshot: Snapshot) -> None:
     elif snapshot.state == "interrupted":
         st.warning(
             f"The server stopped while this run was computed, after {plural(steps, 'step')} and "
-            f"{plural(len(snapshot.designs), 'design')}. What there was is kept. Press **Design** to repeat the run "
-            "with the same settings.",
+            f"{plural(len(snapshot.designs), 'design')}. What there was is kept.",
             icon=":material/power_off:",
         )
     elif snapshot.state == "cancelled":
         kept = plural(len(snapshot.designs), "design") if snapshot.designs else "no design yet"
         st.info(
-            f"You stopped this run after {plural(steps, 'step')}, with {kept}. Press **Design** to start it anew.",
+            f"You stopped this run after {plural(steps, 'step')}, with {kept}.",
             icon=":material/stop_circle:",
         )
     elif not any(design.ok for design in snapshot.designs):
@@ -93,16 +83,33 @@ def _notice(snapshot: Snapshot) -> None:
             "None of the candidates became a design. More candidates, another seed or more materials usually help.",
             icon=":material/info:",
         )
+    if snapshot.state in ("interrupted", "cancelled", "failed"):
+        _resume(snapshot)
+
+
+def _resume(snapshot: Snapshot) -> None:
+    pressed = st.button(
+        "Resume",
+        icon=":material/resume:",
+        key=f"resume-{snapshot.run_id}",
+        help="Computes the steps again with the same seed, so the same fields come out. Finished designs are kept.",
+    )
+    if pressed:
+        try:
+            server.jobs().resume(snapshot.run_id, session=server.session_id())
+        except JobLimit as limit:
+            st.warning(str(limit), icon=":material/front_hand:")
+        else:
+            st.rerun()
 
 
 def _summary(snapshot: Snapshot) -> None:
     verified = [design for design in snapshot.designs if design.ok]
     close = sum(abs(design.error or 0.0) <= 0.01 for design in verified)
-    pairs = len({(design.matrix, design.particle) for design in verified})
     left, right = st.columns([4, 1], vertical_alignment="center")
     left.markdown(
         f"**{len(verified)} of {plural(snapshot.request.count, 'candidate')}** verified · **{close}** within 1 % of "
-        f"the target · **{plural(pairs, 'material pair')}** · {duration(snapshot.seconds)}"
+        f"the target · {duration(snapshot.seconds)}  \n:gray[{_diversity(verified)}]"
     )
     complete = snapshot.state in ("finished", "cancelled")
 
@@ -128,26 +135,37 @@ def _summary(snapshot: Snapshot) -> None:
     )
 
 
-def _table(snapshot: Snapshot) -> None:
-    with st.expander("All numbers: K at every stage", icon=":material/table:"):
-        st.dataframe(
-            candidates.stage_table(snapshot.designs),
-            hide_index=True,
-            column_config=candidates.STAGE_COLUMNS,
-            placeholder="–",
-            key=f"numbers-{snapshot.run_id}",
-        )
-        st.caption(
-            "K in GPa. Relaxed: any material per voxel, as sampled. Two phases and catalogue materials: mean over "
-            "fresh random placements. Refined: after materials, fraction and diameter were adjusted. Realised: the one "
-            "cell you download, solved in double precision."
-        )
+def _diversity(designs: Sequence[Design]) -> str:
+    """How different the designs are, in words."""
+    pairs = {(design.matrix, design.particle) for design in designs if design.matrix and design.particle}
+    materials = {material for pair in pairs for material in pair}
+    if not materials:
+        return ""
+    return (
+        f"Diversity: {plural(len(pairs), 'material pair')} of {plural(len(materials), 'material')}, which occupy "
+        f"{plural(occupied_cells(materials), 'cell')} of the 10 × 10 × 10 property grid"
+    )
 
 
 def _history(snapshot: Snapshot) -> None:
     with st.expander("How it got there: replay of the denoising", icon=":material/timeline:", expanded=True):
         frames = server.jobs().replay(snapshot.run_id)
         if frames is None:
-            st.caption("No step of this run was kept.")
+            st.caption("No denoising step of this run was kept.")
             return
         denoising.replay(f"replay-{snapshot.run_id}", frames, snapshot.curves, snapshot.request)
+
+        def make(kind: str) -> bytes:
+            from relaxdesign import animation
+
+            write = animation.gif_bytes if kind == "gif" else animation.mp4_bytes
+            return write(film.pictures(frames, snapshot.request))
+
+        name = f"relaxdesign-{snapshot.run_id}"
+        films = [
+            Download("GIF", lambda: make("gif"), f"{name}.gif", "image/gif", "The denoising as a film for slides"),
+            Download(
+                "MP4", lambda: make("mp4"), f"{name}.mp4", "video/mp4", "The denoising as a film, small and sharp"
+            ),
+        ]
+        download_buttons(films, f"film-{snapshot.run_id}")

@@ -145,8 +145,8 @@ function drawFocus(view, frame, range) {
   view.axis.show(set.axis);
   view.cut.input.value = set.share;
   view.cut.value.textContent = set.share < 1 ? `${Math.round(100 * set.share)} %` : "none";
-  view.focusNote.textContent = view.failure ??
-    (drawable ? `Candidate ${data.focus + 1} · drag to turn, scroll to zoom` : "This candidate has no field at this step.");
+  const hint = view.surface ? `Candidate ${data.focus + 1} · drag to turn, scroll to zoom` : "Loading the 3D view …";
+  view.focusNote.textContent = view.failure ?? (drawable ? hint : "This candidate has no field at this step.");
   view.focus.parentElement.hidden = Boolean(data.image);
   if (!drawable || data.image) return;
   const codes = bytes(frame.volume);
@@ -169,7 +169,6 @@ function drawFocus(view, frame, range) {
   if (view.loading || view.failure) return;
   if (!webglWorks()) return giveUp(view, new Error("WebGL is switched off"));
   view.loading = true;
-  view.focusNote.textContent = "Loading the 3D view …";
   loadVtk(data.vtk)
     .then((vtk) => {
       if (!view.focus.isConnected) return;

@@ -67,8 +67,9 @@ function padded(codes, [nx, ny, nz], limit, soft, cut) {
 }
 
 function buildSurface(vtk, container) {
-  const dark = getComputedStyle(container).getPropertyValue("--st-background-color").trim() || "#ffffff";
-  const background = [1, 3, 5].map((i) => parseInt(dark.slice(i, i + 2), 16) / 255);
+  const paint = document.createElement("canvas").getContext("2d");
+  paint.fillStyle = getComputedStyle(container).getPropertyValue("--st-background-color").trim() || "#ffffff";
+  const background = [1, 3, 5].map((i) => parseInt(paint.fillStyle.slice(i, i + 2), 16) / 255);
   const view = vtk.Rendering.Misc.vtkGenericRenderWindow.newInstance({ background });
   view.setContainer(container);
   const renderer = view.getRenderer();
@@ -81,21 +82,19 @@ function buildSurface(vtk, container) {
   actor.getProperty().setAmbient(0.3);
   actor.getProperty().setDiffuse(0.75);
   renderer.addActor(actor);
-  const box = vtk.Filters.General.vtkOutlineFilter.newInstance();
   const boxMapper = vtk.Rendering.Core.vtkMapper.newInstance();
-  boxMapper.setInputConnection(box.getOutputPort());
   const boxActor = vtk.Rendering.Core.vtkActor.newInstance();
   boxActor.setMapper(boxMapper);
   boxActor.getProperty().setColor(0.53, 0.58, 0.65);
   renderer.addActor(boxActor);
   const watch = new ResizeObserver(() => view.resize());
   watch.observe(container);
-  return { vtk, view, renderer, image, mapper, box, placed: false, watch };
+  return { vtk, view, renderer, image, mapper, boxMapper, placed: false, watch };
 }
 
 // Draws a volume. codes: uint8, x fastest. Colours are those of the tiles; on walls and cuts they show the field.
 function drawSurface(surface, codes, shape, look, table) {
-  const { vtk, image, mapper, box, renderer, view } = surface;
+  const { vtk, image, mapper, boxMapper, renderer, view } = surface;
   const { values, wanted, last } = padded(codes, shape, look.limit, look.soft, look.cut);
   const [nx, ny, nz] = shape;
   image.setDimensions(nx + 2, ny + 2, nz + 2);
@@ -118,9 +117,7 @@ function drawSurface(surface, codes, shape, look, table) {
   mesh.getPointData().setScalars(
     vtk.Common.Core.vtkDataArray.newInstance({ name: "colour", values: colours, numberOfComponents: 3 }));
   mapper.setInputData(mesh);
-  const cell = vtk.Common.DataModel.vtkImageData.newInstance({ spacing: shape });
-  cell.setDimensions(2, 2, 2);
-  box.setInputData(cell);
+  boxMapper.setInputData(edges(vtk, shape));
   if (!surface.placed) {
     surface.placed = true;
     look.camera ? placeCamera(surface, look.camera) : standardView(surface, shape);
@@ -130,6 +127,19 @@ function drawSurface(surface, codes, shape, look, table) {
   return points.length / 3;
 }
 
+// The twelve edges of the cell.
+function edges(vtk, [nx, ny, nz]) {
+  const corners = [], lines = [];
+  for (let c = 0; c < 8; c++) {
+    corners.push(c & 1 ? nx : 0, c & 2 ? ny : 0, c & 4 ? nz : 0);
+    for (const bit of [1, 2, 4]) if (!(c & bit)) lines.push(2, c, c | bit);
+  }
+  const cell = vtk.Common.DataModel.vtkPolyData.newInstance();
+  cell.getPoints().setData(Float32Array.from(corners), 3);
+  cell.getLines().setData(Uint32Array.from(lines));
+  return cell;
+}
+
 function standardView(surface, shape) {
   const camera = surface.renderer.getActiveCamera();
   const middle = shape.map((n) => n / 2);
@@ -137,7 +147,7 @@ function standardView(surface, shape) {
   camera.setPosition(middle[0] + 2.1 * shape[0], middle[1] + 1.5 * shape[1], middle[2] + 1.25 * shape[2]);
   camera.setViewUp(0, 0, 1);
   surface.renderer.resetCamera([0, shape[0], 0, shape[1], 0, shape[2]]);
-  camera.zoom(1.25);
+  camera.zoom(1.05);
   surface.renderer.resetCameraClippingRange();
   surface.view.getRenderWindow().render();
 }

@@ -152,7 +152,7 @@ function drawBar(view, range, palette) {
   context.putImageData(row, 0, 0);
   view.ticks.replaceChildren();
   const place = (value) => Math.log(value / range.low) / Math.log(range.high / range.low);
-  const between = roundTicks(range.low, range.high).filter((value) => place(value) > 0.16 && place(value) < 0.84);
+  const between = roundTicks(range.low, range.high).filter((value) => place(value) > 0.2 && place(value) < 0.8);
   const ends = range.open ? ["≤ ", "≥ "] : ["", ""];
   const labels = [[range.low, ends[0]], ...between.map((value) => [value, ""]), [range.high, ends[1]]];
   for (const [value, sign] of labels) {

@@ -1,0 +1,104 @@
+"""All designs of a run in one picture: two of their numbers as a scatter, all of them as parallel axes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import plotly.graph_objects as go
+
+from relaxdesign.result import Design
+from relaxdesign.ui.colours import DISTINCT, line_colours
+from relaxdesign.ui.components.measures import Measure
+from relaxdesign.ui.text import significant
+
+FAINT = "rgba(122, 134, 153, 0.55)"
+
+
+def scatter(designs: Sequence[Design], x: Measure, y: Measure, marked: Collection[int]) -> go.Figure:
+    """One point per design with its number on it; those marked are ringed."""
+    shown = [design for design in designs if x.of(design) is not None and y.of(design) is not None]
+    figure = go.Figure(
+        go.Scatter(
+            x=[x.of(design) for design in shown],
+            y=[y.of(design) for design in shown],
+            text=[str(design.index + 1) for design in shown],
+            customdata=[design.index for design in shown],
+            hovertext=[_pair(design) for design in shown],
+            mode="markers+text",
+            textposition="top center",
+            marker={
+                "size": 11,
+                "color": [_colour(design, marked, len(designs)) for design in shown],
+                "line": {"width": [2.5 if design.index in marked else 0 for design in shown], "color": DISTINCT[5]},
+            },
+            # Chosen points are marked by the page itself.
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+            hovertemplate=f"%{{hovertext}}<br>{x.title}: %{{x:.4g}}<br>{y.title}: %{{y:.4g}}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title=x.label, zeroline=False)
+    figure.update_yaxes(title=y.label, zeroline=False)
+    figure.update_layout(height=330, margin={"l": 0, "r": 8, "t": 8, "b": 0}, clickmode="event+select")
+    return figure
+
+
+def parallel(designs: Sequence[Design], measures: Sequence[Measure], marked: Collection[int]) -> go.Figure:
+    """One line per design over an axis per measure, each from its smallest to its largest value."""
+    figure = go.Figure()
+    axes = [_Axis(measure, designs) for measure in measures]
+    places = list(range(len(axes)))
+    for design in sorted(designs, key=lambda design: design.index in marked):  # marked ones on top
+        strong = design.index in marked
+        figure.add_trace(
+            go.Scatter(
+                x=places,
+                y=[axis.place(design) for axis in axes],
+                mode="lines+markers",
+                line={"color": _colour(design, marked, len(designs)), "width": 3 if strong else 1.5},
+                marker={"size": 7 if strong else 4},
+                customdata=[axis.measure.text(design) for axis in axes],
+                hovertemplate=f"{design.index + 1}: {_pair(design)}<br>%{{customdata}}<extra></extra>",
+                connectgaps=True,
+            )
+        )
+    for place, axis in zip(places, axes, strict=True):
+        figure.add_vline(x=place, line_width=1, line_color=FAINT, layer="below")
+        for y, value, anchor in ((-0.04, axis.low, "top"), (1.04, axis.high, "bottom")):
+            figure.add_annotation(
+                x=place, y=y, text=significant(value, 3), yanchor=anchor, showarrow=False, font_size=11
+            )  # fmt: skip
+    labels = [measure.label.replace(", ", "<br>") for measure in measures]
+    figure.update_xaxes(tickvals=places, ticktext=labels, showgrid=False, zeroline=False, fixedrange=True)
+    figure.update_xaxes(range=[-0.4, len(axes) - 0.6])
+    figure.update_yaxes(visible=False, range=[-0.18, 1.18], fixedrange=True)
+    figure.update_layout(height=300, margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False, dragmode=False)
+    return figure
+
+
+class _Axis:
+    """Places the values of a measure on 0 … 1; equal ones in the middle."""
+
+    def __init__(self, measure: Measure, designs: Sequence[Design]):
+        self.measure = measure
+        values = [value for design in designs if (value := measure.of(design)) is not None]
+        self.low, self.high = min(values), max(values)
+
+    def place(self, design: Design) -> float | None:
+        value = self.measure.of(design)
+        if value is None:
+            return None
+        return (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+
+
+def _colour(design: Design, marked: Collection[int], count: int) -> str:
+    """Its own colour while none or this one is marked."""
+    if marked and design.index not in marked:
+        return FAINT
+    colours = line_colours(max(count, design.index + 1))
+    return colours[design.index]
+
+
+def _pair(design: Design) -> str:
+    names = (material.name.replace("<", "‹") for material in (design.matrix, design.particle) if material is not None)
+    return " + ".join(names)
