@@ -7,10 +7,12 @@ unpickled.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -148,12 +150,24 @@ def save_prior(prior: Prior, directory: str | Path) -> Path:
 def load_prior(name: str | Path, device: str | torch.device = "cpu") -> Prior:
     """Loads a shipped prior by name or any prior by the path of its ``.safetensors`` file.
 
-    Raises PriorError when files are missing, damaged or of another format.
+    A process reads its files once; every call returns a prior of its own. Raises PriorError when files are missing,
+    damaged or of another format.
     """
     path = weights_path(name)
+    stamps = []
     for part in (path, path.with_suffix(".json")):
         if not part.exists():
             raise PriorError(f"no prior at {part.name}; shipped are: {', '.join(shipped_priors()) or 'none'}")
+        status = part.stat()
+        stamps.append((status.st_mtime_ns, status.st_size))
+    prior = copy.deepcopy(_read_prior(path.resolve(), tuple(stamps)))
+    prior.network.to(device)
+    return prior
+
+
+@lru_cache(maxsize=4)
+def _read_prior(path: Path, stamps: tuple[tuple[int, int], ...]) -> Prior:
+    """The prior in these files. stamps: their times and sizes, so that a changed file is read anew."""
     try:
         card = _read_card(path)
         version = card["format"]
@@ -172,7 +186,7 @@ def load_prior(name: str | Path, device: str | torch.device = "cpu") -> Prior:
         schedule = NoiseSchedule(**card["schedule"])
     except (KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
         raise PriorError(f"{path.name} is not a RelaxDesign prior ({error})") from error
-    network.requires_grad_(False).eval().to(device)
+    network.requires_grad_(False).eval()
     return Prior(card["name"], network, schedule, channels, card["grid"], card)
 
 

@@ -83,12 +83,13 @@ def read_result(run: RunRow, designs: Sequence[Design]) -> DesignResult | None:
     """The result that ``write_outcome`` stored; None for a run that did not come to its end."""
     if run.provenance is None:
         return None
+    own: dict[str, Any] = run.provenance | {"started": datetime.fromisoformat(run.provenance["started"])}
     return DesignResult(
         request=DesignRequest.model_validate(run.request),
         designs=tuple(designs),
         status=run.status,
         seconds=run.seconds or 0.0,
-        **run.provenance | {"started": datetime.fromisoformat(run.provenance["started"])},
+        **own,
     )
 
 

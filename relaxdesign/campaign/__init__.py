@@ -1,0 +1,38 @@
+"""Campaigns: many design requests, on the cores of this machine or on a cluster.
+
+::
+
+    from relaxdesign import campaign
+
+    if __name__ == "__main__":  # local workers are processes that import this file
+        spec = campaign.read_spec("map.yaml")
+        for progress in campaign.run(spec, "runs/map"):
+            print(progress.done, "of", progress.total)
+
+Needs the extra ``campaign``: ``pip install "relaxdesign[campaign]"``.
+"""
+
+from relaxdesign.campaign.engine import run_tasks, workers
+from relaxdesign.campaign.folder import CampaignError, Folder
+from relaxdesign.campaign.launching import launch, resume, stop
+from relaxdesign.campaign.reading import parse_spec, read_spec, write_spec
+from relaxdesign.campaign.runner import Progress, run
+from relaxdesign.campaign.spec import CampaignSpec, SpecError, request_hash
+
+__all__ = [
+    "CampaignError",
+    "CampaignSpec",
+    "Folder",
+    "Progress",
+    "SpecError",
+    "launch",
+    "parse_spec",
+    "read_spec",
+    "request_hash",
+    "resume",
+    "run",
+    "run_tasks",
+    "stop",
+    "workers",
+    "write_spec",
+]

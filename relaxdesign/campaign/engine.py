@@ -1,0 +1,100 @@
+"""Many tasks on many workers by Dask: bounded in number, retried, cancelled, and none of them stops the others."""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from dask import config
+from dask.system import CPU_COUNT
+from distributed import Client, Future, LocalCluster
+
+TRIES = 3
+"""How often a task is tried, whether it raises or its worker dies."""
+
+TICK_S = 1.0
+"""At most this long passes between two answers of ``run_tasks``."""
+
+
+@contextmanager
+def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[Client]:
+    """Workers of a running scheduler (``tcp://host:8786``), or a local cluster that ends with the block.
+
+    count: local workers, one per core if None; each computes one task at a time with its share of the cores. Scripts
+    that start local workers need ``if __name__ == "__main__":``. Raises ValueError when no scheduler answers.
+    """
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout=10, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"no Dask scheduler answers at {scheduler!r}: {error}") from error
+        with client:
+            yield client
+        return
+    count = count or CPU_COUNT
+    if count < 1:
+        raise ValueError(f"the number of workers must be 1 or more, got {count}")
+    threads = str(max(1, CPU_COUNT // count))
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+    settings = {
+        "distributed.scheduler.allowed-failures": TRIES - 1,
+        "distributed.nanny.pre-spawn-environ": dict.fromkeys(names, threads),
+    }
+    with (
+        config.set(settings),
+        LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.ERROR,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def run_tasks(
+    client: Client,
+    function: Callable[[Any], Any],
+    tasks: Iterable[Any],
+    *,
+    cancel: Callable[[], bool] = lambda: False,
+    ahead: int = 3,
+) -> Iterator[tuple[Any, Any] | None]:
+    """Calls the function with every task on the workers; yields (task, result or exception) in the order they end.
+
+    Yields None when nothing ended for a second. A task is tried three times. ahead: tasks handed out per worker
+    thread, so that a million of them do not fill the scheduler. After cancel() only what has ended is yielded.
+    """
+    ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
+    waiting, running = iter(tasks), {}
+
+    def hand_out() -> None:
+        room = ahead * max(1, sum(cast(dict[str, int], client.nthreads()).values())) - len(running)
+        for task in (task for _, task in zip(range(room), waiting, strict=False)):
+            future = client.submit(function, task, retries=TRIES - 1, pure=False)
+            running[future.key] = task, future
+            future.add_done_callback(ended.put)
+
+    try:
+        hand_out()
+        while running:
+            if cancel():
+                return
+            try:
+                future = ended.get(timeout=TICK_S)
+            except queue.Empty:
+                yield None
+                continue
+            task, _ = running.pop(future.key)
+            result = future.exception() if future.status == "error" else future.result()
+            future.release()
+            hand_out()
+            yield task, result
+    finally:
+        client.cancel([future for _, future in running.values()], force=True)

@@ -1,0 +1,87 @@
+"""Campaign specs from YAML files: no code runs, and every error names the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from relaxdesign.campaign.spec import CampaignSpec, Place, SpecError
+
+LARGEST_BYTES = 2**20
+
+
+def read_spec(path: str | Path) -> CampaignSpec:
+    """Raises SpecError: ``map.yaml, line 7: vary.seed[2]: input should be greater than or equal to 0, got -5``."""
+    path = Path(path)
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise SpecError(f"{path.name}: larger than {LARGEST_BYTES // 2**20} MB; a spec is a short text")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SpecError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise SpecError(f"{path.name}: not a text in UTF-8") from None
+    return parse_spec(text, path.name, path.parent)
+
+
+def parse_spec(text: str, name: str = "spec", folder: Path | None = None) -> CampaignSpec:
+    """A spec from YAML text. name: of its source, for errors. folder: relative paths start here."""
+    try:
+        # Anchors are refused before anything is built: some lines of them can stand for gigabytes.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise SpecError(f"{name}: aliases (*name) are not read; write the values out")
+        root = yaml.compose(text, yaml.SafeLoader)
+        lines = {} if root is None else _lines(root)
+        values = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
+        raise SpecError(f"{name}{line}: {error.problem or 'not YAML'}") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise SpecError(f"{name}: not YAML ({type(error).__name__})") from None
+    except _Repeated as error:
+        raise SpecError(f"{name}, line {error.line}: {error.key} is given twice") from None
+    if isinstance(values, dict) and isinstance(values.get("materials"), str) and folder is not None:
+        values["materials"] = str(folder / values["materials"])
+    try:
+        return CampaignSpec.parse(values)
+    except SpecError as error:
+        raise SpecError(f"{name}{_line(lines, error.place)}: {error}") from None
+
+
+def write_spec(spec: CampaignSpec, path: Path) -> None:
+    """YAML that ``read_spec`` reads."""
+    values: dict[str, Any] = spec.to_dict()
+    if spec.materials is not None:
+        values["materials"] = str(spec.materials.resolve())
+    path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+class _Repeated(Exception):
+    def __init__(self, key: str, line: int):
+        self.key, self.line = key, line
+
+
+def _lines(node: yaml.Node, place: Place = ()) -> dict[Place, int]:
+    """The line of every field, counted from 1."""
+    lines = {place: node.start_mark.line + 1}
+    if isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise _Repeated(str(key.value), key.start_mark.line + 1)
+            seen.add(key.value)
+            lines |= _lines(value, (*place, str(key.value))) | {(*place, str(key.value)): key.start_mark.line + 1}
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            lines |= _lines(value, (*place, number))
+    return lines
+
+
+def _line(lines: dict[Place, int], place: Place) -> str:
+    """``, line 7`` of a field, or of the nearest one around it."""
+    for length in range(len(place), 0, -1):
+        if place[:length] in lines:
+            return f", line {lines[place[:length]]}"
+    return ""

@@ -1,0 +1,237 @@
+"""What a campaign computes: a grid or a list of design requests, in a YAML file whose errors name line and field.
+
+::
+
+    name: stiffness map
+    base:                      # what all requests share: any field of a design request
+      dim: 2
+      count: 4
+      objectives: [minimise density]
+    vary:                      # a grid: every combination
+      K: {from: 5, to: 300, count: 20, scale: log}       # a quantity of the objectives, or …
+      seed: [0, 1, 2]                                    # … a field of the request
+      categories: [[metal, ceramic], [polymer, glass]]
+    requests:                  # a list: each laid over the base
+      - {objectives: ["K = 40", "G >= 20"], seed: 7}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+
+from relaxdesign.quantities import QUANTITIES
+from relaxdesign.request import DesignRequest, parse_objective
+
+MOST_REQUESTS = 100_000
+
+Place = tuple[str | int, ...]
+
+
+class SpecError(ValueError):
+    """A spec that cannot be run. place: path of the field at fault; the text names it."""
+
+    def __init__(self, message: str, place: Place = ()):
+        self.message, self.place = message, place
+        super().__init__(f"{name_of(place)}: {message}" if place else message)
+
+
+class Span(BaseModel):
+    """Values between two ends, both included; a logarithmic scale has equal ratios."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
+
+    start: float = Field(alias="from")
+    stop: float = Field(alias="to")
+    count: int = Field(ge=2, le=10_000)
+    scale: Literal["linear", "log"] = "linear"
+
+    @model_validator(mode="after")
+    def _possible(self) -> Span:
+        if self.scale == "log" and min(self.start, self.stop) <= 0:
+            raise ValueError("a logarithmic scale needs ends above 0")
+        return self
+
+    def values(self) -> list[float]:
+        """With six digits, so that they read well and hash alike everywhere."""
+        shares = [number / (self.count - 1) for number in range(self.count)]
+        if self.scale == "log":
+            values = [self.start * (self.stop / self.start) ** share for share in shares]
+        else:
+            values = [self.start + (self.stop - self.start) * share for share in shares]
+        return [float(f"{value:.6g}") for value in values]
+
+
+Axis = Annotated[
+    Annotated[list[Any], Field(min_length=1), Tag("list")] | Annotated[Span, Tag("span")],
+    Discriminator(lambda value: "span" if isinstance(value, dict | Span) else "list"),
+]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One request of a campaign. hash: the same for the same request and materials, in every campaign."""
+
+    hash: str
+    request: DesignRequest
+
+
+class CampaignSpec(BaseModel):
+    """A campaign. Make it by ``CampaignSpec.parse`` or ``read_spec``, which explain what is wrong."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
+    base: dict[str, Any] = Field(default={}, description="fields that all requests share")
+    vary: dict[str, Axis] = Field(default={}, description="fields or quantities with their values: every combination")
+    requests: list[dict[str, Any]] = Field(default=[], description="requests one by one, each laid over the base")
+    materials: Path | None = Field(default=None, description="CSV of own materials instead of the shipped catalogue")
+    keep_samples: bool = Field(
+        default=False, description="keep the relaxed fields too: about 50 kB a design in 2D and 400 kB in 3D"
+    )
+
+    @staticmethod
+    def parse(values: Any) -> CampaignSpec:
+        """Checked, with all its requests. Raises SpecError with the place of the first fault."""
+        if not isinstance(values, Mapping):
+            raise SpecError(f"a spec is a mapping with name, base, vary and requests, got {type(values).__name__}")
+        try:
+            spec = CampaignSpec.model_validate(values)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            raise SpecError(_message(problem), _without_tags(problem["loc"])) from None
+        spec.plan()
+        return spec
+
+    def plan(self) -> list[Planned]:
+        """All requests, each once. Raises SpecError with the place of the first that is refused."""
+        combinations = math.prod(len(_values(axis)) for axis in self.vary.values()) if self.vary else 0
+        if combinations + len(self.requests) > MOST_REQUESTS:
+            text = f"{combinations + len(self.requests)} requests, at most {MOST_REQUESTS} in one campaign"
+            raise SpecError(f"{text}: split it", ("vary",))
+        digest = self._materials_digest()
+        planned: dict[str, Planned] = {}
+        for values, places in self._combinations():
+            request = _request(values, places)
+            key = request_hash(request, digest)
+            planned.setdefault(key, Planned(key, request))
+        return list(planned.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, which ``parse`` reads."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    def _combinations(self) -> Iterator[tuple[dict[str, Any], dict[str, Place]]]:
+        """The fields of every request and the places in the spec that they come from."""
+        base: dict[str, Place] = {name: ("base", name) for name in self.base}
+        names = list(self.vary)
+        if names or not self.requests:
+            choices = [list(enumerate(_values(self.vary[name]))) for name in names]
+            for chosen in itertools.product(*choices):
+                values, places = dict(self.base), dict(base)
+                for name, (number, value) in zip(names, chosen, strict=True):
+                    _set(values, name, value)
+                    place: Place = ("vary", name)
+                    places[name] = place if isinstance(self.vary[name], Span) else (*place, number)
+                yield values, places
+        for number, own in enumerate(self.requests):
+            yield {**self.base, **own}, {**base, **{name: ("requests", number, name) for name in own}}
+
+    def _materials_digest(self) -> str:
+        if self.materials is None:
+            return ""
+        try:
+            return hashlib.sha256(self.materials.read_bytes()).hexdigest()
+        except OSError as error:
+            raise SpecError(f"{self.materials}: {error.strerror or error}", ("materials",)) from None
+
+
+def request_hash(request: DesignRequest, materials: str = "") -> str:
+    """Names a request by what it asks for: fields at their defaults do not count, so new ones change nothing.
+
+    materials: digest of the materials on offer, "" for the shipped catalogue.
+    """
+    asked = request.model_dump(mode="json", exclude_defaults=True)
+    text = json.dumps([asked, materials], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def name_of(place: Place) -> str:
+    """``vary.seed[2]``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    return text.removeprefix(".")
+
+
+def _values(axis: list[Any] | Span) -> list[Any]:
+    return axis.values() if isinstance(axis, Span) else axis
+
+
+def _set(values: dict[str, Any], name: str, value: Any) -> None:
+    """Sets a field, a nested one (``guidance.sampler``), or a quantity's target in place of one in the base."""
+    if name in QUANTITIES:
+        others = [objective for objective in _objectives(values) if not _is_target_of(name, objective)]
+        values["objectives"] = [*others, {"quantity": name, "low": value, "high": value}]
+    elif "." in name:
+        outer, inner = name.split(".", 1)
+        values[outer] = dict(values.get(outer) or {})
+        _set(values[outer], inner, value)
+    else:
+        values[name] = value
+
+
+def _request(values: dict[str, Any], places: dict[str, Place]) -> DesignRequest:
+    try:
+        if "objectives" in values:
+            values = values | {"objectives": _objectives(values)}
+        return DesignRequest.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise SpecError(_message(problem), _origin(problem["loc"], places)) from None
+    except ValueError as error:  # an objective that cannot be read
+        raise SpecError(str(error), _origin(("objectives",), places)) from None
+
+
+def _objectives(values: dict[str, Any]) -> list[Any]:
+    """Objectives in words become what the request reads."""
+    given = values.get("objectives") or []
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"give a list of objectives, e.g. [K = 50, minimise density], got {given!r}")
+    return [parse_objective(item).model_dump() if isinstance(item, str) else item for item in given]
+
+
+def _is_target_of(name: str, objective: Any) -> bool:
+    reach = isinstance(objective, dict) and objective.get("sense", "reach") == "reach"
+    return reach and objective.get("quantity") == name
+
+
+def _origin(location: tuple[int | str, ...], places: dict[str, Place]) -> Place:
+    """Where in the spec the field of a request was set."""
+    for length in range(len(location), 0, -1):  # guidance.sampler before guidance
+        name = ".".join(str(part) for part in location[:length])
+        if name in places:
+            return places[name] + tuple(location[length:])
+    if location[:1] in ((), ("objectives",)):
+        # Short forms become objectives before they are checked.
+        for name, place in reversed(places.items()):
+            if name in QUANTITIES or name in ("target_bulk", "density_weight", "objectives"):
+                return place
+    return ("base", *location)
+
+
+def _message(problem: Any) -> str:
+    text = problem["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(problem["input"], dict | BaseModel) else f", got {problem['input']!r}"
+    return f"{text[:1].lower()}{text[1:]}{given}"
+
+
+def _without_tags(location: tuple[int | str, ...]) -> Place:
+    """Without the names of the forms that an axis can have."""
+    return location[:2] + location[3:] if location[:1] == ("vary",) else location

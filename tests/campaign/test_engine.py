@@ -1,0 +1,104 @@
+"""Real worker processes: they die, raise and are cancelled, and the other tasks do not notice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from distributed import KilledWorker
+
+from relaxdesign.campaign import run_tasks, workers
+
+
+@pytest.fixture(scope="module")
+def client():
+    with workers(count=2) as client:
+        yield client
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def threads(_) -> str:
+    return os.environ["OMP_NUM_THREADS"]
+
+
+def fail_on_seven(task: tuple[int, str]) -> int:
+    number, folder = task
+    with (Path(folder) / f"tried-{number}").open("a") as log:
+        log.write("x")
+    if number == 7:
+        raise ArithmeticError("seven")
+    return number
+
+
+def die(task: tuple[int, str, int]) -> int:
+    """The task with number 3 takes its worker along, the first so many times."""
+    number, folder, times = task
+    log = Path(folder) / "deaths"
+    if number == 3 and (log.stat().st_size if log.exists() else 0) < times:
+        with log.open("a") as file:
+            file.write("x")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def slow(number: int) -> int:
+    time.sleep(0.05)
+    return number
+
+
+def test_every_task_ends_once(client):
+    ended = [item for item in run_tasks(client, square, range(50)) if item]
+    assert sorted(ended) == [(number, number**2) for number in range(50)]
+
+
+def test_workers_share_the_cores(client):
+    from dask.system import CPU_COUNT
+
+    ((_, count),) = [item for item in run_tasks(client, threads, [None]) if item]
+    assert int(count) == max(1, CPU_COUNT // 2)
+
+
+def test_an_error_is_tried_three_times_and_the_rest_goes_on(client, tmp_path):
+    tasks = [(number, str(tmp_path)) for number in range(10)]
+    ended = {task[0]: result for task, result in filter(None, run_tasks(client, fail_on_seven, tasks))}
+    assert isinstance(ended.pop(7), ArithmeticError)
+    assert ended == {number: number for number in range(10) if number != 7}
+    assert (tmp_path / "tried-7").read_text() == "xxx" and (tmp_path / "tried-6").read_text() == "x"
+
+
+def test_a_worker_that_dies_is_replaced_and_its_task_done(client, tmp_path):
+    tasks = [(number, str(tmp_path), 1) for number in range(8)]
+    ended = {task[0]: result for task, result in filter(None, run_tasks(client, die, tasks, ahead=1))}
+    assert (tmp_path / "deaths").read_text() == "x"
+    assert ended == {number: number for number in range(8)}
+
+
+def test_a_task_that_kills_three_workers_is_given_up(client, tmp_path):
+    tasks = [(number, str(tmp_path), 99) for number in (3, 4, 5)]
+    ended = {task[0]: result for task, result in filter(None, run_tasks(client, die, tasks, ahead=1))}
+    assert isinstance(ended[3], KilledWorker)
+    assert (tmp_path / "deaths").read_text() == "xxx"
+    assert [number for number, result in ended.items() if result == number]
+
+
+def test_cancelled_tasks_are_not_begun(client):
+    ended = []
+    for item in run_tasks(client, slow, range(1000), cancel=lambda: len(ended) >= 3):
+        if item:
+            ended.append(item)
+    assert 3 <= len(ended) < 20
+    assert [item for item in run_tasks(client, square, [4]) if item] == [(4, 16)], "workers are free again"
+
+
+def test_no_scheduler_is_a_clear_error():
+    with (
+        pytest.raises(ValueError, match="no Dask scheduler answers at 'nonsense://x'"),
+        workers(scheduler="nonsense://x"),
+    ):
+        pass
