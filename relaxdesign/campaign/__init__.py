@@ -13,6 +13,7 @@ Needs the extra ``campaign``: ``pip install "relaxdesign[campaign]"``.
 """
 
 from relaxdesign.campaign.engine import run_tasks, workers
+from relaxdesign.campaign.evaluating import evaluate_folder
 from relaxdesign.campaign.folder import CampaignError, Folder
 from relaxdesign.campaign.launching import launch, resume, stop
 from relaxdesign.campaign.reading import parse_spec, read_spec, write_spec
@@ -25,6 +26,7 @@ __all__ = [
     "Folder",
     "Progress",
     "SpecError",
+    "evaluate_folder",
     "launch",
     "parse_spec",
     "read_spec",
