@@ -15,9 +15,10 @@ class StepEvent:
 
     step: 1 … steps. noise_level: √(1-ᾱ_t), 1 at the start and 0 at the end.
     young, poisson, density: float32 (count, nx, ny, nz) of the clean estimate x̂_0 (GPa, -, g/cm³).
-    bulk: (count,) effective bulk modulus of x̂_0, GPa, NaN where the candidate was dropped.
-    mean_density: (count,) g/cm³. losses: per objective name, (count,) dimensionless.
-    messages: per dropped candidate, why. iterations: solver iterations of this step.
+    bulk: (count,) effective bulk modulus of x̂_0, GPa, NaN where the candidate was dropped or no solve was made.
+    mean_density: (count,) g/cm³. values: every quantity asked for, (count,).
+    losses: per objective name, (count,) dimensionless.
+    messages: per dropped candidate, why. iterations, load_cases: what this step's simulations took.
     """
 
     step: int
@@ -32,6 +33,8 @@ class StepEvent:
     messages: dict[int, str]
     iterations: int
     seconds: float  # since the start of the study
+    values: dict[str, np.ndarray] = field(default_factory=dict)
+    load_cases: int = 0
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ the null space of the targets only, so they cannot push a target off.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -27,12 +27,13 @@ from relaxdesign.request import GuidanceSettings
 class SamplerStep:
     """State after one denoising step of a batch.
 
-    index: 1 … count of sampling steps. noise_level: √(1-ᾱ) of the level that was left.
+    index: 1 … steps. steps: how many there are. noise_level: √(1-ᾱ) of the level that was left.
     clean: x̂_0 (batch, 3, *grid), the estimate the evaluation belongs to. evaluation: None when none is left.
     alive: (batch,) bool over the original batch; clean holds only these. messages: why others were dropped.
     """
 
     index: int
+    steps: int
     noise_level: float
     clean: Tensor
     evaluation: Evaluation | None
@@ -47,36 +48,49 @@ def guided_sample(
     *,
     steps: int = 50,
     settings: GuidanceSettings | None = None,
+    start: tuple[Tensor, float] | None = None,
     generator: torch.Generator,
 ) -> Iterator[SamplerStep]:
     """Draws ``count`` samples steered by ``objectives``, yielding after each step.
 
-    The last yielded ``clean`` holds the finished samples. A candidate whose field becomes non-finite or
-    whose homogenisation fails is dropped with a message, the others go on.
+    start: a field (channels, *grid) and the noise level to which it is taken first (Meng et al. 2022, SDEdit,
+    arXiv 2108.01073); None: from pure noise. The last yielded ``clean`` holds the finished samples. A candidate whose
+    field becomes non-finite or whose homogenisation fails is dropped with a message, the others go on.
     """
     settings = settings or GuidanceSettings()
     levels = prior.schedule.trailing(steps)
     noisy = draw_noise((count, *prior.field_shape), generator, prior.device)
+    first = 0
+    if start is not None:
+        field, noise_level = start
+        first = next(i for i, level in enumerate(levels) if float(prior.schedule.noise[level]) <= noise_level)
+        signal, noise = (float(part[levels[first]]) for part in (prior.schedule.signal, prior.schedule.noise))
+        noisy = signal * field.to(noisy) + noise * noisy
     before: tuple[Tensor, int] | None = None
     alive = torch.ones(count, dtype=torch.bool)
     messages: dict[int, str] = {}
 
-    for index, level in enumerate(levels):
+    for index, level in enumerate(levels[first:], first):
+        steered = settings.end <= float(prior.schedule.noise[level]) <= settings.begin
         following = levels[index + 1] if index + 1 < steps else None
         repeats = settings.recurrence if following is not None else 1
         for repeat in range(repeats):
             t = torch.full((len(noisy),), level, device=noisy.device)
-            through_network = settings.variance > 0 and following is not None
+            through_network = steered and settings.variance > 0 and following is not None
             with torch.set_grad_enabled(through_network):
                 noisy.requires_grad_(through_network)
                 clean = prior.clean_estimate(noisy, t).clamp(-1, 1)
             shown = clean.detach()
-            shift_noisy = torch.zeros_like(shown)
-            evaluation = objectives.evaluate(prior, shown)
+            shift_noisy, shift_clean = torch.zeros_like(shown), torch.zeros_like(shown)
+            if steered:
+                evaluation = objectives.evaluate(prior, shown, fresh=following is None)
+            else:
+                evaluation = objectives.unevaluated(prior, shown)
             if through_network:
-                pulled = _pull_back(evaluation.linearisation, clean, noisy)
-                shift_noisy = settings.variance * _clip(step_direction(pulled), settings.clip)
-            shift_clean, evaluation = _mean_guidance(prior, objectives, shown, evaluation, settings)
+                pulled = pull_back(evaluation.linearisation, clean, noisy)
+                shift_noisy = settings.variance * clip_step(step_direction(pulled), settings.clip)
+            if steered:
+                shift_clean = _mean_guidance(prior, objectives, shown, evaluation, settings)
             noisy = noisy.detach()
             failed = _failures(shown, evaluation)
             if failed:
@@ -101,9 +115,10 @@ def guided_sample(
         before = (shown, level)
         if following is None and len(noisy):
             # What is returned is the corrected field, so it is what must be reported.
-            shown, evaluation = noisy, objectives.evaluate(prior, noisy)
+            shown, evaluation = noisy, objectives.evaluate(prior, noisy, fresh=True)
         yield SamplerStep(
             index=index + 1,
+            steps=steps,
             noise_level=0.0 if following is None else float(prior.schedule.noise[following]),
             clean=shown,
             evaluation=evaluation if len(noisy) else None,
@@ -115,15 +130,15 @@ def guided_sample(
 
 
 def step_direction(linearisation: Linearisation) -> Tensor:
-    """−Gᵀ(GGᵀ)⁻¹ r for the targets plus, in their null space, a descent of the minimised quantities.
+    """−Gᵀ(GGᵀ + ε W⁻¹)⁻¹ r for the targets plus, in their null space, a descent of the minimised quantities.
 
-    Returns (batch, *field). The Gram matrix is regularised by 1e-6 of its trace: parallel gradients share
-    the step instead of blowing it up.
+    Returns (batch, *field). ε is 1e-6 of the Gram matrix' trace: parallel gradients share the step, by the weights W
+    of their targets, instead of blowing it up.
     """
     targets = linearisation.target_gradient.flatten(2)  # (batch, targets, n)
     gram = targets @ targets.mT
     trace = gram.diagonal(dim1=-2, dim2=-1).sum(-1).clamp_min(1e-30)
-    gram = gram + 1e-6 * trace[:, None, None] * torch.eye(gram.shape[-1], device=gram.device)
+    gram = gram + 1e-6 * trace[:, None, None] * torch.diag(1.0 / linearisation.target_weight)
     step = -(targets.mT @ torch.linalg.solve(gram, linearisation.target_residual[..., None])).squeeze(-1)
     minimised = linearisation.minimise_gradient.flatten(2)
     if minimised.shape[1]:
@@ -136,20 +151,20 @@ def step_direction(linearisation: Linearisation) -> Tensor:
 
 def _mean_guidance(
     prior: Prior, objectives: Objectives, clean: Tensor, evaluation: Evaluation, settings: GuidanceSettings
-) -> tuple[Tensor, Evaluation]:
-    """Correction of x̂_0 accumulated over the inner iterations, and the first evaluation (that of x̂_0)."""
+) -> Tensor:
+    """Correction of x̂_0 accumulated over the inner iterations. evaluation: that of x̂_0."""
     shift = torch.zeros_like(clean)
     if settings.mean == 0:
-        return shift, evaluation
+        return shift
     current = evaluation
     for inner in range(settings.mean_iterations):
         if inner:
             current = objectives.evaluate(prior, (clean + shift).clamp(-1, 1))
-        shift = shift + settings.mean * _clip(step_direction(current.linearisation), settings.clip)
-    return shift, evaluation
+        shift = shift + settings.mean * clip_step(step_direction(current.linearisation), settings.clip)
+    return shift
 
 
-def _pull_back(linearisation: Linearisation, clean: Tensor, noisy: Tensor) -> Linearisation:
+def pull_back(linearisation: Linearisation, clean: Tensor, noisy: Tensor) -> Linearisation:
     """Gradients with respect to x_t: one backward pass through the network per objective."""
 
     def pull(gradients: Tensor) -> Tensor:
@@ -158,15 +173,14 @@ def _pull_back(linearisation: Linearisation, clean: Tensor, noisy: Tensor) -> Li
         ]
         return torch.stack(parts, 1) if parts else gradients
 
-    return Linearisation(
-        linearisation.target_residual,
-        pull(linearisation.target_gradient),
-        linearisation.minimise_rate,
-        pull(linearisation.minimise_gradient),
+    return replace(
+        linearisation,
+        target_gradient=pull(linearisation.target_gradient),
+        minimise_gradient=pull(linearisation.minimise_gradient),
     )
 
 
-def _clip(step: Tensor, limit: float) -> Tensor:
+def clip_step(step: Tensor, limit: float) -> Tensor:
     """Limits the root mean square of each sample's step."""
     size = step.flatten(1).square().mean(1).sqrt().view((-1,) + (1,) * (step.ndim - 1))
     return step * (limit / size.clamp_min(limit))

@@ -1,163 +1,254 @@
-"""What a field is steered towards: targets and minimised quantities, linearised at a relaxed field.
+"""What a field is steered towards: the objectives of a request, linearised at a relaxed field.
 
-A *target* has a residual r that should be zero, made dimensionless by a logarithm: ln K − ln K*. A
-*minimised* quantity has a rate: how much of it (relatively) one step tries to take away. Both come with the
-gradient in channel space.
+A *target* has a residual r, the distance of the quantity's coordinate from its interval: ln K − ln K*, zero inside.
+A *minimised* (or maximised) quantity has a rate: how much of it, relatively, one step tries to take away. Both come
+with the gradient of the coordinate in channel space.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from relaxdesign.channels import Properties
-from relaxdesign.fem import SolveStatus, bulk_modulus
+from relaxdesign.catalogue import Catalogue
+from relaxdesign.channels import Channels, Properties
+from relaxdesign.effective import Evaluator
 from relaxdesign.prior.model import Prior
-from relaxdesign.request import DesignRequest
+from relaxdesign.quantities import QUANTITIES
+from relaxdesign.request import DesignRequest, Objective
 
 # At weight 1 a step asks for this relative decrease of a minimised quantity; measured to lower the density
 # clearly within 20–50 steps while the prior keeps the fields two-phase.
 MINIMISE_RATE = 0.05
 
 _GUIDANCE_ITERATIONS = 400
-_FALLBACK_ITERATIONS = 5000
 
 
 @dataclass(frozen=True)
 class Linearisation:
     """Objectives and their first-order behaviour at fields x̂_0 of the candidates still alive.
 
-    target_residual: (batch, targets); target_gradient: (batch, targets, *field).
-    minimise_rate, minimise_gradient: likewise for minimised quantities (gradient of their logarithm).
+    target_residual: (batch, targets); target_gradient: (batch, targets, *field); target_weight: (targets,).
+    minimise_rate, minimise_gradient: likewise for quantities to minimise (of maximised ones the negative gradient).
     """
 
     target_residual: Tensor
     target_gradient: Tensor
+    target_weight: Tensor
     minimise_rate: Tensor
     minimise_gradient: Tensor
+
+    def select(self, keep: Tensor) -> Linearisation:
+        """That of the samples in ``keep``."""
+        batched = ("target_residual", "target_gradient", "minimise_rate", "minimise_gradient")
+        return replace(self, **{name: getattr(self, name)[keep] for name in batched})
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """Objectives at a batch of fields. Failed samples have NaN values and a message.
 
-    bulk: GPa (batch,). density: g/cm³ (batch,). losses: dimensionless, per objective (batch,).
+    values: effective quantities by name, (batch,). losses: dimensionless, per objective (batch,).
     """
 
     properties: Properties
-    bulk: Tensor
-    density: Tensor
+    values: dict[str, Tensor]
     losses: dict[str, Tensor]
     linearisation: Linearisation
     messages: dict[int, str]
-    iterations: int
+
+    @property
+    def bulk(self) -> Tensor:
+        """Effective bulk modulus, GPa (batch,); NaN where no solve was made."""
+        return self.values["K"]
+
+    @property
+    def density(self) -> Tensor:
+        """g/cm³ (batch,)."""
+        return self.values["density"]
 
     def select(self, keep: Tensor) -> Evaluation:
         """The evaluation of the samples in ``keep`` (batch,) bool only, without the others' messages."""
-        p, lin = self.properties, self.linearisation
+        p = self.properties
         return replace(
             self,
             properties=Properties(p.bulk[keep], p.shear[keep], p.density[keep]),
-            bulk=self.bulk[keep],
-            density=self.density[keep],
+            values={name: value[keep] for name, value in self.values.items()},
             losses={name: loss[keep] for name, loss in self.losses.items()},
-            linearisation=Linearisation(
-                lin.target_residual[keep],
-                lin.target_gradient[keep],
-                lin.minimise_rate[keep],
-                lin.minimise_gradient[keep],
-            ),
+            linearisation=self.linearisation.select(keep),
             messages={},
         )
 
 
+class PropertyLookup:
+    """A property that channels do not hold (conductivity, price), as a smooth function of them.
+
+    Kernel regression of its logarithm over the materials that have it (Nadaraya 1964, doi:10.1137/1109020): a guide
+    for relaxed fields; designs use the materials' own values.
+    """
+
+    _BANDWIDTH = 0.05  # channel units: neighbouring materials blend
+
+    def __init__(self, catalogue: Catalogue, channels: Channels, name: str):
+        known = [i for i, material in enumerate(catalogue.materials) if getattr(material, name) is not None]
+        values = [float(getattr(catalogue.materials[i], name)) for i in known]
+        self.points = channels.encode(catalogue.properties, axis=-1)[known].float()
+        self.logarithms = torch.tensor(values).log()
+
+    def __call__(self, clean: Tensor) -> Tensor:
+        """Values (batch, nx, ny, nz) of fields (batch, channels, *grid)."""
+        voxels = clean.movedim(1, -1).float()
+        distance = voxels.square().sum(-1, keepdim=True) + self.points.square().sum(-1) - 2 * voxels @ self.points.T
+        logarithm = (-distance / (2 * self._BANDWIDTH**2)).softmax(-1) @ self.logarithms
+        value = logarithm.exp().to(clean.dtype)
+        return value if clean.ndim == 5 else value[..., None]
+
+
 @dataclass
 class Objectives:
-    """A target bulk modulus and, if weighted, low density. Keeps the last displacements as warm start."""
+    """The objectives of a request at relaxed fields. Keeps the last displacements as warm start.
 
-    target_bulk: float
-    density_weight: float = 0.0
+    reuse: so many evaluations in a row share one solve; those between predict the residuals to first order.
+    load_cases, iterations: linear systems solved so far, and the conjugate gradient iterations they took.
+    """
+
+    objectives: Sequence[Objective]
+    boundary: str = "periodic"
     tolerance: float = 1e-4
+    reuse: int = 1
+    lookups: dict[str, PropertyLookup] = field(default_factory=dict, repr=False)
+    load_cases: int = 0
+    iterations: int = 0
     _displacement: Tensor | None = field(default=None, repr=False)
+    _last: _Solved | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.targets = [objective for objective in self.objectives if objective.sense == "reach"]
+        self.extremes = [objective for objective in self.objectives if objective.sense != "reach"]
+        names = {"K", *(objective.quantity for objective in self.objectives)}
+        self.evaluator = Evaluator(names, self.boundary, self.tolerance, _GUIDANCE_ITERATIONS)
 
     @staticmethod
-    def from_request(request: DesignRequest) -> Objectives:
-        return Objectives(request.target_bulk, request.density_weight, request.guidance.tolerance)
+    def from_request(request: DesignRequest, catalogue: Catalogue, channels: Channels) -> Objectives:
+        """catalogue: the materials on offer, for properties that the channels do not hold."""
+        names = {objective.quantity for objective in request.objectives} & {"conductivity", "price"}
+        lookups = {name: PropertyLookup(catalogue, channels, name) for name in sorted(names)}
+        settings = request.guidance
+        return Objectives(request.objectives, request.boundary, settings.tolerance, settings.reuse, lookups)
 
-    def evaluate(self, prior: Prior, clean: Tensor) -> Evaluation:
-        """Values, losses and gradients at fields (batch, 3, *grid)."""
+    def evaluate(self, prior: Prior, clean: Tensor, *, fresh: bool = False) -> Evaluation:
+        """Values, losses and gradients at fields (batch, channels, *grid).
+
+        fresh: solve now, whatever may be reused.
+        """
+        if not fresh and self._last is not None and self._last.used < self.reuse:
+            return self._predict(prior, clean, self._last)
         clean = clean.detach().requires_grad_()
         with torch.enable_grad():
             properties = prior.decode(clean)
-            result, messages = self._solve(properties)
-            value = result["value"]
-            # d ln K = (∂K/∂K_e dK_e + ∂K/∂G_e dG_e) / K; the chain to the channels is left to autograd.
-            surrogate = result["gradient_bulk"] * properties.bulk + result["gradient_shear"] * properties.shear
-            log_bulk = surrogate.flatten(1).sum(1) / value.nan_to_num(1.0)
-            density = properties.density.flatten(1).mean(1)
-            (bulk_gradient,) = torch.autograd.grad(log_bulk.sum(), clean, retain_graph=True)
-            (density_gradient,) = torch.autograd.grad(density.log().sum(), clean)
-        residual = (value / self.target_bulk).log()
-        rate = torch.full_like(residual, MINIMISE_RATE * self.density_weight)
-        some = int(self.density_weight > 0)
-        return Evaluation(
-            properties=Properties(*(p.detach() for p in (properties.bulk, properties.shear, properties.density))),
-            bulk=value,
-            density=density.detach(),
-            losses={"bulk modulus": residual.square(), "density": self.density_weight * density.detach()}
-            if some
-            else {"bulk modulus": residual.square()},
-            linearisation=Linearisation(
-                residual.nan_to_num(0.0)[:, None],
-                bulk_gradient[:, None],
-                rate[:, None][:, :some],
-                density_gradient[:, None][:, :some],
-            ),
-            messages=messages,
-            iterations=result["iterations"],
+            effective = self.evaluator(
+                properties,
+                **{name: lookup(clean) for name, lookup in self.lookups.items()},
+                initial=self._displacement,
+                raise_on_failure=False,
+            )
+            coordinates = [QUANTITIES[o.quantity].coordinate(effective.values[o.quantity]) for o in self._ordered]
+            gradients = [torch.autograd.grad(u.sum(), clean, retain_graph=True)[0] for u in coordinates]
+        self._displacement = effective.displacement.detach()
+        self.iterations += int(effective.iterations.sum())
+        self.load_cases += effective.load_cases * len(clean)
+        solved = _Solved(
+            clean.detach(),
+            torch.stack([u.detach() for u in coordinates], 1).nan_to_num(0.0),
+            torch.stack(gradients, 1).nan_to_num(0.0),
         )
+        self._last = solved if self.reuse > 1 else None
+        values = {name: value.detach() for name, value in effective.values.items()}
+        return self._evaluation(properties, values, solved.coordinates, solved.gradients, effective.messages)
+
+    def unevaluated(self, prior: Prior, clean: Tensor) -> Evaluation:
+        """What can be said of fields without a solve: no residuals, no gradients, moduli NaN."""
+        nothing = clean.new_zeros(len(clean), len(self.objectives), *clean.shape[1:])
+        return self._evaluation(prior.decode(clean), self._unsolved(prior, clean), None, nothing)
 
     def keep(self, alive: Tensor) -> None:
         """Drops the warm start of candidates that were dropped. alive: (batch,) bool."""
         if self._displacement is not None:
             self._displacement = self._displacement[alive]
+        if self._last is not None:
+            last = self._last
+            self._last = _Solved(last.clean[alive], last.coordinates[alive], last.gradients[alive], last.used)
 
-    @torch.no_grad()
-    def _solve(self, properties: Properties) -> tuple[dict, dict[int, str]]:
-        """Effective bulk moduli with gradients; samples that fail in float32 get a second chance in float64."""
-        bulk, shear = properties.bulk.detach(), properties.shear.detach()
-        first = bulk_modulus(
-            bulk,
-            shear,
-            tol=self.tolerance,
-            max_iterations=_GUIDANCE_ITERATIONS,
-            initial=self._displacement,
-            raise_on_failure=False,
+    @property
+    def _ordered(self) -> list[Objective]:
+        return [*self.targets, *self.extremes]
+
+    def _unsolved(self, prior: Prior, clean: Tensor) -> dict[str, Tensor]:
+        unknown = torch.full((len(clean),), torch.nan)
+        density = prior.decode(clean).density.flatten(1).mean(1)
+        return dict.fromkeys(self.evaluator.quantities, unknown) | {"density": density}
+
+    def _predict(self, prior: Prior, clean: Tensor, last: _Solved) -> Evaluation:
+        """First-order prediction from the last solve: u + g · (x − x_last)."""
+        last.used += 1
+        moved = (clean.detach() - last.clean)[:, None]
+        coordinates = last.coordinates + (last.gradients * moved).flatten(2).sum(2)
+        return self._evaluation(prior.decode(clean), self._unsolved(prior, clean), coordinates, last.gradients)
+
+    def _evaluation(
+        self,
+        properties: Properties,
+        values: dict[str, Tensor],
+        coordinates: Tensor | None,
+        gradients: Tensor,
+        messages: dict[int, str] | None = None,
+    ) -> Evaluation:
+        count = len(self.targets)
+        batch = len(properties.bulk)
+        residual = torch.zeros(batch, count)
+        if coordinates is not None and count:
+            residual = torch.stack([_residual(o, coordinates[:, i]) for i, o in enumerate(self.targets)], 1)
+        signs = torch.tensor([1.0 if o.sense == "minimise" else -1.0 for o in self.extremes])
+        rates = torch.tensor([MINIMISE_RATE * o.weight for o in self.extremes])
+        field_shape = (1,) * (gradients.ndim - 2)
+        # A target that is met asks for nothing, not even to stay where it is.
+        active = (residual != 0).view(batch, count, *field_shape)
+        losses = {QUANTITIES[o.quantity].label: residual[:, i].square() for i, o in enumerate(self.targets)}
+        for objective in self.extremes:
+            value = values[objective.quantity]
+            amount = value if objective.sense == "minimise" else 1.0 / value
+            losses[QUANTITIES[objective.quantity].label] = objective.weight * amount
+        return Evaluation(
+            properties=Properties(*(p.detach() for p in (properties.bulk, properties.shear, properties.density))),
+            values=values,
+            losses=losses,
+            linearisation=Linearisation(
+                residual,
+                gradients[:, :count] * active,
+                torch.tensor([o.weight for o in self.targets]),
+                rates.expand(batch, -1) if coordinates is not None else torch.zeros(batch, len(rates)),
+                gradients[:, count:] * signs.view(1, -1, *field_shape),
+            ),
+            messages=messages or {},
         )
-        fields = {
-            "value": first.value.clone(),
-            "gradient_bulk": first.gradient_bulk.clone(),
-            "gradient_shear": first.gradient_shear.clone(),
-        }
-        displacement, iterations = first.displacement.clone(), int(first.iterations.sum())
-        messages: dict[int, str] = {}
-        again = [i for i, status in enumerate(first.status) if status is not SolveStatus.CONVERGED]
-        if again:
-            second = bulk_modulus(
-                bulk[again].double(),
-                shear[again].double(),
-                tol=self.tolerance,
-                max_iterations=_FALLBACK_ITERATIONS,
-                raise_on_failure=False,
-            )
-            for key, value in fields.items():
-                value[again] = getattr(second, key).to(value.dtype)
-            displacement[again] = second.displacement.to(displacement.dtype)
-            iterations += int(second.iterations.sum())
-            for i, status in zip(again, second.status, strict=True):
-                if status is not SolveStatus.CONVERGED:
-                    messages[i] = f"the homogenisation of the intermediate field failed: {status.value}"
-        self._displacement = displacement
-        return fields | {"iterations": iterations}, messages
+
+
+@dataclass
+class _Solved:
+    """Coordinates (batch, objectives) and their gradients (batch, objectives, *field) at fields; times used."""
+
+    clean: Tensor
+    coordinates: Tensor
+    gradients: Tensor
+    used: int = 1
+
+
+def _residual(objective: Objective, coordinate: Tensor) -> Tensor:
+    """Distance of coordinates from the objective's interval, 0 inside."""
+    quantity = QUANTITIES[objective.quantity]
+    low = None if objective.low is None else float(quantity.coordinate(objective.low))
+    high = None if objective.high is None else float(quantity.coordinate(objective.high))
+    return coordinate - coordinate.clamp(low, high)

@@ -65,20 +65,8 @@ def project(clean: Tensor, seed: int = 0) -> Projection:
 
     Raises ProjectionError for a homogeneous field or one without a particle-like phase.
     """
-    channels, *grid = clean.shape
-    voxels = clean.detach().double().reshape(channels, -1).T.cpu()
-    mixture = GaussianMixture(2, covariance_type="spherical", reg_covar=1e-6, random_state=seed)
-    first = mixture.fit_predict(voxels.numpy()).reshape(grid).astype(bool)
-    share = float(first.mean())
-    if min(share, 1 - share) < _SMALLEST_SHARE:
-        raise ProjectionError("the sample is a homogeneous material: less than 1 % of it differs from the rest")
-    means = {label: voxels[torch.from_numpy(first.ravel() == label)].mean(0) for label in (False, True)}
-    distance = float((means[True] - means[False]).norm())
-    if distance < _SAME_MATERIAL:
-        raise ProjectionError(
-            f"the sample is a homogeneous material: its phases differ by {distance:.3f} channel units"
-        )
-
+    first, means, deviation = label_phases(clean, seed)
+    dim = first.ndim
     readings = []
     for label in (True, False):
         phase = first == label
@@ -95,18 +83,38 @@ def project(clean: Tensor, seed: int = 0) -> Projection:
     if misfit > _LARGEST_MISFIT:
         raise ProjectionError(f"neither phase of the sample consists of equal particles (misfit {misfit:.2f})")
     volume_fraction = float(phase.mean())
-    deviation = (
-        torch.cat([voxels[torch.from_numpy(first.ravel() == k)] - means[k] for k in means]).square().mean().sqrt()
-    )
     return Projection(
         matrix=means[not label],
         particle=means[label],
         labels=phase,
         volume_fraction=volume_fraction,
-        diameter=_diameter(volume_fraction, radii, len(grid)),
+        diameter=_diameter(volume_fraction, radii, dim),
         misfit=misfit,
-        within_phase_deviation=float(deviation),
+        within_phase_deviation=deviation,
     )
+
+
+def label_phases(clean: Tensor, seed: int = 0) -> tuple[NDArray[np.bool_], dict[bool, Tensor], float]:
+    """Two phases of a relaxed field (channels, *grid): labels (*grid), channel means by label, deviation within phases.
+
+    Raises ProjectionError for a homogeneous field.
+    """
+    channels, *grid = clean.shape
+    voxels = clean.detach().double().reshape(channels, -1).T.cpu()
+    mixture = GaussianMixture(2, covariance_type="spherical", reg_covar=1e-6, random_state=seed)
+    labels = mixture.fit_predict(voxels.numpy()).reshape(grid).astype(bool)
+    share = float(labels.mean())
+    if min(share, 1 - share) < _SMALLEST_SHARE:
+        raise ProjectionError("the sample is a homogeneous material: less than 1 % of it differs from the rest")
+    members = {label: voxels[torch.from_numpy(labels.ravel() == label)] for label in (False, True)}
+    means = {label: values.mean(0) for label, values in members.items()}
+    distance = float((means[True] - means[False]).norm())
+    if distance < _SAME_MATERIAL:
+        raise ProjectionError(
+            f"the sample is a homogeneous material: its phases differ by {distance:.3f} channel units"
+        )
+    within = torch.cat([values - means[label] for label, values in members.items()])
+    return labels, means, float(within.square().mean().sqrt())
 
 
 def project_to_single_material(clean: Tensor) -> Projection:

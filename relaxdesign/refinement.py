@@ -1,19 +1,20 @@
-"""Refinement and realisation: a projected design is moved onto the target with real materials.
+"""Refinement and realisation: a projected design is moved onto its targets with real materials.
 
-Refinement picks a pair of catalogue materials near the sample that can reach the target, and
-solves for the volume fraction at which the mean over random placements meets it. Realisation takes
-one of those placements and fits its diameter until this very cell meets the target.
-Every modulus here comes from the evaluator in float64.
+Refinement picks a pair of catalogue materials near the sample that can reach the targets, and
+solves for the volume fraction at which the mean over random placements meets them. Realisation takes
+one of those placements and fits its diameter until this very cell meets the targets.
+Every quantity here comes from the evaluator in float64.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from torch import Tensor
 
@@ -24,15 +25,15 @@ from relaxdesign.composite import (
     VOLUME_FRACTION_RANGE,
     Packing,
     PackingError,
-    particle_count,
     particle_diameter,
     particle_volume,
     place_particles,
-    smallest_gap,
 )
-from relaxdesign.estimates import pair_estimates
-from relaxdesign.fem import BulkResult, bulk_modulus
+from relaxdesign.effective import Effective, Evaluator
+from relaxdesign.pairs import Candidate, PairTable, pair_estimates
 from relaxdesign.projection import Projection
+from relaxdesign.quantities import QUANTITIES
+from relaxdesign.request import Objective
 
 PLACEMENTS = 10
 _PLACEMENT_TOLERANCE = 3e-4  # residual; K errs by its square: measured below 1e-4 even for carbide in an elastomer
@@ -40,296 +41,384 @@ _VERIFY_TOLERANCE = 1e-8
 _MEAN_TOLERANCE = 2e-3  # relative, of the mean over placements; far below its spread
 _REALISED_TOLERANCE = 1e-3
 _TRIED_PAIRS = 12
+# Several targets: what one fraction can do for all of them is good enough, and cells to find such pairs with.
+_COMPROMISE_TOLERANCE = 0.01
+_SCREENED = {2: 24, 3: 10}
+_SCREENING_PLACEMENTS = {2: 3, 3: 1}
 
 
 class RefinementError(ValueError):
-    """No pair of materials near the sample reached the target; the text says what was tried."""
+    """No pair of materials near the sample reached the targets; the text says what was tried."""
 
 
-@dataclass(frozen=True)
-class PlacementBulk:
-    """Bulk modulus over random placements, GPa."""
+@dataclass
+class Cost:
+    """What simulations took: linear systems and conjugate gradient iterations."""
 
-    mean: float
-    deviation: float
-    iterations: int
+    load_cases: int = 0
+    iterations: int = 0
+
+    def add(self, effective: Effective) -> None:
+        self.load_cases += effective.load_cases * len(effective.iterations)
+        self.iterations += int(effective.iterations.sum())
+
+    def merge(self, other: Cost) -> None:
+        self.load_cases += other.load_cases
+        self.iterations += other.iterations
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """Evaluates two-phase cells of two materials; counts what it costs.
+
+    evaluator: quantities and boundary. grid: voxels per edge.
+    """
+
+    evaluator: Evaluator
+    targets: Sequence[Objective]
+    dim: int
+    grid: int
+    cost: Cost = field(default_factory=Cost)
+
+    @staticmethod
+    def of(objectives: Sequence[Objective], boundary: str, dim: int, grid: int) -> Simulation:
+        """For these objectives."""
+        names = {"K", "density", *(objective.quantity for objective in objectives)}
+        targets = [objective for objective in objectives if objective.sense == "reach"]
+        return Simulation(Evaluator(names, boundary), targets, dim, grid)
+
+    def cells(self, matrix: Material, particle: Material, phase: Tensor, tolerance: float) -> Effective:
+        """Effective quantities of cells; phase: bool (batch, *grid), True = particle."""
+        phase = phase if phase.ndim == 4 else phase[..., None]
+        lookups = {
+            name: two_phase((getattr(matrix, name), getattr(particle, name)), phase)
+            for name in ("conductivity", "price")
+            if name in self.evaluator.quantities
+        }
+        pairs = ((getattr(matrix, name), getattr(particle, name)) for name in ("bulk", "shear", "density"))
+        evaluator = Evaluator(self.evaluator.quantities, self.evaluator.boundary, tolerance)
+        effective = evaluator(
+            Properties(*(two_phase(pair, phase) for pair in pairs)),
+            conductivity=lookups.get("conductivity"),
+            price=lookups.get("price"),
+        )
+        self.cost.add(effective)
+        return effective
+
+    def placements(self, matrix: Material, particle: Material, packings: Sequence[Packing]) -> PlacementValues:
+        """Effective quantities of placements, at the precision of a search."""
+        phase = torch.stack([packing.voxelise(self.grid) for packing in packings])
+        return self.phases(matrix, particle, phase)
+
+    def phases(self, matrix: Material, particle: Material, phase: Tensor) -> PlacementValues:
+        """As `placements`, of phase maps (batch, *grid)."""
+        values = self.cells(matrix, particle, phase, _PLACEMENT_TOLERANCE).values
+        return PlacementValues({name: values[name].numpy() for name in self.evaluator.quantities})
+
+    def fresh_placements(
+        self, matrix: Material, particle: Material, volume_fraction: float, diameter: float, generator: torch.Generator
+    ) -> tuple[list[Packing], PlacementValues]:
+        """Over ``PLACEMENTS`` new placements; fraction and diameter are moved into the supported range."""
+        vf = float(np.clip(volume_fraction, *VOLUME_FRACTION_RANGE))
+        size = float(np.clip(diameter, *DIAMETER_RANGE))
+        packings = place_particles(vf, size, self.dim, grid=self.grid, count=PLACEMENTS, generator=generator)
+        return packings, self.placements(matrix, particle, packings)
+
+    def residuals(self, values: dict[str, float]) -> NDArray[np.float64]:
+        """Signed distances of the targets' coordinates from their intervals, 0 inside."""
+        gaps = []
+        for target in self.targets:
+            quantity, value = QUANTITIES[target.quantity], values[target.quantity]
+            gaps.append(quantity.coordinate(value) - quantity.coordinate(target.nearest(value)))
+        return np.array(gaps)
+
+
+@dataclass(frozen=True, eq=False)
+class PlacementValues:
+    """Effective quantities over random placements: by name, one value per placement."""
+
+    each: dict[str, NDArray[np.float64]]
+
+    @property
+    def mean(self) -> dict[str, float]:
+        return {name: float(values.mean()) for name, values in self.each.items()}
+
+    @property
+    def deviation(self) -> dict[str, float]:
+        """Standard deviation over placements."""
+        return {name: float(values.std(ddof=1)) for name, values in self.each.items()}
+
+    def one(self, index: int) -> dict[str, float]:
+        """The values of one placement."""
+        return {name: float(values[index]) for name, values in self.each.items()}
 
 
 @dataclass(frozen=True, eq=False)
 class Refined:
-    """Materials and volume fraction whose mean K meets the target, and the placements it was measured on."""
+    """Materials and volume fraction whose mean quantities meet the targets, and the placements measured."""
 
     matrix: int
     particle: int
     packings: tuple[Packing, ...]
-    bulk: PlacementBulk
-    per_placement: np.ndarray
-    iterations: int
+    values: PlacementValues
+    miss: float  # largest residual of the mean
 
 
 @dataclass(frozen=True, eq=False)
 class Realised:
-    """The exported cell. phase: bool (*grid). result: the verifying float64 solve."""
+    """The exported cell. phase: bool (*grid). effective: the verifying float64 solve of one cell."""
 
-    packing: Packing
     phase: Tensor
-    result: BulkResult
-    iterations: int
+    effective: Effective
+    packing: Packing | None = None
 
     @property
-    def bulk(self) -> float:
-        return float(self.result.value[0])
-
-
-def placement_bulk(
-    matrix: Properties, particle: Properties, packings: list[Packing], grid: int
-) -> tuple[np.ndarray, int]:
-    """K (GPa) of each placement, and the solver iterations it took. matrix, particle: scalars."""
-    phase = torch.stack([packing.voxelise(grid) for packing in packings])
-    result = _solve(matrix, particle, phase, _PLACEMENT_TOLERANCE)
-    return result.value.numpy(), int(result.iterations.sum())
-
-
-def mean_bulk(
-    matrix: Properties,
-    particle: Properties,
-    volume_fraction: float,
-    diameter: float,
-    dim: int,
-    grid: int,
-    *,
-    generator: torch.Generator,
-) -> PlacementBulk:
-    """K over ``PLACEMENTS`` fresh placements; fraction and diameter are moved into the supported range."""
-    vf = float(np.clip(volume_fraction, *VOLUME_FRACTION_RANGE))
-    packings = place_particles(
-        vf, float(np.clip(diameter, *DIAMETER_RANGE)), dim, grid=grid, count=PLACEMENTS, generator=generator
-    )
-    values, iterations = placement_bulk(matrix, particle, packings, grid)
-    return PlacementBulk(float(values.mean()), float(values.std(ddof=1)), iterations)
-
-
-def material_properties(material: Material) -> Properties:
-    """K, G, ρ of a material as scalar float64 tensors."""
-    return Properties(
-        *(torch.tensor(v, dtype=torch.float64) for v in (material.bulk, material.shear, material.density))
-    )
-
-
-def contrast(properties: Properties, matrix, particle) -> np.ndarray:
-    """How many times stiffer particles are than the matrix, the larger of K and G. matrix, particle: indices."""
-    ratios = [values.numpy()[particle] / values.numpy()[matrix] for values in (properties.bulk, properties.shear)]
-    return np.maximum(*ratios)
-
-
-def crowded(gap_voxels, stiffer):
-    """Whether a grid makes too stiff what lies so near: less than a voxel of matrix between particles > 10 × stiffer.
-
-    Measured in docs/verification.md: at half a voxel K of 130 × stiffer spheres is twice too large, of 7 × stiffer ones
-    3 %.
-    """
-    return (gap_voxels < 1.0) & (stiffer > 10.0)
-
-
-def rank_pairs(
-    projection: Projection,
-    catalogue: Catalogue,
-    channels: Channels,
-    target_bulk: float,
-    density_weight: float,
-    dim: int,
-    grid: int,
-) -> list[tuple[int, int, float]]:
-    """Ordered pairs (matrix, particle, estimated vf) that should reach the target, best first.
-
-    Best means close to the sample in channel units and volume fraction, light if density is weighted, and
-    resolved by the grid.
-    """
-    fractions = np.linspace(*VOLUME_FRACTION_RANGE, 46)
-    estimates = np.log(pair_estimates(catalogue, fractions, dim))  # monotone in the fraction
-    gap = estimates - math.log(target_bulk)
-    crossing = np.signbit(gap[:-1]) != np.signbit(gap[1:])
-    matrix, particle = np.nonzero(crossing.any(0))
-    first = crossing[:, matrix, particle].argmax(0)
-    before, after = gap[first, matrix, particle], gap[first + 1, matrix, particle]
-    vf = fractions[first] + (fractions[1] - fractions[0]) * before / (before - after)
-
-    points = channels.encode(catalogue.properties, axis=-1).numpy()
-    far_matrix = np.square(points - projection.matrix.numpy()).sum(1)
-    far_particle = np.square(points - projection.particle.numpy()).sum(1)
-    density = catalogue.properties.density.numpy()
-    mean_density = (1 - vf) * density[matrix] + vf * density[particle]
-    # A pair at the rim of the range of fractions may fail to bracket the simulated target.
-    rim = np.minimum(vf - fractions[0], fractions[-1] - vf) < 0.01
-    diameter = float(np.clip(projection.diameter, *DIAMETER_RANGE))
-    count = particle_count(torch.from_numpy(vf), diameter, dim)
-    gap_voxels = grid * smallest_gap(count, particle_diameter(torch.from_numpy(vf), count, dim), grid, dim).numpy()
-    unresolved = crowded(gap_voxels, contrast(catalogue.properties, matrix, particle))
-    cost = (
-        far_matrix[matrix]
-        + far_particle[particle]
-        + np.square(vf - projection.volume_fraction)
-        + 0.1 * density_weight * np.log(mean_density)
-        + 0.05 * rim
-        + 0.05 * unresolved
-    )
-    order = np.argsort(cost, kind="stable")
-    return [(int(matrix[i]), int(particle[i]), float(vf[i])) for i in order]
+    def values(self) -> dict[str, float]:
+        return {name: float(value[0]) for name, value in self.effective.values.items()}
 
 
 def refine(
     projection: Projection,
-    catalogue: Catalogue,
+    table: PairTable,
     channels: Channels,
-    target_bulk: float,
-    dim: int,
-    grid: int,
+    simulation: Simulation,
     *,
-    density_weight: float = 0.0,
     taken: Collection[tuple[int, int]] = (),
     generator: torch.Generator,
 ) -> Refined:
-    """Materials and volume fraction near the sample whose mean K is the target.
+    """Materials and volume fraction near the sample whose mean quantities meet the targets.
 
-    taken: pairs that other designs of the result already use.
-    Raises RefinementError when none of the best pairs works out.
+    taken: pairs that other designs of the result already use. Where several targets cannot all be met, the pair that
+    comes nearest. Raises RefinementError when none of the best pairs works out.
     """
-    ranked = [
-        pair
-        for pair in rank_pairs(projection, catalogue, channels, target_bulk, density_weight, dim, grid)
-        if pair[:2] not in taken
-    ]
+    wanted = " and ".join(str(target) for target in simulation.targets)
+    ranked = table.rank(projection, channels, taken)
     if not ranked:
-        raise RefinementError(f"no two materials on offer reach {target_bulk:g} GPa (or all such pairs are taken)")
-    spent = 0
-    for matrix, particle, vf in ranked[:_TRIED_PAIRS]:
-        search = _FractionSearch(
-            material_properties(catalogue.materials[matrix]),
-            material_properties(catalogue.materials[particle]),
-            vf,
-            projection.diameter,
-            target_bulk,
-            dim,
-            grid,
-            generator,
+        raise RefinementError(f"no two materials on offer reach {wanted} (or all such pairs are taken)")
+    several = len(simulation.targets) > 1
+    if several:
+        ranked = _screened(ranked, table, simulation, projection.diameter, generator)
+    best: Refined | None = None
+    for pair in ranked[:_TRIED_PAIRS]:
+        materials = table.catalogue.materials[pair.matrix], table.catalogue.materials[pair.particle]
+        search = _FractionSearch(materials, pair.volume_fraction, projection.diameter, simulation, generator)
+        found = search.compromise() if several else search.root()
+        if found is None:
+            continue
+        packings, values = found
+        miss = float(np.abs(simulation.residuals(values.mean)).max())
+        if best is None or miss < best.miss:
+            best = Refined(pair.matrix, pair.particle, tuple(packings), values, miss)
+        if best.miss < _COMPROMISE_TOLERANCE:
+            return best
+    if best is None:
+        raise RefinementError(
+            f"the {_TRIED_PAIRS} material pairs closest to the sample missed {wanted} for every volume "
+            "fraction; use another seed or offer more materials"
         )
-        found = search.solve()
-        spent += search.iterations
-        if found is not None:
-            packings, values = found
-            bulk = PlacementBulk(float(values.mean()), float(values.std(ddof=1)), search.iterations)
-            return Refined(matrix, particle, tuple(packings), bulk, values, spent)
-    raise RefinementError(
-        f"the {_TRIED_PAIRS} material pairs closest to the sample missed {target_bulk:g} GPa for every volume "
-        "fraction; use another seed or offer more materials"
-    )
+    return best
+
+
+def _screened(
+    ranked: list[Candidate],
+    table: PairTable,
+    simulation: Simulation,
+    diameter: float,
+    generator: torch.Generator,
+) -> list[Candidate]:
+    """The best candidates, re-ordered by what a few simulated placements say of their estimates."""
+    scored = []
+    for rank, pair in enumerate(ranked[: _SCREENED[simulation.dim]]):
+        matrix, particle = (table.catalogue.materials[i] for i in (pair.matrix, pair.particle))
+        size = float(np.clip(diameter, *DIAMETER_RANGE))
+        try:
+            packings = place_particles(
+                pair.volume_fraction,
+                size,
+                simulation.dim,
+                grid=simulation.grid,
+                count=_SCREENING_PLACEMENTS[simulation.dim],
+                generator=generator,
+            )
+        except PackingError:
+            continue
+        simulated = simulation.placements(matrix, particle, packings).mean
+        two = Catalogue((matrix, particle))
+        offsets = []
+        for target in simulation.targets:
+            quantity = QUANTITIES[target.quantity]
+            estimate = pair_estimates(two, [pair.volume_fraction], simulation.dim, target.quantity)[0, 0, 1]
+            offsets.append(quantity.coordinate(simulated[target.quantity]) - quantity.coordinate(estimate))
+        better = table.corrected(pair, np.array(offsets))
+        scored.append((max(0.0, better.miss - 0.5 * _COMPROMISE_TOLERANCE) + 1e-4 * rank, better))
+    return [pair for _, pair in sorted(scored, key=lambda entry: entry[0])]
 
 
 class _FractionSearch:
-    """Root finding for the volume fraction: mean K over fixed placements is monotone and smooth in it.
+    """Search for the volume fraction: mean quantities over fixed placements are smooth in it, K is monotone.
 
     Particles are placed once, at the largest fraction of the bracket, and then only shrink: the
-    same centres serve all fractions, so the function has no placement noise.
+    same centres serve all fractions, so the functions have no placement noise.
     """
 
-    def __init__(self, matrix, particle, vf, diameter, target_bulk, dim, grid, generator):
-        self.matrix, self.particle, self.target_bulk, self.dim, self.grid = matrix, particle, target_bulk, dim, grid
-        self.generator, self.vf, self.diameter = generator, vf, diameter
-        self.iterations = 0
-        self.seen: dict[float, tuple[list[Packing], np.ndarray]] = {}
+    def __init__(
+        self,
+        materials: tuple[Material, Material],
+        vf: float,
+        diameter: float,
+        simulation: Simulation,
+        generator: torch.Generator,
+    ):
+        self.materials, self.vf, self.diameter = materials, vf, diameter
+        self.simulation, self.generator = simulation, generator
+        self.seen: dict[float, tuple[list[Packing], PlacementValues]] = {}
 
-    def solve(self) -> tuple[list[Packing], np.ndarray] | None:
-        """Packings and K per placement at the root; None if the bracket holds none."""
+    def root(self) -> tuple[list[Packing], PlacementValues] | None:
+        """Packings and values at the fraction that meets the one target; None if there is none."""
         low, high = VOLUME_FRACTION_RANGE
         for width in (0.06, 0.15, 0.3):
             bracket = max(low, self.vf - width), min(high, self.vf + width)
-            if not self._place(*bracket) or self._gap(bracket[0]) * self._gap(bracket[1]) > 0:
+            if not self._place(*bracket):
                 continue
-            brentq(self._stop_early, *bracket, xtol=2e-4)
-            best = min(self.seen, key=lambda vf: abs(self._gap(vf)))
-            if abs(self._gap(best)) < 5 * _MEAN_TOLERANCE:
+            ends = [float(self._residuals(vf)[0]) for vf in bracket]
+            if ends[0] * ends[1] < 0:
+                brentq(_stop_early(lambda vf: float(self._residuals(vf)[0]), _MEAN_TOLERANCE), *bracket, xtol=2e-4)
+            elif all(ends):
+                continue
+            best = self._best()
+            if abs(self._residuals(best)[0]) < 5 * _MEAN_TOLERANCE:
                 return self.seen[best]
         return None
 
+    def compromise(self) -> tuple[list[Packing], PlacementValues] | None:
+        """Packings and values at the fraction of the smallest weighted misses; None where none can be placed."""
+        low, high = VOLUME_FRACTION_RANGE
+        for width in (0.08, 0.03):
+            bracket = max(low, self.vf - width), min(high, self.vf + width)
+            if self._place(*bracket):
+                _gauss_newton(self._residuals, self.vf, bracket, self._weights)
+                return self.seen[self._best()]
+        return None
+
+    @property
+    def _weights(self) -> NDArray[np.float64]:
+        return np.array([target.weight for target in self.simulation.targets])
+
+    def _best(self) -> float:
+        return min(self.seen, key=lambda vf: float(np.abs(self._residuals(vf)).max()))
+
     def _place(self, low: float, high: float) -> bool:
         """Places as many particles as keep a supported diameter at both ends of the bracket, near the sample's."""
-        smallest, largest = (particle_volume(diameter, self.dim) for diameter in DIAMETER_RANGE)
+        dim = self.simulation.dim
+        smallest, largest = (particle_volume(diameter, dim) for diameter in DIAMETER_RANGE)
         fewest, most = max(1, math.ceil(high / largest)), math.floor(low / smallest)
         if fewest > most:
             return False
-        wanted = round(self.vf / particle_volume(float(np.clip(self.diameter, *DIAMETER_RANGE)), self.dim))
+        wanted = round(self.vf / particle_volume(float(np.clip(self.diameter, *DIAMETER_RANGE)), dim))
         self.count = int(np.clip(wanted, fewest, most))
-        diameter = float(particle_diameter(high, self.count, self.dim))
+        diameter = float(particle_diameter(high, self.count, dim))
         try:
             self.base = place_particles(
-                high, diameter, self.dim, grid=self.grid, count=PLACEMENTS, generator=self.generator
+                high, diameter, dim, grid=self.simulation.grid, count=PLACEMENTS, generator=self.generator
             )
         except PackingError:
             return False
         self.seen = {}
         return True
 
-    def _gap(self, vf: float) -> float:
-        """ln(mean K) − ln K* at a fraction."""
+    def _residuals(self, vf: float) -> NDArray[np.float64]:
+        """Residuals of the targets at a fraction."""
         if vf not in self.seen:
-            diameter = float(particle_diameter(vf, self.count, self.dim))
+            diameter = float(particle_diameter(vf, self.count, self.simulation.dim))
             packings = [Packing(packing.centres, diameter) for packing in self.base]
-            values, iterations = placement_bulk(self.matrix, self.particle, packings, self.grid)
-            self.iterations += iterations
-            self.seen[vf] = packings, values
-        return math.log(self.seen[vf][1].mean() / self.target_bulk)
-
-    def _stop_early(self, vf: float) -> float:
-        gap = self._gap(vf)
-        return 0.0 if abs(gap) < _MEAN_TOLERANCE else gap
+            self.seen[vf] = packings, self.simulation.placements(*self.materials, packings)
+        return self.simulation.residuals(self.seen[vf][1].mean)
 
 
-def realise(refined: Refined, catalogue: Catalogue, target_bulk: float, grid: int) -> Realised:
-    """The placement nearest to the target, its diameter fitted so that this cell meets the target.
+def _stop_early(function: Callable[[float], float], tolerance: float) -> Callable[[float], float]:
+    """The function, zero as soon as it is small: root finding ends there."""
 
-    Voxels join or leave the particles one by one, so the modulus moves in small steps: the
+    def stopping(x: float) -> float:
+        value = function(x)
+        return 0.0 if abs(value) < tolerance else value
+
+    return stopping
+
+
+def _gauss_newton(
+    residuals: Callable[[float], NDArray[np.float64]],
+    start: float,
+    bracket: tuple[float, float],
+    weights: NDArray[np.float64],
+    steps: int = 5,
+) -> None:
+    """Visits points x of ever smaller weighted Σ r²: Gauss–Newton with secant slopes."""
+    before, x = start, start + (0.25 if start < sum(bracket) / 2 else -0.25) * (bracket[1] - bracket[0])
+    old = residuals(before)
+    for _ in range(steps):
+        new = residuals(x)
+        if abs(x - before) < 1e-12 or max(np.abs(new).max(), 0.0) < _MEAN_TOLERANCE:
+            return
+        slope = (new - old) / (x - before)
+        if (size := float((weights * slope**2).sum())) == 0.0:
+            return
+        following = float(np.clip(x - float((weights * slope * new).sum()) / size, *bracket))
+        if abs(following - x) < 1e-3 * (bracket[1] - bracket[0]):
+            return
+        before, x, old = x, following, new
+
+
+def realise(refined: Refined, catalogue: Catalogue, simulation: Simulation) -> Realised:
+    """The placement nearest to the targets, its diameter fitted so that this cell meets them.
+
+    Voxels join or leave the particles one by one, so quantities move in small steps: the
     nearest step is taken. The final solve is at 1e-8 in float64.
     """
-    matrix, particle = (material_properties(catalogue.materials[i]) for i in (refined.matrix, refined.particle))
-    best_first = np.argsort(np.abs(np.log(refined.per_placement / target_bulk)))
-    spent, best = 0, None
-    for choice in best_first[:3]:
+    matrix, particle = (catalogue.materials[i] for i in (refined.matrix, refined.particle))
+    several = len(simulation.targets) > 1
+    weights = np.array([target.weight for target in simulation.targets])
+    misses = [np.abs(simulation.residuals(refined.values.one(i))).max() for i in range(len(refined.packings))]
+    best: tuple[float, Packing] | None = None
+    for choice in np.argsort(misses)[:3]:
         packing = refined.packings[int(choice)]
-        gaps: dict[float, float] = {}
+        seen: dict[float, NDArray[np.float64]] = {}
 
-        def gap(diameter: float, packing: Packing = packing, gaps: dict[float, float] = gaps) -> float:
-            nonlocal spent
-            if diameter not in gaps:
-                values, iterations = placement_bulk(matrix, particle, [Packing(packing.centres, diameter)], grid)
-                spent += iterations
-                gaps[diameter] = math.log(float(values[0]) / target_bulk)
-            return 0.0 if abs(gaps[diameter]) < _REALISED_TOLERANCE else gaps[diameter]
+        def residuals(diameter: float, packing: Packing = packing, seen: dict = seen) -> NDArray[np.float64]:
+            if diameter not in seen:
+                values = simulation.placements(matrix, particle, [Packing(packing.centres, diameter)])
+                seen[diameter] = simulation.residuals(values.mean)
+            return seen[diameter]
 
-        start = gap(packing.diameter)
-        if start:
-            low, high = 0.93 * packing.diameter, min(1.07 * packing.diameter, packing.largest_diameter())
-            other = next((end for end in (low, high) if end != packing.diameter and start * gap(end) <= 0), None)
+        low, high = 0.93 * packing.diameter, min(1.07 * packing.diameter, packing.largest_diameter())
+        start = float(np.abs(residuals(packing.diameter)).max())
+        if several and start > _REALISED_TOLERANCE:
+            _gauss_newton(residuals, packing.diameter, (low, high), weights)
+        elif start > _REALISED_TOLERANCE:
+            gap = _stop_early(lambda diameter: float(residuals(diameter)[0]), _REALISED_TOLERANCE)
+            here = gap(packing.diameter)
+            other = next((end for end in (low, high) if end != packing.diameter and here * gap(end) <= 0), None)
             if other is not None:
                 brentq(gap, *sorted((packing.diameter, other)), xtol=1e-5)
-        diameter = min(gaps, key=lambda d: abs(gaps[d]))
-        if best is None or abs(gaps[diameter]) < best[0]:
-            best = abs(gaps[diameter]), Packing(packing.centres, diameter)
+        diameter = min(seen, key=lambda d: float(np.abs(seen[d]).max()))
+        miss = float(np.abs(seen[diameter]).max())
+        if best is None or miss < best[0]:
+            best = miss, Packing(packing.centres, diameter)
         if best[0] < 2 * _REALISED_TOLERANCE:
             break
     assert best is not None
-    phase = best[1].voxelise(grid)
-    result = _solve(matrix, particle, phase[None], _VERIFY_TOLERANCE)
-    return Realised(best[1], phase, result, spent + int(result.iterations.sum()))
+    phase = best[1].voxelise(simulation.grid)
+    return Realised(phase, verify(matrix, particle, phase, simulation), best[1])
 
 
-def two_phase(values: tuple[Tensor, Tensor], phase: Tensor) -> Tensor:
-    """Field of matrix value where phase is False and particle value where True."""
-    return torch.where(phase, values[1], values[0])
+def verify(matrix: Material, particle: Material, phase: Tensor, simulation: Simulation) -> Effective:
+    """Effective quantities of one cell (*grid) at 1e-8 in float64, C among them."""
+    names = {*simulation.evaluator.quantities, "E"}
+    whole = Simulation(Evaluator(names, simulation.evaluator.boundary), simulation.targets, simulation.dim, 0)
+    effective = whole.cells(matrix, particle, phase[None], _VERIFY_TOLERANCE)
+    simulation.cost.add(effective)
+    return effective
 
 
-def _solve(matrix: Properties, particle: Properties, phase: Tensor, tol: float) -> BulkResult:
-    """Hydrostatic solve of two-phase cells. phase: bool (batch, *grid)."""
-    cells = phase if phase.ndim == 4 else phase[..., None]
-    return bulk_modulus(
-        two_phase((matrix.bulk, particle.bulk), cells), two_phase((matrix.shear, particle.shear), cells), tol=tol
-    )
+def two_phase(values: tuple[float, float], phase: Tensor) -> Tensor:
+    """Field (float64) of the matrix value where phase is False and the particle value where True."""
+    return torch.where(phase, *(torch.tensor(v, dtype=torch.float64) for v in reversed(values)))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from relaxdesign.quantities import QUANTITIES, check_value, format_value
 
 Sampler = Literal["ddpm", "ddim", "dpm++"]
+Sense = Literal["reach", "minimise", "maximise"]
+Method = Literal["guided", "noise", "best-of-n", "random", "pairs", "genetic", "cma-es", "gradient", "conditional"]
 
 
 class GuidanceSettings(BaseModel):
@@ -26,25 +31,147 @@ class GuidanceSettings(BaseModel):
         default=0.2, gt=0, description="largest step, as root mean square over a sample in channel units"
     )
     recurrence: int = Field(default=1, ge=1, le=8, description="times each noise level is repeated")
+    begin: float = Field(default=1.0, gt=0, le=1, description="noise level below which samples are steered")
+    end: float = Field(default=0.0, ge=0, lt=1, description="noise level down to which samples are steered")
+    reuse: int = Field(default=1, ge=1, le=10, description="steps for which one solve's gradient serves")
     sampler: Sampler = Field(
         default="ddpm", description="ddpm: new noise at each step; ddim, dpm++: none, for 10 to 25 steps"
     )
     tolerance: float = Field(default=1e-4, gt=0, le=1e-2, description="relative residual of the guidance solves")
 
+    @model_validator(mode="after")
+    def _ordered(self) -> GuidanceSettings:
+        if self.end >= self.begin:
+            raise ValueError(f"guidance ends at noise level {self.end:g}, not below the {self.begin:g} it begins at")
+        return self
 
-class DesignRequest(BaseModel):
-    """A design task. Moduli in GPa.
 
-    Raises pydantic.ValidationError naming each bad field.
+class Objective(BaseModel):
+    """One thing wanted of an effective quantity: to lie between ``low`` and ``high``, or to be small or large.
+
+    quantity: a name of `relaxdesign.quantities.QUANTITIES`. low == high: a value; low alone: at least; high alone: at
+    most. weight: against those of the other objectives, where not all can be had.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    target_bulk: float = Field(gt=0, le=600, allow_inf_nan=False, description="effective bulk modulus wanted, GPa")
+    quantity: str
+    sense: Sense = "reach"
+    low: float | None = None
+    high: float | None = None
+    weight: float = Field(default=1.0, gt=0, le=10, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Objective:
+        if self.quantity not in QUANTITIES:
+            raise ValueError(f"unknown quantity {self.quantity!r}; known are {', '.join(QUANTITIES)}")
+        limits = [limit for limit in (self.low, self.high) if limit is not None]
+        if self.sense != "reach":
+            if limits:
+                raise ValueError(f"{self.sense} {self.quantity} takes no limits: give a second objective for them")
+            return self
+        if not limits:
+            raise ValueError(f"say which {QUANTITIES[self.quantity].label} is wanted: a value, at least or at most")
+        for problem in (check_value(self.quantity, limit) for limit in limits):
+            if problem:
+                raise ValueError(problem)
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"{self.quantity} cannot lie between {self.low:g} and {self.high:g}: swap them")
+        return self
+
+    @property
+    def value(self) -> float | None:
+        """The one value wanted, if it is one."""
+        return self.low if self.low == self.high else None
+
+    def nearest(self, value: float) -> float:
+        """The wanted value nearest to a given one (the value itself inside the interval)."""
+        if self.low is not None and value < self.low:
+            return self.low
+        return self.high if self.high is not None and value > self.high else value
+
+    def miss(self, value: float) -> float:
+        """Signed distance from the interval (relative for positive quantities), 0 inside and for senses without one."""
+        if self.sense != "reach":
+            return 0.0
+        return QUANTITIES[self.quantity].miss(value, self.nearest(value))
+
+    def __str__(self) -> str:
+        name = self.quantity
+        if self.sense != "reach":
+            return f"{self.sense} {name}"
+        if self.value is not None:
+            return f"{name} = {format_value(name, self.value)}"
+        if self.low is not None and self.high is not None:
+            return f"{self.low:.4g} ≤ {name} ≤ {format_value(name, self.high)}"
+        limit = self.low if self.high is None else self.high
+        return f"{name} {'≤' if self.low is None else '≥'} {format_value(name, float(limit or 0.0))}"
+
+
+def problems(error: ValidationError) -> list[str]:
+    """What is wrong with a refused request, one text per field."""
+    texts = []
+    for detail in error.errors():
+        message = detail["msg"].removeprefix("Value error, ")
+        where = ".".join(str(part) for part in detail["loc"])
+        if detail["type"] == "value_error":  # our own words, which name the quantity
+            texts.append(message)
+        else:
+            texts.append(f"{where or 'request'}: {message[:1].lower()}{message[1:]}, got {detail['input']!r}")
+    return texts
+
+
+_NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
+_NAME = r"([A-Za-z][\w/]*)"
+_FORMS = {
+    "range": re.compile(rf"{_NUMBER}\s*(?:<=?|≤)\s*{_NAME}\s*(?:<=?|≤)\s*{_NUMBER}"),
+    "limit": re.compile(rf"{_NAME}\s*(==?|<=?|>=?|≤|≥)\s*{_NUMBER}"),
+    "sense": re.compile(rf"(minimi[sz]e|maximi[sz]e)\s+{_NAME}"),
+}
+
+
+def parse_objective(text: str) -> Objective:
+    """An objective in words: ``"K = 50"``, ``"density <= 3"``, ``"10 <= G <= 20"``, ``"minimise density @ 2"``.
+
+    The number after @ is its weight. Raises ValueError with the accepted forms.
+    """
+    body, _, weight = (part.strip() for part in text.partition("@"))
+    try:
+        values: dict[str, Any] = {"weight": float(weight)} if weight else {}
+    except ValueError:
+        raise ValueError(f"{text!r}: the weight after @ must be a number, got {weight!r}") from None
+    if found := _FORMS["range"].fullmatch(body):
+        low, name, high = found.groups()
+        values |= {"quantity": name, "low": float(low), "high": float(high)}
+    elif found := _FORMS["sense"].fullmatch(body):
+        sense, name = found.groups()
+        values |= {"quantity": name, "sense": sense.replace("z", "s")}
+    elif found := _FORMS["limit"].fullmatch(body):
+        name, relation, limit = found.groups()
+        values["quantity"] = name
+        if relation[0] in "=>≥":
+            values["low"] = float(limit)
+        if relation[0] in "=<≤":
+            values["high"] = float(limit)
+    else:
+        raise ValueError(
+            f"cannot read the objective {text!r}; write e.g. 'K = 50', 'density <= 3', '10 <= G <= 20', "
+            "'minimise density' or, with a weight, 'G = 20 @ 2'"
+        )
+    return Objective.model_validate(values)
+
+
+class DesignRequest(BaseModel):
+    """A design task. Moduli in GPa, densities in g/cm³.
+
+    ``target_bulk=120, density_weight=1`` is a short form of the objectives K = 120 GPa and, with weight 1, a low
+    density. Raises pydantic.ValidationError naming each bad field.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    objectives: tuple[Objective, ...]
     dim: Literal[2, 3] = 2
-    density_weight: float = Field(
-        0.0, ge=0, le=10, allow_inf_nan=False, description="weight of low density against the target's 1"
-    )
     count: int = Field(default=8, ge=1, le=64, description="number of candidates")
     steps: int = Field(default=50, ge=2, le=1000, description="denoising steps")
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -54,4 +181,57 @@ class DesignRequest(BaseModel):
     prior: str | None = Field(
         default=None, description="name or path of a prior; None: the shipped one for this dimension"
     )
+    method: Method = Field(default="guided", description="guided diffusion, or one of the other ways to search")
+    projection: Literal["statistical", "geometric"] = Field(
+        default="statistical",
+        description="statistical: equal particles placed anew; geometric: the sampled phase map itself",
+    )
+    boundary: Literal["periodic", "kubc"] = Field(default="periodic", description="boundary condition of the cell")
+    refine: bool = Field(default=True, description="move the snapped design onto its targets")
+    distinct: bool = Field(default=True, description="no two designs of the same two materials")
+    start: str | None = Field(default=None, description="VTI file of a microstructure to begin from")
+    start_noise: float = Field(default=0.6, gt=0, le=1, description="noise level to which the start is taken")
     guidance: GuidanceSettings = GuidanceSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not {"target_bulk", "density_weight"} & values.keys():
+            return values
+        values = dict(values)
+        bulk, weight = values.pop("target_bulk", None), values.pop("density_weight", 0.0)
+        objectives = list(values.get("objectives", ()))
+        if bulk is not None:
+            objectives.insert(0, {"quantity": "K", "low": bulk, "high": bulk})
+        if weight:
+            objectives.append({"quantity": "density", "sense": "minimise", "weight": weight})
+        return values | {"objectives": objectives}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DesignRequest:
+        if not self.targets:
+            raise ValueError("give at least one target (a value, at least or at most), e.g. K = 50")
+        twice = {o.quantity for o in self.objectives if sum(p.quantity == o.quantity for p in self.targets) > 1}
+        if twice:
+            raise ValueError(f"more than one target for {', '.join(sorted(twice))}: give one interval")
+        return self
+
+    @property
+    def targets(self) -> tuple[Objective, ...]:
+        """The objectives with an interval to reach."""
+        return tuple(objective for objective in self.objectives if objective.sense == "reach")
+
+    @property
+    def target_bulk(self) -> float | None:
+        """The bulk modulus wanted (GPa), if one value is."""
+        return next((target.value for target in self.targets if target.quantity == "K"), None)
+
+    @property
+    def density_weight(self) -> float:
+        """Weight of low density; 0 if it is not asked for."""
+        return next((o.weight for o in self.objectives if (o.quantity, o.sense) == ("density", "minimise")), 0.0)
+
+    @property
+    def title(self) -> str:
+        """The objectives on one line, e.g. ``"K = 120 GPa, minimise density"``."""
+        return ", ".join(str(objective) for objective in self.objectives)

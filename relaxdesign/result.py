@@ -1,7 +1,8 @@
-"""What a study returns: designs with the bulk modulus of every stage, and how to write them as JSON."""
+"""What a study returns: designs with their quantities at every stage, and how to write them as JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -9,7 +10,11 @@ import numpy as np
 
 from relaxdesign.bounds import Bounds
 from relaxdesign.catalogue import Material
-from relaxdesign.request import DesignRequest
+from relaxdesign.quantities import QUANTITIES
+from relaxdesign.request import DesignRequest, Objective
+
+STAGES = ("relaxed", "projected", "snapped", "refined", "realised")
+"""Along the way from the sample to the export, see `StageBulk`."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,11 @@ class Design:
     """One candidate's outcome. Moduli GPa, density g/cm³, lengths in fractions of the cell edge.
 
     ``message`` says why a candidate failed (it has None where it did not get to) or what is unusual about it.
+    stages: per stage, the quantities of the objectives and K. properties: all quantities of the realised cell.
     """
 
     index: int
-    target_bulk: float
+    target_bulk: float | None
     K: StageBulk
     message: str = ""
     matrix: Material | None = None
@@ -49,8 +55,22 @@ class Design:
     bounds: Bounds | None = None
     iterations: int | None = None  # of the verifying float64 solve
     residual: float | None = None
+    objectives: tuple[Objective, ...] = ()
+    stages: dict[str, dict[str, float]] = field(default_factory=dict)
+    properties: dict[str, float] | None = None
+    stiffness: list[list[float]] | None = None  # C in GPa, Voigt order xx, yy, zz, yz, xz, xy
+    load_cases: int | None = None  # linear systems solved for this design after sampling
     phase: np.ndarray | None = field(default=None, repr=False)  # uint8 (nx, ny, nz), 1 = particle
     relaxed: np.ndarray | None = field(default=None, repr=False)  # float32 (3, nx, ny, nz): E, nu, rho of the sample
+
+    def __post_init__(self) -> None:
+        # Without objectives it is the design of a bulk modulus (as those stored by version 0.1 are).
+        if not self.objectives and self.target_bulk is not None:
+            target = Objective(quantity="K", low=self.target_bulk, high=self.target_bulk)
+            object.__setattr__(self, "objectives", (target,))
+        if not self.stages:
+            reached = {stage: {"K": value} for stage, value in asdict(self.K).items() if value is not None}
+            object.__setattr__(self, "stages", reached)
 
     @property
     def ok(self) -> bool:
@@ -58,9 +78,20 @@ class Design:
         return self.K.realised is not None
 
     @property
+    def misses(self) -> dict[str, float]:
+        """Signed miss of every target by the realised cell: relative, 0 inside the interval (see `Objective.miss`)."""
+        return self.misses_at("realised")
+
+    def misses_at(self, stage: str) -> dict[str, float]:
+        """As `misses`, of a stage; empty if it was not reached."""
+        values = self.stages.get(stage, {})
+        targets = (objective for objective in self.objectives if objective.sense == "reach")
+        return {o.quantity: o.miss(values[o.quantity]) for o in targets if o.quantity in values}
+
+    @property
     def error(self) -> float | None:
-        """Relative error (K − K*) / K* of the realised cell."""
-        return None if self.K.realised is None else self.K.realised / self.target_bulk - 1
+        """The largest of the `misses`, with its sign: with one target K*, (K − K*) / K*."""
+        return max(self.misses.values(), key=abs, default=None)
 
     def to_dict(self, files: dict[str, str] | None = None) -> dict:
         """JSON form, without arrays. files: names of exported files by kind."""
@@ -80,17 +111,47 @@ class Design:
             "bounds": None if self.bounds is None else asdict(self.bounds),
             "iterations": self.iterations,
             "residual": self.residual,
+            "objectives": [objective.model_dump(mode="json") for objective in self.objectives],
+            "stages": self.stages,
+            "misses": self.misses,
+            "properties": self.properties,
+            "stiffness": self.stiffness,
+            "load_cases": self.load_cases,
             "files": files or {},
         }
 
     @staticmethod
     def from_dict(values: dict, phase: np.ndarray | None = None, relaxed: np.ndarray | None = None) -> Design:
         """The inverse of ``to_dict``; arrays come separately."""
-        kept = {key: value for key, value in values.items() if key not in ("ok", "error", "files")}
+        kept = {key: value for key, value in values.items() if key not in ("ok", "error", "misses", "files")}
         for key, kind in (("K", StageBulk), ("matrix", Material), ("particle", Material), ("bounds", Bounds)):
             if kept[key] is not None:
                 kept[key] = kind(**kept[key])
+        kept["objectives"] = tuple(Objective.model_validate(value) for value in kept.get("objectives", ()))
         return Design(**kept, phase=phase, relaxed=relaxed)
+
+
+def pareto_front(designs: Iterable[Design]) -> list[Design]:
+    """The designs that no other betters in every objective (size of the miss; value of what is small or large)."""
+    done = [design for design in designs if design.ok and design.properties is not None]
+    scores = [_scores(design) for design in done]
+
+    def dominated(score: tuple[float, ...]) -> bool:
+        return any(other != score and all(a <= b for a, b in zip(other, score, strict=True)) for other in scores)
+
+    return [design for design, score in zip(done, scores, strict=True) if not dominated(score)]
+
+
+def _scores(design: Design) -> tuple[float, ...]:
+    """One number per objective, smaller is better."""
+    properties = design.properties or {}
+    signs = {"minimise": 1.0, "maximise": -1.0}
+    return tuple(
+        abs(o.miss(properties[o.quantity]))
+        if o.sense == "reach"
+        else signs[o.sense] * float(QUANTITIES[o.quantity].coordinate(properties[o.quantity]))
+        for o in design.objectives
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +166,8 @@ class DesignResult:
     solver_iterations: int  # conjugate-gradient iterations in all, every stage
     started: datetime
     version: str
+    remark: str = ""  # e.g. that the targets conflict
+    load_cases: int = 0  # linear systems solved in all
 
     def to_dict(self, files: dict[int, dict[str, str]] | None = None) -> dict:
         """JSON form. files: per design index, names of exported files by kind."""
@@ -114,6 +177,8 @@ class DesignResult:
             "seconds": self.seconds,
             "prior": self.prior,
             "solver_iterations": self.solver_iterations,
+            "load_cases": self.load_cases,
+            "remark": self.remark,
             "started": self.started.isoformat(),
             "version": self.version,
             "designs": [design.to_dict((files or {}).get(design.index)) for design in self.designs],

@@ -97,7 +97,9 @@ def test_design_json_is_json_and_nothing_else(cli, scripted):
     scripted()
     result = cli("design", "--target-bulk", 100, "--count", 2, "--out", "out", "--json")
     record = json.loads(result.stdout)
-    assert record["request"]["target_bulk"] == 100
+    assert record["request"]["objectives"][0] == {
+        "quantity": "K", "sense": "reach", "low": 100, "high": 100, "weight": 1,
+    }  # fmt: skip
     first = record["designs"][0]
     assert {"matrix", "particle", "volume_fraction", "diameter", "K", "density", "bounds", "files"} <= set(first)
     assert set(first["K"]) == {"relaxed", "projected", "snapped", "refined", "realised"}
@@ -125,7 +127,7 @@ def test_design_passes_every_option_on(cli, scripted, tmp_path):
         exclude=("a",), flagged=True, prior="mine",
     )  # fmt: skip
     assert [material.id for material in seen["catalogue"].materials] == ["a", "b"]
-    assert (tmp_path / "runs" / "bulk-50-3d-seed-7" / "result.json").exists()
+    assert (tmp_path / "runs" / "K-50-3d-seed-7" / "result.json").exists()
 
 
 def test_a_second_run_replaces_the_first(cli, scripted, tmp_path):
@@ -176,8 +178,16 @@ def test_no_design_at_all_is_exit_code_1(cli, scripted):
 
 def test_design_refuses_what_it_cannot_use(cli, scripted, tmp_path):
     scripted()
-    assert_one_clear_error(cli("design", "--target-bulk", "-3", "--dim", 4), "--target-bulk", "greater than 0", "--dim")
-    assert_one_clear_error(cli("design", "--target-bulk", "nan"), "--target-bulk", "finite")
+    assert_one_clear_error(cli("design", "--target-bulk", "-3", "--dim", 4), "bulk modulus must be above 0", "dim: ")
+    assert_one_clear_error(cli("design", "--target-bulk", "nan"), "bulk modulus must be a finite number")
+    assert_one_clear_error(cli("design"), "at least one target")
+    assert_one_clear_error(cli("design", "-o", "K about 9"), "cannot read the objective 'K about 9'")
+    assert_one_clear_error(cli("design", "-o", "Q = 9"), "unknown quantity 'Q'")
+    assert_one_clear_error(cli("design", "-o", "9 <= K <= 5"), "swap them")
+    assert_one_clear_error(cli("design", "-o", "minimise density"), "at least one target")
+    assert_one_clear_error(cli("design", "--target-bulk", "9", "-o", "K >= 5"), "more than one target for K")
+    assert_one_clear_error(cli("design", "--target-bulk", "9", "--method", "magic"), "method: ")
+    assert_one_clear_error(cli("design", "--target-bulk", "9", "--request", "r.json"), "not both")
     assert_one_clear_error(cli("design", "--target-bulk", "9", "--cell-size", 0), "cell size is 0.0 mm")
     assert_one_clear_error(cli("design", "--target-bulk", "9", "--dim", 3, "--thickness", 1), "2D cells")
     assert_one_clear_error(cli("design", "--target-bulk", "9", "--materials", "gone.csv"), "gone.csv", "No such file")
@@ -191,6 +201,8 @@ def test_design_refuses_what_it_cannot_use(cli, scripted, tmp_path):
 def test_design_refuses_unreachable_targets_and_unknown_priors(cli):
     """The real study, up to the point where it would start to work."""
     assert_one_clear_error(cli("design", "--target-bulk", 599, "--prior", "gone"), "599 GPa is out of reach")
+    assert_one_clear_error(cli("design", "-o", "Ex/Ey = 1.5"), "out of reach", "geometric projection")
+    assert_one_clear_error(cli("design", "-o", "price <= 3", "-o", "K = 9"), "price of none of the materials")
     assert_one_clear_error(cli("design", "--target-bulk", 50, "--prior", "gone"), "no prior at gone")
     assert_one_clear_error(cli("design", "--target-bulk", 50, "--category", "cheese"), "cheese")
     assert_one_clear_error(cli("design", "--target-bulk", 50, "--exclude", "cheese"), "cheese")

@@ -7,8 +7,9 @@ import torch
 from relaxdesign.bounds import two_phase_bounds
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.composite import place_particles
-from relaxdesign.estimates import estimate_bulk, pair_estimates, reachable_bulk
+from relaxdesign.estimates import estimate_bulk
 from relaxdesign.fem import bulk_modulus
+from relaxdesign.pairs import pair_estimates, reachable
 
 
 def test_spheres_are_the_hashin_shtrikman_bound_with_the_matrix_as_reference():
@@ -51,16 +52,16 @@ def test_reachable_interval_lies_inside_the_catalogue_and_needs_two_materials():
     catalogue = Catalogue.default().select()
     bulk = catalogue.properties.bulk
     for dim in (2, 3):
-        low, high = reachable_bulk(catalogue, dim)
+        low, high = reachable(catalogue, dim, "K")
         assert float(bulk.min()) < low < 0.01 and 300 < high < float(bulk.max())
     with pytest.raises(ValueError, match="two materials"):
-        reachable_bulk(Catalogue(catalogue.materials[:1]), 2)
+        reachable(Catalogue(catalogue.materials[:1]), 2, "K")
 
 
 def test_pair_estimates_are_monotone_in_the_volume_fraction():
     """Root finding relies on it: between phases of ordered stiffness K moves one way only."""
     metals = Catalogue.default().select(categories=["metal"])
-    values = pair_estimates(metals, np.linspace(0.05, 0.5, 10), 3)
+    values = pair_estimates(metals, np.linspace(0.05, 0.5, 10), 3, "K")
     stiffer = metals.properties.bulk[None, :] > metals.properties.bulk[:, None]
     steps = np.diff(values, axis=0)
     assert (steps[:, stiffer.numpy()] > 0).all()

@@ -1,19 +1,22 @@
 """The sampler against an analytic prior, whose guided and unguided samples are known in closed form."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
 import torch
 
+from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import AsinhChannels, Properties
 from relaxdesign.guidance import guided_sample, step_direction
 from relaxdesign.objectives import Evaluation, Linearisation, Objectives
+from relaxdesign.pairs import with_known_properties
 from relaxdesign.prior.model import Prior
 from relaxdesign.prior.sampling import sample
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.steps import ancestral_step
 from relaxdesign.prior.unet import UNetConfig
-from relaxdesign.request import GuidanceSettings
+from relaxdesign.request import DesignRequest, GuidanceSettings, parse_objective
 
 MEAN, DEVIATION = 0.1, 0.15
 
@@ -51,19 +54,25 @@ class MeanTarget:
     goal: float
     calls: list = field(default_factory=list)
 
-    def evaluate(self, prior, clean):
+    def unevaluated(self, prior, clean):
+        nothing = torch.zeros(len(clean))
+        empty = torch.zeros_like(clean)[:, None]
+        line = Linearisation(nothing[:, None], empty, torch.ones(1), nothing[:, None][:, :0], empty[:, :0])
+        return Evaluation(Properties(nothing, nothing, nothing), {}, {}, line, {})
+
+    def evaluate(self, prior, clean, fresh=False):
         self.calls.append(clean.clone())
         mean = clean.flatten(1).mean(1)
         gradient = torch.full_like(clean, 1 / clean[0].numel())[:, None]
         nothing = torch.zeros(len(clean))
         return Evaluation(
             Properties(nothing, nothing, nothing),
-            mean,
-            nothing,
+            {"K": mean, "density": nothing},
             {"mean": (mean - self.goal) ** 2},
-            Linearisation((mean - self.goal)[:, None], gradient, nothing[:, None][:, :0], gradient[:, :0]),
+            Linearisation(
+                (mean - self.goal)[:, None], gradient, torch.ones(1), nothing[:, None][:, :0], gradient[:, :0]
+            ),
             {},
-            0,
         )
 
     def keep(self, alive):
@@ -190,10 +199,10 @@ def test_step_meets_linearised_targets_and_descends_in_their_null_space():
     g = generator(2)
     targets, minimise = torch.randn(2, 2, 3, 8, 8, generator=g), torch.randn(2, 1, 3, 8, 8, generator=g)
     residual, rate = torch.randn(2, 2, generator=g), torch.full((2, 1), 0.1)
-    step = step_direction(Linearisation(residual, targets, rate, minimise)).flatten(1)
+    step = step_direction(Linearisation(residual, targets, torch.ones(2), rate, minimise)).flatten(1)
     moved = (targets.flatten(2) @ step[..., None]).squeeze(-1)
     torch.testing.assert_close(moved, -residual, rtol=1e-3, atol=1e-4)
-    plain = step_direction(Linearisation(residual, targets, rate[:, :0], minimise[:, :0])).flatten(1)
+    plain = step_direction(Linearisation(residual, targets, torch.ones(2), rate[:, :0], minimise[:, :0])).flatten(1)
     change = (minimise.flatten(2) @ (step - plain)[..., None]).squeeze(-1)
     assert (change < 0).all() and (change > -0.1 - 1e-4).all()
 
@@ -215,7 +224,8 @@ def test_same_seed_same_samples():
 def test_gradient_of_the_objectives_matches_finite_differences():
     prior = gaussian_prior()
     clean = (0.2 * torch.randn(2, 3, 8, 8, generator=generator(4), dtype=torch.float64)).clamp(-1, 1)
-    objectives = Objectives(60.0, density_weight=1.0, tolerance=1e-9)
+    request = DesignRequest(target_bulk=60, density_weight=1)
+    objectives = Objectives(request.objectives, tolerance=1e-9)
     evaluation = objectives.evaluate(prior, clean)
     direction = torch.randn(clean.shape, generator=generator(5), dtype=torch.float64)
     h = 1e-5
@@ -233,6 +243,91 @@ def test_gradient_of_the_objectives_matches_finite_differences():
 
 
 def test_guided_field_reaches_its_bulk_modulus_with_the_real_evaluator():
-    steps = list(guided_sample(gaussian_prior(), Objectives(40.0), 3, steps=15, generator=generator()))
+    steps = list(
+        guided_sample(gaussian_prior(), Objectives([parse_objective("K = 40")]), 3, steps=15, generator=generator())
+    )
     torch.testing.assert_close(steps[-1].evaluation.bulk, torch.full((3,), 40.0), rtol=5e-3, atol=0)
     assert [step.index for step in steps] == list(range(1, 16))
+
+
+@pytest.mark.parametrize(
+    "text", ["G = 20", "nu <= 0.01", "Ex/Ey = 1.2", "C11 >= 300", "C12 = 30", "AU <= 1e-4", "conductivity >= 60"]
+)
+def test_gradients_of_every_kind_of_objective_match_finite_differences(text):
+    prior = gaussian_prior()
+    generator_ = torch.Generator().manual_seed(4)
+    clean = (0.2 * torch.randn(1, 3, 6, 6, generator=generator_, dtype=torch.float64)).clamp(-1, 1)
+    request = DesignRequest(objectives=[parse_objective(text)])
+    catalogue = with_known_properties(Catalogue.default().select(), request.objectives)
+    objectives = Objectives.from_request(request, catalogue, prior.channels)
+    objectives.evaluator = replace(objectives.evaluator, tolerance=1e-10)
+    direction = torch.randn(clean.shape, generator=generator_, dtype=torch.float64)
+    evaluation = objectives.evaluate(prior, clean)
+    residual = evaluation.linearisation.target_residual
+    assert float(residual) != 0, "the target is met already: its gradient is not asked for"
+    up, down = (objectives.evaluate(prior, clean + h * direction).linearisation.target_residual for h in (1e-4, -1e-4))
+    slope = (evaluation.linearisation.target_gradient[:, 0] * direction).sum()
+    # The look-up of conductivities works in float32.
+    assert float(slope) == pytest.approx(float(up - down) / 2e-4, rel=2e-2 if "conductivity" in text else 1e-4)
+
+
+def test_an_interval_asks_for_nothing_inside():
+    prior = gaussian_prior()
+    clean = torch.full((1, 3, 8, 8), 0.1)
+    (bulk,) = Objectives([parse_objective("K = 1")]).evaluate(prior, clean).bulk
+    inside = Objectives([parse_objective(f"{0.9 * bulk} <= K <= {1.1 * bulk}")]).evaluate(prior, clean)
+    assert float(inside.linearisation.target_residual) == 0
+    assert not step_direction(inside.linearisation).any()
+    below = Objectives([parse_objective(f"K >= {1.2 * bulk}")]).evaluate(prior, clean)
+    assert float(below.linearisation.target_residual) == pytest.approx(-np.log(1.2), rel=1e-4)
+
+
+def test_conflicting_targets_share_the_step_by_their_weights():
+    gradient = torch.ones(1, 2, 3, 4, 4)  # the same direction is asked up by one and down by the other
+    residual = torch.tensor([[0.1, -0.1]])
+
+    def mean_step(weights):
+        empty = residual[:, :0], gradient[:, :0]
+        return float(step_direction(Linearisation(residual, gradient, torch.tensor(weights), *empty)).mean())
+
+    assert mean_step([1.0, 1.0]) == pytest.approx(0, abs=1e-7)
+    assert mean_step([4.0, 1.0]) < 0 < mean_step([1.0, 4.0])
+
+
+def test_guidance_can_be_kept_to_a_window_of_noise_levels():
+    target = MeanTarget(0.3)
+    settings = GuidanceSettings(begin=0.7)
+    steps = list(guided_sample(gaussian_prior(), target, 4, steps=20, settings=settings, generator=generator()))
+    levels = [float(gaussian_prior().schedule.noise[i]) for i in gaussian_prior().schedule.trailing(20)]
+    assert len(target.calls) == sum(level <= 0.7 for level in levels) + 1
+    torch.testing.assert_close(steps[-1].clean.flatten(1).mean(1), torch.full((4,), 0.3), atol=1e-4, rtol=0)
+
+
+def test_a_start_at_low_noise_is_kept_and_at_high_noise_forgotten():
+    start = torch.full((3, 16, 16), 0.6)
+    near, far = (
+        last(
+            guided_sample(
+                gaussian_prior(),
+                MeanTarget(0.3),
+                8,
+                steps=50,
+                settings=GuidanceSettings(mean=0),
+                start=(start, noise),
+                generator=generator(),
+            )
+        ).clean
+        for noise in (0.1, 1.0)
+    )
+    assert float(near.mean()) > 0.3 > float(far.mean())
+
+
+def test_reused_gradients_save_solves_and_still_reach_the_target():
+    prior = gaussian_prior()
+    every, third = (Objectives([parse_objective("K = 40")], reuse=reuse) for reuse in (1, 3))
+    results = [
+        last(guided_sample(prior, objectives, 3, steps=15, generator=generator())) for objectives in (every, third)
+    ]
+    assert third.load_cases < 0.5 * every.load_cases
+    for result in results:
+        torch.testing.assert_close(result.evaluation.bulk, torch.full((3,), 40.0), rtol=2e-2, atol=0)

@@ -6,17 +6,11 @@ import torch
 
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import AsinhChannels
-from relaxdesign.estimates import pair_estimates
 from relaxdesign.fem import bulk_modulus
+from relaxdesign.pairs import PairTable, crowded, pair_estimates
 from relaxdesign.projection import Projection
-from relaxdesign.refinement import (
-    RefinementError,
-    crowded,
-    material_properties,
-    rank_pairs,
-    realise,
-    refine,
-)
+from relaxdesign.refinement import RefinementError, Simulation, realise, refine, two_phase
+from relaxdesign.request import parse_objective
 
 CHANNELS = AsinhChannels()
 CATALOGUE = Catalogue.default().select()
@@ -42,6 +36,11 @@ def some(category: str, young: float) -> str:
     ).id
 
 
+def task(*texts: str, dim: int = 2, grid: int = 64) -> tuple[PairTable, Simulation]:
+    objectives = [parse_objective(text) for text in texts]
+    return PairTable(CATALOGUE, objectives, dim, grid), Simulation.of(objectives, "periodic", dim, grid)
+
+
 @pytest.mark.parametrize(
     ("target", "matrix", "particle"),
     [
@@ -53,64 +52,84 @@ def some(category: str, young: float) -> str:
 )
 def test_refined_mean_and_realised_cell_meet_the_target(target, matrix, particle):
     projection = projection_near(matrix, particle, 0.3, 0.25)
-    generator = torch.Generator().manual_seed(0)
-    refined = refine(projection, CATALOGUE, CHANNELS, target, 2, 64, generator=generator)
-    assert refined.bulk.mean == pytest.approx(target, rel=0.011)
-    assert refined.bulk.mean == pytest.approx(float(refined.per_placement.mean()))
-    realised = realise(refined, CATALOGUE, target, 64)
-    assert realised.bulk == pytest.approx(target, rel=0.01)
-    assert float(realised.result.residual[0]) <= 1e-8
+    table, simulation = task(f"K = {target}")
+    refined = refine(projection, table, CHANNELS, simulation, generator=torch.Generator().manual_seed(0))
+    assert refined.values.mean["K"] == pytest.approx(target, rel=0.011)
+    realised = realise(refined, CATALOGUE, simulation)
+    assert realised.values["K"] == pytest.approx(target, rel=0.01)
+    assert float(realised.effective.residual[0]) <= 1e-8
     assert realised.packing.largest_diameter() >= realised.packing.diameter
 
     # What is exported is what was measured: solve the phase map again from scratch.
-    m, p = (material_properties(CATALOGUE.materials[i]) for i in (refined.matrix, refined.particle))
+    m, p = (CATALOGUE.materials[i] for i in (refined.matrix, refined.particle))
     phase = realised.phase[None, ..., None]
-    again = bulk_modulus(torch.where(phase, p.bulk, m.bulk), torch.where(phase, p.shear, m.shear))
-    assert float(again.value[0]) == pytest.approx(realised.bulk, rel=1e-9)
+    K, G = (two_phase((getattr(m, name), getattr(p, name)), phase) for name in ("bulk", "shear"))
+    assert float(bulk_modulus(K, G).value[0]) == pytest.approx(realised.values["K"], rel=1e-7)
+
+
+def test_two_targets_are_met_together():
+    projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
+    table, simulation = task("K = 100", "G = 45")
+    refined = refine(projection, table, CHANNELS, simulation, generator=torch.Generator().manual_seed(0))
+    realised = realise(refined, CATALOGUE, simulation)
+    assert realised.values["K"] == pytest.approx(100, rel=0.02)
+    assert realised.values["G"] == pytest.approx(45, rel=0.02)
+
+
+def test_an_interval_is_met_anywhere_inside():
+    projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
+    table, simulation = task("K >= 150")
+    refined = refine(projection, table, CHANNELS, simulation, generator=torch.Generator().manual_seed(0))
+    assert realise(refined, CATALOGUE, simulation).values["K"] >= 150 * 0.998
 
 
 def test_ranked_pairs_prefer_the_sample_and_light_materials_when_asked():
     projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
-    near = rank_pairs(projection, CATALOGUE, CHANNELS, 150.0, 0.0, 2, 64)
-    light = rank_pairs(projection, CATALOGUE, CHANNELS, 150.0, 5.0, 2, 64)
+    near, light = (task("K = 150", *extra)[0].rank(projection, CHANNELS) for extra in ((), ("minimise density @ 5",)))
     density = CATALOGUE.properties.density
 
     def mean_density(pairs):
-        return np.mean([float((1 - vf) * density[m] + vf * density[p]) for m, p, vf in pairs[:10]])
+        return np.mean(
+            [
+                float((1 - pair.volume_fraction) * density[pair.matrix] + pair.volume_fraction * density[pair.particle])
+                for pair in pairs[:10]
+            ]
+        )
 
     assert mean_density(light) < 0.8 * mean_density(near)
-    assert all(0.05 <= vf <= 0.5 for _, _, vf in near)
+    assert all(0.05 <= pair.volume_fraction <= 0.5 for pair in near)
     values = CHANNELS.encode(CATALOGUE.properties, axis=-1)
     distance = [
-        float((values[m] - projection.matrix).norm() + (values[p] - projection.particle).norm()) for m, p, _ in near
+        float((values[pair.matrix] - projection.matrix).norm() + (values[pair.particle] - projection.particle).norm())
+        for pair in near
     ]
     assert np.mean(distance[:10]) < 0.3 < np.mean(distance[-10:])
 
 
 def test_taken_pairs_are_not_offered_again():
     projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
-    first, *_ = rank_pairs(projection, CATALOGUE, CHANNELS, 150.0, 0.0, 2, 64)
-    refined = refine(
-        projection, CATALOGUE, CHANNELS, 150.0, 2, 64, taken={first[:2]}, generator=torch.Generator().manual_seed(0)
-    )
-    assert (refined.matrix, refined.particle) != first[:2]
+    table, _ = task("K = 150")
+    first = table.rank(projection, CHANNELS)[0]
+    again = table.rank(projection, CHANNELS, taken={(first.matrix, first.particle)})
+    assert (first.matrix, first.particle) not in {(pair.matrix, pair.particle) for pair in again}
 
 
 def test_unreachable_targets_are_refused():
     projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
-    with pytest.raises(RefinementError, match="no two materials on offer reach 590"):
-        refine(projection, CATALOGUE, CHANNELS, 590.0, 2, 64, generator=torch.Generator())
+    table, simulation = task("K = 438")
+    with pytest.raises(RefinementError, match="K = 438 GPa"):
+        refine(projection, table, CHANNELS, simulation, generator=torch.Generator())
 
 
 def test_pairs_that_the_grid_cannot_resolve_come_later():
     """Alumina in epoxy where the spheres would nearly touch: first choice on a fine grid, not on a coarse one."""
     sample = projection_near("epoxy-unfilled", "alumina-ad-995", 0.46, 0.2)
     pair = tuple([m.id for m in CATALOGUE.materials].index(name) for name in ("epoxy-unfilled", "alumina-ad-995"))
-    target = float(pair_estimates(CATALOGUE, np.array([0.46]), 3)[0][pair])
-    place = {
-        grid: [found[:2] for found in rank_pairs(sample, CATALOGUE, CHANNELS, target, 0.0, 3, grid)].index(pair)
-        for grid in (32, 512)
-    }
+    target = float(pair_estimates(CATALOGUE, np.array([0.46]), 3, "K")[0][pair])
+    place = {}
+    for grid in (32, 512):
+        ranked = task(f"K = {target!r}", dim=3, grid=grid)[0].rank(sample, CHANNELS)
+        place[grid] = [(found.matrix, found.particle) for found in ranked].index(pair)
     assert place[512] == 0 < place[32]
 
 

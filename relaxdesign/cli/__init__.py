@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from relaxdesign import __version__
+from relaxdesign.cli.campaign import campaign
 from relaxdesign.cli.design import design
 from relaxdesign.cli.evaluate import evaluate
 from relaxdesign.cli.export import export
 from relaxdesign.cli.materials import materials
 from relaxdesign.cli.prior_report import prior_report
+from relaxdesign.cli.protocol import protocol
 from relaxdesign.cli.runs import runs
 from relaxdesign.cli.sample import sample
 from relaxdesign.cli.train import train
@@ -24,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (design, evaluate, runs, export, sample, train, prior_report, materials):
+for command in (design, campaign, evaluate, runs, export, sample, train, prior_report, protocol, materials):
     app.command()(command)
 
 

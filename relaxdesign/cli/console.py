@@ -58,17 +58,14 @@ def user_errors() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        fail("; ".join(_field_message(detail) for detail in error.errors()), EXIT_USER_ERROR)
+        from relaxdesign.request import problems
+
+        fail("; ".join(problems(error)), EXIT_USER_ERROR)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         fail(f"{where}{error.strerror or error}", EXIT_USER_ERROR)
     except ValueError as error:
         fail(str(error), EXIT_USER_ERROR)
-
-
-def _field_message(detail) -> str:
-    option = "--" + "-".join(str(part) for part in detail["loc"]).replace("_", "-")
-    return f"{option}: {detail['msg'][0].lower()}{detail['msg'][1:]}, got {detail['input']!r}"
 
 
 @contextmanager

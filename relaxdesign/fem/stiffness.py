@@ -82,13 +82,7 @@ class StiffnessResult(Outcome):
     @property
     def anisotropy(self) -> Tensor:
         """Universal anisotropy index A^U (batch,), zero if isotropic (doi:10.1103/PhysRevLett.101.055504)."""
-        S = self.compliance
-        reuss_bulk = 1.0 / S[:, :3, :3].sum((1, 2))
-        normal = S.diagonal(dim1=1, dim2=2)[:, :3].sum(1)
-        coupling = S[:, 0, 1] + S[:, 0, 2] + S[:, 1, 2]
-        shears = S.diagonal(dim1=1, dim2=2)[:, 3:].sum(1)
-        reuss_shear = 15.0 / (4.0 * normal - 4.0 * coupling + 3.0 * shears)
-        return 5.0 * self.shear / reuss_shear + self.bulk / reuss_bulk - 6.0
+        return universal_anisotropy(self.C, self.compliance)
 
 
 def voigt_bulk(C: Tensor) -> Tensor:
@@ -102,6 +96,15 @@ def voigt_shear(C: Tensor) -> Tensor:
     coupling = C[..., 0, 1] + C[..., 0, 2] + C[..., 1, 2]
     shears = C[..., 3:, 3:].diagonal(dim1=-2, dim2=-1).sum(-1)
     return (normal - coupling + 3.0 * shears) / 15.0
+
+
+def universal_anisotropy(C: Tensor, compliance: Tensor) -> Tensor:
+    """A^U = 5 G_V / G_R + K_V / K_R - 6 of stiffnesses (..., 6, 6) and their inverses."""
+    reuss_bulk = 1.0 / compliance[..., :3, :3].sum((-2, -1))
+    normal, shears = compliance.diagonal(dim1=-2, dim2=-1).unflatten(-1, (2, 3)).sum(-1).unbind(-1)
+    coupling = compliance[..., 0, 1] + compliance[..., 0, 2] + compliance[..., 1, 2]
+    reuss_shear = 15.0 / (4.0 * normal - 4.0 * coupling + 3.0 * shears)
+    return 5.0 * voigt_shear(C) / reuss_shear + voigt_bulk(C) / reuss_bulk - 6.0
 
 
 def effective_stiffness(

@@ -1,0 +1,69 @@
+"""The ways to search for designs, all behind one interface: guided diffusion and what it is compared with.
+
+Every method is a generator of `SamplerStep` whose last step holds one field per candidate; projection, refinement
+and verification are the same for all. A *step* is one evaluation of every candidate, so equal ``steps`` are equal
+budgets of simulations. The search methods handle discrete designs and hand over their voxel fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from relaxdesign.catalogue import Catalogue
+from relaxdesign.guidance import SamplerStep, guided_sample
+from relaxdesign.objectives import Objectives
+from relaxdesign.prior.model import Prior
+from relaxdesign.request import DesignRequest, Method
+
+DESCRIPTIONS: dict[Method, str] = {
+    "guided": "diffusion prior, steered by exact gradients at each denoising step",
+    "noise": "diffusion prior with few steps, its initial noise optimised by exact gradients",
+    "best-of-n": "the best of many unguided samples of the prior",
+    "conditional": "a prior trained to be told the bulk modulus (classifier-free guidance), no simulations",
+    "gradient": "gradient descent on the relaxed field, without a prior",
+    "random": "the best of many random designs",
+    "pairs": "random pairs of materials, root finding in the volume fraction",
+    "genetic": "genetic algorithm on materials, volume fraction and diameter",
+    "cma-es": "covariance matrix adaptation on materials, volume fraction and diameter",
+}
+NEEDS_PRIOR_SAMPLES = ("guided", "noise", "best-of-n", "conditional")
+
+
+def sampler_for(
+    request: DesignRequest, prior: Prior, objectives: Objectives, materials: Catalogue
+) -> Iterator[SamplerStep]:
+    """The steps of the request's method. Raises ValueError for a method that cannot serve its objectives."""
+    generator = torch.Generator().manual_seed(request.seed)
+    arguments = {"steps": request.steps, "generator": generator}
+    match request.method:
+        case "guided":
+            from relaxdesign.start import start_field
+
+            settings, start = request.guidance, start_field(request, prior)
+            return guided_sample(prior, objectives, request.count, settings=settings, start=start, **arguments)
+        case "noise":
+            from relaxdesign.noise_optimisation import optimise_noise
+
+            return optimise_noise(prior, objectives, request.count, clip=request.guidance.clip, **arguments)
+        case "best-of-n":
+            from relaxdesign.baselines.unguided import best_of_many
+
+            return best_of_many(prior, objectives, request.count, **arguments)
+        case "conditional":
+            from relaxdesign.baselines.unguided import conditional
+
+            sampler = request.guidance.sampler
+            return conditional(prior, objectives, request.count, bulk=request.target_bulk, sampler=sampler, **arguments)
+        case "gradient":
+            from relaxdesign.baselines.gradient import descend
+
+            return descend(prior, objectives, request.count, clip=request.guidance.clip, **arguments)
+        case name:
+            from relaxdesign.baselines.discrete import search
+            from relaxdesign.baselines.searchers import searcher_for
+
+            seeds = torch.randint(2**31, (request.count,), generator=generator).tolist()
+            searchers = [searcher_for(name, materials, request, seed) for seed in seeds]
+            return search(prior, objectives, materials, searchers, request.steps)

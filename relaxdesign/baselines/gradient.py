@@ -1,0 +1,28 @@
+"""Gradient descent on the relaxed field, without a prior."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from relaxdesign.guidance import SamplerStep, clip_step, step_direction
+from relaxdesign.objectives import Objectives
+from relaxdesign.prior.model import Prior
+
+_START_DEVIATION = 0.3
+
+
+def descend(
+    prior: Prior, objectives: Objectives, count: int, *, clip: float, steps: int, generator: torch.Generator
+) -> Iterator[SamplerStep]:
+    """Gauss–Newton steps on every voxel from random fields: a random material each, with noise on the voxels."""
+    shape = (count, prior.channels.count) + (1,) * prior.dim
+    clean = 2 * torch.rand(shape, generator=generator) - 1
+    noise = _START_DEVIATION * torch.randn(count, *prior.field_shape, generator=generator)
+    clean = (0.7 * clean + noise).clamp(-1, 1)
+    alive = torch.ones(count, dtype=torch.bool)
+    for index in range(1, steps + 1):
+        evaluation = objectives.evaluate(prior, clean)
+        yield SamplerStep(index, steps, 1 - index / steps, clean, evaluation, alive, {})
+        clean = (clean + clip_step(step_direction(evaluation.linearisation), clip)).clamp(-1, 1)

@@ -1,0 +1,87 @@
+"""``relaxdesign protocol``: hit rates over the whole range, against baselines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relaxdesign.cli.console import EXIT_INTERRUPTED, messages, output, progress, user_errors
+
+
+def protocol(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="range, density, two-targets, directional, baselines or ablations; repeat. Default: all."),
+    ] = None,
+    dim: Annotated[list[int] | None, typer.Option(help="2 or 3; repeat. Default: both.")] = None,
+    designs: Annotated[int, typer.Option(min=1, help="Designs per target.")] = 64,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A few minutes: 2D, three targets, 20 steps, 8 designs.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one per core.")] = 0,
+    work: Annotated[Path, typer.Option(metavar="DIR", help="Every finished design is kept here.")] = Path(
+        "runs/protocol"
+    ),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of results.md and results/.")] = Path("docs"),
+    report: Annotated[bool, typer.Option("--report", help="Only write the page from what there is.")] = False,
+) -> None:
+    """Measure how well designs meet their targets, and write the tables.
+
+    Stop it at any time: what is finished is kept in the work folder, and the same command goes on from there.
+    """
+    with user_errors():
+        import os
+
+        from relaxdesign.protocol import SETS, plan, run_cases
+        from relaxdesign.protocol.runner import load_designs
+        from relaxdesign.protocol.summary import summarise
+
+        unknown = set(only or ()) - set(SETS)
+        if unknown:
+            raise ValueError(f"--only: unknown {', '.join(sorted(unknown))}; there are {', '.join(SETS)}")
+        if set(dim or ()) - {2, 3}:
+            raise ValueError("--dim must be 2 or 3")
+        sets = tuple(only or (("range", "baselines") if quick else SETS))
+        dims = tuple(dim or ((2,) if quick else (2, 3)))
+        work = work / "quick" if quick else work
+        processes = workers or os.cpu_count() or 1
+        cases = plan(sets, dims, 8 if quick else designs, work, quick=quick)
+        if not report:
+            failures: dict[str, str] = {}
+            with progress() as bars:
+                task = bars.add_task("Protocol", total=None, note="")
+                try:
+                    for step in run_cases(cases, work, workers=processes):
+                        bars.update(task, total=step.count, completed=step.done, note=step.case.key)
+                        if step.error:
+                            failures[step.case.key] = step.error
+                except KeyboardInterrupt:
+                    messages.print("Stopped: the same command goes on from the designs that are finished.")
+                    raise typer.Exit(EXIT_INTERRUPTED) from None
+            for key, error in failures.items():
+                messages.print(f"{key}: {error}", markup=False, soft_wrap=True)
+        found = [(case, *load_designs(case, work)) for case in cases]
+        summaries = [summarise(case, made, costs) for case, made, costs in found if made]
+        if not summaries:
+            raise ValueError(f"there are no finished designs in {work}: run without --report")
+        _write(summaries, out, processes)
+    output().print(f"{sum(s.designs for s in summaries)} designs of {len(summaries)} cases: {out / 'results.md'}")
+
+
+def _write(summaries, out: Path, processes: int) -> None:
+    import os
+    import platform
+
+    from relaxdesign import __version__
+    from relaxdesign.protocol.report import write_report
+
+    machine = {
+        "version": __version__,
+        "cpu": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "processes": processes,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    write_report(summaries, out / "results.md", out / "results", machine)

@@ -1,0 +1,153 @@
+"""What is measured: targets at quantiles of what random catalogue designs have, by method and setting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from relaxdesign.catalogue import Catalogue
+from relaxdesign.channels import Properties
+from relaxdesign.composite import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, random_cells
+from relaxdesign.effective import Evaluator
+from relaxdesign.request import DesignRequest
+
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+MIDDLE = (0.25, 0.5, 0.75)
+BATCH = {2: 8, 3: 4}
+"""Candidates of one request, by dimension: the default of the app."""
+BASELINES = ("best-of-n", "random", "pairs", "genetic", "cma-es", "gradient", "conditional", "noise")
+SETS = ("range", "density", "two-targets", "directional", "baselines", "ablations")
+GRIDS = {2: 64, 3: 32}
+_RANDOM_DESIGNS = {2: 1000, 3: 400}
+_AT_ONCE = 20
+_SEED = 20260
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of a table: a request, repeated with other seeds until there are ``designs``.
+
+    request: fields of a DesignRequest but count and seed.
+    """
+
+    set: str
+    name: str
+    dim: int
+    quantile: float
+    designs: int
+    request: dict[str, Any] = field(hash=False)
+
+    @property
+    def key(self) -> str:
+        """Name of its folder."""
+        return f"{self.set}-{self.name}-{self.dim}d-q{100 * self.quantile:g}".replace(" ", "-").replace("/", "-")
+
+    def requests(self) -> list[DesignRequest]:
+        """The requests of its chunks."""
+        batch = BATCH[self.dim]
+        counts = [min(batch, self.designs - start) for start in range(0, self.designs, batch)]
+        return [
+            DesignRequest.model_validate(self.request | {"dim": self.dim, "count": count, "seed": 1000 + number})
+            for number, count in enumerate(counts)
+        ]
+
+
+def random_cells_of(dim: int, count: int) -> Iterator[Properties]:
+    """Voxel properties, in batches, of random catalogue designs drawn as the training data of the priors are."""
+    catalogue = Catalogue.default().select()
+    generator = torch.Generator().manual_seed(_SEED)
+    matrix, particle = catalogue.draw(2 * count, generator=generator).view(2, count)
+    fraction, diameter = (
+        low + (high - low) * torch.rand(count, generator=generator, dtype=torch.float64)
+        for low, high in (VOLUME_FRACTION_RANGE, DIAMETER_RANGE)
+    )
+    for part in torch.arange(count).split(_AT_ONCE):
+        phase = random_cells(fraction[part], diameter[part], GRIDS[dim], dim, generator=generator)
+        phase = phase if dim == 3 else phase[..., None]
+        values = catalogue.properties.bulk, catalogue.properties.shear, catalogue.properties.density
+        yield Properties(
+            *(
+                torch.where(phase, *(v[which[part]].float().view(-1, 1, 1, 1) for which in (particle, matrix)))
+                for v in values
+            )
+        )
+
+
+def targets(dim: int, cache: Path) -> dict[str, dict[str, float]]:
+    """Quantiles of K over random designs and the G of the design at each, GPa; kept in a file once measured."""
+    if cache.exists():
+        return json.loads(cache.read_text(encoding="utf-8"))
+    cells = list(random_cells_of(dim, _RANDOM_DESIGNS[dim]))
+    evaluator = Evaluator(tolerance=1e-3)  # K errs by the square of the residual
+    bulk = torch.cat([evaluator(part, raise_on_failure=False).values["K"] for part in cells]).double()
+    order = [i for i in bulk.argsort().tolist() if bulk[i].isfinite()]
+    found: dict[str, dict[str, float]] = {"K": {}, "G": {}}
+    for q in QUANTILES:
+        at = order[round(q * (len(order) - 1))]
+        part, row = cells[at // _AT_ONCE], at % _AT_ONCE
+        one = Properties(*(p[row : row + 1].double() for p in (part.bulk, part.shear, part.density)))
+        values = Evaluator({"G"}, tolerance=1e-4)(one).values
+        found["K"][f"{q:g}"], found["G"][f"{q:g}"] = float(values["K"]), float(values["G"])
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    cache.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    return found
+
+
+def plan(sets: tuple[str, ...], dims: tuple[int, ...], designs: int, work: Path, *, quick: bool = False) -> list[Case]:
+    """The cases of the sets, those of a quick look if asked: few targets, few steps, few baselines.
+
+    work: folder in which targets are kept.
+    """
+    cases: list[Case] = []
+    for dim in dims:
+        wanted = targets(dim, work / f"targets-{dim}d.json")
+
+        def add(set_: str, name: str, quantiles, dim=dim, wanted=wanted, **request) -> None:
+            for q in quantiles:
+                target = {"target_bulk": wanted["K"][f"{q:g}"]}
+                extra = {key: value(q) if callable(value) else value for key, value in request.items()}
+                cases.append(Case(set_, name, dim, q, designs, target | extra))
+
+        everywhere = (0.05, 0.5, 0.95) if quick else QUANTILES
+        few = {"steps": 20} if quick else {}
+        if "range" in sets:
+            add("range", "guided", everywhere, **few)
+        if "density" in sets:
+            add("density", "weight 0", MIDDLE, **few)
+            add("density", "weight 1", MIDDLE, density_weight=1.0, **few)
+        if "two-targets" in sets:
+            shear = lambda q, wanted=wanted: [  # noqa: E731
+                {"quantity": "G", "low": wanted["G"][f"{q:g}"], "high": wanted["G"][f"{q:g}"]}
+            ]
+            add("two-targets", "K and G", MIDDLE, objectives=shear, **few)
+        if "directional" in sets and dim == 2:
+            ratio = [{"quantity": "Ex/Ey", "low": 1.5, "high": 1.5}]
+            add("directional", "Ex/Ey = 1.5", MIDDLE, objectives=ratio, projection="geometric", **few)
+        if "baselines" in sets:
+            for method in ("pairs", "random") if quick else BASELINES:
+                if dim == 2 or method not in ("conditional", "noise"):
+                    add("baselines", method, everywhere, method=method, **few)
+        if "ablations" in sets:
+            for name, settings in ABLATIONS.items():
+                add("ablations", name, (0.05, 0.5, 0.95), **settings)
+    return cases
+
+
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "10 steps, dpm++": {"steps": 10, "guidance": {"sampler": "dpm++"}},
+    "20 steps, dpm++": {"steps": 20, "guidance": {"sampler": "dpm++"}},
+    "20 steps": {"steps": 20},
+    "100 steps": {"steps": 100},
+    "through the network": {"guidance": {"mean": 0.0, "variance": 1.0}},
+    "both": {"guidance": {"mean": 1.0, "variance": 0.5}},
+    "recurrence 2": {"guidance": {"recurrence": 2}},
+    "two inner steps": {"guidance": {"mean_iterations": 2}},
+    "gradient reused 3 times": {"guidance": {"reuse": 3}},
+    "last tenth unguided": {"guidance": {"end": 0.1}},
+}
+"""Settings that differ from the default in one thing each."""

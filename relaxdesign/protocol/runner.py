@@ -1,0 +1,119 @@
+"""Runs the cases of a protocol in several processes; every finished design is on disk at once.
+
+A chunk (one request) is a file of JSON lines, one per design and a last one with what the chunk cost. Whatever is
+there when the protocol starts again is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from relaxdesign.protocol.cases import Case
+from relaxdesign.request import DesignRequest
+from relaxdesign.result import Design
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A chunk has ended. error: why it produced nothing."""
+
+    case: Case
+    done: int
+    count: int
+    error: str = ""
+
+
+def run_cases(cases: Sequence[Case], work: Path, *, workers: int) -> Iterator[Progress]:
+    """Runs what is missing of the cases below ``work``; yields as chunks end.
+
+    workers: processes; the cores are shared among them.
+    """
+    todo = [
+        (case, number, request)
+        for case in cases
+        for number, request in enumerate(case.requests())
+        if not _complete(_path(work, case, number), request)
+    ]
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=(threads,)) as pool:
+        pending = {pool.submit(run_chunk, request, _path(work, case, number)): case for case, number, request in todo}
+        for done, future in enumerate(as_completed(pending), 1):
+            error = future.exception()
+            yield Progress(pending[future], done, len(todo), "" if error is None else f"{error}")
+
+
+def run_chunk(request: DesignRequest, path: Path) -> None:
+    """One request; designs already in the file are kept."""
+    from relaxdesign import study
+    from relaxdesign.events import DesignEvent, FinishedEvent, StepEvent
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    finished = [Design.from_dict(line["design"]) for line in _lines(path) if "design" in line]
+    kept = {design.index for design in finished}
+    sampling = 0.0
+    with path.open("a", encoding="utf-8") as file:
+        for event in study.run(request, finished=finished):
+            if isinstance(event, StepEvent):
+                sampling = event.seconds
+            elif isinstance(event, DesignEvent) and event.design.index not in kept:
+                _append(file, {"design": event.design.to_dict()})
+            elif isinstance(event, FinishedEvent):
+                result = event.result
+                cost = {
+                    "seconds": result.seconds,
+                    "sampling_seconds": sampling,
+                    "load_cases": result.load_cases,
+                    "iterations": result.solver_iterations,
+                    "prior": result.prior,
+                    "resumed": bool(finished),
+                }
+                _append(file, {"cost": cost})
+
+
+def load_designs(case: Case, work: Path) -> tuple[list[Design], list[dict]]:
+    """The designs of a case so far, and the costs of its complete chunks."""
+    designs, costs = [], []
+    for number in range(len(case.requests())):
+        for line in _lines(_path(work, case, number)):
+            if "design" in line:
+                designs.append(Design.from_dict(line["design"]))
+            else:
+                costs.append(line["cost"])
+    return designs, costs
+
+
+def _begin(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _path(work: Path, case: Case, number: int) -> Path:
+    return work / case.key / f"{number:03d}.jsonl"
+
+
+def _complete(path: Path, request: DesignRequest) -> bool:
+    return any("cost" in line for line in _lines(path))
+
+
+def _append(file, line: dict) -> None:
+    file.write(json.dumps(line, allow_nan=True) + "\n")
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _lines(path: Path) -> list[dict]:
+    """Whole lines of a file; a last one cut off by a kill is dropped from the file."""
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole, encoding="utf-8")
+    return [json.loads(line) for line in whole.splitlines()]

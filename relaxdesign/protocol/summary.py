@@ -1,0 +1,121 @@
+"""Numbers of a case: hit rates and errors of every stage, diversity, density, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from relaxdesign.catalogue import Catalogue, occupied_cells
+from relaxdesign.protocol.cases import Case
+from relaxdesign.result import STAGES, Design
+
+LIMITS = (0.005, 0.01, 0.02, 0.05, 0.10)
+_HYPERVOLUME_REFERENCE = (0.10, 20.0)
+"""Error and density (g/cm³) at and beyond which a design adds nothing."""
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """Of one stage. within: share of all designs with every target within each of ``LIMITS``; designs that did not
+    reach the stage count as misses. median: of the largest miss, over those that did."""
+
+    reached: int
+    within: dict[str, float]
+    median: float | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of one case. Times are per design; coverage is relative to as many random designs."""
+
+    set: str
+    name: str
+    dim: int
+    quantile: float
+    targets: list[str]
+    designs: int
+    stages: dict[str, StageSummary]
+    pairs: int
+    coverage: float
+    density_median: float | None
+    hypervolume: float
+    seconds: float | None
+    sampling_seconds: float | None
+    load_cases: float | None
+    sampling_load_cases: float | None
+    iterations: float | None
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+
+def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> Summary:
+    """Summary of the designs of a case. costs: of its chunks; those that were interrupted tell no time."""
+    done = [design for design in designs if design.ok]
+    whole = [cost for cost in costs if not cost["resumed"]]
+    per_design = sum(request.count for request in case.requests()) / max(1, len(case.requests()))
+    after = float(np.mean([design.load_cases or 0 for design in done])) if done else 0.0
+
+    def mean(name: str) -> float | None:
+        return float(np.mean([cost[name] for cost in whole]) / per_design) if whole else None
+
+    load_cases = mean("load_cases")
+    densities = [design.density for design in done if design.density is not None]
+    return Summary(
+        set=case.set,
+        name=case.name,
+        dim=case.dim,
+        quantile=case.quantile,
+        targets=[str(target) for target in case.requests()[0].objectives],
+        designs=len(designs),
+        stages={stage: _stage(designs, stage) for stage in STAGES},
+        pairs=len({(design.matrix.id, design.particle.id) for design in done}),
+        coverage=_coverage(done),
+        density_median=float(np.median(densities)) if densities else None,
+        hypervolume=hypervolume([(abs(design.error or 0.0), design.density or np.inf) for design in done]),
+        seconds=mean("seconds"),
+        sampling_seconds=mean("sampling_seconds"),
+        load_cases=load_cases,
+        sampling_load_cases=None if load_cases is None else max(0.0, load_cases - after),
+        iterations=mean("iterations"),
+    )
+
+
+def _stage(designs: Sequence[Design], stage: str) -> StageSummary:
+    count = len([target for target in designs[0].objectives if target.sense == "reach"]) if designs else 0
+    misses = [design.misses_at(stage) for design in designs]
+    worst = [max(abs(miss) for miss in found.values()) for found in misses if len(found) == count and found]
+    worst = [value for value in worst if np.isfinite(value)]
+    within = {f"{limit:g}": sum(value <= limit for value in worst) / max(1, len(designs)) for limit in LIMITS}
+    return StageSummary(len(worst), within, float(np.median(worst)) if worst else None)
+
+
+def _coverage(designs: Sequence[Design]) -> float:
+    """Property cells that the materials of these designs occupy, relative to as many random designs."""
+    materials = [material for design in designs for material in (design.matrix, design.particle) if material]
+    return occupied_cells(materials) / _random_cells(len(materials)) if materials else 0.0
+
+
+@lru_cache
+def _random_cells(count: int, repeats: int = 20) -> float:
+    """Mean number of cells that ``count`` randomly drawn materials occupy."""
+    catalogue = Catalogue.default().select()
+    generator = torch.Generator().manual_seed(0)
+    draws = (catalogue.draw(count, generator=generator).tolist() for _ in range(repeats))
+    return float(np.mean([occupied_cells([catalogue.materials[i] for i in draw]) for draw in draws]))
+
+
+def hypervolume(points: Sequence[tuple[float, float]]) -> float:
+    """Share of the rectangle between the origin and the reference that points (error, density) dominate."""
+    reference = np.array(_HYPERVOLUME_REFERENCE)
+    inside = sorted({tuple(np.array(point) / reference) for point in points if (np.array(point) < reference).all()})
+    area, lowest = 0.0, 1.0
+    for error, density in inside:
+        if density < lowest:
+            area += (1.0 - error) * (lowest - density)
+            lowest = density
+    return float(area)

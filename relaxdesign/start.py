@@ -1,0 +1,30 @@
+"""A microstructure to begin from, read from a file into the prior's channels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from relaxdesign.channels import Properties
+from relaxdesign.fem import bulk_shear_from_young_poisson
+from relaxdesign.fields_io import FieldError, load_field
+from relaxdesign.prior.model import Prior
+from relaxdesign.request import DesignRequest
+
+
+def start_field(request: DesignRequest, prior: Prior) -> tuple[Tensor, float] | None:
+    """Field (channels, *grid) and the noise level it is taken to; None without a start.
+
+    Raises FieldError if the file's grid is not the prior's or it lacks densities.
+    """
+    if request.start is None:
+        return None
+    data = load_field(request.start)
+    grid = (prior.grid,) * prior.dim + (1,) * (3 - prior.dim)
+    if data.E.shape != grid:
+        raise FieldError(f"{request.start}: the cell has {data.E.shape} voxels, the prior {prior.name} needs {grid}")
+    if data.rho is None:
+        raise FieldError(f"{request.start}: the file holds no densities (rho), which a start needs")
+    K, G = bulk_shear_from_young_poisson(torch.from_numpy(data.E), torch.from_numpy(data.nu))
+    field = prior.channels.encode(Properties(K, G, torch.from_numpy(data.rho)), axis=0).float()
+    return (field if prior.dim == 3 else field[..., 0]), request.start_noise
