@@ -27,7 +27,8 @@ class UnknownRun(LookupError):
 class Curves:
     """What every denoising step measured: one entry per step; inner lists have one entry per candidate.
 
-    bulk: GPa. density: g/cm³. losses: per objective, dimensionless. None: not evaluated, or the candidate was dropped.
+    bulk: GPa. density: g/cm³. losses: per objective, dimensionless. values: of the quantities asked for.
+    None: not evaluated, or the candidate was dropped.
     """
 
     step: list[int] = field(default_factory=list)
@@ -35,20 +36,23 @@ class Curves:
     bulk: list[list[float | None]] = field(default_factory=list)
     density: list[list[float | None]] = field(default_factory=list)
     losses: dict[str, list[list[float | None]]] = field(default_factory=dict)
+    values: dict[str, list[list[float | None]]] = field(default_factory=dict)
 
     def append(self, step: StepEvent) -> None:
         self.step.append(step.step)
         self.noise_level.append(float(step.noise_level))
         self.bulk.append([value or None for value in _finite(step.bulk)])  # 0: not evaluated in this step
         self.density.append(_finite(step.mean_density))
-        for name in {**self.losses, **step.losses}:
-            rows = self.losses.setdefault(name, [[None] * len(step.bulk)] * (len(self.step) - 1))
-            rows.append(_finite(step.losses[name]) if name in step.losses else [None] * len(step.bulk))
+        nothing: list[float | None] = [None] * len(step.bulk)
+        for kept, new in ((self.losses, step.losses), (self.values, step.values)):
+            for name in {**kept, **new}:
+                rows = kept.setdefault(name, [nothing] * (len(self.step) - 1))
+                rows.append(_finite(new[name]) if name in new else nothing)
 
     def copy(self) -> Curves:
         """A copy that later steps do not change."""
-        losses = {name: list(rows) for name, rows in self.losses.items()}
-        return Curves(list(self.step), list(self.noise_level), list(self.bulk), list(self.density), losses)
+        named = ({name: list(rows) for name, rows in kept.items()} for kept in (self.losses, self.values))
+        return Curves(list(self.step), list(self.noise_level), list(self.bulk), list(self.density), *named)
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,10 @@ class DesignRecord:
 
 
 def design_numbers(design: Design) -> dict:
-    """The columns of a design's row."""
-    properties = getattr(design, "properties", None) or {}
+    """The columns of a design's row; bounds of K are among the properties as K_reuss … K_voigt."""
+    properties = {**(design.properties or {})}
+    if design.bounds is not None:
+        properties |= {f"K_{name}": value for name, value in vars(design.bounds).items()}
     return {
         "ok": design.ok,
         "error": _number(design.error),
@@ -131,9 +137,7 @@ def unpack_arrays(blob: bytes) -> dict[str, np.ndarray | None]:
 
 def default_name(request: DesignRequest) -> str:
     """What a run is called until somebody names it."""
-    if request.target_bulk is None:
-        return f"{request.dim}D design"
-    return f"K = {request.target_bulk:.4g} GPa, {request.dim}D"
+    return f"{request.title}, {request.dim}D"
 
 
 def _finite(values: Iterable[float]) -> list[float | None]:

@@ -24,10 +24,9 @@ NOTE_2D = (
 
 def significant(value: float, digits: int = 4) -> str:
     """118.7, 0.004213, 1052: no exponents."""
-    if value == 0:
-        return "0"
     text = f"{value:.{digits}g}"
-    return f"{float(text):.6f}".rstrip("0").rstrip(".") if "e" in text else text
+    text = f"{float(text):.6f}".rstrip("0").rstrip(".") if "e" in text else text
+    return "0" if float(text) == 0 else text
 
 
 def gpa(value: float | None) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from relaxdesign.request import DesignRequest
 from relaxdesign.study import RequestError
 from relaxdesign.ui import server
+from tests.scripted_study import scripted_design
 
 
 def press_design(app) -> str:
@@ -30,10 +33,10 @@ def test_first_visit_shows_the_reachable_range(app):
 
 def test_unreachable_target_is_refused_with_the_range(app):
     app.run()
-    app.number_input(key="target_bulk").set_value(590.0).run()
-    assert "590 GPa cannot be reached" in texts(app.warning)
+    app.number_input(key="target").set_value(590.0).run()
+    assert "590 GPa is out of reach" in texts(app.warning)
     assert app.button(key="design").disabled
-    app.number_input(key="target_bulk").set_value(100.0).run()
+    app.number_input(key="target").set_value(100.0).run()
     assert not app.warning and not app.button(key="design").disabled
 
 
@@ -49,8 +52,8 @@ def test_slider_and_number_follow_each_other(app):
     app.select_slider(key="target_slider").set_value(
         next(float(v) for v in app.select_slider(key="target_slider").options if float(v) > 10)
     ).run()
-    assert 10 < app.number_input(key="target_bulk").value < 12
-    app.number_input(key="target_bulk").set_value(73.21).run()
+    assert 10 < app.number_input(key="target").value < 12
+    app.number_input(key="target").set_value(73.21).run()
     assert app.select_slider(key="target_slider").value == 73.21
 
 
@@ -75,7 +78,7 @@ def test_running_job_is_streamed_and_stopped(app, script):
     script(pause=0.2)
     app.run()
     run_id = press_design(app)
-    while server.jobs().snapshot(run_id).step is None:
+    while server.jobs().snapshot(run_id).frame is None:
         pass
     app.run()
     assert not app.exception and not app.error
@@ -84,6 +87,87 @@ def test_running_job_is_streamed_and_stopped(app, script):
     assert server.jobs().wait(run_id, 30)
     app.run()
     assert "You stopped this run" in texts(app.info)
+
+
+def test_running_job_is_paused_and_goes_on(app, script):
+    script(pause=0.1)
+    app.run()
+    run_id = press_design(app)
+    while server.jobs().snapshot(run_id).frame is None:
+        pass
+    app.run()
+    app.button(key=f"pause-{run_id}").click().run()
+    assert server.jobs().snapshot(run_id).state == "paused"
+    assert "Paused" in texts(app.markdown) and app.button(key=f"pause-{run_id}").label == "Resume"
+    app.button(key=f"pause-{run_id}").click().run()
+    assert server.jobs().snapshot(run_id).state == "running" and not app.exception
+    server.jobs().cancel(run_id)
+
+
+def test_waiting_job_tells_its_place(app, script):
+    script(pause=0.2)
+    app.run()
+    first = server.jobs().submit(DesignRequest(target_bulk=42.0, count=2, steps=50))
+    waiting = server.jobs().submit(DesignRequest(target_bulk=43.0, count=2, steps=50))
+    app.query_params["run"] = waiting
+    app.run()
+    assert not app.exception and not app.error
+    assert "1 run first" in texts(app.info)
+    for run_id in (waiting, first):
+        server.jobs().cancel(run_id)
+
+
+def test_stopped_job_is_resumed(app, script):
+    app.run()
+    run_id = server.store().create_run(DesignRequest(target_bulk=100.0, count=2, steps=3))
+    server.store().save_design(run_id, scripted_design(0))
+    server.store().stop(run_id, "interrupted")
+    app.query_params["run"] = run_id
+    app.run()
+    assert "1 design" in texts(app.warning)
+    app.button(key=f"resume-{run_id}").click().run()
+    assert server.jobs().wait(run_id, 30)
+    app.run()
+    assert not app.exception and server.store().run(run_id).status == "finished"
+
+
+def finished_run(app, count: int = 4) -> str:
+    run_id = server.jobs().submit(DesignRequest(target_bulk=100.0, count=count, steps=3))
+    assert server.jobs().wait(run_id, 30)
+    app.query_params["run"] = run_id
+    app.run()
+    assert not app.exception and not app.error
+    return run_id
+
+
+def test_designs_are_sorted_and_compared(app):
+    app.run()
+    run_id = finished_run(app)
+    assert "Diversity: 1 material pair of 2 materials" in texts(app.markdown)
+    app.selectbox(key=f"sort-{run_id}").set_value("Density").run()
+    app.button(key=f"compare-{run_id}-0").click().run()
+    assert "Choose a second design" in texts(app.caption)
+    app.button(key=f"compare-{run_id}-3").click().run()
+    table = app.table[0].value
+    assert list(table.columns) == ["Candidate 1", "Candidate 4"] and not app.exception
+    assert "Spread over placements" in table.index and "Bounds" in table.index
+    app.button(key=f"uncompare-{run_id}-0").click().run()
+    assert not app.table and "Choose a second design" in texts(app.caption)
+
+
+@pytest.mark.parametrize("view", ["Table", "Charts"])
+def test_other_views_of_the_candidates(app, view):
+    app.run()
+    finished_run(app)
+    app.segmented_control(key="candidates-view").set_value(view).run()
+    assert not app.exception and not app.error
+    assert "K in GPa" in texts(app.caption) if view == "Table" else app.get("plotly_chart")
+
+
+def test_replay_can_be_downloaded(app):
+    app.run()
+    finished_run(app)
+    assert {"GIF", "MP4"} <= {button.label for button in app.get("download_button")}
 
 
 def test_running_job_is_found_again_from_the_first_page(app, script):
@@ -131,7 +215,7 @@ def test_reopened_run_brings_its_settings(app):
     app.query_params["run"] = run_id
     app.run()
     assert not app.exception and not app.error
-    assert app.number_input(key="target_bulk").value == 33.3
+    assert app.number_input(key="target").value == 33.3
     assert app.multiselect(key="categories").value == ["metal"]
     again = press_design(app)
     assert server.store().run(again).request == request

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -30,6 +31,7 @@ FRAME = Frame.of(scripted_step(REQUEST, 8))
         (12345.6, "12350"),
         (0.00001234, "0.000012"),
         (0, "0"),
+        (-1e-12, "0"),
     ],
 )
 def test_significant_digits_without_exponents(value, shown):
@@ -120,3 +122,20 @@ def test_curves_are_thinned_but_keep_the_newest_step():
     assert len(bulk["series"]) == 3 and all(len(line) == len(sent["step"]) for line in bulk["series"])
     assert bulk["target"] == pytest.approx([118.8, 121.2]) and loss["target"] is None
     assert bulk["series"][1][-1] is None, "the second candidate was dropped"
+
+
+def test_every_quantity_asked_for_has_its_panel_and_band():
+    wanted = [
+        {"quantity": "K", "low": 100, "high": 100},
+        {"quantity": "nu", "low": 0.2, "high": 0.3},
+        {"quantity": "G", "low": 40},
+        {"quantity": "density", "sense": "minimise"},
+    ]
+    request = DesignRequest.model_validate({"objectives": wanted, "count": 3, "steps": 10})
+    taken = Curves()
+    taken.append(replace(scripted_step(request, 1), values={"nu": np.array([0.25, np.nan, 0.26])}))
+    panels = curves.describe(taken, request)["panels"]
+    assert [panel["target"] for panel in panels[:4]] == [[99, 101], [0.2, 0.3], [40, None], None]
+    assert [panel["log"] for panel in panels[:4]] == [True, False, True, True]
+    assert panels[1]["series"] == [[0.25], [None], [0.26]] and panels[2]["series"] == [[], [], []]
+    assert panels[3]["series"][0] == [2.8]

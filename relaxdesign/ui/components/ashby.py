@@ -1,9 +1,10 @@
-"""Ashby charts: bulk modulus against density, with the catalogue, the reachable band and the target."""
+"""Charts of the catalogue by bulk modulus, with the reachable band and the target: a slim one, and one over density."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import plotly.graph_objects as go
 
 from relaxdesign.catalogue import Catalogue, Material
@@ -13,6 +14,9 @@ from relaxdesign.ui.text import gpa
 # Plotly's own symbols, so that categories differ by more than colour.
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "x", "hexagon")
 
+# Bars of the slim chart.
+BINS = 48
+
 
 def strip(
     offered: Catalogue,
@@ -21,13 +25,22 @@ def strip(
     reachable: tuple[float, float],
     target: float,
 ) -> go.Figure:
-    """The slim chart under the target's slider; its axis runs from limits[0] to limits[1] as the slider does."""
-    used = {material.id for material in offered.materials}
-    others = [material for material in everything.materials if material.id not in used]
+    """How many materials lie where, under the target's slider; the axis runs from limits[0] to limits[1] as that does.
+
+    The full cloud has its own chart on the first page.
+    """
+    edges = np.geomspace(*limits, BINS + 1)
+    counts = [np.histogram([material.bulk for material in c.materials], edges)[0] for c in (offered, everything)]
+    middles, widths = np.sqrt(edges[1:] * edges[:-1]), np.diff(edges)
     figure = go.Figure()
     _band(figure, reachable)
-    for materials, opacity in ((others, 0.18), (offered.materials, 0.75)):
-        figure.add_trace(_cloud(list(materials), "#7A8699" if opacity < 0.5 else DISTINCT[0], opacity, size=4))
+    for count, colour, opacity in ((counts[0], DISTINCT[0], 0.8), (counts[1] - counts[0], "#7A8699", 0.3)):
+        figure.add_trace(
+            go.Bar(
+                x=middles, y=count, width=widths, marker={"color": colour, "opacity": opacity},
+                hovertemplate="%{y} materials near K = %{x:.3g} GPa<extra></extra>",
+            )
+        )  # fmt: skip
     figure.add_vline(x=target, line_width=2, line_color=DISTINCT[5])
     # The slider's thumb stops half its width from the ends.
     pad = 0.012 * math.log10(limits[1] / limits[0])
@@ -40,8 +53,10 @@ def strip(
         dtick=1,
         fixedrange=True,
     )
-    figure.update_yaxes(type="log", visible=False, fixedrange=True)
-    figure.update_layout(height=108, margin={"l": 2, "r": 2, "t": 4, "b": 18}, showlegend=False, dragmode=False)
+    figure.update_yaxes(visible=False, fixedrange=True)
+    figure.update_layout(
+        height=76, margin={"l": 2, "r": 2, "t": 4, "b": 18}, showlegend=False, dragmode=False, barmode="stack", bargap=0
+    )
     return figure
 
 

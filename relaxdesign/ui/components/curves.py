@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from relaxdesign.request import DesignRequest
+from relaxdesign.quantities import QUANTITIES
+from relaxdesign.request import DesignRequest, Objective
 from relaxdesign.store import Curves
 from relaxdesign.ui.colours import line_colours
 
@@ -13,12 +14,14 @@ MOST_POINTS = 320
 
 
 def describe(curves: Curves, request: DesignRequest) -> dict:
-    """One panel per property with its target band, and one per loss, on a common axis of steps."""
+    """One panel per quantity asked for, with its target band, and one per loss, on a common axis of steps."""
     stride = -(-len(curves.step) // MOST_POINTS) or 1
     kept = slice((len(curves.step) - 1) % stride if curves.step else 0, None, stride)  # the newest is always in
-    panels = [_panel("Bulk modulus K, GPa", "GPa", curves.bulk[kept], target=_band(request.target_bulk))]
+    panels = [_quantity_panel(objective, curves, kept) for objective in request.objectives]
     for name, rows in curves.losses.items():
         panels.append(_panel(f"Loss of {name.replace('_', ' ')}", "", rows[kept], floor=SMALLEST_LOSS))
+    for panel in panels:
+        panel["series"] = panel["series"] or [[] for _ in range(request.count)]  # nothing measured yet
     return {
         "key": len(curves.step),
         "steps": request.steps,
@@ -28,14 +31,28 @@ def describe(curves: Curves, request: DesignRequest) -> dict:
     }
 
 
-def _band(target: float | None) -> list[float] | None:
-    """What counts as met: within one per cent."""
-    return None if target is None else [0.99 * target, 1.01 * target]
+def _quantity_panel(objective: Objective, curves: Curves, kept: slice) -> dict:
+    quantity = QUANTITIES[objective.quantity]
+    rows = curves.values.get(quantity.name) or {"K": curves.bulk, "density": curves.density}.get(quantity.name, [])
+    title = ", ".join(filter(None, (quantity.label[:1].upper() + quantity.label[1:], quantity.unit)))
+    return _panel(title, quantity.unit, rows[kept], target=_band(objective), log=quantity.positive)
 
 
-def _panel(title: str, unit: str, rows: list, *, target: list | None = None, floor: float | None = None) -> dict:
+def _band(objective: Objective) -> list[float | None] | None:
+    """The interval wanted; of a single value what counts as met, within one per cent."""
+    if objective.sense != "reach":
+        return None
+    if objective.value is not None:
+        slack = 0.01 * abs(objective.value)
+        return [objective.value - slack, objective.value + slack]
+    return [objective.low, objective.high]
+
+
+def _panel(
+    title: str, unit: str, rows: list, *, target: list | None = None, floor: float | None = None, log: bool = True
+) -> dict:
     series = [[_short(value) for value in line] for line in zip(*rows, strict=True)]
-    return {"title": title, "unit": unit, "series": series, "target": target, "floor": floor, "log": True}
+    return {"title": title, "unit": unit, "series": series, "target": target, "floor": floor, "log": log}
 
 
 def _short(value: float | None) -> float | None:

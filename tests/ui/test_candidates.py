@@ -1,0 +1,77 @@
+"""Designs are ordered, placed in charts and put into films as their numbers say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from relaxdesign.replay import Frame
+from relaxdesign.request import DesignRequest
+from relaxdesign.ui import vtkjs
+from relaxdesign.ui.colours import ModulusScale, viridis
+from relaxdesign.ui.components import charts, film, measures
+from tests.scripted_study import scripted_design, scripted_step
+
+DESIGNS = [
+    replace(scripted_design(0), density=3.0),
+    scripted_design(1, failed=True),
+    replace(scripted_design(2), density=2.0, properties={"AU": 0.5}),
+    replace(scripted_design(3), density=None),
+]
+
+
+def test_smallest_comes_first_and_the_unknown_last():
+    density = measures.known(DESIGNS)["Density"]
+    assert [design.index for design in measures.ordered(DESIGNS, density)] == [2, 0, 1, 3]
+    assert [design.index for design in measures.ordered(DESIGNS[::-1], None)] == [0, 1, 2, 3]
+
+
+def test_only_known_numbers_are_offered():
+    assert "Anisotropy index" in measures.known(DESIGNS)
+    assert "Anisotropy index" not in measures.known(DESIGNS[:2])
+    assert measures.known([]) == {}
+
+
+def test_scatter_has_a_point_per_design_with_both_numbers():
+    known = measures.known(DESIGNS)
+    points = charts.scatter(DESIGNS, known["Density"], known["Volume fraction"], marked=(2,)).data[0]
+    assert list(points.customdata) == [0, 2] and list(points.x) == [3.0, 2.0]
+    assert list(points.marker.line.width) == [0, 2.5]
+    assert points.marker.color[0] == charts.FAINT != points.marker.color[1]
+
+
+def test_parallel_axes_run_from_the_smallest_to_the_largest():
+    known = measures.known(DESIGNS)
+    verified = [design for design in DESIGNS if design.ok]
+    figure = charts.parallel(verified, [known["Density"], known["Diameter"]], marked=())
+    lines = {line.hovertemplate[0]: list(line.y) for line in figure.data}
+    assert lines == {"1": [1.0, 0.5], "3": [0.0, 0.5], "4": [None, 0.5]}
+
+
+@pytest.mark.parametrize("depth", [1, 16])
+def test_film_shows_every_field_in_the_scale_s_colours(depth):
+    event = scripted_step(DesignRequest(target_bulk=100.0, count=5, steps=10), 8)
+    event = replace(event, young=np.repeat(event.young, depth, axis=3))
+    frame, scale = Frame.of(event), ModulusScale(30.0, 480.0)
+    sheet = film.draw(frame, "K = 100 GPa", scale)
+    assert sheet.dtype == np.uint8 and sheet.shape[1] == film.WIDTH and sheet.shape[0] % 2 == 0
+    edge = (film.WIDTH - 5 * film.MARGIN) // 4
+    middle = sheet[film.HEADER + edge // 2, film.MARGIN + edge // 2]
+    if depth == 1:
+        inside = frame.young[0, 7:9, 7:9, 0]
+        colours = viridis()[scale.index(inside)].reshape(-1, 3)
+        assert any((middle == colour).all() for colour in colours)
+    stopped = sheet[film.HEADER + edge // 2, 2 * film.MARGIN + edge + edge // 2]
+    assert (stopped == 255).all() and not (middle == 255).all()
+
+
+def test_vtk_js_is_served_whole_or_not_at_all(tmp_path, monkeypatch):
+    assert vtkjs.publish_vtk(tmp_path / "static") == vtkjs.ADDRESS
+    (served,) = (tmp_path / "static").iterdir()
+    assert served.name == "vtk.js" and b"vtkImageMarchingCubes" in served.read_bytes()
+    (tmp_path / "file").touch()
+    assert vtkjs.publish_vtk(tmp_path / "file") is None
+    monkeypatch.setattr(vtkjs, "_installed", lambda: None)
+    assert vtkjs.publish_vtk(tmp_path / "static") is None
