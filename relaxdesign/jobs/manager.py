@@ -200,6 +200,7 @@ class JobManager:
         saved = time.monotonic()
         try:
             for event in study(job.request, cancel=lambda: job.cancelled, finished=job.kept):
+                job.await_turn()  # while it is held nobody takes the next event, and the study goes no further
                 if isinstance(event, FinishedEvent):
                     self.store.finish(job.run_id, event.result, job.curves)
                     return
@@ -211,8 +212,6 @@ class JobManager:
                 if time.monotonic() - saved > CURVES_INTERVAL_S:
                     self.store.save_curves(job.run_id, job.curves, job.seconds)
                     saved = time.monotonic()
-                # The study goes no further than its next event, which nobody takes while the job is held.
-                job.await_turn()
         finally:
             recorder.close()
         raise RuntimeError("the study ended without a result")

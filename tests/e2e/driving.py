@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -12,9 +13,12 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 # For single actions; more on a machine that is busy with other things.
@@ -34,28 +38,49 @@ CHROMIUM_FLAGS = (
 )
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running app."""
+
+    address: str
+    process: subprocess.Popen
+
+    def kill(self) -> None:
+        """Ends it and its worker as a crash would: without a word."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
 @contextmanager
-def running_app(database: Path, log: Path) -> Iterator[str]:
-    """The address of the app, started on a free port with an empty library."""
+def running_server(database: Path, log: Path) -> Iterator[Server]:
+    """The app on a free port. A library that does not exist is made."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += [f"--server.port={port}", "--server.address=127.0.0.1"]
     environment = os.environ | {"RELAXDESIGN_DB": f"sqlite:///{database}"}
-    with log.open("wb") as output:
-        server = subprocess.Popen(
+    with log.open("ab") as output:
+        process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
-            _await_health(f"http://127.0.0.1:{port}/_stcore/health", server, log)
-            yield f"http://127.0.0.1:{port}"
+            _await_health(f"http://127.0.0.1:{port}/_stcore/health", process, log)
+            yield Server(f"http://127.0.0.1:{port}", process)
         finally:
-            os.killpg(server.pid, signal.SIGTERM)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
             try:
-                server.wait(10)
+                process.wait(10)
             except subprocess.TimeoutExpired:
-                os.killpg(server.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def running_app(database: Path, log: Path) -> Iterator[str]:
+    """The address of the app, started on a free port with an empty library."""
+    with running_server(database, log) as server:
+        yield server.address
 
 
 @contextmanager
@@ -81,6 +106,45 @@ def set_number(page: Page, label: str, value: object) -> None:
     field.press("Enter")
     page.wait_for_timeout(300)
     settle(page)
+
+
+def start_design(page: Page, *, count: int, steps: int) -> str:
+    """Presses "Design" with the target that is set; returns the id of the run."""
+    button = page.locator(".st-key-design button")
+    expect(button).to_be_enabled(timeout=PATIENCE_MS)
+    set_number(page, "Candidates", count)
+    set_number(page, "Steps", steps)
+    before = page.url
+    button.click()
+    page.wait_for_url(lambda url: url != before and "run=" in url, timeout=PATIENCE_MS)
+    return page.url.partition("run=")[2]
+
+
+def shown_step(page: Page) -> int:
+    """The denoising step on the page; 0 before the first."""
+    view = page.locator(".denoising[data-frame]")
+    return int(view.get_attribute("data-frame") or 0) if view.count() else 0
+
+
+def await_step(page: Page, wanted: int) -> int:
+    """Waits until this denoising step or a later one is shown, and returns it."""
+    deadline = time.monotonic() + 3 * PATIENCE_MS / 1000
+    while (step := shown_step(page)) < wanted:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"step {wanted} was not reached, but {step}")
+        page.wait_for_timeout(100)
+    return step
+
+
+def contrast(png: bytes) -> float:
+    """Standard deviation of a picture's grey values: 0 for a blank one."""
+    return float(np.asarray(Image.open(io.BytesIO(png)).convert("L"), dtype=float).std())
+
+
+def assert_no_errors(page: Page) -> None:
+    """No exception and no error message is on the page."""
+    assert page.locator("[data-testid='stException']").count() == 0
+    assert page.get_by_text("Error id").count() == 0
 
 
 def settle(page: Page) -> None:

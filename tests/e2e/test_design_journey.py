@@ -1,4 +1,4 @@
-"""The main journey in a real browser: set, watch, inspect, download, find again, delete.
+"""The main journey in a real browser: set, watch, pause, inspect, download, compare, replay, find again, discard.
 
 Nothing is replaced: the shipped prior, the catalogue, the solver and the exports work as they do for users.
 """
@@ -6,7 +6,6 @@ Nothing is replaced: the shipped prior, the catalogue, the solver and the export
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import time
 from pathlib import Path
@@ -16,12 +15,22 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.e2e.driving import PATIENCE_MS, open_browser, running_app, set_number
+from tests.e2e.driving import (
+    PATIENCE_MS,
+    assert_no_errors,
+    await_step,
+    contrast,
+    open_browser,
+    running_app,
+    set_number,
+    shown_step,
+    start_design,
+)
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
 RUN_MS = 3 * PATIENCE_MS
-TARGET = 80
-COUNT, STEPS = 4, 40  # small, but long enough to be watched on a fast machine
+TARGET = 120  # what the page begins with
+COUNT, STEPS = 2, 30  # small, but long enough to be watched on a fast machine
 CELL_MM = 2.5
 
 pytestmark = pytest.mark.e2e
@@ -40,16 +49,18 @@ def page(tmp_path):
 
 
 def test_design_watch_download_and_reopen(page: Page, tmp_path):
-    button = page.locator(".st-key-design button")
-    expect(button).to_be_enabled(timeout=PATIENCE_MS)
-    set_number(page, "Target bulk modulus K, GPa", TARGET)
-    set_number(page, "Candidates", COUNT)
-    set_number(page, "Steps", STEPS)
-    button.click()
+    start_design(page, count=COUNT, steps=STEPS)
 
     numbers, pictures = watch_frames(page, wanted=3)
     assert len(pictures) >= 3, f"only {len(pictures)} different pictures at steps {numbers}"
     assert numbers == sorted(numbers) and numbers[-1] <= STEPS
+
+    page.get_by_role("button", name="Pause", exact=True).click()
+    expect(page.get_by_text("Paused: step")).to_be_visible(timeout=PATIENCE_MS)
+    held = shown_step(page)
+    page.wait_for_timeout(1500)
+    assert shown_step(page) == held, "it goes on although it is paused"
+    page.get_by_role("button", name="Resume", exact=True).click()
 
     inspector = page.locator(".st-key-inspector")
     expect(inspector).to_be_visible(timeout=RUN_MS)
@@ -65,8 +76,10 @@ def test_design_watch_download_and_reopen(page: Page, tmp_path):
     record = json.loads(download(page, "JSON", tmp_path).read_text())
     assert record["ok"] and abs(record["error"]) < 0.05
     result = json.loads(download(page, "Result", tmp_path).read_text())
-    assert result["request"]["target_bulk"] == TARGET and len(result["designs"]) == COUNT
+    assert result["request"]["objectives"][0]["low"] == TARGET and len(result["designs"]) == COUNT
     assert_no_errors(page)
+    compare(page)
+    replay(page, tmp_path)
 
     # Found again, first by the address, then through the library.
     page.reload()
@@ -81,21 +94,49 @@ def test_design_watch_download_and_reopen(page: Page, tmp_path):
     assert_no_errors(page)
 
     page.get_by_role("link", name="Library").click()
-    row.get_by_role("button", name="Delete", exact=True).click()
-    page.locator(".st-key-really-delete button").click()
-    expect(page.get_by_text("No runs yet")).to_be_visible(timeout=PATIENCE_MS)
+    row.locator("[class*='st-key-menu-'] button").click()
+    page.get_by_role("button", name="Discard", exact=True).click()
+    expect(row).to_have_count(0, timeout=PATIENCE_MS)
+    expect(page.locator(".st-key-undo")).to_be_visible(timeout=PATIENCE_MS)
     assert_no_errors(page)
+
+
+def compare(page: Page) -> None:
+    """Two candidates side by side, with the modulus of every stage and the sources of their materials."""
+    for index in (0, 1):
+        page.locator("[class*='st-key-compare-']").nth(index).get_by_role("button").click()
+    table = page.locator(".st-key-comparison table")
+    expect(table).to_contain_text("Candidate 2", timeout=PATIENCE_MS)
+    for fact in ("K, realised cell", "Spread over placements", "Bounds", "Matrix, source"):
+        expect(table).to_contain_text(fact)
+    page.get_by_text("Charts", exact=True).click()
+    expect(page.locator("[class*='st-key-parallel-'] .js-plotly-plot")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_text("Cards", exact=True).click()
+
+
+def replay(page: Page, folder: Path) -> None:
+    """The slider goes back to the first step, whose fields look different; the film can be opened."""
+    assert shown_step(page) == STEPS
+    canvas = page.locator(".denoising canvas.field").first
+    last = canvas.screenshot()
+    slider = page.get_by_role("slider", name="Denoising step shown")
+    slider.focus()
+    slider.press("Home")
+    assert await_step(page, 1) == 1
+    assert canvas.screenshot() != last
+    with Image.open(download(page, "GIF", folder)) as film:
+        assert film.n_frames == STEPS and film.width >= 800
 
 
 def watch_frames(page: Page, wanted: int) -> tuple[list[int], set[str]]:
     """Steps and distinct pictures of the first candidate, seen until there are enough or the stream has ended."""
-    canvas = page.locator(".microstructures canvas.field").first
+    canvas = page.locator(".denoising canvas.field").first
     expect(canvas).to_be_visible(timeout=RUN_MS)
     numbers: list[int] = []
     pictures: set[str] = set()
     deadline = time.monotonic() + RUN_MS / 1000
     while len(pictures) < wanted and time.monotonic() < deadline and page.get_by_text("Denoising:").count():
-        number = int(page.locator(".microstructures").get_attribute("data-frame"))
+        number = shown_step(page)
         if not numbers or number != numbers[-1]:
             picture = canvas.screenshot()
             assert contrast(picture) > 1, "the live picture is blank"
@@ -114,10 +155,6 @@ def assert_view_is_drawn(page: Page) -> None:
             return
         page.wait_for_timeout(500)
     raise AssertionError("the 3D view stayed empty")
-
-
-def contrast(png: bytes) -> float:
-    return float(np.asarray(Image.open(io.BytesIO(png)).convert("L"), dtype=float).std())
 
 
 def download(page: Page, kind: str, folder: Path) -> Path:
@@ -145,8 +182,3 @@ def check_vti(path: Path) -> None:
     assert cell.bounds[1] - cell.bounds[0] == pytest.approx(CELL_MM, rel=1e-6)
     assert set(np.unique(cell.cell_data["phase"])) == {0, 1}
     assert len(np.unique(cell.cell_data["E"])) == 2
-
-
-def assert_no_errors(page: Page) -> None:
-    assert page.locator("[data-testid='stException']").count() == 0
-    assert page.get_by_text("Error id").count() == 0

@@ -1,0 +1,134 @@
+"""Runs that are watched by several, stopped, killed with their server and resumed; and one in three dimensions."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.driving import (
+    PATIENCE_MS,
+    assert_no_errors,
+    await_step,
+    contrast,
+    open_browser,
+    running_server,
+    settle,
+    shown_step,
+    start_design,
+)
+
+RUN_MS = 3 * PATIENCE_MS
+LONG = 400  # steps that nobody waits for
+
+pytestmark = pytest.mark.e2e
+
+
+def test_two_sessions_take_turns_and_find_their_runs_again(tmp_path):
+    with running_server(tmp_path / "library.db", tmp_path / "server.log") as server, open_browser() as first:
+        first.goto(server.address)
+        start_design(first, count=2, steps=LONG)
+        await_step(first, 2)
+        second = first.context.browser.new_context().new_page()
+        second.set_default_timeout(PATIENCE_MS)
+        second.goto(server.address)
+        expect(second.get_by_text("is being designed: watch")).to_be_visible(timeout=PATIENCE_MS)
+        waiting = start_design(second, count=1, steps=12)
+        expect(second.get_by_text("1 run first")).to_be_visible(timeout=PATIENCE_MS)
+
+        # The run goes on while nobody looks, and gives its place away while it is paused.
+        address, before = first.url, shown_step(first)
+        first.goto("about:blank")
+        first.goto(address)
+        assert await_step(first, before + 1) > before
+        first.get_by_role("button", name="Pause", exact=True).click()
+        expect(first.get_by_text("Paused: step")).to_be_visible(timeout=PATIENCE_MS)
+        expect(second.get_by_text("Finished")).to_be_visible(timeout=RUN_MS)
+        assert waiting in second.url and len(second.locator("[class*='st-key-card-']").all()) == 1
+
+        first.get_by_role("button", name="Stop", exact=True).click()
+        expect(first.get_by_text("You stopped this run")).to_be_visible(timeout=PATIENCE_MS)
+        assert_replay(first)
+        for page in (first, second):
+            assert_no_errors(page)
+
+
+def test_a_killed_server_loses_nothing_that_was_shown(tmp_path):
+    files = tmp_path / "library.db", tmp_path / "server.log"
+    with open_browser() as page:
+        with running_server(*files) as server:
+            page.goto(server.address)
+            run_id = start_design(page, count=2, steps=14)
+            expect(page.get_by_text("Verified so far")).to_be_visible(timeout=RUN_MS)
+            server.kill()
+        with running_server(*files) as server:
+            page.goto(f"{server.address}/?run={run_id}")
+            expect(page.get_by_text("The server stopped while this run was computed")).to_be_visible(
+                timeout=PATIENCE_MS
+            )
+            cards = page.locator("[class*='st-key-card-']")
+            expect(cards).to_have_count(1, timeout=PATIENCE_MS)
+            shown = cards.first.inner_text()
+            assert_replay(page)
+            page.get_by_role("button", name="Resume", exact=True).click()
+            expect(page.get_by_text("Finished")).to_be_visible(timeout=RUN_MS)
+            expect(cards).to_have_count(2, timeout=PATIENCE_MS)
+            assert cards.first.inner_text() == shown, "the finished design was kept"
+            assert run_id in page.url
+            assert_no_errors(page)
+
+
+def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
+    with running_server(tmp_path / "library.db", tmp_path / "server.log") as server, open_browser() as page:
+        page.goto(server.address)
+        page.get_by_text("3D", exact=True).first.click()
+        settle(page)
+        start_design(page, count=2, steps=LONG)
+        await_step(page, 3)
+        surface = page.locator(".denoising .surface[data-points]")
+        expect(surface).to_be_visible(timeout=RUN_MS)
+        page.get_by_role("button", name="Pause", exact=True).click()
+        expect(page.get_by_text("Paused: step")).to_be_visible(timeout=PATIENCE_MS)
+        canvas = surface.locator("canvas")
+        assert await_drawing(page) > 3, "the surface is not drawn"
+        whole = canvas.screenshot()
+
+        page.get_by_role("slider", name="Cut").fill("0.5")
+        page.wait_for_timeout(500)
+        cut = canvas.screenshot()
+        assert cut != whole
+        box = canvas.bounding_box()
+        page.mouse.move(box["x"] + 100, box["y"] + 100)
+        page.mouse.down()
+        for move in range(10):
+            page.mouse.move(box["x"] + 100 + 8 * move, box["y"] + 100 + 3 * move)
+            page.wait_for_timeout(40)
+        page.mouse.up()
+        page.wait_for_timeout(500)
+        assert canvas.screenshot() != cut, "it does not turn"
+
+        page.get_by_role("button", name="Stop", exact=True).click()
+        expect(page.get_by_text("You stopped this run")).to_be_visible(timeout=PATIENCE_MS)
+        expect(surface).to_be_visible(timeout=PATIENCE_MS)
+        assert await_drawing(page) > 3
+        assert_no_errors(page)
+
+
+def await_drawing(page: Page) -> float:
+    """Contrast of the surface's canvas as soon as there is some."""
+    canvas = page.locator(".denoising .surface canvas")
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while (seen := contrast(canvas.screenshot())) <= 3 and time.monotonic() < deadline:
+        page.wait_for_timeout(500)
+    return seen
+
+
+def assert_replay(page: Page) -> None:
+    """The steps that were denoised can be gone through."""
+    slider = page.get_by_role("slider", name="Denoising step shown")
+    expect(slider).to_be_visible(timeout=PATIENCE_MS)
+    slider.focus()
+    slider.press("Home")
+    assert await_step(page, 1) == 1
+    assert contrast(page.locator(".denoising canvas.field").first.screenshot()) > 0
