@@ -178,6 +178,11 @@ class DesignRequest(BaseModel):
     categories: tuple[str, ...] | None = Field(default=None, description="material categories on offer; None: all")
     exclude: tuple[str, ...] = Field(default=(), description="ids of materials that must not be used")
     flagged: bool = Field(default=False, description="also offer materials flagged toxic, exotic, …")
+    materials_csv: str | None = Field(
+        default=None,
+        max_length=1_000_000,
+        description="own materials as the text of a CSV file; None: the shipped ones",
+    )
     prior: str | None = Field(
         default=None, description="name or path of a prior; None: the shipped one for this dimension"
     )

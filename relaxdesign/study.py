@@ -57,7 +57,7 @@ def run(
 ) -> Iterator[Event]:
     """Yields a StepEvent per sampling step, a DesignEvent per candidate and one FinishedEvent.
 
-    catalogue: materials on offer before the request's own selection; None: the shipped one.
+    catalogue: materials on offer before the request's own selection; None: those of the request, or the shipped ones.
     cancel: asked between steps and between designs; when True the run ends early with what it has.
     finished: designs of an earlier, interrupted run of the same request, which are kept and not made again.
     Raises RequestError for a target that cannot be reached, PriorError for a prior that
@@ -137,9 +137,10 @@ def default_prior(request: DesignRequest) -> str:
 def materials_on_offer(request: DesignRequest, catalogue: Catalogue | None = None) -> Catalogue:
     """The materials a request may use. Raises RequestError if they cannot reach one of its targets."""
     try:
-        materials = (catalogue or Catalogue.default()).select(
-            categories=request.categories, exclude=request.exclude, flagged=request.flagged
-        )
+        if catalogue is None:
+            own = request.materials_csv
+            catalogue = Catalogue.default() if own is None else Catalogue.from_csv(own.encode())
+        materials = catalogue.select(categories=request.categories, exclude=request.exclude, flagged=request.flagged)
         materials = pairs.with_known_properties(materials, request.objectives)
     except ValueError as error:
         raise RequestError(str(error)) from None
@@ -160,7 +161,7 @@ def _check_reachable(target: Objective, request: DesignRequest, materials: Catal
         advice = "particles placed at random have no direction in their plane: ask for the geometric projection"
     what = "composites" if request.projection == "geometric" else "particle composites"
     raise RequestError(
-        f"{target} is out of reach: {QUANTITIES[name].label}s of {what} of the materials on offer lie between "
+        f"{target} is out of reach: {what} of the materials on offer have a {QUANTITIES[name].label} between "
         f"{format_value(name, low)} and {format_value(name, high)}; {advice}"
     )
 

@@ -32,10 +32,8 @@ def protocol(
     Stop it at any time: what is finished is kept in the work folder, and the same command goes on from there.
     """
     with user_errors():
-        import os
-
         from relaxdesign.protocol import SETS, plan, run_cases
-        from relaxdesign.protocol.runner import load_designs
+        from relaxdesign.protocol.runner import available_cores, load_designs
         from relaxdesign.protocol.summary import summarise
 
         unknown = set(only or ()) - set(SETS)
@@ -46,7 +44,7 @@ def protocol(
         sets = tuple(only or (("range", "baselines") if quick else SETS))
         dims = tuple(dim or ((2,) if quick else (2, 3)))
         work = work / "quick" if quick else work
-        processes = workers or os.cpu_count() or 1
+        processes = workers or available_cores()
         cases = plan(sets, dims, 8 if quick else designs, work, quick=quick)
         if not report:
             failures: dict[str, str] = {}
@@ -71,16 +69,16 @@ def protocol(
 
 
 def _write(summaries, out: Path, processes: int) -> None:
-    import os
     import platform
 
     from relaxdesign import __version__
     from relaxdesign.protocol.report import write_report
+    from relaxdesign.protocol.runner import available_cores
 
     machine = {
         "version": __version__,
         "cpu": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
+        "cores": available_cores(),
         "processes": processes,
     }
     out.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,7 @@ def run_cases(cases: Sequence[Case], work: Path, *, workers: int) -> Iterator[Pr
         for number, request in enumerate(case.requests())
         if not _complete(_path(work, case, number), request)
     ]
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = max(1, available_cores() // workers)
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=(threads,)) as pool:
         pending = {pool.submit(run_chunk, request, _path(work, case, number)): case for case, number, request in todo}
         for done, future in enumerate(as_completed(pending), 1):
@@ -86,6 +86,14 @@ def load_designs(case: Case, work: Path) -> tuple[list[Design], list[dict]]:
             else:
                 costs.append(line["cost"])
     return designs, costs
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
 
 
 def _begin(threads: int) -> None:

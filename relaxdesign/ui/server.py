@@ -98,12 +98,70 @@ def can_render() -> bool:
     return _start()["rendering"].result()
 
 
-@st.cache_data(show_spinner=False, max_entries=200)
-def reachable(quantity: str, categories: tuple[str, ...] | None, flagged: bool, dim: int) -> tuple[float, float]:
-    """Smallest and largest effective value of a quantity that pairs of these materials can reach."""
-    from relaxdesign import study
+@st.cache_data(show_spinner=False, max_entries=20)
+def own_catalogue(csv: str) -> Catalogue:
+    """A visitor's own materials. Raises CatalogueError."""
+    from relaxdesign.catalogue import Catalogue
 
-    return study.reachable(catalogue().select(categories=categories, flagged=flagged), dim, quantity)
+    return Catalogue.from_csv(csv.encode())
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def reachable(
+    quantity: str,
+    categories: tuple[str, ...] | None,
+    flagged: bool,
+    dim: int,
+    projection: str = "statistical",
+    csv: str | None = None,
+) -> tuple[float, float]:
+    """Smallest and largest effective value of a quantity that pairs of these materials can reach.
+
+    csv: the visitor's own materials instead of the shipped ones. Raises ValueError if the quantity is unknown of them.
+    """
+    from relaxdesign import pairs, study
+    from relaxdesign.request import Objective
+
+    materials = catalogue() if csv is None else own_catalogue(csv)
+    wanted = Objective(quantity=quantity, sense="minimise")
+    offered = pairs.with_known_properties(materials.select(categories=categories, flagged=flagged), [wanted])
+    return study.reachable(offered, dim, quantity, projection)
+
+
+def refusal(request: DesignRequest) -> str:
+    """Why a request cannot be met with its materials; empty if it can."""
+    return _refusal(request.model_dump_json())
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def _refusal(request: str) -> str:
+    from relaxdesign import study
+    from relaxdesign.request import DesignRequest
+
+    try:
+        study.materials_on_offer(DesignRequest.model_validate_json(request))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def estimated_seconds(request: DesignRequest) -> float | None:
+    """About how long a request takes on this machine; None while that is being measured."""
+    from relaxdesign import study, timing
+
+    measured = _calibrations().get(request.dim)
+    if measured is None or request.prior not in (None, study.DEFAULT_PRIORS[request.dim]) or not measured.done():
+        return None
+    return None if measured.exception() else timing.estimated_seconds(request, measured.result())
+
+
+@st.cache_resource(show_spinner=False)
+def _calibrations() -> dict[int, Future]:
+    """Timings of the machine by dimension, one after the other in the background."""
+    from relaxdesign import study, timing
+
+    pool = ThreadPoolExecutor(1, thread_name_prefix="relaxdesign-timing")
+    return {dim: pool.submit(timing.calibration_of, study.DEFAULT_PRIORS[dim]) for dim in dimensions()}
 
 
 def reachable_bulk(categories: tuple[str, ...] | None, flagged: bool, dim: int) -> tuple[float, float]:

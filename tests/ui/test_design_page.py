@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relaxdesign.request import DesignRequest
+from relaxdesign.request import DesignRequest, GuidanceSettings
 from relaxdesign.study import RequestError
 from relaxdesign.ui import server
 from tests.scripted_study import scripted_design
@@ -43,7 +43,7 @@ def test_unreachable_target_is_refused_with_the_range(app):
 def test_fewer_materials_narrow_the_range(app):
     app.run()
     app.multiselect(key="categories").set_value(["polymer"]).run()
-    assert "or offer more materials" in texts(app.warning)
+    assert "or offer other materials" in texts(app.warning)
     assert server.reachable_bulk(("polymer",), False, 2)[1] < 120
 
 
@@ -239,3 +239,61 @@ def test_broken_database_is_explained(app, monkeypatch, tmp_path):
     app.run()
     assert "RELAXDESIGN_DB" in texts(app.error) and not app.exception
     monkeypatch.setenv("RELAXDESIGN_DB", f"sqlite:///{tmp_path / 'library.db'}")
+
+
+def queued_request(app) -> DesignRequest:
+    return server.store().run(press_design(app)).request
+
+
+def test_any_quantity_can_be_the_target_with_its_own_range(app):
+    app.run()
+    app.selectbox(key="quantity").set_value("G").run()
+    assert not app.exception and not app.warning
+    low, high = server.reachable("G", None, False, 2)
+    assert low < app.number_input(key="target").value < high
+    app.selectbox(key="sense").set_value("between").run()
+    app.number_input(key="target").set_value(20.0).run()
+    app.number_input(key="target_high").set_value(30.0).run()
+    assert str(queued_request(app).objectives[0]) == "20 ≤ G ≤ 30 GPa"
+
+
+def test_further_objectives_come_and_go(app):
+    app.run()
+    app.button(key="add_objective").click().run()
+    row = app.session_state["rows"][0]
+    app.selectbox(key=f"quantity-{row}").set_value("density").run()
+    app.selectbox(key=f"sense-{row}").set_value("high").run()
+    app.number_input(key=f"low-{row}").set_value(3.0).run()
+    app.button(key="add_objective").click().run()
+    app.button(key=f"remove-{app.session_state['rows'][1]}").click().run()
+    assert queued_request(app).title == "K = 120 GPa, density ≤ 3 g/cm³"
+
+
+def test_presets_and_files_fill_the_form_and_a_request_survives_it(app):
+    app.run()
+    app.selectbox(key="preset").set_value("Stiff along x").run()
+    assert app.session_state["projection"] == "geometric" and not app.exception
+    request = queued_request(app)
+    assert request.title == "K = 60 GPa, Ex/Ey = 1.5"
+    strange = request.model_copy(update={"seed": 5, "guidance": GuidanceSettings(variance=0.5, recurrence=2)})
+    app.session_state["to_load"] = strange
+    app.run()
+    assert queued_request(app) == strange
+
+
+def test_in_plane_direction_needs_the_geometric_projection(app):
+    app.run()
+    app.selectbox(key="quantity").set_value("Ex/Ey").run()
+    app.number_input(key="target").set_value(1.5).run()
+    assert "ask for the geometric projection" in texts(app.warning)
+    app.segmented_control(key="projection").set_value("geometric").run()
+    assert not app.warning and not app.button(key="design").disabled
+
+
+def test_own_materials_replace_the_shipped_ones(app):
+    app.run()
+    rows = "id,name,E_GPa,nu,rho_g_cm3\na,Alpha,3,0.3,1.2\nb,Beta,300,0.2,3\n"
+    app.session_state["materials_csv"] = rows
+    app.number_input(key="target").set_value(6.0).run()
+    assert "2 materials" in texts(app.sidebar.caption) and not app.warning
+    assert queued_request(app).materials_csv == rows

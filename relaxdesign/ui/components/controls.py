@@ -5,35 +5,44 @@ Beside a run it is a fragment: moving a slider redraws the sidebar only, however
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any, get_args
+
 import streamlit as st
 from pydantic import ValidationError
 from streamlit.delta_generator import DeltaGenerator
 
-from relaxdesign.catalogue import Catalogue
-from relaxdesign.request import DesignRequest
+from relaxdesign.baselines import DESCRIPTIONS
+from relaxdesign.catalogue import Catalogue, CatalogueError
+from relaxdesign.request import DesignRequest, GuidanceSettings, Sampler, problems
 from relaxdesign.ui import server
-from relaxdesign.ui.components import ashby
-from relaxdesign.ui.errors import explain, guard
-from relaxdesign.ui.text import NOTE_2D, gpa, significant
+from relaxdesign.ui.components import ashby, objectives
+from relaxdesign.ui.errors import guard
+from relaxdesign.ui.text import NOTE_2D, duration, escape, gpa, significant
 
 DEFAULT = DesignRequest.model_validate({"target_bulk": 120.0})
-DENSITY_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 
 # The largest whole number that a browser holds exactly.
 LARGEST_SEED = 2**53 - 1
+LARGEST_UPLOAD_MB = 1
 
 # Session keys of the widgets; the values stay when another page is visited.
-_FIELDS = ("dim", "target_bulk", "density_weight", "count", "steps", "seed", "categories", "flagged")
+_FIELDS = ("dim", "count", "steps", "seed", "categories", "exclude", "flagged", "method", "projection", "boundary")
+_SWITCHES = ("refine", "distinct")
+_GUIDANCE = ("sampler", "mean", "variance", "recurrence")
 
 
 def load(request: DesignRequest) -> None:
     """Sets all controls to a request, e.g. of a reopened run. Call it before ``render``."""
-    for name in _FIELDS:
+    state = st.session_state
+    for name in (*_FIELDS, *_SWITCHES):
         value = getattr(request, name)
-        st.session_state[name] = list(value or ()) if name == "categories" else value
-    st.session_state["seed"] = min(request.seed, LARGEST_SEED)
-    st.session_state["kept"] = request
+        state[name] = list(value or ()) if name in ("categories", "exclude") else value
+    for name in _GUIDANCE:
+        state[name] = getattr(request.guidance, name)
+    state["seed"] = min(request.seed, LARGEST_SEED)
+    state["materials_csv"] = request.materials_csv
+    state["kept"] = request
+    objectives.load(request)
 
 
 def render(*, alone: bool) -> None:
@@ -53,10 +62,15 @@ def chosen_materials() -> tuple[tuple[str, ...] | None, bool, int]:
     return tuple(state.get("categories") or ()) or None, bool(state.get("flagged")), state.get("dim") or DEFAULT.dim
 
 
-def target() -> float:
-    """The target bulk modulus as it is set now, GPa."""
-    value = st.session_state.get("target_bulk")
-    return float(value) if value else DEFAULT.target_bulk
+def target() -> float | None:
+    """The target bulk modulus as it is set now, GPa; None if another quantity is wanted first."""
+    return objectives.target() if objectives.quantity() == "K" else None
+
+
+def catalogue() -> Catalogue:
+    """The materials to choose from: the shipped ones or the visitor's own."""
+    own = st.session_state.get("materials_csv")
+    return server.catalogue() if own is None else server.own_catalogue(own)
 
 
 def _kept() -> DesignRequest:
@@ -75,7 +89,6 @@ def _form() -> None:
 
 
 def _draw() -> None:
-    catalogue = server.catalogue()
     dimensions = server.dimensions()
     if not dimensions:
         st.error(
@@ -83,49 +96,35 @@ def _draw() -> None:
             "(`relaxdesign train` makes one), then reload the page.",
             icon=":material/model_training:",
         )
+    _presets()
     if len(dimensions) > 1:
         st.segmented_control(
             "Dimension", dimensions, format_func="{}D".format, key="dim", required=True, persist_state="session"
         )
-    chart = _target(catalogue)
-    left, right = st.columns(2)
-    with left:
-        st.number_input("Candidates", 1, 64, step=1, key="count", persist_state="session")
-        st.number_input(
-            "Seed", 0, LARGEST_SEED, step=1, key="seed", persist_state="session", help="Same seed, same designs."
-        )
-    with right:
-        st.number_input(
-            "Steps",
-            2,
-            1000,
-            step=5,
-            key="steps",
-            persist_state="session",
-            help="Denoising steps. 50 is a good default; fewer are quicker and a little less precise.",
-        )
-        _density_weight()
-    st.multiselect(
-        "Material categories",
-        catalogue.categories,
-        format_func=str.capitalize,
-        placeholder="All categories",
-        key="categories",
+    objectives.first_target(server.reachable(objectives.quantity(), None, True, st.session_state["dim"]))
+    chart = st.container()
+    objectives.low_density()
+    with st.expander(_counted("Further objectives", len(st.session_state["rows"])), icon=":material/tune:"):
+        objectives.further()
+    left, middle, right = st.columns(3)
+    left.number_input("Candidates", 1, 64, step=1, key="count", persist_state="session")
+    middle.number_input(
+        "Steps",
+        2,
+        1000,
+        step=5,
+        key="steps",
         persist_state="session",
+        help="Denoising steps. 50 is a good default; fewer are quicker and a little less precise.",
     )
-    flagged = sum(bool(material.flag) for material in catalogue.materials)
-    st.toggle(
-        "Include flagged materials",
-        key="flagged",
-        persist_state="session",
-        disabled=flagged == 0,
-        help=f"{flagged} of {len(catalogue)} materials are flagged, as toxic or exotic for instance. "
-        "They are left out unless you include them.",
+    right.number_input(
+        "Seed", 0, LARGEST_SEED, step=1, key="seed", persist_state="session", help="Same seed, same designs."
     )
-    kept = [name for name in ("exclude", "prior", "guidance") if getattr(_kept(), name) != getattr(DEFAULT, name)]
-    if kept:
-        st.caption(f"As in the opened run: {', '.join(kept)}.")
-    request, problem = _request(catalogue, chart)
+    with st.expander("Materials", icon=":material/category:"):
+        _materials()
+    with st.expander("Advanced", icon=":material/settings:"):
+        _advanced()
+    request, problem = _request(chart)
     if problem:
         chart.warning(problem, icon=":material/info:")
     pressed = st.button(
@@ -136,82 +135,206 @@ def _draw() -> None:
         disabled=request is None or not dimensions,
         key="design",
     )
-    st.caption(NOTE_2D if st.session_state["dim"] == 2 else "3D unit cell, periodic.")
+    _below(request)
     if pressed and request is not None:
-        st.query_params["run"] = server.jobs().submit(request)
+        st.query_params["run"] = server.submit(request)
         st.rerun()
 
 
-def _target(catalogue: Catalogue) -> DeltaGenerator:
-    """Slider in equal ratios, exact number beside it, and room for the chart under both."""
-    low, high = server.reachable_bulk(None, True, st.session_state["dim"])
-    value = target()
-    exact = float(significant(value, 6))
-    options = sorted({float(significant(v, 2)) for v in np.geomspace(low, high, 160)} | {min(max(exact, low), high)})
-    # The slider follows the number, whoever set it.
-    st.session_state["target_slider"] = min(options, key=lambda option: abs(np.log(option / exact)))
-    st.number_input(
-        "Target bulk modulus K, GPa",
-        min_value=0.001,
-        max_value=600.0,
-        step=1.0,
-        format="%.5g",
-        key="target_bulk",
-        persist_state="session",
-    )
-    st.select_slider(
-        "Target on a logarithmic scale, GPa",
-        options,
-        key="target_slider",
-        format_func=significant,
+def _below(request: DesignRequest | None) -> None:
+    """How long it will take, what 2D means, and the request as a file."""
+    if request is not None and (seconds := server.estimated_seconds(request)) is not None:
+        st.caption(f"Takes about **{duration(round(seconds))}** on this machine, when it is not busy.")
+    st.caption(NOTE_2D if st.session_state["dim"] == 2 else "3D unit cell, periodic.")
+    if request is not None:
+        st.download_button(
+            "Request as a file",
+            request.model_dump_json(indent=1, exclude_defaults=True),
+            file_name="request.json",
+            mime="application/json",
+            icon=":material/download:",
+            width="stretch",
+            key="request_file",
+            help="All settings; a colleague opens it here, or runs: relaxdesign design --request request.json",
+        )
+
+
+def _counted(title: str, count: int) -> str:
+    return f"{title} ({count})" if count else title
+
+
+def _presets() -> None:
+    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    left.selectbox(
+        "Start from",
+        list(objectives.PRESETS),
+        index=None,
+        placeholder="a preset …",
+        key="preset",
+        on_change=_use_preset,
         label_visibility="collapsed",
-        on_change=_follow_slider,
     )
-    return st.container()
+    with right.popover("", icon=":material/upload_file:", help="Open a request file"):
+        file = st.file_uploader(
+            "Request file (JSON)", type="json", key="request_upload", max_upload_size=LARGEST_UPLOAD_MB
+        )
+        if file is not None and st.session_state.get("opened_file") != file.file_id:
+            st.session_state["opened_file"] = file.file_id
+            try:
+                st.session_state["to_load"] = DesignRequest.model_validate_json(file.getvalue())
+            except ValidationError as error:
+                st.error("This is no request: " + "; ".join(escape(text) for text in problems(error)[:3]))
+            else:
+                st.rerun()
 
 
-def _follow_slider() -> None:
-    st.session_state["target_bulk"] = float(st.session_state["target_slider"])
+def load_waiting() -> None:
+    """Takes over a request that was opened from a file; to be called before any widget is drawn."""
+    if (request := st.session_state.pop("to_load", None)) is not None:
+        load(request)
 
 
-def _density_weight() -> None:
-    current = float(st.session_state["density_weight"])
-    st.select_slider(
-        "Low density",
-        sorted({*DENSITY_WEIGHTS, current}),
-        key="density_weight",
-        format_func=significant,
+def _use_preset() -> None:
+    preset = objectives.PRESETS.get(st.session_state["preset"] or "")
+    if preset is not None:
+        values = {"dim": st.session_state["dim"]} | preset
+        load(DesignRequest.model_validate(values))
+
+
+def _materials() -> None:
+    materials = catalogue()
+    st.multiselect(
+        "Material categories",
+        materials.categories,
+        format_func=str.capitalize,
+        placeholder="All categories",
+        key="categories",
         persist_state="session",
-        help="Weight of a low density against the target's weight of 1. 0: density does not matter.",
     )
+    names = {material.id: material.name for material in materials.materials}
+    st.multiselect(
+        "Not these materials",
+        list(names),
+        format_func=names.__getitem__,
+        placeholder="None left out",
+        key="exclude",
+        persist_state="session",
+    )
+    flagged = sum(bool(material.flag) for material in materials.materials)
+    st.toggle(
+        "Include flagged materials",
+        key="flagged",
+        persist_state="session",
+        disabled=flagged == 0,
+        help=f"{flagged} of {len(materials)} materials are flagged, as toxic or exotic for instance. "
+        "They are left out unless you include them.",
+    )
+    _own_materials()
 
 
-def _request(catalogue: Catalogue, chart: DeltaGenerator) -> tuple[DesignRequest | None, str]:
-    """The request as set, or None and what is wrong with it."""
-    categories, flagged, dim = chosen_materials()
+def _own_materials() -> None:
+    if st.session_state.get("materials_csv") is not None:
+        st.caption(f"Your own catalogue of {len(catalogue())} materials is used.")
+        st.button("Use the shipped materials", on_click=_drop_own, key="drop_own", width="stretch")
+        return
+    file = st.file_uploader(
+        "Own materials (CSV)",
+        type="csv",
+        key="materials_upload",
+        max_upload_size=LARGEST_UPLOAD_MB,
+        help="Columns id, name, E_GPa, nu, rho_g_cm3; optional: category, kind, k_W_mK, price_per_kg, flag, source, url.",
+    )
+    if file is None or st.session_state.get("refused_file") == file.file_id:
+        return
     try:
-        offered = catalogue.select(categories=categories, flagged=flagged)
-        reachable = server.reachable_bulk(categories, flagged, dim)
+        Catalogue.from_csv(file.getvalue())
+    except CatalogueError as error:
+        st.error(f"{len(error.problems)} problem(s) in {escape(file.name)}; nothing was changed.")
+        st.dataframe({"What is wrong": list(error.problems)}, hide_index=True)
+        return
+    st.session_state["materials_csv"] = file.getvalue().decode("utf-8-sig")
+    st.session_state["categories"], st.session_state["exclude"] = [], []
+    st.rerun()
+
+
+def _drop_own() -> None:
+    st.session_state["materials_csv"] = None
+    st.session_state["categories"], st.session_state["exclude"] = [], []
+
+
+def _advanced() -> None:
+    st.selectbox(
+        "Method",
+        list(DESCRIPTIONS),
+        format_func=lambda name: f"{name}: {DESCRIPTIONS[name]}",
+        key="method",
+        persist_state="session",
+        help="How designs are found. Guided diffusion is the default; the others are what it is compared with.",
+    )
+    st.segmented_control(
+        "Projection",
+        ("statistical", "geometric"),
+        key="projection",
+        required=True,
+        persist_state="session",
+        help="Statistical: equal particles, placed anew. Geometric: the sampled phase map itself, for properties that "
+        "depend on direction.",
+    )
+    st.segmented_control(
+        "Boundary condition", ("periodic", "kubc"), key="boundary", required=True, persist_state="session"
+    )
+    if st.session_state["method"] == "guided":
+        st.selectbox("Sampler", get_args(Sampler), key="sampler", persist_state="session")
+        left, right = st.columns(2)
+        left.number_input("On the estimate", 0.0, 2.0, step=0.1, key="mean", persist_state="session",
+                          help="Weight of the step on the clean estimate (mean guidance).")  # fmt: skip
+        right.number_input("Through the net", 0.0, 2.0, step=0.1, key="variance", persist_state="session",
+                           help="Weight of the step on the noisy sample, through the network.")  # fmt: skip
+        st.number_input("Recurrences", 1, 8, step=1, key="recurrence", persist_state="session")
+    st.toggle("Refine onto the targets", key="refine", persist_state="session")
+    st.toggle("Different materials in every design", key="distinct", persist_state="session")
+    kept = [name for name in ("prior", "start") if getattr(_kept(), name) != getattr(DEFAULT, name)]
+    if kept:
+        st.caption(f"As in the opened request: {', '.join(kept)}.")
+
+
+def _request(chart: DeltaGenerator) -> tuple[DesignRequest | None, str]:
+    """The request as set, or None and what is wrong with it."""
+    state = st.session_state
+    categories, flagged, dim = chosen_materials()
+    exclude = tuple(state.get("exclude") or ())
+    everything = catalogue()
+    try:
+        offered = everything.select(categories=categories, flagged=flagged, exclude=exclude)
+        name = objectives.quantity()
+        reachable = server.reachable(name, categories, flagged, dim, state["projection"], state["materials_csv"])
     except ValueError as error:
         return None, str(error)
-    limits = server.reachable_bulk(None, True, dim)
     with chart:
-        figure = ashby.strip(offered, catalogue, limits, reachable, target())
-        alt = f"Materials by bulk modulus and density; reachable are {gpa(reachable[0])} to {gpa(reachable[1])}"
-        st.plotly_chart(figure, key="target_chart", config={"displayModeBar": False}, alt=alt)
-        st.caption(
-            f"Reachable: **{significant(reachable[0], 3)} – {gpa(float(significant(reachable[1], 3)))}**, "
-            f"{len(offered)} materials"
-        )
-    values = {name: st.session_state.get(name) for name in _FIELDS} | {"categories": categories}
+        if name == "K":
+            limits = server.reachable_bulk(None, True, dim)
+            figure = ashby.strip(offered, everything, limits, reachable, objectives.target())
+            alt = f"Materials by bulk modulus and density; reachable are {gpa(reachable[0])} to {gpa(reachable[1])}"
+            st.plotly_chart(figure, key="target_chart", config={"displayModeBar": False}, alt=alt)
+        st.caption(f"{_interval(name, reachable)}, {len(offered)} materials")
+    settings: dict[str, Any] = {field: state.get(field) for field in (*_FIELDS, *_SWITCHES)}
+    guidance = _kept().guidance.model_dump() | {field: state[field] for field in _GUIDANCE if field in state}
+    values = _kept().model_dump() | settings
+    values |= {
+        "objectives": objectives.current(),
+        "categories": categories,
+        "exclude": exclude,
+        "materials_csv": state["materials_csv"],
+    }
     try:
-        request = DesignRequest(**{**_kept().model_dump(), **values})
+        request = DesignRequest(**values | {"guidance": GuidanceSettings(**guidance)})
     except ValidationError as error:
-        return None, explain(error)
-    if not reachable[0] <= request.target_bulk <= reachable[1]:
-        return None, (
-            f"K = {gpa(request.target_bulk)} cannot be reached with these materials. "
-            f"Choose a target from {significant(reachable[0], 3)} to {significant(reachable[1], 3)} GPa, "
-            "or offer more materials."
-        )
-    return request, ""
+        return None, "; ".join(problems(error))
+    refusal = server.refusal(request)
+    return (None, refusal) if refusal else (request, "")
+
+
+def _interval(name: str, reachable: tuple[float, float]) -> str:
+    low, high = (significant(value, 3) for value in reachable)
+    unit = objectives.QUANTITIES[name].unit
+    return f"Reachable: **{low} – {high}{' ' + unit if unit else ''}**"

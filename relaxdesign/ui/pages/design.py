@@ -6,7 +6,7 @@ from relaxdesign.ui import server
 
 if "run" not in st.query_params:
     st.markdown(
-        "## Composites that meet your bulk modulus\n"
+        "## Composites that meet your targets\n"
         "Set a target on the left and press **Design**. Microstructures are denoised before your eyes while a "
         "finite-element solver steers them; each is then rebuilt from two real materials, verified, and "
         "ready to download."
@@ -18,11 +18,12 @@ from relaxdesign.store import LIVE_STATES, UnknownRun  # noqa: E402
 from relaxdesign.ui.components import controls, live, results  # noqa: E402
 from relaxdesign.ui.components.welcome import materials_chart  # noqa: E402
 from relaxdesign.ui.errors import guard  # noqa: E402
-from relaxdesign.ui.text import STATES, gpa  # noqa: E402
+from relaxdesign.ui.text import STATES, escape  # noqa: E402
 
 
 def draw() -> None:
     """The whole page."""
+    controls.load_waiting()
     run_id = st.query_params.get("run")
     if not run_id:
         controls.render(alone=False)
@@ -56,7 +57,7 @@ def running() -> None:
             if run.status in LIVE_STATES:
                 st.page_link(
                     "relaxdesign/ui/pages/design.py",
-                    label=f"K = {gpa(run.request.target_bulk)} is being designed: watch",
+                    label=f"{escape(run.request.title)} is being designed: watch",
                     icon=":material/play_circle:",
                     query_params={"run": run.id},
                 )
@@ -67,10 +68,10 @@ def head(snapshot: Snapshot) -> None:
     request = snapshot.request
     label, colour, icon = STATES[snapshot.state]
     cell = "2D (one voxel thick, periodic, 3D elasticity)" if request.dim == 2 else "3D (periodic)"
-    density = f" · low density × {request.density_weight:g}" if request.density_weight else ""
+    method = "" if request.method == "guided" else f" · {request.method}"
     st.markdown(
-        f"## K = {gpa(request.target_bulk)} :{colour}-badge[{icon} {label}]\n"
-        f":gray[{cell} · {request.count} candidates · {request.steps} steps · seed {request.seed}{density}]"
+        f"## {escape(request.title)} :{colour}-badge[{icon} {label}]\n"
+        f":gray[{cell} · {request.count} candidates · {request.steps} steps · seed {request.seed}{method}]"
     )
 
 

@@ -1,0 +1,257 @@
+"""The objectives in the sidebar: one target with its slider, low density, and any number of further objectives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from relaxdesign.quantities import QUANTITIES
+from relaxdesign.request import DesignRequest, Objective
+from relaxdesign.ui import server
+from relaxdesign.ui.text import significant
+
+OFFERED = (
+    *("K", "G", "E", "nu", "density", "conductivity", "price"),
+    *("Ex", "Ey", "Ez", "Ex/Ey", "Ex/Ez", "Ey/Ez", "AU", "C11", "C22", "C33", "C12", "C13", "C23", "C44", "C55", "C66"),
+)
+SENSES = {
+    "value": "exactly",
+    "low": "at least",
+    "high": "at most",
+    "between": "between",
+    "minimise": "as small as possible",
+    "maximise": "as large as possible",
+}
+WEIGHTS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+DENSITY_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+PRESETS: dict[str, dict[str, Any]] = {
+    "Stiff and light": {"objectives": [{"quantity": "K", "low": 100.0}], "density_weight": 3.0},
+    "Soft and dense": {
+        "objectives": [{"quantity": "K", "high": 5.0}, {"quantity": "density", "sense": "maximise", "weight": 2.0}]
+    },
+    "Bone-like": {"objectives": [{"quantity": "E", "low": 15.0, "high": 20.0}, {"quantity": "density", "high": 2.2}]},
+    "Stiff along x": {
+        "objectives": [{"quantity": "K", "low": 60.0, "high": 60.0}, {"quantity": "Ex/Ey", "low": 1.5, "high": 1.5}],
+        "projection": "geometric",
+    },
+    "Conducts heat": {
+        "objectives": [
+            {"quantity": "K", "low": 80.0, "high": 80.0},
+            {"quantity": "conductivity", "low": 100.0},
+        ]
+    },
+}
+"""Requests to start from; what they leave out is as by default."""
+
+
+def label(name: str) -> str:
+    """A quantity as it is chosen from: symbol, name and unit."""
+    quantity = QUANTITIES[name]
+    text = quantity.label if name[0] == "C" and name[1:].isdigit() else f"{name}: {quantity.label}"
+    return f"{text[:1].upper()}{text[1:]}" + (f", {quantity.unit}" if quantity.unit else "")
+
+
+# ---- session state ----
+
+
+def load(request: DesignRequest) -> None:
+    """Sets the widgets to the objectives of a request."""
+    state = st.session_state
+    first = next((t for t in request.targets if t.quantity == "K"), request.targets[0])
+    rest = [o for o in request.objectives if o is not first]
+    low_density = next((o for o in rest if (o.quantity, o.sense) == ("density", "minimise")), None)
+    rest = [o for o in rest if o is not low_density]
+    state["density_weight"] = 0.0 if low_density is None else low_density.weight
+    state["quantity"], state["sense"] = first.quantity, _sense(first)
+    state["target"] = first.low if first.low is not None else first.high
+    state["target_high"] = first.high if first.high is not None else first.low
+    state["target_weight"] = first.weight
+    state["rows"] = []
+    for objective in rest:
+        _add(objective)
+
+
+def current() -> list[dict]:
+    """The objectives as they are set, as fields of a request."""
+    state = st.session_state
+    found = [
+        _fields(state["quantity"], state["sense"], state["target"], state.get("target_high"), state["target_weight"])
+    ]
+    for row in state["rows"]:
+        value = {name: state.get(f"{name}-{row}") for name in ("quantity", "sense", "low", "high", "weight")}
+        found.append(_fields(value["quantity"], value["sense"], value["low"], value["high"], value["weight"]))
+    if state["density_weight"]:
+        weight = float(state["density_weight"])
+        found.append({"quantity": "density", "sense": "minimise", "weight": weight})
+    return found
+
+
+def target() -> float:
+    """The first target's number as it is set now."""
+    return float(st.session_state.get("target") or 1.0)
+
+
+def quantity() -> str:
+    """The first target's quantity as it is set now."""
+    return st.session_state.get("quantity") or "K"
+
+
+def _sense(objective: Objective) -> str:
+    if objective.sense != "reach":
+        return objective.sense
+    if objective.value is not None:
+        return "value"
+    return "low" if objective.high is None else "high" if objective.low is None else "between"
+
+
+def _fields(name: str, sense: str, low: float | None, high: float | None, weight: float) -> dict:
+    fields: dict[str, Any] = {"quantity": name, "weight": weight or 1.0}
+    if sense in ("minimise", "maximise"):
+        return fields | {"sense": sense}
+    if sense in ("value", "low", "between"):
+        fields["low"] = low
+    if sense in ("value", "high"):
+        fields["high"] = low
+    if sense == "between":
+        fields["high"] = high
+    return fields
+
+
+def _add(objective: Objective | None = None) -> None:
+    state = st.session_state
+    row = state["next_row"] = state.get("next_row", 0) + 1
+    state["rows"] = [*state["rows"], row]
+    objective = objective or Objective(quantity="G", low=20.0, high=20.0)
+    low = objective.low if objective.low is not None else objective.high
+    state[f"quantity-{row}"], state[f"sense-{row}"] = objective.quantity, _sense(objective)
+    state[f"low-{row}"] = 1.0 if low is None else low
+    state[f"high-{row}"] = objective.high if objective.high is not None else state[f"low-{row}"]
+    state[f"weight-{row}"] = objective.weight
+
+
+def _remove(row: int) -> None:
+    st.session_state["rows"] = [other for other in st.session_state["rows"] if other != row]
+
+
+# ---- widgets ----
+
+
+def first_target(limits: tuple[float, float]) -> None:
+    """Quantity, sense, number and, where its values span decades, a slider in equal ratios. limits: of the slider."""
+    name = quantity()
+    left, right = st.columns([3, 2])
+    left.selectbox(
+        "Target", OFFERED, format_func=label, key="quantity", persist_state="session", on_change=_new_quantity
+    )
+    senses = [sense for sense in SENSES if sense not in ("minimise", "maximise")]
+    right.selectbox("Wanted", senses, format_func=SENSES.__getitem__, key="sense", persist_state="session")
+    unit = QUANTITIES[name].unit
+    title = f"{name}, {unit}" if unit else name
+    between = st.session_state["sense"] == "between"
+    columns = st.columns(2) if between else [st.container()]
+    columns[0].number_input(
+        f"{title}, at least" if between else title, format="%.5g", key="target", persist_state="session", step=_step()
+    )
+    if between:
+        columns[1].number_input(
+            f"{title}, at most", format="%.5g", key="target_high", persist_state="session", step=_step()
+        )
+    elif QUANTITIES[name].positive and limits[0] > 0 and np.isfinite(limits[1]):
+        _slider(limits, name)
+
+
+def _step() -> float:
+    """Of the buttons beside the number: about a hundredth of it."""
+    value = abs(target())
+    return float(10.0 ** np.floor(np.log10(value) - 1)) if value > 0 else 0.01
+
+
+def _slider(limits: tuple[float, float], name: str) -> None:
+    low, high = limits
+    exact = float(significant(min(max(target(), low), high), 6))
+    options = sorted({float(significant(v, 2)) for v in np.geomspace(low, high, 160)} | {exact})
+    # The slider follows the number, whoever set it.
+    st.session_state["target_slider"] = min(options, key=lambda option: abs(np.log(option / exact)))
+    st.select_slider(
+        f"{name} on a logarithmic scale",
+        options,
+        key="target_slider",
+        format_func=significant,
+        label_visibility="collapsed",
+        on_change=_follow_slider,
+    )
+
+
+def _follow_slider() -> None:
+    st.session_state["target"] = float(st.session_state["target_slider"])
+
+
+def _new_quantity() -> None:
+    """A number in the middle of what the new quantity can be."""
+    state = st.session_state
+    low, high = server.reachable(quantity(), None, False, state["dim"], state["projection"])
+    middle = _middle(low, high, QUANTITIES[quantity()].positive)
+    state["target"] = state["target_high"] = middle
+
+
+def _middle(low: float, high: float, positive: bool) -> float:
+    if positive and low > 0 and np.isfinite(high):
+        return float(significant(float(np.sqrt(max(low, high / 50) * high)), 2))
+    return float(significant((low + min(high, 1.0)) / 2, 2))
+
+
+def low_density() -> None:
+    """The weight of a low density."""
+    current_weight = float(st.session_state["density_weight"])
+    st.select_slider(
+        "Low density",
+        sorted({*DENSITY_WEIGHTS, current_weight}),
+        key="density_weight",
+        format_func=significant,
+        persist_state="session",
+        help="Weight of a low density against the targets' weight of 1. 0: density does not matter.",
+    )
+
+
+def further() -> None:
+    """Rows of further objectives."""
+    for row in st.session_state["rows"]:
+        with st.container(border=True):
+            _row(row)
+    st.button("Add an objective", icon=":material/add:", on_click=_add, key="add_objective", width="stretch")
+
+
+def _row(row: int) -> None:
+    state = st.session_state
+    choice, remove = st.columns([5, 1], vertical_alignment="bottom")
+    name = choice.selectbox("Quantity", OFFERED, format_func=label, key=f"quantity-{row}", persist_state="session")
+    remove.button(
+        "", icon=":material/close:", key=f"remove-{row}", on_click=_remove, args=(row,), help="Remove this objective"
+    )
+    sense = st.selectbox(
+        "Wanted", list(SENSES), format_func=SENSES.__getitem__, key=f"sense-{row}", persist_state="session"
+    )
+    if sense not in ("minimise", "maximise"):
+        columns = st.columns(2) if sense == "between" else [st.container()]
+        first = "From" if sense == "between" else "Value"
+        columns[0].number_input(first, format="%.5g", key=f"low-{row}", persist_state="session")
+        if sense == "between":
+            columns[1].number_input("To", format="%.5g", key=f"high-{row}", persist_state="session")
+    options = sorted({*WEIGHTS, float(state[f"weight-{row}"])})
+    st.select_slider("Weight", options, key=f"weight-{row}", format_func=significant, persist_state="session")
+    st.caption(_reach(name))
+
+
+def _reach(name: str) -> str:
+    state = st.session_state
+    categories = tuple(state.get("categories") or ()) or None
+    try:
+        low, high = server.reachable(name, categories, bool(state.get("flagged")), state["dim"], state["projection"])
+    except ValueError as error:
+        return str(error)
+    unit = QUANTITIES[name].unit
+    return (
+        f"Reachable: {significant(low, 3)} – {significant(high, 3)} {unit}" if np.isfinite(high) else "Reachable: ≥ 0"
+    )
