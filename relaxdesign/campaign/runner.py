@@ -26,7 +26,7 @@ from relaxdesign.store.records import default_name
 
 logger = logging.getLogger(__name__)
 
-SIGN_OF_LIFE_S = 10.0
+SIGN_OF_LIFE_S = 5.0
 
 
 @dataclass(frozen=True)

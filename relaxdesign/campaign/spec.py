@@ -176,7 +176,11 @@ def _values(axis: list[Any] | Span) -> list[Any]:
 
 def _set(values: dict[str, Any], name: str, value: Any) -> None:
     """Sets a field, a nested one (``guidance.sampler``), or a quantity's target in place of one in the base."""
+    if name == "target_bulk":
+        name = "K"
     if name in QUANTITIES:
+        if name == "K":
+            values.pop("target_bulk", None)
         others = [objective for objective in _objectives(values) if not _is_target_of(name, objective)]
         values["objectives"] = [*others, {"quantity": name, "low": value, "high": value}]
     elif "." in name:

@@ -53,6 +53,14 @@ def test_a_varied_quantity_takes_the_place_of_the_base_target():
     ]
 
 
+@pytest.mark.parametrize("base", ["target_bulk: 7", "objectives: [K = 7]"])
+@pytest.mark.parametrize("axis", ["K", "target_bulk"])
+def test_both_names_of_the_bulk_modulus_are_one_target(base, axis):
+    assert [request.title for request in plan(f"{{name: m, base: {{{base}}}, vary: {{{axis}: [20]}}}}")] == [
+        "K = 20 GPa"
+    ]
+
+
 def test_the_same_request_is_planned_once():
     text = "{name: m, base: {target_bulk: 50}, vary: {seed: [0, 1, 0]}, requests: [{seed: 1}, {seed: 2}]}"
     assert [request.seed for request in plan(text)] == [0, 1, 2]

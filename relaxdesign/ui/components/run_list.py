@@ -70,10 +70,7 @@ def _row(run: RunRecord) -> None:
     notes = f"  \n:small[{escape(run.notes[:160])}]" if run.notes else ""
     with st.container(border=True, key=f"run-{run.id}"):
         columns = st.columns(WIDTHS, vertical_alignment="center")
-        columns[0].markdown(
-            f"**{escape(run.name)}** {tags}  \n"
-            f":gray[{request.dim}D · {request.steps} steps · seed {request.seed}]{notes}"
-        )
+        columns[0].markdown(f"**{escape(run.name)}** {tags}  \n:gray[{_request(run)} · seed {request.seed}]{notes}")
         columns[1].markdown(moment(run.created, st.context.timezone))
         columns[2].markdown(f":{colour}-badge[{icon} {label}]")
         columns[3].markdown(f"{run.design_count} of {request.count}{computed}")
@@ -81,6 +78,13 @@ def _row(run: RunRecord) -> None:
         if columns[5].button("Open", key=f"open-{run.id}", icon=":material/open_in_new:", width="stretch"):
             st.switch_page(DESIGN_PAGE, query_params={"run": run.id})
         _menu(run, columns[6])
+
+
+def _request(run: RunRecord) -> str:
+    """What was asked for, as far as the name does not say it."""
+    request = run.request
+    asked = "" if request.title in run.name else f"{escape(request.title)}, {request.dim}D · "
+    return f"{asked}{plural(request.count, 'candidate')} · {request.steps} steps"
 
 
 def _menu(run: RunRecord, place) -> None:

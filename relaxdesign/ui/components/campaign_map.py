@@ -1,0 +1,211 @@
+"""The map of a campaign: any two properties of its designs, their front, and the designs under the brush."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from relaxdesign.export.bundle import zip_bytes
+from relaxdesign.export.names import safe_name
+from relaxdesign.export.tables import records_csv
+from relaxdesign.pareto import pareto_front
+from relaxdesign.quantities import QUANTITIES
+from relaxdesign.store import CampaignRecord, DesignSearch, UnknownRun
+from relaxdesign.ui import server
+from relaxdesign.ui.colours import DISTINCT
+from relaxdesign.ui.components import candidates
+from relaxdesign.ui.text import escape, plural
+
+MOST_DRAWN = 20_000
+MOST_CARDS = 8
+DESIGN_PAGE = "relaxdesign/ui/pages/design.py"
+GOOD = ("smaller", "larger")
+_BOUNDS = ("K_hs_lower", "K_hs_upper")
+
+
+def draw(record: CampaignRecord) -> None:
+    """Chart, selection and exports."""
+    table = _table(record.id, record.done)
+    if table.empty:
+        st.caption("The map appears with the first verified design.")
+        return
+    names = [name for name in ("density", "K", *QUANTITIES) if name in table.columns]
+    names += [name for name in ("volume_fraction", "diameter", "error") if name in table.columns]
+    names = list(dict.fromkeys(names))
+    x, y, x_good, y_good = st.columns(4)
+    across = x.selectbox("Across", names, names.index("density"), format_func=_label, key="map_x")
+    up = y.selectbox("Up", names, names.index("K"), format_func=_label, key="map_y")
+    small_x = x_good.selectbox("Better across", GOOD, 0, key="map_small_x") == "smaller"
+    small_y = y_good.selectbox("Better up", GOOD, 1, key="map_small_y") == "smaller"
+    front = pareto_front(table[across], table[up], small_x=small_x, small_y=small_y)
+    event = st.plotly_chart(
+        chart(table, across, up, front),
+        key=f"map-{record.id}",
+        on_select="rerun",
+        selection_mode=("points", "box", "lasso"),
+        config={"displaylogo": False},
+    )
+    rows = sorted({point["customdata"][0] for point in event["selection"]["points"] if "customdata" in point})
+    chosen = table.iloc[[row for row in rows if row < len(table)]]
+    st.caption(
+        f"{plural(len(table), 'verified design')}, {len(front)} of them on the front. Draw a box or a lasso on the map "
+        "to see the designs in it. Bars: Hashin–Shtrikman bounds of the designs on the front."
+    )
+    _exports(record, table, chosen)
+    if not chosen.empty:
+        _chosen(chosen)
+
+
+def chart(table: pd.DataFrame, across: str, up: str, front) -> go.Figure:
+    """All designs, the front as a line, and the bounds of K on it where K is an axis."""
+    figure = go.Figure()
+    materials = server.catalogue().materials
+    if {across, up} == {"K", "density"}:
+        places = {"K": [m.bulk for m in materials], "density": [m.density for m in materials]}
+        figure.add_trace(
+            go.Scattergl(
+                x=places[across],
+                y=places[up],
+                mode="markers",
+                name="Catalogue",
+                marker={"size": 4, "color": "#7A8699", "opacity": 0.35},
+                unselected={"marker": {"opacity": 0.35}},
+                hoverinfo="skip",
+            )
+        )
+    labels = [
+        f"{matrix} + {particle}<br>{run}".replace("<b", "‹b")
+        for matrix, particle, run in zip(table.matrix, table.particle, table.run_name, strict=True)
+    ]
+    figure.add_trace(
+        go.Scattergl(
+            x=table[across],
+            y=table[up],
+            mode="markers",
+            name="Designs",
+            text=labels,
+            customdata=list(range(len(table))),
+            marker={"size": 7, "color": DISTINCT[0], "opacity": 0.65},
+            hovertemplate="%{text}<br>%{x:.4g}, %{y:.4g}<extra></extra>",
+        )
+    )
+    best = table.iloc[front]
+    bars: dict[str, Any] = {}
+    if set(_BOUNDS) <= set(table.columns):
+        for name, bar in ((across, "error_x"), (up, "error_y")):
+            if name == "K":
+                low, high = (best[column] for column in _BOUNDS)
+                bars[bar] = {"array": (high - best.K).clip(0), "arrayminus": (best.K - low).clip(0), "thickness": 1}
+    figure.add_trace(
+        go.Scatter(
+            x=best[across],
+            y=best[up],
+            mode="lines+markers",
+            name="Front",
+            customdata=list(front),
+            marker={"size": 9, "symbol": "diamond", "color": DISTINCT[5]},
+            line={"width": 1.5, "color": DISTINCT[5]},
+            hoverinfo="skip",
+            **bars,
+        )
+    )
+    figure.update_xaxes(title=_label(across), **_axis(table[across]))
+    figure.update_yaxes(title=_label(up), **_axis(table[up]))
+    figure.update_layout(
+        height=430, margin={"l": 0, "r": 0, "t": 8, "b": 0}, dragmode="select", legend={"orientation": "h", "y": 1.08}
+    )
+    return figure
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _table(campaign_id: str, done: int) -> pd.DataFrame:
+    """All verified designs by their numbers. done: read anew when more are there."""
+    records = server.store().find_designs(DesignSearch(campaign=campaign_id), limit=MOST_DRAWN)
+    rows = []
+    for record in records:
+        row = {name: value for name, value in vars(record).items() if name not in ("properties", "bulk", "created")}
+        rows.append(record.properties | row | {"K": record.bulk})
+    return pd.DataFrame(rows)
+
+
+def _exports(record: CampaignRecord, table: pd.DataFrame, chosen: pd.DataFrame) -> None:
+    what = table if chosen.empty else chosen
+    name = safe_name(record.name)
+    note = "All designs" if chosen.empty else "Designs under the brush"
+    with st.container(horizontal=True):
+        for label, suffix, mime, content in (
+            ("CSV", "csv", "text/csv", lambda: _csv(what)),
+            ("Parquet", "parquet", "application/vnd.apache.parquet", lambda: what.to_parquet(index=False)),
+            ("ZIP", "zip", "application/zip", lambda: _zip(record, what, name)),
+        ):
+            st.download_button(
+                label,
+                content,
+                f"{name}.{suffix}",
+                mime,
+                icon=":material/download:",
+                on_click="ignore",
+                key=f"campaign-{suffix}",
+                help=f"{note}: {len(what)}",
+            )
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    return records_csv(table.astype(object).where(table.notna(), None).to_dict("records")).encode()
+
+
+def _zip(record: CampaignRecord, table: pd.DataFrame, name: str) -> bytes:
+    """The table twice, and the spec that made it."""
+    import yaml
+
+    spec = yaml.safe_dump(record.spec, sort_keys=False, allow_unicode=True).encode()
+    files = [("designs.csv", _csv(table)), ("designs.parquet", table.to_parquet(index=False)), ("spec.yaml", spec)]
+    return zip_bytes(files, name)
+
+
+def _chosen(chosen: pd.DataFrame) -> None:
+    st.markdown(f"**{plural(len(chosen), 'design')} under the brush**")
+    cards = chosen.head(MOST_CARDS).to_dict("records")
+    for start in range(0, len(cards), 4):
+        for column, row in zip(st.columns(4), cards[start : start + 4], strict=False):
+            with column, st.container(border=True):
+                _card(row)
+    columns = ["run_name", "index", "K", "density", "error", "volume_fraction", "diameter", "matrix", "particle"]
+    st.dataframe(chosen[columns], hide_index=True)
+
+
+def _card(row: dict[Any, Any]) -> None:
+    try:
+        design = server.store().design(row["run_id"], row["index"])
+    except UnknownRun:
+        st.caption("This design has been removed.")
+        return
+    st.image(candidates.phase_image(design), width="stretch", alt=f"Phases of a design of {row['run_name']}")
+    st.caption(
+        f"**{escape(row['run_name'])}**  \n{escape(row['matrix'])} + {escape(row['particle'])}  \n"
+        f"K {row['K']:.4g} GPa · ρ {row['density']:.3g} g/cm³"
+    )
+    st.page_link(DESIGN_PAGE, label="Open", icon=":material/open_in_new:", query_params={"run": row["run_id"]})
+
+
+def _label(name: str) -> str:
+    if name in QUANTITIES:
+        quantity = QUANTITIES[name]
+        return f"{quantity.label.capitalize()}{f', {quantity.unit}' if quantity.unit else ''}"
+    return {"volume_fraction": "Volume fraction", "diameter": "Diameter", "error": "Error"}.get(name, name)
+
+
+def _axis(values: Any) -> dict[str, Any]:
+    """The designs fill the chart; logarithmic where they span more than a factor of five."""
+    low, high = values.min(), values.max()
+    if low > 0 and high > 5 * low:
+        low, high = math.log10(low), math.log10(high)
+        kind = "log"
+    else:
+        kind = "linear"
+    margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
+    return {"type": kind, "range": [low - margin, high + margin]}
