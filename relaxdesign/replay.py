@@ -91,12 +91,15 @@ class Recorder:
 
 
 class Replay:
-    """The frames of a file, read one at a time. A last frame that was not written to its end is left out."""
+    """The frames of a file, read one at a time. A last frame that was not written to its end is left out.
+
+    written: when the file was last changed, ns.
+    """
 
     def __init__(self, path: Path):
         self._path = path
         self._places: list[tuple[int, int]] = []
-        end = path.stat().st_size
+        end, self.written = path.stat().st_size, path.stat().st_mtime_ns
         with path.open("rb") as file:
             while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
                 start, length = file.tell(), _LENGTH.unpack(head)[0]

@@ -1,7 +1,7 @@
 """Takes the README's pictures from the running app: ``python -m tests.e2e.screenshots [--dark]``.
 
-Writes ``design.png`` and ``design-3d.png`` (denoising), ``candidates.png``, ``candidates-3d.png`` and ``inspect.png``
-to ``assets/screenshots/``.
+Writes to ``assets/screenshots/``: ``design.png`` and ``design-3d.png`` (denoising), ``replay.png``, ``candidates.png``,
+``candidates-3d.png``, ``charts.png``, ``compare.png``, ``inspect.png`` and ``denoising.gif``.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.driving import PATIENCE_MS, ROOT, open_browser, running_app, set_number, settle
+from tests.e2e.driving import PATIENCE_MS, ROOT, await_step, open_browser, running_app, settle, start_design
 
 FOLDER = ROOT / "assets" / "screenshots"
 RUN_MS = 5 * PATIENCE_MS
@@ -28,47 +28,54 @@ def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 
     ):
         page.set_viewport_size({"width": 1280, "height": 810})  # the whole sidebar
         page.goto(address)
-        button = page.locator(".st-key-design button")
-        expect(button).to_be_enabled(timeout=PATIENCE_MS)
-        set_number(page, "Steps", steps)
-        button.click()
-        _await_step(page, round(0.6 * steps))
-        page.screenshot(path=folder / "design.png")
+        start_design(page, count=8, steps=steps)
+        await_step(page, round(0.6 * steps))
+        _picture(page, folder / "design.png")
         inspector = page.locator(".st-key-inspector")
         expect(inspector).to_be_visible(timeout=RUN_MS)
-        settle(page)
-        page.wait_for_timeout(1000)
-        page.screenshot(path=folder / "candidates.png")
+        _picture(page, folder / "candidates.png")
         page.locator(".st-key-inspector .voxels canvas.scene").first.wait_for(timeout=PATIENCE_MS)
         page.wait_for_timeout(3000)
-        inspector.evaluate("e => { e.style.scrollMarginTop = '4.5rem'; e.scrollIntoView(); }")
-        page.wait_for_timeout(1000)
-        page.screenshot(path=folder / "inspect.png")
+        _scroll_to(page, inspector)
+        _picture(page, folder / "inspect.png")
+        _scroll_to(page, page.locator("[class*='st-key-replay-']"))
+        _picture(page, folder / "replay.png")
+        with page.expect_download(timeout=RUN_MS) as film:
+            page.get_by_role("button", name="GIF", exact=True).click()
+        film.value.save_as(folder / "denoising.gif")
+        for index in (0, 3, 5):
+            page.locator("[class*='st-key-compare-']").nth(index).get_by_role("button").click()
+            settle(page)
+        page.get_by_text("Charts", exact=True).click()
+        _scroll_to(page, page.locator("[class*='st-key-scatter-']"))
+        _picture(page, folder / "charts.png")
+        _scroll_to(page, page.locator(".st-key-comparison"))
+        _picture(page, folder / "compare.png")
 
         page.get_by_text("3D", exact=True).first.click()
         settle(page)
-        set_number(page, "Candidates", 4)
-        button.click()
-        _await_step(page, round(0.6 * steps), cube=True)
-        page.screenshot(path=folder / "design-3d.png")
+        start_design(page, count=4, steps=steps)
+        page.locator(".denoising .surface[data-points]").wait_for(timeout=RUN_MS)
+        await_step(page, round(0.6 * steps))
+        _picture(page, folder / "design-3d.png")
         page.get_by_text("Finished").wait_for(timeout=RUN_MS)
-        settle(page)
-        page.wait_for_timeout(1000)
-        page.screenshot(path=folder / "candidates-3d.png")
-    return sorted(folder.glob("*.png"))
+        page.get_by_text("Cards", exact=True).click()
+        _picture(page, folder / "candidates-3d.png")
+    return sorted([*folder.glob("*.png"), *folder.glob("*.gif")])
 
 
-def _await_step(page: Page, wanted: int, *, cube: bool = False) -> None:
-    """Waits until the live view shows this denoising step."""
-    page.wait_for_function(
-        """([wanted, cube]) => [...document.querySelectorAll('*')].some((e) => {
-             const view = e.shadowRoot?.querySelector('.microstructures')?.dataset;
-             return view && view.cube === String(cube) && Number(view.frame) >= wanted;
-           })""",
-        arg=[wanted, cube],
-        timeout=RUN_MS,
-    )
+def _scroll_to(page: Page, part: Locator) -> None:
+    """Brings a part of the page to its top, below the navigation."""
+    part.first.evaluate("e => { e.style.scrollMarginTop = '4.5rem'; e.scrollIntoView(); }")
+    page.wait_for_timeout(1000)
+
+
+def _picture(page: Page, path: Path) -> None:
+    """A picture of the page with nothing under the pointer, once it is drawn."""
     page.mouse.move(700, 780)
+    settle(page)
+    page.wait_for_timeout(1000)
+    page.screenshot(path=path)
 
 
 if __name__ == "__main__":

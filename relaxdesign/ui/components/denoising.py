@@ -41,12 +41,13 @@ def replay(key: str, frames: Replay, curves: Curves, request: DesignRequest) -> 
     """Draws the steps that were kept of a run, with a slider to go through them."""
     first = frames[0]
     focus = _focus(key, first)
-    described = _described(key, frames, request.target_bulk, focus)
+    described = _described(key, frames.written, frames, request.target_bulk, focus)
     _mount(key, described, first, focus, curves, request, {}, player=True)
 
 
 @st.cache_data(show_spinner=False, max_entries=6)
-def _described(key: str, _frames: Replay, target: float | None, focus: int | None) -> list[dict]:
+def _described(key: str, written: int, _frames: Replay, target: float | None, focus: int | None) -> list[dict]:
+    # Kept by the first two, which name the replay and its version.
     first = microstructures.describe(_frames[0], target, focus=focus)
     size = sum(len(tile["pixels"]) for tile in first["tiles"]) + len(first["volume"] or "")
     stride = max(1, -(-size * len(_frames) // REPLAY_BYTES))

@@ -12,6 +12,8 @@ from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import duration, escape, plain, plural
 
 POLL_SECONDS = 0.4
+# Methods whose steps remove noise.
+DENOISING = ("guided", "noise", "best-of-n", "conditional")
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -97,9 +99,10 @@ def _describe(snapshot: Snapshot) -> tuple[float, str]:
 
 
 def _verb(snapshot: Snapshot) -> str:
-    return {"paused": "Paused", "queued": f"Waiting to go on, {plural(snapshot.ahead, 'run')} first"}.get(
-        snapshot.state, "Denoising"
-    )
+    if snapshot.state == "queued":
+        return f"Waiting to go on, {plural(snapshot.ahead, 'run')} first"
+    searching = "Denoising" if snapshot.request.method in DENOISING else "Searching"
+    return "Paused" if snapshot.state == "paused" else searching
 
 
 def _rest(snapshot: Snapshot) -> str:

@@ -105,6 +105,9 @@ function markStep(view, panel, curves, step, chosen) {
   view.lines.forEach((line, i) => line.classList.toggle("strong", i === chosen));
   let at = curves.step.findIndex((s) => s >= step);
   if (at < 0) at = curves.step.length - 1;
+  const shown = panel.series.slice(0, 12).map((line, i) => [i + 1, line[at] ?? null]).filter(([, v]) => v !== null);
+  const words = shown.map(([number, v]) => `candidate ${number} ${readable(v)}`).join(", ");
+  view.root.setAttribute("aria-label", `${panel.title}, step ${step}: ${words || "nothing measured"}`);
   const value = chosen === null || at < 0 ? null : panel.series[chosen]?.[at] ?? null;
   view.note.textContent = value === null ? "" : `${chosen + 1}: ${readable(value)} ${panel.unit}`;
 }
