@@ -15,6 +15,7 @@ server.warm_up()
 st.navigation(
     [
         st.Page("relaxdesign/ui/pages/design.py", title="Design", icon=":material/grain:", default=True),
+        st.Page("relaxdesign/ui/pages/evaluate.py", title="Evaluate", icon=":material/science:"),
         st.Page("relaxdesign/ui/pages/library.py", title="Library", icon=":material/folder_open:"),
     ],
     position="top",

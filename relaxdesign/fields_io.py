@@ -1,7 +1,12 @@
-"""Reading voxel fields of elastic properties, and conductivity if it is there, from ``.npz`` and ``.vti`` files."""
+"""Reading voxel fields of elastic properties, or labels of two phases, from ``.npz`` and ``.vti`` files.
+
+Nothing is unpickled. What a file claims to hold is checked before it is unpacked, so that a small file cannot fill
+the memory.
+"""
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,12 +20,17 @@ import numpy as np
 _CUBIC = 1e-4
 
 _REQUIRED = ("E", "nu")
+_BYTES_PER_NUMBER = 16  # the widest numbers there are, complex ones, and more than any header
 _OPTIONAL = {"rho": "a finite density ≥ 0", "k": "a finite conductivity > 0 W/(m K)"}
 _EXPECTED = "E (GPa), nu and optionally rho (g/cm³) and k (W/(m K))"
 
 
 class FieldError(ValueError):
     """A file that holds no usable field; the text names the file, what was found and what is expected."""
+
+
+class MissingArray(FieldError):
+    """A file of fields that lacks one that is needed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,15 +44,40 @@ class FieldData:
     edge: float | None = None  # of a voxel, in the file's unit of length; only a .vti tells
 
 
-def load_field(path: str | Path) -> FieldData:
+def load_field(path: str | Path, *, most_voxels: int | None = None) -> FieldData:
     """Reads a field.
 
     ``.npz``: arrays ``E``, ``nu`` and, if known, ``rho`` and ``k``, of shape (nx, ny, nz), or (nx, ny) for a 2D cell.
-    ``.vti``: cell arrays of these names on cubic voxels. Nothing is unpickled.
+    ``.vti``: cell arrays of these names on cubic voxels. most_voxels: refuse larger fields, before they are read.
 
     Raises FieldError when the file is missing, damaged or holds something else; ranges of the elastic moduli are
     the evaluator's business.
     """
+    arrays, edge = _load(path, _REQUIRED, tuple(_OPTIONAL), most_voxels)
+    return FieldData(**_checked(Path(path), arrays), edge=edge)
+
+
+def load_phase(path: str | Path, *, most_voxels: int | None = None) -> np.ndarray | None:
+    """The labels ``phase`` of a file, uint8 (nx, ny, nz) with 1 in the particles; None if it holds none.
+
+    Arguments and errors as in `load_field`; a FieldError too for labels other than 0 and 1.
+    """
+    arrays, _ = _load(path, (), ("phase",), most_voxels)
+    if "phase" not in arrays:
+        return None
+    labels = arrays["phase"]
+    if labels.ndim not in (2, 3) or labels.size == 0 or labels.dtype.kind not in "biuf":
+        raise FieldError(f"{path}: phase has shape {labels.shape}, expected labels (nx, ny, nz), or (nx, ny) for 2D")
+    if not np.isin(labels, (0, 1)).all():
+        raise FieldError(f"{path}: phase must be 0 (matrix) or 1 (particles) in every voxel")
+    labels = labels.astype(np.uint8)
+    return labels[..., None] if labels.ndim == 2 else labels
+
+
+def _load(
+    path: str | Path, required: tuple[str, ...], optional: tuple[str, ...], most_voxels: int | None
+) -> tuple[dict[str, np.ndarray], float | None]:
+    """Arrays by name and, if the file tells, the edge of a voxel."""
     path = Path(path)
     if path.suffix.lower() not in (".npz", ".vti"):
         raise FieldError(f"{path}: unknown kind of file {path.suffix!r}; give an .npz or a .vti file")
@@ -51,22 +86,29 @@ def load_field(path: str | Path) -> FieldData:
     if not path.is_file():
         raise FieldError(f"{path}: this is not a file")
     try:
-        arrays, edge = (_read_npz(path), None) if path.suffix.lower() == ".npz" else _read_vti(path)
+        if path.suffix.lower() == ".npz":
+            return _read_npz(path, required, optional, most_voxels), None
+        return _read_vti(path, required, optional, most_voxels)
     except OSError as error:
         raise FieldError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return FieldData(**_checked(path, arrays), edge=edge)
+    except MemoryError:
+        raise FieldError(f"{path}: too large for the memory of this machine; give a smaller field") from None
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
+def _read_npz(
+    path: Path, required: tuple[str, ...], optional: tuple[str, ...], most_voxels: int | None
+) -> dict[str, np.ndarray]:
     if not zipfile.is_zipfile(path):
         raise FieldError(f"{path}: not an .npz file (a zip of arrays); write it with numpy.savez(path, E=E, nu=nu)")
     arrays = {}
     try:
         with np.load(path, allow_pickle=False) as archive:
-            _require(path, archive.files)
-            for name in (*_REQUIRED, *_OPTIONAL):
+            _require(path, required, archive.files)
+            for name in (*required, *optional):
                 if name in archive.files:
+                    _check_unpacked(path, name, archive.zip, most_voxels)
                     arrays[name] = archive[name]
+                    _check_voxels(path, arrays[name].size, most_voxels)
     except FieldError:
         raise
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError) as error:
@@ -78,8 +120,23 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _read_vti(path: Path) -> tuple[dict[str, np.ndarray], float | None]:
+def _check_unpacked(path: Path, name: str, archive: zipfile.ZipFile, most_voxels: int | None) -> None:
+    """Refuses an array that unpacks to more than fits, by the size that its entry states (no more is ever read)."""
+    size = max(entry.file_size for entry in archive.infolist() if entry.filename in (name, f"{name}.npy"))
+    if most_voxels is not None and size > _BYTES_PER_NUMBER * most_voxels + 4096:
+        raise FieldError(f"{path}: {name} unpacks to {size / 2**20:.0f} MB; at most {most_voxels} voxels are read")
+
+
+def _check_voxels(path: Path, voxels: int, most_voxels: int | None) -> None:
+    if most_voxels is not None and voxels > most_voxels:
+        raise FieldError(f"{path}: {voxels} voxels; at most {most_voxels} are read, make the field coarser")
+
+
+def _read_vti(
+    path: Path, required: tuple[str, ...], optional: tuple[str, ...], most_voxels: int | None
+) -> tuple[dict[str, np.ndarray], float | None]:
     from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
     from vtkmodules.vtkIOXML import vtkXMLImageDataReader
 
     reader = vtkXMLImageDataReader()
@@ -89,6 +146,9 @@ def _read_vti(path: Path) -> tuple[dict[str, np.ndarray], float | None]:
         readable = bool(reader.CanReadFile(str(path)))
         if readable:
             reader.SetFileName(str(path))
+            reader.UpdateInformation()
+            extent = reader.GetOutputInformation(0).Get(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT()) or (0,) * 6
+            _check_voxels(path, math.prod(max(1, extent[i + 1] - extent[i]) for i in (0, 2, 4)), most_voxels)
             reader.Update()
     if not readable:
         raise FieldError(f"{path}: not a VTI file (VTK XML image data)")
@@ -98,16 +158,16 @@ def _read_vti(path: Path) -> tuple[dict[str, np.ndarray], float | None]:
         raise FieldError(f"{path}: damaged; write the file again")
     names = [data.GetArrayName(index) for index in range(data.GetNumberOfArrays())]
     at_points = image.GetPointData()
-    if "E" not in names and at_points.HasArray("E"):
+    if "E" in required and "E" not in names and at_points.HasArray("E"):
         raise FieldError(f"{path}: E is given at points; give cell arrays, one value per voxel")
-    _require(path, names)
+    _require(path, required, names)
     # An image one point thick is a 2D cell.
     shape = tuple(max(1, points - 1) for points in image.GetDimensions())
     spacing = [step for step, count in zip(image.GetSpacing(), shape, strict=True) if count > 1]
     if spacing and max(spacing) - min(spacing) > _CUBIC * max(spacing):
         raise FieldError(f"{path}: voxels must be cubes, the spacing is {image.GetSpacing()}; resample the field")
     arrays = {}
-    for name in (*_REQUIRED, *_OPTIONAL):
+    for name in (*required, *optional):
         if name in names:
             array = data.GetArray(name)
             if array is None or array.GetNumberOfComponents() != 1 or array.GetNumberOfTuples() != np.prod(shape):
@@ -116,10 +176,10 @@ def _read_vti(path: Path) -> tuple[dict[str, np.ndarray], float | None]:
     return arrays, max(spacing, default=None)
 
 
-def _require(path: Path, names: list[str]) -> None:
-    missing = [name for name in _REQUIRED if name not in names]
+def _require(path: Path, required: tuple[str, ...], names: list[str]) -> None:
+    missing = [name for name in required if name not in names]
     if missing:
-        raise FieldError(
+        raise MissingArray(
             f"{path}: no array {' and '.join(missing)}; expected are {_EXPECTED}, found: {', '.join(names) or 'none'}"
         )
 

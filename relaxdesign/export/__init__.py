@@ -12,7 +12,7 @@ from relaxdesign.export.report import report_html
 from relaxdesign.export.stl import stl_bytes
 from relaxdesign.export.surface import Surface, phase_surface
 from relaxdesign.export.tables import records_csv
-from relaxdesign.export.vti import vti_bytes, write_fields_vti
+from relaxdesign.export.vti import fields_vti_bytes, vti_bytes, write_fields_vti
 
 __all__ = [
     "ALL_FORMATS",
@@ -30,6 +30,7 @@ __all__ = [
     "clear_directory",
     "design_json",
     "design_name",
+    "fields_vti_bytes",
     "phase_surface",
     "provenance",
     "records_csv",

@@ -44,7 +44,11 @@ def voxel_properties(design: Design) -> dict[str, np.ndarray]:
 
     Raises ExportError for a design that was not realised.
     """
-    phase, matrix, particle = realised_cell(design)
+    return two_phase_fields(*realised_cell(design))
+
+
+def two_phase_fields(phase: np.ndarray, matrix: Material, particle: Material) -> dict[str, np.ndarray]:
+    """As `voxel_properties`, of labels (nx, ny, nz) with 1 in the particles."""
     pairs = {
         "E": (matrix.young, particle.young),
         "nu": (matrix.poisson, particle.poisson),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +16,6 @@ from vtkmodules.vtkIOXML import vtkXMLImageDataWriter
 from relaxdesign.export.cell import check_cell_size, design_name, realised_cell, voxel_properties
 from relaxdesign.fem import LocalFields
 from relaxdesign.fem.elements import VOIGT
-from relaxdesign.fields_io import quiet_vtk
 from relaxdesign.result import Design
 
 SYMMETRIC = ("XX", "YY", "ZZ", "XY", "YZ", "XZ")
@@ -56,32 +56,36 @@ def vti_bytes(design: Design, cell_size_mm: float = 1.0, fields: LocalFields | N
             "density": design.density,
         },
     )
-    writer = vtkXMLImageDataWriter()
-    writer.SetInputData(image)
-    writer.SetDataModeToBinary()  # base64: the text then holds no raw bytes and can pass as a string
-    writer.WriteToOutputStringOn()
-    if not writer.Write():
-        raise RuntimeError(f"VTK could not write {design_name(design)}")
-    return writer.GetOutputString().encode()
+    return _written(image)
 
 
-def write_fields_vti(
-    path: str | Path,
+def write_fields_vti(path: str | Path, fields: LocalFields, **options: Any) -> None:
+    """Writes the local fields of one cell into a file, conventionally ``.vti``; options and errors as below.
+
+    Raises OSError if the file cannot be written.
+    """
+    content = fields_vti_bytes(fields, **options)
+    try:
+        Path(path).write_bytes(content)
+    except OSError as error:
+        raise OSError(error.errno, "cannot be written", str(path)) from error
+
+
+def fields_vti_bytes(
     fields: LocalFields,
     *,
     sample: int = 0,
     edge: float | None = None,
     voxels: Mapping[str, ArrayLike] | None = None,
     title: str = "",
-) -> None:
-    """Write the local fields of one cell for ParaView, PyVista or another reader of VTK files.
+) -> bytes:
+    """The local fields of one cell for ParaView, PyVista or another reader of VTK files.
 
     Cell data: ``strain`` and ``stress`` (GPa), symmetric tensors in VTK's order XX, YY, ZZ, XY, YZ, XZ with the
     tensor shear ε_xy = γ_xy / 2; ``von_mises``, ``pressure`` and ``energy_density`` (GPa). Point data:
     ``displacement`` in the unit of ``edge``, so that "Warp By Vector" shows the deformed cell.
 
     Args:
-        path: file to write, conventionally ``.vti``.
         fields: what `relaxdesign.fem.local_fields` returned.
         sample: which cell of the batch.
         edge: length of a voxel's edge (default: such that the cell's x edge is 1).
@@ -90,7 +94,6 @@ def write_fields_vti(
 
     Raises:
         ValueError: that sample has no solution.
-        OSError: the file cannot be written.
     """
     if not bool(fields.converged[sample]):
         raise ValueError(f"sample {sample} has no solution to write: {fields.status[sample].value}")
@@ -101,22 +104,20 @@ def write_fields_vti(
         _add(image.GetCellData(), name, np.asarray(values, dtype=np.float64))
     _add_fields(image, fields, sample, edge)
     image.GetCellData().SetActiveScalars("von_mises")
-    _describe(
-        image,
-        {
-            "name": title,
-            "boundary": str(fields.boundary),
-            "units": "E: GPa; rho: g/cm3; k: W/(m K)",
-        },
-        {},
-    )
+    texts = {"name": title, "boundary": str(fields.boundary), "units": "E: GPa; rho: g/cm3; k: W/(m K)"}
+    _describe(image, texts, {})
+    return _written(image)
+
+
+def _written(image: vtkImageData) -> bytes:
+    """The image as a file's content."""
     writer = vtkXMLImageDataWriter()
     writer.SetInputData(image)
-    writer.SetFileName(str(path))
-    with quiet_vtk():
-        written = writer.Write() and not writer.GetErrorCode()
-    if not written:
-        raise OSError(0, "cannot be written", str(path))
+    writer.SetDataModeToBinary()  # base64: the text then holds no raw bytes and can pass as a string
+    writer.WriteToOutputStringOn()
+    if not writer.Write():
+        raise RuntimeError("VTK could not write the image")
+    return writer.GetOutputString().encode()
 
 
 def _add_fields(image: vtkImageData, fields: LocalFields, sample: int, edge: float) -> None:

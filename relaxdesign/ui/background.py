@@ -20,10 +20,10 @@ PATIENCE_S = 0.6  # short solves are worth waiting for: no placeholder flickers
 
 
 class Background:
-    """Results by key, the last `KEPT` of them; one computation at a time, in the order they were asked for."""
+    """Results by key, the last `KEPT` of them; two computations at a time, in the order they were asked for."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="relaxdesign-page")
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="relaxdesign-page")
         self._futures: OrderedDict[Hashable, Future] = OrderedDict()
         self._lock = threading.Lock()
 

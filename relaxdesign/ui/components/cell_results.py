@@ -1,0 +1,139 @@
+"""What the solver says of a cell: effective properties against their bounds, views of its fields, files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from relaxdesign.bounds import Bounds
+from relaxdesign.evaluation import Evaluation, fields_under
+from relaxdesign.export import abaqus_card, ansys_card, calculix_card, fields_vti_bytes, records_csv, to_json
+from relaxdesign.ui.components import cell_views, downloads
+from relaxdesign.ui.components.cell_source import Source
+from relaxdesign.ui.components.downloads import Download
+from relaxdesign.ui.errors import guard
+from relaxdesign.ui.text import NOTE_2D, escape, significant
+
+VIEWS = ("Properties", "Local fields", "Stiffness", "Correlation")
+
+
+def render(source: Source) -> None:
+    """Draws the outcome; waits for the solver without holding up the page."""
+    cell, key = source.cell, f"evaluate-{source.key}"
+    try:
+        solved = cell_views.evaluation(cell)
+    except ValueError as error:
+        st.error(escape(str(error)), icon=":material/error:")
+        return
+    if solved is None:
+        return
+    _numbers(solved)
+    view = st.segmented_control(
+        "View", VIEWS, default=VIEWS[0], required=True, key="evaluate-view", persist_state="session",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    with guard("this view"):
+        if view == "Properties":
+            picture, table = st.columns([1, 1.1], gap="large")
+            with picture:
+                cell_views.picture(cell, key)
+            with table:
+                _properties(source, solved)
+        elif view == "Local fields":
+            cell_views.local_fields(cell, key)
+        elif view == "Stiffness":
+            cell_views.stiffness(solved, key)
+        else:
+            cell_views.correlation(cell, key)
+    with guard("the downloads"):
+        st.markdown("**Files**")
+        downloads.buttons(_files(source, solved), key)
+
+
+def _numbers(solved: Evaluation) -> None:
+    shown = [
+        ("Bulk modulus K", f"{significant(solved.bulk)} GPa"),
+        ("Shear modulus G", f"{significant(solved.shear)} GPa"),
+        ("Young’s modulus E", f"{significant(solved.young)} GPa"),
+        ("Poisson’s ratio ν", f"{solved.poisson:.4f}"),
+        ("Density", "–" if solved.density is None else f"{significant(solved.density)} g/cm³"),
+    ]
+    if solved.conduction is not None:
+        shown.append(("Conductivity", f"{significant(solved.conduction.mean)} W/(m K)"))
+    for column, (name, value) in zip(st.columns(len(shown)), shown, strict=True):
+        column.markdown(f":small[:gray[{name}]]  \n**{value}**")
+
+
+def _properties(source: Source, solved: Evaluation) -> None:
+    rows = [
+        _bounds_row("K, GPa", solved.bulk, solved.bulk_bounds),
+        _bounds_row("G, GPa", solved.shear, solved.shear_bounds),
+    ]
+    if solved.conduction is not None:
+        rows.append(_bounds_row("k, W/(m K)", solved.conduction.mean, solved.conduction.bounds))
+    st.markdown("**Between their bounds** :gray[Reuss ≤ HS lower ≤ cell ≤ HS upper ≤ Voigt]")
+    number = st.column_config.NumberColumn(format="%.4g")
+    table = pd.DataFrame(rows)
+    formats = {name: number for name in table.columns[1:]}
+    st.dataframe(table, hide_index=True, column_config=formats, key=f"bounds-{source.key}")
+    x, y, z = (significant(value) for value in solved.directional_young)
+    lines = [
+        f"E_x {x}, E_y {y}, E_z {z} GPa · anisotropy A^U {solved.anisotropy:.3g}",
+    ]
+    if solved.conduction is not None:
+        along = ", ".join(f"k_{a} {significant(v)}" for a, v in zip("xyz", solved.conduction.directional, strict=True))
+        lines.append(f"{along} W/(m K)")
+    shape = " × ".join(str(n) for n in source.cell.data.E.shape)
+    lines.append(
+        f"{shape} voxels, {solved.boundary}; {solved.iterations} iterations in {solved.seconds:.2f} s, relative "
+        f"residual {solved.residual:.0e}, double precision"
+    )
+    if source.remark:
+        lines.append(source.remark)
+    st.markdown("  \n".join(lines))
+    notes = ["Hashin–Shtrikman bounds assume statistical isotropy: a small cell may leave them, never Voigt and Reuss."]
+    st.caption(" ".join([*notes, NOTE_2D] if source.cell.flat else notes))
+
+
+def _bounds_row(name: str, value: float, bounds: Bounds) -> dict[str, str | float]:
+    return {
+        "": name,
+        "Reuss": float(bounds.reuss),
+        "HS lower": float(bounds.hs_lower),
+        "Cell": value,
+        "HS upper": float(bounds.hs_upper),
+        "Voigt": float(bounds.voigt),
+    }
+
+
+def _files(source: Source, solved: Evaluation) -> list[Download]:
+    data, name = source.cell.data, source.name
+
+    def vti() -> bytes:
+        voxels = {key: getattr(data, key) for key in ("E", "nu", "rho", "k") if getattr(data, key) is not None}
+        if source.cell.phase is not None:
+            voxels["phase"] = source.cell.phase
+        load = st.session_state.get(f"load-evaluate-{source.key}") or "hydrostatic"
+        return fields_vti_bytes(fields_under(data, load), edge=data.edge, voxels=voxels, title=f"{name}, strain {load}")
+
+    def card(write: Callable[..., str]) -> Callable[[], bytes]:
+        remarks = [
+            f"Effective stiffness of {name}, {'x'.join(str(n) for n in data.E.shape)} voxels, {solved.boundary}."
+        ]
+        return lambda: write(solved.C, solved.density, name, remarks).encode("ascii")
+
+    files = [
+        Download("VTK", vti, f"{name}.vti", "application/xml", "Materials and local fields under the chosen load"),
+        Download("JSON", lambda: to_json(solved.to_dict()), f"{name}.json", "application/json", "All numbers"),
+        Download(
+            "CSV", lambda: records_csv([{"name": name, **solved.to_dict()}]), f"{name}.csv", "text/csv", "One row"
+        ),
+    ]
+    if solved.density is not None:  # a card without a density would not be complete
+        files += [
+            Download(label, card(write), f"{name}-{label.lower()}.inp", "text/plain", f"{label} material card")
+            for label, write in (("Abaqus", abaqus_card), ("CalculiX", calculix_card), ("Ansys", ansys_card))
+        ]
+    return files

@@ -1,0 +1,166 @@
+"""Where the evaluated cell comes from: drawn by a few settings, or read from an uploaded file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+import torch
+
+from relaxdesign.catalogue import Material
+from relaxdesign.composite import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, PackingError, place_particles
+from relaxdesign.export import safe_name
+from relaxdesign.export.cell import two_phase_fields
+from relaxdesign.fields_io import FieldData
+from relaxdesign.ui import background, server
+from relaxdesign.ui.components.cell_views import Cell
+from relaxdesign.ui.text import escape
+from relaxdesign.uploads import KINDS, StlGrid, Upload, UploadError, UploadLimits, read_upload
+
+GRIDS = {2: (32, 64, 128), 3: (16, 24, 32, 48)}
+SOURCES = ("Draw a cell", "Upload a file")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A cell with a name for its files and a key for its views."""
+
+    cell: Cell
+    name: str
+    key: str
+    remark: str = ""
+
+
+def choose() -> Source | None:
+    """The settings of the cell, and the cell itself; None while there is none, with the reason on the page."""
+    with st.container(border=True):
+        way = st.segmented_control(
+            "Source", SOURCES, default=SOURCES[0], required=True, key="evaluate-source", persist_state="session",
+            label_visibility="collapsed",
+        )  # fmt: skip
+        return _drawn() if way == SOURCES[0] else _uploaded()
+
+
+# ---- Drawn -----------------------------------------------------------------------------------------
+
+
+def _drawn() -> Source | None:
+    matrix, particle = _materials()
+    columns = st.columns([0.8, 0.9, 1.3, 1.3, 0.8])
+    dim = columns[0].segmented_control(
+        "Dimension", (2, 3), default=2, required=True, format_func="{}D".format, key="evaluate-dim",
+        persist_state="session",
+    )  # fmt: skip
+    grid = columns[1].selectbox(
+        "Voxels per edge", GRIDS[dim], index=1, key=f"evaluate-grid-{dim}", persist_state="session"
+    )
+    fraction = columns[2].slider(
+        "Volume fraction", *VOLUME_FRACTION_RANGE, 0.3, 0.01, key="evaluate-fraction", persist_state="session"
+    )
+    diameter = columns[3].slider(
+        "Particle diameter", *DIAMETER_RANGE, 0.25, 0.01, key="evaluate-diameter", persist_state="session",
+        help="Fraction of the cell's edge; moved a little, so that a whole number of particles fills the fraction",
+    )  # fmt: skip
+    seed = columns[4].number_input(
+        "Seed", 0, 2**31, 0, key="evaluate-seed", persist_state="session", help="Another seed, another placement"
+    )
+
+    def place() -> np.ndarray:
+        generator = torch.Generator().manual_seed(int(seed))
+        packing = place_particles(fraction, diameter, dim, grid=grid, generator=generator)[0]
+        return packing.voxelise(grid).numpy().astype(np.uint8).reshape(grid, grid, -1)
+
+    try:
+        phase = background.result(("place", fraction, diameter, dim, grid, seed), place, "Placing the particles")
+    except PackingError as error:
+        st.warning(f"This cell cannot be drawn: {escape(str(error))}.", icon=":material/info:")
+        return None
+    if phase is None:
+        return None
+    name = f"cell-{dim}d-{grid}-seed{seed}"
+    return Source(_two_phase(phase, matrix, particle), name, f"drawn-{dim}")
+
+
+def _materials() -> tuple[Material, Material]:
+    """Matrix and particles, chosen from the catalogue."""
+    catalogue = server.catalogue()
+    materials = sorted(catalogue.materials, key=lambda material: material.name.lower())
+    names = [f"{m.name} · E {m.young:.3g} GPa" for m in materials]
+    chosen = []
+    for column, role, wanted in zip(st.columns(2), ("Matrix", "Particles"), ("epoxy", "alumina"), strict=True):
+        start = next((i for i, m in enumerate(materials) if wanted in m.name.lower()), 0)
+        index = column.selectbox(
+            role, range(len(materials)), index=start, format_func=names.__getitem__, key=f"evaluate-{role}",
+            persist_state="session",
+        )  # fmt: skip
+        chosen.append(materials[index])
+    return chosen[0], chosen[1]
+
+
+def _two_phase(phase: np.ndarray, matrix: Material, particle: Material, edge: float | None = None) -> Cell:
+    fields = two_phase_fields(phase, matrix, particle)
+    data = FieldData(fields["E"], fields["nu"], fields["rho"], fields.get("k"), edge)
+    return Cell(data, phase, (matrix.name, particle.name))
+
+
+# ---- Uploaded --------------------------------------------------------------------------------------
+
+
+def _uploaded() -> Source | None:
+    limits = UploadLimits.from_environment()
+    file = st.file_uploader(
+        "Field or surface", type=list(KINDS), key="evaluate-file", max_upload_size=max(1, int(limits.megabytes)),
+        help="Nothing in the file is run. It is read in a process of its own with limits on memory and time.",
+    )  # fmt: skip
+    st.caption(
+        ".npz or .vti: arrays **E** (GPa) and **nu** per voxel, if known **rho** (g/cm³) and **k** (W/(m K)); or "
+        f"**phase** alone (0 matrix, 1 particles). .stl: a closed surface of the particles. At most "
+        f"{limits.megabytes:g} MB and {limits.voxels:,} voxels."
+    )
+    if file is None:
+        return None
+    content = file.getvalue()
+    stl = _stl_grid(limits) if file.name.lower().endswith(".stl") else None
+    digest = background.digest(np.frombuffer(content, np.uint8))
+    try:
+        upload = background.result(
+            ("upload", digest, file.name[-8:].lower(), stl, limits),
+            lambda: read_upload(file.name, content, stl, limits),
+            "Reading the file",
+        )
+    except UploadError as error:
+        st.error(escape(str(error)), icon=":material/error:")
+        return None
+    return None if upload is None else _source(upload, file.name, digest)
+
+
+def _stl_grid(limits: UploadLimits) -> StlGrid:
+    """How the surface becomes voxels."""
+    columns = st.columns(3)
+    dim = columns[0].segmented_control(
+        "Dimension", (2, 3), default=3, required=True, format_func="{}D".format, key="evaluate-stl-dim",
+        persist_state="session", help="2D: the surface is cut half-way up its height",
+    )  # fmt: skip
+    fitting = [grid for grid in GRIDS[dim] if grid**dim <= limits.voxels] or [GRIDS[dim][0]]
+    grid = columns[1].selectbox(
+        "Voxels per edge", fitting, index=min(1, len(fitting) - 1), key=f"evaluate-stl-grid-{dim}",
+        persist_state="session",
+    )  # fmt: skip
+    edge = columns[2].number_input(
+        "Cell edge, units of the file", min_value=1e-6, value=None, format="%.4g", step=None, key="evaluate-stl-edge",
+        persist_state="session", placeholder="smallest cube around it",
+        help="A cell from the origin with this edge, as RelaxDesign exports it. Empty: the smallest cube around the "
+        "surface",
+    )  # fmt: skip
+    return StlGrid(int(grid or fitting[0]), dim, edge)
+
+
+def _source(upload: Upload, file_name: str, digest: str) -> Source:
+    name = safe_name(file_name.rpartition(".")[0] or file_name)
+    if upload.data is not None:
+        return Source(Cell(upload.data, upload.phase), name, digest[:12])
+    assert upload.phase is not None  # an upload holds one or the other
+    matrix, particle = _materials()
+    remark = f"Particles fill {upload.phase.mean():.2%} of the cell."
+    return Source(_two_phase(upload.phase, matrix, particle), name, digest[:12], remark)

@@ -1,0 +1,20 @@
+"""The page "Evaluate": the solver as a tool of its own, for cells that are drawn here or uploaded."""
+
+import streamlit as st
+
+from relaxdesign.ui import server
+
+st.markdown(
+    "## Evaluate a cell\n"
+    "Effective stiffness, conductivity, bounds and local fields of a microstructure: draw one from two materials of "
+    "the catalogue, or upload your own."
+)
+server.wait()
+
+from relaxdesign.ui.components import cell_results, cell_source  # noqa: E402  (loads torch, see server.wait)
+from relaxdesign.ui.errors import guard  # noqa: E402
+
+with guard("the cell"):
+    source = cell_source.choose()
+    if source is not None:
+        cell_results.render(source)

@@ -1,0 +1,140 @@
+"""The page "Evaluate": drawn cells, uploads good and bad, and numbers that are the solver's."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from relaxdesign.evaluation import evaluate
+from relaxdesign.fields_io import FieldData
+from relaxdesign.ui import background, server
+from relaxdesign.ui.components import cell_source
+from relaxdesign.uploads import StlGrid, Upload
+
+PAGE = Path(__file__).parents[2] / "relaxdesign" / "ui" / "pages" / "evaluate.py"
+
+
+@pytest.fixture
+def app(monkeypatch) -> AppTest:
+    monkeypatch.setattr(background, "PATIENCE_S", 120.0)
+    monkeypatch.setattr(server, "_probe_rendering", lambda: False)
+    st.cache_resource.clear()
+    yield AppTest.from_file(str(PAGE), default_timeout=120)
+    st.cache_resource.clear()
+
+
+def npz(**arrays) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def texts(app: AppTest) -> str:
+    return "\n".join(element.value for element in [*app.markdown, *app.caption])
+
+
+def bounds(app: AppTest):
+    return app.dataframe[0].value.set_index("")
+
+
+def draw(app: AppTest) -> AppTest:
+    """A small cell of materials whose names are known."""
+    app.run()
+    app.selectbox(key="evaluate-grid-2").select(32).run()
+    assert not app.exception and not app.error, [error.value for error in app.error]
+    return app
+
+
+def test_a_drawn_cell_lies_between_its_bounds(app):
+    table = bounds(draw(app))
+    assert list(table.index[:2]) == ["K, GPa", "G, GPa"]
+    for _, row in table.iterrows():
+        assert row["Reuss"] < row["Cell"] < row["Voigt"]
+    assert "32 × 32 × 1 voxels, periodic" in texts(app)
+    assert "2D means" in texts(app)
+
+
+def test_more_stiff_particles_make_it_stiffer_and_another_seed_little_different(app):
+    draw(app)
+    before = bounds(app).loc["K, GPa", "Cell"]
+    app.slider(key="evaluate-fraction").set_value(0.45).run()
+    more = bounds(app).loc["K, GPa", "Cell"]
+    assert more > 1.1 * before
+    app.number_input(key="evaluate-seed").set_value(5).run()
+    assert bounds(app).loc["K, GPa", "Cell"] == pytest.approx(more, rel=0.1)
+    assert bounds(app).loc["K, GPa", "Cell"] != more
+
+
+def test_every_view_and_the_third_dimension(app):
+    app.run()
+    app.segmented_control(key="evaluate-dim").set_value(3).run()
+    app.selectbox(key="evaluate-grid-3").select(16).run()
+    for view, words in (("Local fields", "Per unit strain"), ("Stiffness", "sphere"), ("Correlation", "two points")):
+        app.segmented_control(key="evaluate-view").set_value(view).run()
+        assert not app.exception and not app.error, [error.value for error in app.error]
+        assert words in texts(app)
+
+
+def test_an_uploaded_field_is_what_is_solved(app, monkeypatch):
+    E = np.random.default_rng(3).uniform(1, 9, (6, 6, 6))
+    data = FieldData(E, np.full(E.shape, 0.3))
+    monkeypatch.setattr(cell_source, "read_upload", lambda *_: Upload(data, None))
+    upload(app, "field.npz", b"anything")
+    assert bounds(app).loc["K, GPa", "Cell"] == pytest.approx(evaluate(data).bulk, rel=1e-9)
+    assert "Density" in texts(app) and "**–**" in texts(app)
+
+
+def test_uploaded_labels_ask_for_two_materials(app):
+    phase = np.zeros((8, 8, 8), int)
+    phase[:4] = 1
+    upload(app, "labels.npz", npz(phase=phase))
+    assert [box.label for box in app.selectbox][:2] == ["Matrix", "Particles"]
+    assert "Particles fill 50.00%" in texts(app)
+
+
+def test_bad_files_end_in_a_message_and_the_page_goes_on(app):
+    upload(app, "<b>field</b>.npz", npz(E=np.full((4, 4, 4), np.nan), nu=np.ones((4, 4, 4))))
+    assert "E is nan at voxel" in app.error[0].value.replace("\\", "")
+    assert not app.exception and not app.dataframe
+    upload(app, "field.npz", npz(E=np.ones((4, 4, 4)), nu=np.full((4, 4, 4), 0.7)))
+    assert len(app.error) == 1 and "0.7" in app.error[0].value.replace("\\", "")
+    app.segmented_control(key="evaluate-source").set_value("Draw a cell").run()
+    assert not app.error
+
+
+def test_surfaces_are_asked_for_their_grid(app, monkeypatch):
+    asked = []
+
+    def read(name, content, stl, limits):
+        asked.append(stl)
+        return Upload(None, (np.random.default_rng(0).random((16, 16, 16)) < 0.3).astype(np.uint8))
+
+    monkeypatch.setattr(cell_source, "read_upload", read)
+    upload(app, "part.stl", b"triangles")
+    app.selectbox(key="evaluate-stl-grid-3").select(16).run()
+    assert asked[-1] == StlGrid(16, 3, None)
+    assert not app.exception and not app.error
+
+
+def test_numbers_are_downloaded_as_they_are_shown(app):
+    draw(app)
+    from relaxdesign.ui.components import cell_results
+
+    solved = evaluate(FieldData(np.full((4, 4, 1), 70.0), np.full((4, 4, 1), 0.3), np.full((4, 4, 1), 2.7)))
+    cell = cell_source.Cell(FieldData(np.full((4, 4, 1), 70.0), np.full((4, 4, 1), 0.3), np.full((4, 4, 1), 2.7)))
+    files = {item.label: item for item in cell_results._files(cell_source.Source(cell, "cell", "key"), solved)}
+    assert json.loads(files["JSON"].make())["E"] == pytest.approx(70.0)
+    assert b"TYPE=ANISOTROPIC" in files["Abaqus"].make()
+    assert b"von_mises" in files["VTK"].make()
+
+
+def upload(app: AppTest, name: str, content: bytes) -> None:
+    app.run()
+    app.segmented_control(key="evaluate-source").set_value("Upload a file").run()
+    app.file_uploader(key="evaluate-file").set_value((name, content, "application/octet-stream")).run()
