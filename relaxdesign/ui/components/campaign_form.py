@@ -80,7 +80,8 @@ def _from_form(name: str) -> dict[str, Any]:
     base["count"] = int(candidates.number_input("Candidates each", 1, 64, 4, key="campaign_count"))
     vary: dict[str, Any] = {named: span if span["count"] > 1 else [span["from"]]}
     if seed_count > 1:
-        vary["seed"] = list(range(base.pop("seed", 0), base.get("seed", 0) + seed_count))
+        first = base.pop("seed", 0)
+        vary["seed"] = list(range(first, first + seed_count))
     if chosen:
         vary["categories"] = [[category] for category in chosen]
     return {"name": name, "base": base, "vary": vary}

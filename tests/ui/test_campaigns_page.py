@@ -1,0 +1,140 @@
+"""The campaigns page: its form makes specs, its map shows what is there, and nothing is lost by a click."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from relaxdesign.campaign import CampaignSpec
+from relaxdesign.request import DesignRequest
+from relaxdesign.store import Campaigns
+from relaxdesign.ui import server
+from relaxdesign.ui.components import campaign_form, campaign_map, campaign_view
+from tests.scripted_study import scripted_study
+
+CAMPAIGNS = "relaxdesign/ui/pages/campaigns.py"
+
+
+def texts(elements) -> str:
+    return "\n".join(element.value for element in elements)
+
+
+@pytest.fixture
+def launched(monkeypatch) -> list[CampaignSpec]:
+    """Specs that were started, none of which is computed."""
+    specs: list[CampaignSpec] = []
+
+    def launch(spec, store, count):
+        specs.append(spec)
+        return Campaigns(store).create(spec.name, spec.to_dict(), "nowhere", len(spec.plan()))
+
+    monkeypatch.setattr(campaign_form, "launch", launch)
+    return specs
+
+
+def open_page(app, **parameters):
+    app.run()
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    app.switch_page(CAMPAIGNS).run()
+    assert not app.exception and not app.error
+    return app
+
+
+def stored_campaign(status: str, done: int = 3) -> str:
+    """Of four requests with two candidates, one of which fails; the last request failed."""
+    campaigns = Campaigns(server.store())
+    campaign_id = campaigns.create("A <map>", {"name": "A <map>"}, "nowhere", 4)
+    for number in range(done):
+        request = DesignRequest(target_bulk=50.0 * (number + 1), count=2, steps=2)
+        result = list(scripted_study()(request))[-1].result
+        campaigns.add_result(campaign_id, str(number), "run", result)
+    campaigns.add_failure(campaign_id, "x", "run", DesignRequest(target_bulk=590), "out of reach")
+    campaigns.update(campaign_id, status=status, seconds=30.0)
+    return campaign_id
+
+
+def test_the_form_starts_what_it_says(app, launched):
+    open_page(app)
+    app.number_input(key="campaign_values").set_value(3).run()
+    app.number_input(key="campaign_seeds").set_value(2).run()
+    app.multiselect(key="campaign_categories").set_value(["metal", "glass"]).run()
+    assert "**12 requests**, 48 candidates" in texts(app.markdown)
+    app.button(key="campaign_start").click().run()
+    (spec,) = launched
+    requests = [planned.request for planned in spec.plan()]
+    assert {request.target_bulk for request in requests} == {20.0, 63.2456, 200.0}
+    assert {request.categories for request in requests} == {("metal",), ("glass",)}
+    assert {request.seed for request in requests} == {0, 1}
+
+
+def test_the_form_begins_with_a_run(app, launched):
+    app.run()
+    run_id = server.store().create_run(DesignRequest(target_bulk=70, seed=5, steps=33, flagged=True))
+    open_page(app)
+    app.selectbox(key="campaign_base").set_value(run_id).run()
+    app.number_input(key="campaign_seeds").set_value(2).run()
+    app.button(key="campaign_start").click().run()
+    requests = [planned.request for planned in launched[0].plan()]
+    assert len(requests) == 10 and all(request.steps == 33 and request.flagged for request in requests)
+    assert {request.seed for request in requests} == {5, 6}
+
+
+def test_a_spec_in_yaml_is_checked(app, launched):
+    open_page(app)
+    app.toggle(key="campaign_yaml").set_value(True).run()
+    assert "**10 requests**" in texts(app.markdown)
+    app.text_area(key="campaign_text").set_value("name: m\nvary:\n  seed: [-1]\nbase: {target_bulk: 5}").run()
+    assert "line 3" in texts(app.warning) and not launched
+    app.text_area(key="campaign_text").set_value("name: m\nmaterials: /etc/passwd\nbase: {target_bulk: 5}").run()
+    assert texts(app.warning) and "root" not in texts(app.warning), "files of the server are not read"
+
+
+def test_a_campaign_shows_pace_failures_and_map(app):
+    app.run()
+    open_page(app, campaign=stored_campaign("finished"))
+    shown = texts(app.markdown)
+    assert "A \\<map\\>" in shown and "Finished" in shown
+    assert "3 verified designs" in texts(app.caption)
+    assert "out of reach" in texts(app.caption)
+    assert {button.key for button in app.button} >= {"campaign-retry", "campaign-remove"}
+    assert "campaign-resume" not in {button.key for button in app.button}, "nothing is left to do"
+
+
+def test_pace_and_remaining_time(app):
+    app.run()
+    record = Campaigns(server.store()).get(stored_campaign("running", done=1))
+    assert campaign_view._pace(record) == (
+        "2 of 4 requests · 1 verified design · 4 requests a minute · about 30 s left"
+    )
+
+
+def test_an_unknown_campaign_is_told(app):
+    open_page(app, campaign="nobody")
+    assert "no such campaign" in texts(app.warning)
+
+
+def test_the_map_marks_the_front_with_its_bounds(app):
+    app.run()
+    table = campaign_map._table(stored_campaign("finished"), 3)
+    assert sorted(table.K) == pytest.approx([50.1, 100.2, 150.3])
+    figure = json.loads(campaign_map.chart(table, "density", "K", [2]).to_json())
+    catalogue, designs, front = figure["data"]
+    assert len(catalogue["x"]) == len(server.catalogue())
+    assert designs["name"] == "Designs" and front["name"] == "Front"
+    assert "error_y" in front and "error_x" not in front
+
+
+def test_exports_hold_the_designs_and_no_formulas(app):
+    app.run()
+    campaign_id = stored_campaign("finished")
+    record = Campaigns(server.store()).get(campaign_id)
+    table = campaign_map._table(campaign_id, 3)
+    table.loc[0, "run_name"] = "=HYPERLINK(1)"
+    text = campaign_map._csv(table).decode("utf-8-sig")
+    assert "'=HYPERLINK(1)" in text and "\n=" not in text
+    content = campaign_map._zip(record, table, "a-map")
+    assert content[:2] == b"PK" and b"designs.parquet" in content
+    assert isinstance(table, pd.DataFrame) and len(table) == 3
