@@ -87,14 +87,13 @@ def _machine_section(result: dict) -> list[str]:
     machine, rows = result["machine"], result["rows"]
     gpu = machine["gpu"]
     dates = sorted({row["date"] for row in rows if row.get("date")})
-    revisions = sorted({row["revision"] for row in rows if row.get("revision")})
     packages = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version)
     memory = f", {machine['memory_GB']:g} GB of memory" if machine["memory_GB"] else ""
     threads = f"{machine['threads']} thread{'' if machine['threads'] == 1 else 's'}"
     parts = [
         f"## On {'a GPU: ' + gpu if gpu else 'the CPU'}",
         f"**{machine['processor']}**, {machine['cores']} cores{memory}, {machine['system']}; **{threads}**; "
-        f"measured {_span(dates)}{', commit ' + ', '.join(revisions) if revisions else ''}; {packages}.",
+        f"measured {_span(dates)}; {packages}.",
         "*This is the quick set: small cells, few of them.*" if result.get("quick") else "",
     ]
     if not gpu:
@@ -303,9 +302,22 @@ def _method(rows: list[dict]) -> str:
         "first call, after imports and a tiny warm-up problem (on a GPU: growth of the allocated device memory).",
         "- A row that fails, or reaches its limit of time or memory, says so in place of its time.",
     ]
+    lines += _commits(rows)
     if any(_mark(row) for row in rows if row["status"] == "ok"):
         lines.append(f"- † other work kept more than {BUSY:g} cores busy during this row: its time is too long.")
     return "\n".join(lines)
+
+
+def _commits(rows: list[dict]) -> list[str]:
+    """Which version of the evaluator each of its own rows is of: not all are measured anew after every change."""
+    own: dict[str, list[str]] = {}
+    for row in rows:
+        if row["solver"] == OURS and row.get("revision"):
+            own.setdefault(row["revision"], []).append(row["name"].removeprefix(f"{OURS}/"))
+    if not own:
+        return []
+    groups = "; ".join(f"{revision}: {', '.join(names)}" for revision, names in own.items())
+    return [f"- **Commits** that our own rows were measured at (+: with other changes): {groups}."]
 
 
 def write(results: list[dict], docs: Path) -> Path:

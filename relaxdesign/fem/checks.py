@@ -7,7 +7,7 @@ import os
 import torch
 from torch import Tensor
 
-WORKING_FIELDS = 80
+WORKING_FIELDS = 100
 """Scalar fields held at once by a solve (vectors of the iteration, preconditioner, transforms), measured."""
 
 STIFFNESS_FIELDS = 30
