@@ -150,6 +150,31 @@ def test_study_without_an_end_is_a_failure(manage, store):
     assert store.run(run_id).status == "failed"
 
 
+def test_one_process_serves_one_run_after_the_other(manage, monkeypatch):
+    started = []
+
+    class Process:
+        def __init__(self):
+            started.append(self)
+            self.left = False
+
+        def __call__(self, request, **arguments):
+            try:
+                yield from scripted_study()(request, **arguments)
+            except GeneratorExit:
+                self.left = True
+                raise
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("relaxdesign.jobs.manager.StudyProcess", Process)
+    manager = manage(None)
+    for _ in range(2):
+        assert manager.wait(manager.submit(REQUEST), 10)
+    assert len(started) == 1 and not started[0].left, "starting one takes seconds"
+
+
 def test_run_deleted_while_computed_ends_quietly(manage, store):
     gate = Gate(scripted_study())
     manager = manage(gate)

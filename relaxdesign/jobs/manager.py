@@ -197,13 +197,14 @@ class JobManager:
     def _run(self, job: Job, study: Study) -> None:
         self.store.mark_running(job.run_id)
         recorder = self.replays.record(job.run_id)
-        saved = time.monotonic()
+        saved, result = time.monotonic(), None
         try:
+            # To its end, also after the result: a study that is left earlier takes its process with it.
             for event in study(job.request, cancel=lambda: job.cancelled, finished=job.kept):
                 job.await_turn()  # while it is held nobody takes the next event, and the study goes no further
                 if isinstance(event, FinishedEvent):
-                    self.store.finish(job.run_id, event.result, job.curves)
-                    return
+                    result = event.result
+                    continue
                 job.take(event)
                 if isinstance(event, DesignEvent):
                     self.store.save_design(job.run_id, event.design)
@@ -214,7 +215,9 @@ class JobManager:
                     saved = time.monotonic()
         finally:
             recorder.close()
-        raise RuntimeError("the study ended without a result")
+        if result is None:
+            raise RuntimeError("the study ended without a result")
+        self.store.finish(job.run_id, result, job.curves)
 
     def _take_process(self) -> StudyProcess:
         with self._changed:

@@ -12,7 +12,7 @@ from relaxdesign.result import Design
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, charts, comparison, measures
 from relaxdesign.ui.components.measures import Measure
-from relaxdesign.ui.text import plural
+from relaxdesign.ui.text import escape, plural
 
 VIEWS = {"Cards": ":material/grid_view:", "Table": ":material/table:", "Charts": ":material/scatter_plot:"}
 MOST_COMPARED = 4
@@ -125,7 +125,7 @@ def side_by_side(snapshot: Snapshot, selection: Selection) -> None:
             table = comparison.table([(run, design) for design in marked])
             table.columns = [f"Candidate {design.index + 1}" for design in marked]
             # The inspector shows the whole stiffness; a table, unlike a data frame, breaks long sources into lines.
-            st.table(table[~table.index.str.fullmatch(r"C\d\d")])
+            st.table(table[~table.index.str.fullmatch(r"C\d\d")].map(escape))
 
 
 def _table(designs: Sequence[Design], selection: Selection) -> None:
