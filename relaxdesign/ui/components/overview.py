@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
 
 from relaxdesign.jobs import Snapshot
@@ -88,7 +89,7 @@ def _charts(designs: Sequence[Design], known: dict[str, Measure], selection: Sel
 
     def choose() -> None:
         points = st.session_state[key]["selection"]["points"]
-        selection.replace([int(point["customdata"]) for point in points])
+        selection.replace([int(np.ravel(point["customdata"])[0]) for point in points])
 
     figure = charts.scatter(designs, x, y, selection.marked)
     st.plotly_chart(
