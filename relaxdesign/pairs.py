@@ -22,7 +22,7 @@ from relaxdesign.projection import Projection
 from relaxdesign.quantities import QUANTITIES
 from relaxdesign.request import Objective
 
-FRACTIONS = np.linspace(*VOLUME_FRACTION_RANGE, 46)
+FRACTIONS = np.linspace(*VOLUME_FRACTION_RANGE, 24)
 # A pair serves the targets if its estimated miss (coordinates) is below this, or not far above the smallest of all.
 _GOOD_MISS = 1e-6
 _FAIR_MISS = 0.05
@@ -83,7 +83,7 @@ def reachable(catalogue: Catalogue, dim: int, name: str, projection: str = "stat
         raise ValueError("a composite needs two materials: tick at least one more")
     if projection == "geometric":
         return _reachable_by_any(catalogue, name)
-    estimates = pair_estimates(catalogue, FRACTIONS[[0, -1]] if name == "K" else FRACTIONS[::5], dim, name)
+    estimates = pair_estimates(catalogue, FRACTIONS[[0, -1]] if name == "K" else FRACTIONS[::3], dim, name)
     different = ~np.eye(len(catalogue), dtype=bool)
     return float(estimates[:, different].min()), float(estimates[:, different].max())
 

@@ -242,7 +242,8 @@ def _own_materials() -> None:
         type="csv",
         key="materials_upload",
         max_upload_size=LARGEST_UPLOAD_MB,
-        help="Columns id, name, E_GPa, nu, rho_g_cm3; optional: category, kind, k_W_mK, price_per_kg, flag, source, url.",
+        help="Columns id, name, E_GPa, nu, rho_g_cm3; optional: category, kind, k_W_mK, price_per_kg, flag, source, "
+        "url.",
     )
     if file is None or st.session_state.get("refused_file") == file.file_id:
         return

@@ -1,0 +1,91 @@
+"""The protocol resumes where it was killed, and its numbers are what the designs say."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from relaxdesign import study
+from relaxdesign.protocol import cases as cases_module
+from relaxdesign.protocol import load_designs, summarise
+from relaxdesign.protocol.cases import Case, plan
+from relaxdesign.protocol.report import write_report
+from relaxdesign.protocol.runner import run_chunk
+from relaxdesign.protocol.summary import hypervolume
+from relaxdesign.result import StageBulk
+
+CASE = Case("range", "guided", 2, 0.5, 3, {"target_bulk": 60.0, "steps": 4, "method": "random"})
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("protocol")
+    (request,) = CASE.requests()
+    run_chunk(request, folder / CASE.key / "000.jsonl")
+    return folder
+
+
+def test_a_chunk_is_one_line_per_design_and_one_of_costs(work):
+    designs, costs = load_designs(CASE, work)
+    assert [design.index for design in designs] == [0, 1, 2] and len(costs) == 1
+    assert costs[0]["load_cases"] > 0 and costs[0]["seconds"] > costs[0]["sampling_seconds"] > 0
+
+
+def test_a_killed_chunk_loses_the_design_in_flight_only(work, tmp_path, monkeypatch):
+    lines = (work / CASE.key / "000.jsonl").read_text().splitlines(keepends=True)
+    path = tmp_path / CASE.key / "000.jsonl"
+    path.parent.mkdir()
+    path.write_text("".join(lines[:2]) + lines[2][:50])  # killed while the third line was written
+    finished = []
+    original = study.Finisher.finish
+
+    def counted(self, index, field, taken):
+        finished.append(index)
+        return original(self, index, field, taken)
+
+    monkeypatch.setattr(study.Finisher, "finish", counted)
+    run_chunk(CASE.requests()[0], path)
+    assert finished == [2]
+    designs, costs = load_designs(CASE, tmp_path)
+    assert [d.to_dict() for d in designs] == [json.loads(line)["design"] for line in lines[:3]]
+    assert costs[0]["resumed"]
+
+
+def test_summary_counts_hits_and_misses(work):
+    designs, costs = load_designs(CASE, work)
+    lost = replace(designs[0], index=3, K=StageBulk(), stages={"relaxed": {"K": 66.0}}, matrix=None, particle=None)
+    summary = summarise(CASE, [*designs, lost], costs)
+    realised = summary.stages["realised"]
+    assert realised.reached == 3 and realised.within["0.01"] == pytest.approx(0.75)
+    assert summary.stages["relaxed"].within["0.05"] <= 0.75 and summary.pairs == 3
+    assert 0 < summary.coverage < 1.5
+
+
+def test_hypervolume_of_known_fronts():
+    assert hypervolume([]) == 0
+    assert hypervolume([(0.0, 10.0)]) == pytest.approx(0.5)
+    assert hypervolume([(0.0, 10.0), (0.05, 5.0), (0.2, 0.1)]) == pytest.approx(0.5 + 0.5 * 0.25)
+
+
+def test_report_holds_every_case(work, tmp_path):
+    summary = summarise(CASE, *load_designs(CASE, work))
+    other = replace(summary, set="baselines", name="pairs")
+    machine = {"version": "0", "cpu": "test", "cores": 1, "processes": 1}
+    write_report([summary, other], tmp_path / "results.md", tmp_path / "results", machine)
+    page = (tmp_path / "results.md").read_text()
+    assert "K = 60 GPa" in page and "Against other methods" in page
+    assert len(json.loads((tmp_path / "results" / "protocol.json").read_text())["cases"]) == 2
+    assert (tmp_path / "results" / "errors-2d.html").stat().st_size > 1000
+
+
+def test_plan_covers_every_quantile_and_method(tmp_path, monkeypatch):
+    made_up = {name: {f"{q:g}": 10.0 + q for q in cases_module.QUANTILES} for name in ("K", "G")}
+    monkeypatch.setattr(cases_module, "targets", lambda dim, cache: made_up)
+    cases = plan(cases_module.SETS, (2, 3), 64, tmp_path)
+    assert len({case.key for case in cases}) == len(cases)
+    assert {case.quantile for case in cases if case.set == "range" and case.dim == 3} == set(cases_module.QUANTILES)
+    assert {case.name for case in cases if case.set == "baselines"} == set(cases_module.BASELINES)
+    assert all(sum(request.count for request in case.requests()) == 64 for case in cases)
+    assert len({request.seed for request in cases[0].requests()}) == 8
+    quick = plan(("range", "baselines"), (2,), 8, tmp_path, quick=True)
+    assert len(quick) == 9 and all(case.request["steps"] == 20 for case in quick)
