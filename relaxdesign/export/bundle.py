@@ -11,7 +11,7 @@ from relaxdesign.export.figures import ashby_png
 from relaxdesign.export.formats import FORMATS, REPORT, DesignExport, ExportOptions, check_formats
 from relaxdesign.export.provenance import provenance, sha256
 from relaxdesign.export.records import to_json
-from relaxdesign.export.report import report_html
+from relaxdesign.export.report import offered, report_html
 from relaxdesign.export.tables import records_csv
 from relaxdesign.result import DesignResult
 
@@ -91,10 +91,8 @@ def _files(
         failed = [design.to_dict() for design in result.designs if not design.ok] if whole else []
         yield "designs.csv", records_csv([*(export.record for export in exports), *failed]).encode()
     if "png" in formats and exports:
-        from relaxdesign.catalogue import Catalogue
-
         designs = [export.design for export in exports]
-        yield "designs.png", ashby_png(designs, Catalogue.default().materials, result.request.target_bulk)
+        yield "designs.png", ashby_png(designs, offered(result.request), result.request.target_bulk)
     if REPORT in formats:
         yield "report.html", report_html(result, exports, origin).encode()
 

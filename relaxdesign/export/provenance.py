@@ -21,7 +21,7 @@ def provenance(result: DesignResult, run_id: str = "") -> dict[str, Any]:
     ``computed_with`` is the version that designed, ``exported_with`` the one that wrote the files; the prior's name
     carries the beginning of its weights' hash.
     """
-    request = result.request.model_dump(mode="json")
+    request, own = result.request.model_dump(mode="json"), result.request.materials_csv
     return {
         "run": run_id or None,
         "status": result.status,
@@ -35,7 +35,7 @@ def provenance(result: DesignResult, run_id: str = "") -> dict[str, Any]:
         "seed": result.request.seed,
         "prior": result.prior,
         "request_sha256": sha256(to_json(request).encode()),
-        "catalogue_sha256": sha256(DEFAULT_CATALOGUE.read_bytes()),
+        "catalogue_sha256": sha256(DEFAULT_CATALOGUE.read_bytes() if own is None else own.encode()),
     }
 
 

@@ -15,7 +15,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from relaxdesign.catalogue import Catalogue, Material
 from relaxdesign.export.figures import ashby_png
 from relaxdesign.export.formats import DesignExport
-from relaxdesign.result import Design, DesignResult, StageBulk
+from relaxdesign.quantities import QUANTITIES
+from relaxdesign.request import DesignRequest
+from relaxdesign.result import Design, DesignResult
 
 STAGES = {
     "relaxed": "Relaxed field",
@@ -34,12 +36,12 @@ def report_html(result: DesignResult, exports: Sequence[DesignExport], origin: d
     shown = [export.design for export in exports]
     return _template().render(
         origin={key: value for key, value in origin.items() if value is not None},
-        request=_rows(result.request.model_dump(mode="json")),
-        target=result.request.target_bulk,
+        title=result.request.title,
+        request=_rows(result.request.model_dump(mode="json", exclude={"objectives", "materials_csv"})),
         count=len(result.designs),
         verified=sum(design.ok for design in result.designs),
         failed=[design for design in result.designs if not design.ok],
-        overview=_inline(ashby_png(shown, Catalogue.default().materials, result.request.target_bulk)),
+        overview=_inline(ashby_png(shown, offered(result.request), result.request.target_bulk)),
         designs=[_chapter(export) for export in exports],
     )
 
@@ -59,7 +61,11 @@ def _chapter(export: DesignExport) -> dict[str, Any]:
             (role, material, _link(material))
             for role, material in (("Matrix", export.matrix), ("Particles", export.particle))
         ],
-        "stages": [(title, getattr(design.K, name), _miss(design, name)) for name, title in STAGES.items()],
+        "quantities": _quantities(design),
+        "stages": [
+            (title, [design.stages.get(name, {}).get(q) for q in _quantities(design)], _worst(design.misses_at(name)))
+            for name, title in STAGES.items()
+        ],
         "evaluation": evaluation,
         "bounds": (("K", evaluation.bulk, evaluation.bulk_bounds), ("G", evaluation.shear, evaluation.shear_bounds)),
         "C": _aligned(evaluation.C),
@@ -76,10 +82,19 @@ def _aligned(matrix: np.ndarray) -> list[list[str]]:
     return [[f"{value + 0.0:.{decimals}f}".replace("-", "−") for value in row] for row in matrix.round(decimals)]
 
 
-def _miss(design: Design, stage: str) -> float | None:
-    value = getattr(design.K, stage) if isinstance(design.K, StageBulk) else None
-    target = design.target_bulk
-    return None if value is None or not target else value / target - 1.0
+def offered(request: DesignRequest) -> Sequence[Material]:
+    """The materials a request could choose from, before its filter."""
+    own = request.materials_csv
+    return (Catalogue.default() if own is None else Catalogue.from_csv(own.encode())).materials
+
+
+def _quantities(design: Design) -> list[str]:
+    """What the stages are compared by: the bulk modulus and the quantities of the targets."""
+    return list(dict.fromkeys(["K", *design.misses]))
+
+
+def _worst(misses: dict[str, float]) -> float | None:
+    return max(misses.values(), key=abs, default=None)
 
 
 def _rows(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
@@ -111,6 +126,7 @@ def _template() -> Template:
     )
     environment.filters["number"] = lambda value, digits=4: "–" if value is None else f"{value:.{digits}g}"
     environment.filters["percent"] = _percent
+    environment.filters["quantity"] = lambda name: f"{name}, {QUANTITIES[name].unit}" if QUANTITIES[name].unit else name
     return environment.get_template("report.html")
 
 

@@ -38,6 +38,10 @@ class Background:
                     del self._futures[old]
             return self._futures[key]
 
+    def forget(self, key: Hashable) -> None:
+        with self._lock:
+            self._futures.pop(key, None)
+
 
 @st.cache_resource(show_spinner=False)
 def _background() -> Background:
@@ -47,17 +51,16 @@ def _background() -> Background:
 def result(key: Hashable, function: Callable[[], T], doing: str) -> T | None:
     """What the function returns, kept under the key; None while it is computed, with a note in its place.
 
-    The page is drawn anew when it is there. Errors of the function are raised here, and tried anew the next time.
-    doing: e.g. "Solving the six load cases".
+    The page is drawn anew when it is there. Errors of the function are raised here; all but a ValueError, which
+    comes again for the same input, are tried anew the next time. doing: e.g. "Solving the six load cases".
     """
     future = _background().submit(key, function)
     wait([future], PATIENCE_S)
     if not future.done():
         _placeholder(future, doing, time.monotonic())
         return None
-    if future.exception() is not None:
-        with _background()._lock:
-            _background()._futures.pop(key, None)
+    if future.exception() is not None and not isinstance(future.exception(), ValueError):
+        _background().forget(key)
     return future.result()
 
 

@@ -21,6 +21,7 @@ from PIL import Image
 from relaxdesign.export import ALL_FORMATS, ExportError, ExportOptions, records_csv, result_files, safe_name, zip_bytes
 from relaxdesign.export.names import safe_cell
 from relaxdesign.fem import bulk_shear_from_young_poisson, effective_stiffness
+from relaxdesign.request import DesignRequest, Objective
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +155,20 @@ def test_tables_have_a_row_per_design(files):
     assert float(rows[0]["K.realised"]) == 10.01
     assert float(rows[0]["effective.C11"]) > 0 and "effective.C66" in rows[0]
     assert rows[1]["message"] == "no packing was found" and rows[1]["effective.K"] == ""
+
+
+def test_the_report_has_a_column_per_target(make_design, make_result):
+    density = Objective(quantity="density", high=2.0)
+    bulk = Objective(quantity="K", low=9.0, high=12.0)
+    stages = {"relaxed": {"K": 8.0, "density": 1.5}, "realised": {"K": 10.01, "density": 2.5}}
+    design = replace(
+        make_design(2, 16, 0.3, 0.3), target_bulk=None, objectives=(bulk, density), stages=stages, diameter=None
+    )
+    result = make_result((design,))
+    request = DesignRequest(objectives=(bulk, density), count=1, steps=2)
+    report = dict(result_files(replace(result, request=request), ["report"]))["report.html"].decode()
+    for words in ("9 ≤ K ≤ 12 GPa, density ≤ 2 g/cm³", "density, g/cm³", "Worst miss", "+25.00 %", "−11.11 %"):
+        assert words in report
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+A1", "-2", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1"])

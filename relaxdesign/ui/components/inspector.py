@@ -9,6 +9,7 @@ import streamlit as st
 from relaxdesign.catalogue import Material
 from relaxdesign.export import FORMATS, REPORT, DesignExport, ExportOptions, provenance, result_files, zip_bytes
 from relaxdesign.export.stored import stored_result
+from relaxdesign.quantities import QUANTITIES
 from relaxdesign.result import Design
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import DISTINCT, MATRIX, PARTICLE
@@ -64,17 +65,17 @@ def _overview(design: Design, cell: Cell, key: str) -> None:
             unsafe_allow_html=True,
         )
         st.caption(
-            f"Particles fill {design.volume_fraction:.1%} of the cell, diameter {design.diameter:.3f} of its edge. "
-            f"Density {significant(design.density or 0)} g/cm³."
+            f"Particles fill {design.volume_fraction:.1%} of the cell"
+            + ("" if design.diameter is None else f", diameter {design.diameter:.3f} of its edge")
+            + f". Density {significant(design.density or 0)} g/cm³."
         )
         if design.bounds is not None:
             st.markdown(f"**K between its bounds** :gray[{candidates.bounds_verdict(design)}]")
             st.plotly_chart(_bounds_chart(design), key=f"bounds-{key}", config={"displayModeBar": False})
-        st.markdown("**K at every stage**")
-        st.dataframe(
-            _stages(design), hide_index=True, key=f"stages-{key}",
-            column_config={"K, GPa": st.column_config.NumberColumn(format="%.4g")},
-        )  # fmt: skip
+        st.markdown("**Every stage**")
+        stages, number = _stages(design), st.column_config.NumberColumn(format="%.4g")
+        formats = {name: number for name in stages.columns[1:-1]}
+        st.dataframe(stages, hide_index=True, key=f"stages-{key}", column_config=formats)
         st.caption(_proof(design))
 
 
@@ -90,12 +91,19 @@ def _material(colour: str, role: str, material: Material | None) -> str:
 
 
 def _stages(design: Design) -> pd.DataFrame:
+    """K and the quantities of the targets at every stage, with the worst miss."""
+    names = list(dict.fromkeys(["K", *design.misses]))
     rows = []
-    for name, title in candidates.STAGES.items():
-        value = getattr(design.K, name)
-        error = None if value is None or not design.target_bulk else value / design.target_bulk - 1
-        rows.append({"Stage": title, "K, GPa": value, "Error": percent(error)})
+    for stage, title in candidates.STAGES.items():
+        values = design.stages.get(stage, {})
+        worst = percent(max(design.misses_at(stage).values(), key=abs, default=None))
+        rows.append({"Stage": title, **{_with_unit(name): values.get(name) for name in names}, "Error": worst})
     return pd.DataFrame(rows)
+
+
+def _with_unit(name: str) -> str:
+    unit = QUANTITIES[name].unit
+    return f"{name}, {unit}" if unit else name
 
 
 def _proof(design: Design) -> str:
