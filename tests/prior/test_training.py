@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from relaxdesign.prior.model import Aim, PriorError, load_prior, save_prior
 from relaxdesign.prior.training import TrainingConfig, train_prior
 from relaxdesign.prior.unet import UNetConfig
 
+ROOT = Path(__file__).parents[2]
 SMALL = TrainingConfig(
     name="small", grid=16, network=UNetConfig(widths=(16, 32)), steps=30, batch=8, warm_up=5, learning_rate=2e-3
 )
@@ -130,15 +132,32 @@ def test_samples_are_drawn_while_it_trains(tmp_path, catalogue):
     assert (tmp_path / "small.png").stat().st_size > 500
 
 
+TRAIN = """
+import sys
+from relaxdesign.catalogue import Catalogue
+from relaxdesign.prior.training import train_prior
+from tests.prior.test_training import SMALL
+from dataclasses import replace
+from pathlib import Path
+
+catalogue = Catalogue.default().select(categories=["metal", "polymer", "glass"])
+list(train_prior(replace(SMALL, steps=60, batch=16, device="cpu"), catalogue, sys.argv[1], checkpoint_every=15))
+"""
+
+
 def test_two_processes_train_as_one(tmp_path):
-    """The same global batch in one process and in two: the validation losses agree within the noise of the cells."""
-    losses = {}
+    """The same global batch in one process and in two: the loss curves agree within the noise of the cells."""
+    (tmp_path / "train.py").write_text(TRAIN)
+    curves = {}
     for processes in (1, 2):
         out = tmp_path / str(processes)
         launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-        command = [sys.executable, *launcher, "-m", "relaxdesign.cli", "train", "--grid", "16", "--widths", "16,32"]
-        command += ["--steps", "40", "--batch", "16", "--name", "shared", "--device", "cpu", "--out", str(out)]
-        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, *launcher, str(tmp_path / "train.py"), str(out)]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
         assert done.returncode == 0, done.stderr
-        losses[processes] = load_prior(out / "shared.safetensors").card["validation_loss"][-1][1]
-    assert losses[2] == pytest.approx(losses[1], rel=0.15)
+        curves[processes] = load_prior(out / "small.safetensors").card["validation_loss"]
+    assert [step for step, _ in curves[1]] == [step for step, _ in curves[2]] == [15, 30, 45, 60]
+    alone, together = ([loss for _, loss in curves[processes]] for processes in (1, 2))
+    assert together == pytest.approx(alone, rel=0.15)
+    assert alone[-1] < 0.95 * alone[0], "there is a curve to compare"

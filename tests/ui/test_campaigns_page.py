@@ -127,6 +127,13 @@ def test_the_map_marks_the_front_with_its_bounds(app):
     assert "error_y" in front and "error_x" not in front
 
 
+def test_a_brush_names_rows_once():
+    """As Streamlit hands points over: the custom data of a point is the number that was given."""
+    points = [{"curve_number": 1, "customdata": 4}, {"customdata": 1}, {"customdata": 4}, {"curve_number": 0}]
+    assert campaign_map.brushed(points, 10) == [1, 4]
+    assert campaign_map.brushed(points, 3) == [1], "of a table that has grown shorter"
+
+
 def test_exports_hold_the_designs_and_no_formulas(app):
     app.run()
     campaign_id = stored_campaign("finished")

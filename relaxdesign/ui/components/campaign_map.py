@@ -49,8 +49,7 @@ def draw(record: CampaignRecord) -> None:
         selection_mode=("points", "box", "lasso"),
         config={"displaylogo": False},
     )
-    rows = sorted({point["customdata"][0] for point in event["selection"]["points"] if "customdata" in point})
-    chosen = table.iloc[[row for row in rows if row < len(table)]]
+    chosen = table.iloc[brushed(event["selection"]["points"], len(table))]
     st.caption(
         f"{plural(len(table), 'verified design')}, {len(front)} of them on the front. Draw a box or a lasso on the map "
         "to see the designs in it. Bars: Hashin–Shtrikman bounds of the designs on the front."
@@ -58,6 +57,12 @@ def draw(record: CampaignRecord) -> None:
     _exports(record, table, chosen)
     if not chosen.empty:
         _chosen(chosen)
+
+
+def brushed(points: list[dict[str, Any]], count: int) -> list[int]:
+    """Rows of the table that the points of a selection stand for, each once."""
+    rows = {point["customdata"] for point in points if "customdata" in point}
+    return sorted(row for row in rows if row < count)
 
 
 def chart(table: pd.DataFrame, across: str, up: str, front) -> go.Figure:
@@ -106,7 +111,7 @@ def chart(table: pd.DataFrame, across: str, up: str, front) -> go.Figure:
             y=best[up],
             mode="lines+markers",
             name="Front",
-            customdata=list(front),
+            customdata=[int(row) for row in front],
             marker={"size": 9, "symbol": "diamond", "color": DISTINCT[5]},
             line={"width": 1.5, "color": DISTINCT[5]},
             hoverinfo="skip",
