@@ -20,19 +20,10 @@ from relaxdesign.geometric import PhaseMap, refine_geometry
 from relaxdesign.pairs import PairTable, contrast, crowded
 from relaxdesign.prior.model import Prior
 from relaxdesign.projection import Projection, ProjectionError, project, project_to_single_material
-from relaxdesign.refinement import (
-    Cost,
-    Realised,
-    Refined,
-    RefinementError,
-    Simulation,
-    realise,
-    refine,
-    two_phase,
-    verify,
-)
+from relaxdesign.refinement import Realised, Refined, RefinementError, realise, refine
 from relaxdesign.request import DesignRequest
 from relaxdesign.result import Design, StageBulk
+from relaxdesign.simulation import Cost, Simulation, two_phase, verify
 
 _FAILURES = (PackingError, RefinementError, ConvergenceError)
 

@@ -27,8 +27,9 @@ from relaxdesign.channels import Channels, Properties
 from relaxdesign.effective import Evaluator
 from relaxdesign.projection import label_phases
 from relaxdesign.quantities import QUANTITIES
-from relaxdesign.refinement import Realised, RefinementError, Simulation, two_phase, verify
+from relaxdesign.refinement import Realised, RefinementError
 from relaxdesign.request import Objective
+from relaxdesign.simulation import Simulation, two_phase, verify
 
 SHARES = (0.03, 0.97)
 """Smallest and largest share of the particle phase that a shift may lead to."""

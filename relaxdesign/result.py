@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -10,7 +9,6 @@ import numpy as np
 
 from relaxdesign.bounds import Bounds
 from relaxdesign.catalogue import Material
-from relaxdesign.quantities import QUANTITIES
 from relaxdesign.request import DesignRequest, Objective
 
 STAGES = ("relaxed", "projected", "snapped", "refined", "realised")
@@ -129,29 +127,6 @@ class Design:
                 kept[key] = kind(**kept[key])
         kept["objectives"] = tuple(Objective.model_validate(value) for value in kept.get("objectives", ()))
         return Design(**kept, phase=phase, relaxed=relaxed)
-
-
-def pareto_front(designs: Iterable[Design]) -> list[Design]:
-    """The designs that no other betters in every objective (size of the miss; value of what is small or large)."""
-    done = [design for design in designs if design.ok and design.properties is not None]
-    scores = [_scores(design) for design in done]
-
-    def dominated(score: tuple[float, ...]) -> bool:
-        return any(other != score and all(a <= b for a, b in zip(other, score, strict=True)) for other in scores)
-
-    return [design for design, score in zip(done, scores, strict=True) if not dominated(score)]
-
-
-def _scores(design: Design) -> tuple[float, ...]:
-    """One number per objective, smaller is better."""
-    properties = design.properties or {}
-    signs = {"minimise": 1.0, "maximise": -1.0}
-    return tuple(
-        abs(o.miss(properties[o.quantity]))
-        if o.sense == "reach"
-        else signs[o.sense] * float(QUANTITIES[o.quantity].coordinate(properties[o.quantity]))
-        for o in design.objectives
-    )
 
 
 @dataclass(frozen=True, eq=False)

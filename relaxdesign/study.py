@@ -22,11 +22,12 @@ from relaxdesign.events import DesignEvent, Event, FinishedEvent, StepEvent
 from relaxdesign.finishing import Finisher
 from relaxdesign.guidance import SamplerStep
 from relaxdesign.objectives import Objectives
+from relaxdesign.pareto import best_designs
 from relaxdesign.prior.model import Prior, load_prior
 from relaxdesign.quantities import DIRECTIONAL, QUANTITIES, format_value
-from relaxdesign.refinement import Cost
 from relaxdesign.request import DesignRequest, Objective
-from relaxdesign.result import Design, DesignResult, StageBulk, pareto_front
+from relaxdesign.result import Design, DesignResult, StageBulk
+from relaxdesign.simulation import Cost
 
 DEFAULT_PRIORS = {2: "composite-2d-64", 3: "composite-3d-32"}
 
@@ -181,7 +182,7 @@ def _conflict(designs: Sequence[Design], request: DesignRequest) -> str:
         return ""
     return (
         f"no design meets {' and '.join(str(target) for target in request.targets)} together: "
-        f"the {len(pareto_front(done))} that no other betters are the choice there is"
+        f"the {len(best_designs(done))} that no other betters are the choice there is"
     )
 
 

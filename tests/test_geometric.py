@@ -10,8 +10,8 @@ from relaxdesign.composite import place_particles
 from relaxdesign.fem import effective_stiffness
 from relaxdesign.geometric import PhaseMap, level_set, refine_geometry
 from relaxdesign.projection import ProjectionError
-from relaxdesign.refinement import Simulation, two_phase
 from relaxdesign.request import parse_objective
+from relaxdesign.simulation import Simulation, two_phase
 
 CHANNELS = AsinhChannels()
 CATALOGUE = Catalogue.default().select(categories=("metal", "ceramic"))

@@ -12,8 +12,8 @@ from relaxdesign.effective import Evaluator
 from relaxdesign.estimates import estimate_stiffness
 from relaxdesign.pairs import PairTable, UnknownPropertyError, reachable, with_known_properties
 from relaxdesign.quantities import QUANTITIES, quantities_of_stiffness
-from relaxdesign.refinement import Simulation
 from relaxdesign.request import DesignRequest, Objective, parse_objective, problems
+from relaxdesign.simulation import Simulation
 
 
 def isotropic(K: float, G: float) -> torch.Tensor:

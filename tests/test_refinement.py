@@ -9,8 +9,9 @@ from relaxdesign.channels import AsinhChannels
 from relaxdesign.fem import bulk_modulus
 from relaxdesign.pairs import PairTable, crowded, pair_estimates
 from relaxdesign.projection import Projection
-from relaxdesign.refinement import RefinementError, Simulation, realise, refine, two_phase
+from relaxdesign.refinement import RefinementError, realise, refine
 from relaxdesign.request import parse_objective
+from relaxdesign.simulation import Simulation, two_phase
 
 CHANNELS = AsinhChannels()
 CATALOGUE = Catalogue.default().select()

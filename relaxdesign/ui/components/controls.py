@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from relaxdesign.baselines import DESCRIPTIONS
 from relaxdesign.catalogue import Catalogue, CatalogueError
-from relaxdesign.request import DesignRequest, GuidanceSettings, Sampler, problems
+from relaxdesign.request import DesignRequest, Sampler, problems
 from relaxdesign.ui import server
 from relaxdesign.ui.components import ashby, objectives
 from relaxdesign.ui.errors import guard
@@ -328,7 +328,7 @@ def _request(chart: DeltaGenerator) -> tuple[DesignRequest | None, str]:
         "materials_csv": state["materials_csv"],
     }
     try:
-        request = DesignRequest(**values | {"guidance": GuidanceSettings(**guidance)})
+        request = DesignRequest.model_validate(values | {"guidance": guidance})
     except ValidationError as error:
         return None, "; ".join(problems(error))
     refusal = server.refusal(request)

@@ -80,8 +80,8 @@ def current() -> list[dict]:
         _fields(state["quantity"], state["sense"], state["target"], state.get("target_high"), state["target_weight"])
     ]
     for row in state["rows"]:
-        value = {name: state.get(f"{name}-{row}") for name in ("quantity", "sense", "low", "high", "weight")}
-        found.append(_fields(value["quantity"], value["sense"], value["low"], value["high"], value["weight"]))
+        low, high = state.get(f"low-{row}"), state.get(f"high-{row}")
+        found.append(_fields(state[f"quantity-{row}"], state[f"sense-{row}"], low, high, state[f"weight-{row}"]))
     if state["density_weight"]:
         weight = float(state["density_weight"])
         found.append({"quantity": "density", "sense": "minimise", "weight": weight})
