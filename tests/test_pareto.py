@@ -10,7 +10,7 @@ import pytest
 from relaxdesign.pareto import pareto_front
 
 
-@pytest.mark.parametrize(("small_x", "small_y"), itertools.product((True, False), repeat=2))
+@pytest.mark.parametrize(("small_x", "small_y"), list(itertools.product((True, False), repeat=2)))
 def test_the_front_is_what_nobody_betters(small_x, small_y):
     x, y = np.random.default_rng(0).random((2, 200))
     a, b = x * (1 if small_x else -1), y * (1 if small_y else -1)

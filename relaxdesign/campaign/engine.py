@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import math
 import queue
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -73,10 +76,11 @@ def run_tasks(
     """
     ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
     waiting, running = iter(tasks), {}
+    places = _Places(client)
 
     def hand_out() -> None:
-        room = ahead * max(1, sum(cast(dict[str, int], client.nthreads()).values())) - len(running)
-        for task in (task for _, task in zip(range(room), waiting, strict=False)):
+        room = ahead * places.count() - len(running)
+        for task in itertools.islice(waiting, max(0, room)):
             future = client.submit(function, task, retries=TRIES - 1, pure=False)
             running[future.key] = task, future
             future.add_done_callback(ended.put)
@@ -98,3 +102,17 @@ def run_tasks(
             yield task, result
     finally:
         client.cancel([future for _, future in running.values()], force=True)
+
+
+class _Places:
+    """Threads of all workers; the scheduler is asked once a second, as they come and go."""
+
+    def __init__(self, client: Client):
+        self._client = client
+        self._known, self._asked = 1, -math.inf
+
+    def count(self) -> int:
+        if time.monotonic() - self._asked > TICK_S:
+            self._known = max(1, sum(cast(dict[str, int], self._client.nthreads()).values()))
+            self._asked = time.monotonic()
+        return self._known
