@@ -16,7 +16,9 @@ st.navigation(
     [
         st.Page("relaxdesign/ui/pages/design.py", title="Design", icon=":material/grain:", default=True),
         st.Page("relaxdesign/ui/pages/evaluate.py", title="Evaluate", icon=":material/science:"),
+        st.Page("relaxdesign/ui/pages/campaigns.py", title="Campaigns", icon=":material/grid_view:"),
         st.Page("relaxdesign/ui/pages/library.py", title="Library", icon=":material/folder_open:"),
+        st.Page("relaxdesign/ui/pages/method.py", title="Method", icon=":material/menu_book:"),
     ],
     position="top",
 ).run()

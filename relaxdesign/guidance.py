@@ -22,6 +22,11 @@ from relaxdesign.prior.model import Prior
 from relaxdesign.prior.steps import advance, draw_noise, renoise
 from relaxdesign.request import GuidanceSettings
 
+_CLOSED = 2e-3
+"""Residual at which a target counts as met by a finished field."""
+_LAST_STEPS = 12
+"""Most additional steps on finished fields."""
+
 
 @dataclass(frozen=True)
 class SamplerStep:
@@ -115,7 +120,7 @@ def guided_sample(
         before = (shown, level)
         if following is None and len(noisy):
             # What is returned is the corrected field, so it is what must be reported.
-            shown, evaluation = noisy, objectives.evaluate(prior, noisy, fresh=True)
+            shown, evaluation = _close_gaps(prior, objectives, noisy, settings)
         yield SamplerStep(
             index=index + 1,
             steps=steps,
@@ -127,6 +132,22 @@ def guided_sample(
         )
         if not len(noisy):
             return
+
+
+def _close_gaps(
+    prior: Prior, objectives: Objectives, clean: Tensor, settings: GuidanceSettings
+) -> tuple[Tensor, Evaluation]:
+    """The finished field and its evaluation, after more steps where one step on a curved target was not enough."""
+    evaluation = objectives.evaluate(prior, clean, fresh=True)
+    guided = settings.end == 0 and settings.mean > 0
+    for _ in range(_LAST_STEPS if guided else 0):
+        open_ = evaluation.linearisation.target_residual.abs() > _CLOSED
+        if not open_.any():
+            break
+        step = clip_step(step_direction(evaluation.linearisation), settings.clip)
+        clean = torch.where(open_.any(1).view((-1,) + (1,) * (clean.ndim - 1)), (clean + step).clamp(-1, 1), clean)
+        evaluation = objectives.evaluate(prior, clean, fresh=True)
+    return clean, evaluation
 
 
 def step_direction(linearisation: Linearisation) -> Tensor:

@@ -103,13 +103,14 @@ def estimated_seconds(request: DesignRequest, calibration: Calibration) -> float
 
 
 def _seconds(function, repeats: int = 3) -> float:
-    """Fastest of a few calls, after one that compiles and fills caches."""
+    """Fastest of a few calls, after one that compiles and fills caches: processor time, so that a busy machine counts
+    as a free one."""
     function()
     times = []
     for _ in range(repeats):
-        begin = time.perf_counter()
+        begin = time.process_time()
         function()
-        times.append(time.perf_counter() - begin)
+        times.append((time.process_time() - begin) / torch.get_num_threads())
     return min(times)
 
 

@@ -104,7 +104,9 @@ def _draw() -> None:
     objectives.first_target(server.reachable(objectives.quantity(), None, True, st.session_state["dim"]))
     chart = st.container()
     objectives.low_density()
-    with st.expander(_counted("Further objectives", len(st.session_state["rows"])), icon=":material/tune:"):
+    rows = len(st.session_state["rows"])
+    title = f"Further objectives ({rows})" if rows else "Further objectives"
+    with st.expander(title, icon=":material/tune:", expanded=rows > 0):
         objectives.further()
     left, middle, right = st.columns(3)
     left.number_input("Candidates", 1, 64, step=1, key="count", persist_state="session")
@@ -157,10 +159,6 @@ def _below(request: DesignRequest | None) -> None:
             key="request_file",
             help="All settings; a colleague opens it here, or runs: relaxdesign design --request request.json",
         )
-
-
-def _counted(title: str, count: int) -> str:
-    return f"{title} ({count})" if count else title
 
 
 def _presets() -> None:
