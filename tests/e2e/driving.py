@@ -104,7 +104,7 @@ def set_number(page: Page, label: str, value: object) -> None:
     field = page.get_by_role("spinbutton", name=label, exact=True)
     field.fill(str(value))
     field.press("Enter")
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(1000)
     settle(page)
 
 

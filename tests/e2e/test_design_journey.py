@@ -23,6 +23,7 @@ from tests.e2e.driving import (
     open_browser,
     running_app,
     set_number,
+    settle,
     shown_step,
     start_design,
 )
@@ -94,7 +95,7 @@ def test_design_watch_download_and_reopen(page: Page, tmp_path):
     assert_no_errors(page)
 
     page.get_by_role("link", name="Library").click()
-    row.locator("[class*='st-key-menu-'] button").click()
+    row.locator("[class*='st-key-menu-'] button").first.click()
     page.get_by_role("button", name="Discard", exact=True).click()
     expect(row).to_have_count(0, timeout=PATIENCE_MS)
     expect(page.locator(".st-key-undo")).to_be_visible(timeout=PATIENCE_MS)
@@ -112,6 +113,9 @@ def compare(page: Page) -> None:
     page.get_by_text("Charts", exact=True).click()
     expect(page.locator("[class*='st-key-parallel-'] .js-plotly-plot")).to_be_visible(timeout=PATIENCE_MS)
     page.get_by_text("Cards", exact=True).click()
+    expect(page.locator("[class*='st-key-card-']")).to_have_count(COUNT, timeout=PATIENCE_MS)
+    settle(page)
+    page.wait_for_timeout(1000)
 
 
 def replay(page: Page, folder: Path) -> None:
