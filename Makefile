@@ -11,7 +11,7 @@ export PYTHON VENV
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench app test lint format bench verification train clean
+.PHONY: help setup setup-dev setup-bench app test lint format bench soak protocol verification train clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -44,10 +44,15 @@ format: setup-dev ## put the code into the house format
 	$(RUN) ruff format .
 
 bench: setup-bench ## run the benchmarks (hours)
-	@for script in benchmarks/*.py; do \
-		[ -e "$$script" ] || { echo "there are no benchmarks yet"; exit 0; }; \
-		echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; \
+	@for name in evaluator design priors library campaign; do \
+		echo "== $$name"; $(VENV)/bin/python benchmarks/$$name.py || exit 1; \
 	done
+
+soak: setup-dev ## use the app for half an hour by scripted browsers, watch memory, files and errors
+	$(VENV)/bin/python benchmarks/soak.py
+
+protocol: setup-bench ## measure hit rates against baselines, write docs/results.md (hours; resumable)
+	$(RUN) relaxdesign.cli protocol
 
 verification: setup-bench ## measure the evaluator against known answers, write docs/verification.md (half an hour)
 	$(RUN) benchmarks.verification

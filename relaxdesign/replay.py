@@ -80,9 +80,14 @@ class Recorder:
             return
         buffer = io.BytesIO()
         np.savez_compressed(
-            buffer, allow_pickle=False, position=np.array([frame.step, frame.steps, frame.noise_level]), codes=frame.codes,
-            low=frame.low, high=frame.high, bulk=frame.bulk,
-        )  # fmt: skip
+            buffer,
+            allow_pickle=False,
+            position=np.array([frame.step, frame.steps, frame.noise_level]),
+            codes=frame.codes,
+            low=frame.low,
+            high=frame.high,
+            bulk=frame.bulk,
+        )
         self._file.write(_LENGTH.pack(buffer.tell()) + buffer.getvalue())
         self._file.flush()
 

@@ -58,7 +58,7 @@ if ! installed "$level" && ! { [ "$level" = app ] && { installed dev || installe
     # torch first: its exact version is fixed before other packages can ask for "any torch".
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$(grep -o '^torch==[^ ]*' requirements.txt)"
     extra=""
-    [ "$level" = app ] || extra="[$level]"
+    [ "$level" = app ] && extra="[campaign]" || extra="[$level]"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".$extra"
     say "Compiling the 3D solver"
     "$venv/bin/python" -c 'from relaxdesign.fem import kernels; kernels.prepare()'

@@ -322,3 +322,17 @@ def test_a_solve_that_fails_is_exit_code_1(cli, laminate, monkeypatch):
 
     monkeypatch.setattr("relaxdesign.evaluation.effective_stiffness", capped)
     assert_one_clear_error(cli("evaluate", laminate), "samples have no solution", "max_iterations", code=1)
+
+
+def test_a_folder_becomes_a_table(cli, tmp_path):
+    import pandas as pd
+
+    (tmp_path / "fields").mkdir()
+    for name, young in (("a", 3.0), ("b", 70.0)):
+        np.savez(tmp_path / "fields" / f"{name}.npz", E=np.full((4, 4), young), nu=np.full((4, 4), 0.25))
+    result = cli("evaluate", "fields", "--out", "table.csv", "--workers", 1)
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv(tmp_path / "table.csv")
+    assert sorted(table["K"]) == pytest.approx([2.0, 140 / 3], rel=1e-9)
+    assert_one_clear_error(cli("evaluate", "fields"), "--out TABLE.parquet")
+    assert_one_clear_error(cli("evaluate", "fields", "--out", "t.csv", "--only", "bulk"), "not for a folder")

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from relaxdesign.cli.console import EXIT_NO_RESULT, fail, output, user_errors
+from relaxdesign.cli.console import (
+    EXIT_INTERRUPTED,
+    EXIT_NO_RESULT,
+    fail,
+    messages,
+    output,
+    progress,
+    stop_on_interrupt,
+    user_errors,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +38,8 @@ def evaluate(
     field: Annotated[
         Path,
         typer.Argument(
-            metavar="FIELD", help=".npz (arrays E [GPa], nu, optional rho, k [W/(m K)]) or .vti; cubic voxels."
+            metavar="FIELD",
+            help=".npz (arrays E [GPa], nu, optional rho, k [W/(m K)]) or .vti; cubic voxels. Or a folder of them.",
         ),
     ],
     boundary: Annotated[
@@ -54,12 +64,25 @@ def evaluate(
     ] = None,
     tol: Annotated[float, typer.Option(help="Relative residual of the solves.")] = 1e-8,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="Of a folder: one row per field, .parquet or .csv.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Of a folder: processes. Default: one per core.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Of a folder: address of a running Dask scheduler.")] = None,
 ) -> None:
     """Homogenise a field: K, G, E, nu, the stiffness C (6x6, Voigt order xx yy zz yz xz xy) in GPa, conductivity.
 
     A field one voxel thick is a 2D cell: periodic through the thickness, 3D elasticity. The conductivity tensor is
     added if the file has an array k.
     """
+    if field.is_dir() or out is not None:
+        with user_errors():
+            if gradient is not None or fields is not None or load is not None or only is not None:
+                raise ValueError("--only, --gradient, --fields and --load are for one field, not for a folder")
+            if out is None:
+                raise ValueError(f"{field} is a folder: give --out TABLE.parquet for one row per field")
+            _evaluate_folder(field, out, boundary, tol, workers, scheduler)
+        return
     with user_errors():
         _check_output("--gradient", gradient, ".npz")
         _check_output("--fields", fields, ".vti")
@@ -89,6 +112,27 @@ def evaluate(
         typer.echo(to_json(report), nl=False)
     else:
         _print(report, data.E.shape)
+
+
+def _evaluate_folder(
+    folder: Path, out: Path, boundary: str, tol: float, workers: int | None, scheduler: str | None
+) -> None:
+    """All fields of a folder; Ctrl-C keeps what is finished."""
+    try:
+        from relaxdesign.campaign import evaluate_folder
+    except ImportError as error:
+        raise ValueError(f"folders need the extra campaign: pip install 'relaxdesign[campaign]' ({error})") from None
+    state = None
+    with stop_on_interrupt() as stopped, progress() as bars:
+        task = bars.add_task("Fields", total=None, note="")
+        options = {"boundary": boundary, "tol": tol, "scheduler": scheduler, "count": workers, "cancel": stopped}
+        for state in evaluate_folder(folder, out, **options):
+            bars.update(task, total=state.total, completed=state.done, note=f"{state.failed} failed")
+    if stopped():
+        messages.print("Stopped: the same command goes on from the fields that are finished.")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if state is not None:
+        output().print(f"{state.done} fields, {state.failed} without a result: {out}", soft_wrap=True)
 
 
 def _check_output(option: str, path: Path | None, suffix: str) -> None:

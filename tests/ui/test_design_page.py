@@ -297,3 +297,15 @@ def test_own_materials_replace_the_shipped_ones(app):
     app.number_input(key="target").set_value(6.0).run()
     assert "2 materials" in texts(app.sidebar.caption) and not app.warning
     assert queued_request(app).materials_csv == rows
+
+
+def test_a_run_to_start_from_fills_the_controls_without_being_shown(app):
+    app.run()
+    app.number_input(key="target").set_value(33.0).run()
+    run_id = press_design(app)
+    del app.query_params["run"]
+    app.query_params["from"] = run_id
+    app.number_input(key="target").set_value(50.0)
+    app.run()
+    assert app.number_input(key="target").value == 33.0 and "from" not in app.query_params
+    assert "run" not in app.query_params

@@ -106,19 +106,37 @@ def _resume(snapshot: Snapshot) -> None:
 def _summary(snapshot: Snapshot) -> None:
     verified = [design for design in snapshot.designs if design.ok]
     close = sum(abs(design.error or 0.0) <= 0.01 for design in verified)
-    left, right = st.columns([4, 1], vertical_alignment="center")
+    left, everything, right = st.columns([4, 1, 1], vertical_alignment="center")
     left.markdown(
         f"**{len(verified)} of {plural(snapshot.request.count, 'candidate')}** verified · **{close}** within 1 % of "
         f"the target · {duration(snapshot.seconds)}  \n:gray[{_diversity(verified)}]"
     )
-    complete = snapshot.state in ("finished", "cancelled")
+
+    def archive() -> bytes:
+        from relaxdesign.export import result_files, zip_bytes
+        from relaxdesign.export.stored import stored_result
+
+        result = stored_result(server.store(), snapshot.run_id)
+        return zip_bytes(result_files(result, run_id=snapshot.run_id), f"relaxdesign-{snapshot.run_id}")
 
     def record() -> str:
         from relaxdesign.export import result_json
+        from relaxdesign.export.stored import stored_result
 
-        result = server.store().result(snapshot.run_id)
-        return "" if result is None else result_json(result)
+        return result_json(stored_result(server.store(), snapshot.run_id))
 
+    everything.download_button(
+        "All files",
+        archive,
+        f"relaxdesign-{snapshot.run_id}.zip",
+        "application/zip",
+        key=f"download-all-{snapshot.run_id}",
+        icon=":material/folder_zip:",
+        on_click="ignore",
+        disabled=not verified,
+        width="stretch",
+        help="Every design in every format, tables, figures and the report, as one ZIP: takes some seconds",
+    )
     right.download_button(
         "Result",
         record,
@@ -127,11 +145,8 @@ def _summary(snapshot: Snapshot) -> None:
         key=f"download-result-{snapshot.run_id}",
         icon=":material/download:",
         on_click="ignore",
-        disabled=not complete,
         width="stretch",
-        help="All designs with request, seed and versions, as JSON"
-        if complete
-        else "Only runs that came to their end have one",
+        help="All designs with request, seed and versions, as JSON",
     )
 
 

@@ -24,6 +24,7 @@ from relaxdesign.ui.text import STATES, escape  # noqa: E402
 def draw() -> None:
     """The whole page."""
     controls.load_waiting()
+    take_over()
     run_id = st.query_params.get("run")
     if not run_id:
         controls.render(alone=False)
@@ -48,6 +49,17 @@ def draw() -> None:
         live.watch(run_id, snapshot.state)
     else:
         results.render(run_id)
+
+
+def take_over() -> None:
+    """Fills the controls from the run of ``?from=ID``, to be changed and run again."""
+    source = st.query_params.pop("from", None)
+    if source is None:
+        return
+    try:
+        controls.load(server.store().run(source).request)
+    except UnknownRun:
+        st.toast("The run to start from is no longer in this library.", icon=":material/search_off:")
 
 
 def running() -> None:
