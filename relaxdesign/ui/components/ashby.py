@@ -55,7 +55,7 @@ def strip(
     )
     figure.update_yaxes(visible=False, fixedrange=True)
     figure.update_layout(
-        height=76, margin={"l": 2, "r": 2, "t": 4, "b": 18}, showlegend=False, dragmode=False, barmode="stack", bargap=0
+        height=84, margin={"l": 2, "r": 2, "t": 4, "b": 24}, showlegend=False, dragmode=False, barmode="stack", bargap=0
     )
     return figure
 
