@@ -65,9 +65,9 @@ def chart(
     everything: Catalogue,
     limits: tuple[float, float],
     reachable: tuple[float, float],
-    target: float,
+    target: float | None,
 ) -> go.Figure:
-    """The full chart: one symbol and colour per category, names under the pointer."""
+    """The full chart: one symbol and colour per category, names under the pointer. target: GPa, if K has one."""
     used = {material.id for material in offered.materials}
     figure = go.Figure()
     _band(figure, reachable)
@@ -77,11 +77,12 @@ def chart(
             continue
         colour, symbol = DISTINCT[number % len(DISTINCT)], SYMBOLS[(number // len(DISTINCT)) % len(SYMBOLS)]
         figure.add_trace(_cloud(members, colour, 0.85, size=8, name=category.capitalize(), symbol=symbol))
-    figure.add_vline(x=target, line_width=2, line_color=DISTINCT[5])
-    figure.add_annotation(
-        x=math.log10(target), y=1, yref="paper", text=f"target {gpa(target)} ", xanchor="right", yanchor="top",
-        showarrow=False, font_color=DISTINCT[5],
-    )  # fmt: skip
+    if target is not None:
+        figure.add_vline(x=target, line_width=2, line_color=DISTINCT[5])
+        figure.add_annotation(
+            x=math.log10(target), y=1, yref="paper", text=f"target {gpa(target)} ", xanchor="right", yanchor="top",
+            showarrow=False, font_color=DISTINCT[5],
+        )  # fmt: skip
     span = [math.log10(limit * margin) for limit, margin in zip(limits, (0.7, 1.4), strict=True)]
     figure.update_xaxes(type="log", range=span, title="Bulk modulus K, GPa", dtick=1)
     figure.update_yaxes(type="log", title="Density, g/cm³", tickvals=[0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20])
