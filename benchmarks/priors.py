@@ -277,9 +277,9 @@ def _channels(rows: list[dict]) -> list[str]:
     ]
     return [
         "## Channels",
-        text(f"""The same network, trained from scratch for {_minutes(rows)} of processor time each in our channels and in
-        those of the paper; then {CANDIDATES[2]} candidates per target, {STEPS} steps, default guidance. Error of K of the relaxed
-        fields and after snapping to catalogue materials, before any refinement."""),
+        text(f"""The same network, trained from scratch for {_minutes(rows)} of processor time each in our channels
+        and in those of the paper; then {CANDIDATES[2]} candidates per target, {STEPS} steps, default guidance. Error of
+        K of the relaxed fields and after snapping to catalogue materials, before any refinement."""),
         table(["channels", "training steps", "target", "relaxed, median", "worst", "snapped, median", "worst"], lines),
     ]
 
