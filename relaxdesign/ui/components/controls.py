@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from relaxdesign.baselines import DESCRIPTIONS
 from relaxdesign.catalogue import Catalogue, CatalogueError
+from relaxdesign.jobs import JobLimit
 from relaxdesign.request import DesignRequest, Sampler, problems
 from relaxdesign.ui import server
 from relaxdesign.ui.components import ashby, objectives
@@ -139,8 +140,12 @@ def _draw() -> None:
     )
     _below(request)
     if pressed and request is not None:
-        st.query_params["run"] = server.submit(request)
-        st.rerun()
+        try:
+            st.query_params["run"] = server.submit(request)
+        except JobLimit as limit:
+            st.warning(str(limit), icon=":material/front_hand:")
+        else:
+            st.rerun()
 
 
 def _below(request: DesignRequest | None) -> None:
