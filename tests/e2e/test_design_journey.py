@@ -59,7 +59,7 @@ def test_design_watch_download_and_reopen(page: Page, tmp_path):
     page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_text("Paused: step")).to_be_visible(timeout=PATIENCE_MS)
     page.wait_for_timeout(1500)  # the step that was being computed is still shown
-    held = shown_step(page)
+    held = await_step(page, numbers[-1])
     page.wait_for_timeout(1500)
     assert shown_step(page) == held, "it goes on although it is paused"
     page.get_by_role("button", name="Resume", exact=True).click()

@@ -76,5 +76,5 @@ def test_clearing_takes_an_earlier_result_and_nothing_else(make_result, tmp_path
 
 def test_result_json_has_the_request(make_result):
     values = json.loads(result_json(make_result()))
-    assert values["request"]["target_bulk"] == 10.0
+    assert values["request"]["objectives"][0]["low"] == 10.0
     assert values["status"] == "finished"
