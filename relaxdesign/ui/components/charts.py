@@ -70,9 +70,9 @@ def parallel(designs: Sequence[Design], measures: Sequence[Measure], marked: Col
             )  # fmt: skip
     labels = [measure.label.replace(", ", "<br>") for measure in measures]
     figure.update_xaxes(tickvals=places, ticktext=labels, showgrid=False, zeroline=False, fixedrange=True)
-    figure.update_xaxes(range=[-0.4, len(axes) - 0.6])
+    figure.update_xaxes(range=[-0.5, len(axes) - 0.5], ticklabeloverflow="allow")
     figure.update_yaxes(visible=False, range=[-0.18, 1.18], fixedrange=True)
-    figure.update_layout(height=300, margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False, dragmode=False)
+    figure.update_layout(height=300, margin={"l": 16, "r": 16, "t": 0, "b": 0}, showlegend=False, dragmode=False)
     return figure
 
 
