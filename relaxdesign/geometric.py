@@ -107,7 +107,7 @@ def _near_pairs(
         values.numpy()
         for values in (materials.properties.bulk, materials.properties.shear, materials.properties.density)
     )
-    young = 9 * bulk * shear / (3 * bulk + shear)
+    young = materials.properties.young.numpy()
     single = {"K": bulk, "G": shear, "E": young, "density": density}
     share = float(phases.labels.mean())
     for objective in objectives:

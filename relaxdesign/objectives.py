@@ -210,7 +210,7 @@ class Objectives:
         batch = len(properties.bulk)
         residual = torch.zeros(batch, count)
         if coordinates is not None and count:
-            residual = torch.stack([_residual(o, coordinates[:, i]) for i, o in enumerate(self.targets)], 1)
+            residual = torch.stack([o.gap(coordinates[:, i]) for i, o in enumerate(self.targets)], 1)
         signs = torch.tensor([1.0 if o.sense == "minimise" else -1.0 for o in self.extremes])
         rates = torch.tensor([MINIMISE_RATE * o.weight for o in self.extremes])
         field_shape = (1,) * (gradients.ndim - 2)
@@ -244,11 +244,3 @@ class _Solved:
     coordinates: Tensor
     gradients: Tensor
     used: int = 1
-
-
-def _residual(objective: Objective, coordinate: Tensor) -> Tensor:
-    """Distance of coordinates from the objective's interval, 0 inside."""
-    quantity = QUANTITIES[objective.quantity]
-    low = None if objective.low is None else float(quantity.coordinate(objective.low))
-    high = None if objective.high is None else float(quantity.coordinate(objective.high))
-    return coordinate - coordinate.clamp(low, high)

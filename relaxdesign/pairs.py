@@ -94,7 +94,7 @@ def _reachable_by_any(catalogue: Catalogue, name: str) -> tuple[float, float]:
     if name == "nu":
         return -1.0, 0.5
     bulk, shear = (values.numpy() for values in (catalogue.properties.bulk, catalogue.properties.shear))
-    young = 9 * bulk * shear / (3 * bulk + shear)
+    young = catalogue.properties.young.numpy()
     if "/" in name:  # a laminate of equal parts of the softest and the stiffest: Reuss across, Voigt along
         ratio = young.min() / young.max()
         most = (1 + ratio) ** 2 / (4 * ratio)
@@ -136,7 +136,7 @@ class PairTable:
         self.catalogue, self.dim, self.grid = catalogue, dim, grid
         self.targets = [objective for objective in objectives if objective.sense == "reach"]
         self.extremes = [objective for objective in objectives if objective.sense != "reach"]
-        residuals = np.stack([self._residual(o, self._coordinates(o.quantity)) for o in self.targets])
+        residuals = np.stack([o.gap(self._coordinates(o.quantity)) for o in self.targets])
         weights = np.array([target.weight for target in self.targets])
         fraction, miss = best_fraction(residuals, weights)
         np.fill_diagonal(miss, np.inf)
@@ -149,13 +149,6 @@ class PairTable:
 
     def _coordinates(self, name: str) -> NDArray[np.float64]:
         return QUANTITIES[name].coordinate(pair_estimates(self.catalogue, FRACTIONS, self.dim, name))
-
-    @staticmethod
-    def _residual(objective: Objective, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
-        quantity = QUANTITIES[objective.quantity]
-        low = -np.inf if objective.low is None else quantity.coordinate(objective.low)
-        high = np.inf if objective.high is None else quantity.coordinate(objective.high)
-        return coordinates - np.clip(coordinates, low, high)
 
     @cached_property
     def extreme_cost(self) -> NDArray[np.float64]:
@@ -206,7 +199,7 @@ class PairTable:
             QUANTITIES[t.quantity].coordinate(pair_estimates(two, FRACTIONS, self.dim, t.quantity)[:, :1, 1:])
             for t in self.targets
         ]
-        residuals = [self._residual(t, c + shift) for t, c, shift in zip(self.targets, curves, offsets, strict=True)]
+        residuals = [t.gap(c + shift) for t, c, shift in zip(self.targets, curves, offsets, strict=True)]
         fraction, miss = best_fraction(np.stack(residuals), np.array([t.weight for t in self.targets]))
         return Candidate(pair.matrix, pair.particle, float(fraction[0, 0]), float(miss[0, 0]))
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from relaxdesign.fem.moduli import young_poisson_from_bulk_shear
 from relaxdesign.fem.stiffness import universal_anisotropy, voigt_bulk, voigt_shear
 
 Source = Literal["bulk", "stiffness", "density", "conductivity", "price"]
@@ -96,14 +97,15 @@ def quantities_of_stiffness(C: Tensor) -> dict[str, Tensor]:
     """Every quantity that follows from stiffnesses (batch, 6, 6) in GPa; differentiable."""
     bulk, shear = voigt_bulk(C), voigt_shear(C)
     compliance = torch.linalg.inv_ex(C).inverse
+    average_young, poisson = young_poisson_from_bulk_shear(bulk, shear)
     young = 1.0 / compliance.diagonal(dim1=-2, dim2=-1)[..., :3]
     x, y, z = young.unbind(-1)
     entries = {f"C{i + 1}{j + 1}": C[..., i, j] for i in range(6) for j in range(i, 6)}
     return entries | {
         "K": bulk,
         "G": shear,
-        "E": 9 * bulk * shear / (3 * bulk + shear),
-        "nu": (3 * bulk - 2 * shear) / (6 * bulk + 2 * shear),
+        "E": average_young,
+        "nu": poisson,
         "Ex": x,
         "Ey": y,
         "Ez": z,

@@ -90,6 +90,13 @@ class Objective(BaseModel):
             return self.low
         return self.high if self.high is not None and value > self.high else value
 
+    def gap(self, coordinate: Any) -> Any:
+        """Signed distance of coordinates (array or tensor) of the quantity from the interval's, 0 inside."""
+        quantity = QUANTITIES[self.quantity]
+        low = None if self.low is None else float(quantity.coordinate(self.low))
+        high = None if self.high is None else float(quantity.coordinate(self.high))
+        return coordinate - coordinate.clip(low, high)
+
     def miss(self, value: float) -> float:
         """Signed distance from the interval (relative for positive quantities), 0 inside and for senses without one."""
         if self.sense != "reach":

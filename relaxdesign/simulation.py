@@ -97,11 +97,8 @@ class Simulation:
 
     def residuals(self, values: dict[str, float]) -> NDArray[np.float64]:
         """Signed distances of the targets' coordinates from their intervals, 0 inside."""
-        gaps = []
-        for target in self.targets:
-            quantity, value = QUANTITIES[target.quantity], values[target.quantity]
-            gaps.append(quantity.coordinate(value) - quantity.coordinate(target.nearest(value)))
-        return np.array(gaps)
+        coordinates = ((t, QUANTITIES[t.quantity].coordinate(values[t.quantity])) for t in self.targets)
+        return np.array([target.gap(np.float64(coordinate)) for target, coordinate in coordinates])
 
 
 @dataclass(frozen=True, eq=False)

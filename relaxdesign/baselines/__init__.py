@@ -28,7 +28,6 @@ DESCRIPTIONS: dict[Method, str] = {
     "genetic": "genetic algorithm on materials, volume fraction and diameter",
     "cma-es": "covariance matrix adaptation on materials, volume fraction and diameter",
 }
-NEEDS_PRIOR_SAMPLES = ("guided", "noise", "best-of-n", "conditional")
 
 
 def sampler_for(

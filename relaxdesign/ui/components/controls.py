@@ -248,7 +248,7 @@ def _own_materials() -> None:
         help="Columns id, name, E_GPa, nu, rho_g_cm3; optional: category, kind, k_W_mK, price_per_kg, flag, source, "
         "url.",
     )
-    if file is None or st.session_state.get("refused_file") == file.file_id:
+    if file is None:
         return
     try:
         Catalogue.from_csv(file.getvalue())
