@@ -136,18 +136,6 @@ def estimate_stiffness(
     )
 
 
-def estimate_bulk(
-    matrix_bulk: ArrayLike,
-    matrix_shear: ArrayLike,
-    particle_bulk: ArrayLike,
-    particle_shear: ArrayLike,
-    volume_fraction: ArrayLike,
-    dim: int,
-) -> Array:
-    """Estimated effective bulk modulus (GPa); arguments as in `estimate_stiffness`."""
-    return estimate_stiffness(matrix_bulk, matrix_shear, particle_bulk, particle_shear, volume_fraction, dim).bulk
-
-
 def estimate_conductivity(matrix: ArrayLike, particle: ArrayLike, volume_fraction: ArrayLike, dim: int) -> Array:
     """Estimated tr(k)/3 in W/(m K) of particles in a matrix of these conductivities."""
     km, kp, vf = (np.asarray(value, dtype=np.float64) for value in (matrix, particle, volume_fraction))

@@ -7,7 +7,7 @@ import pytest
 
 from relaxdesign import study
 from relaxdesign.protocol import cases as cases_module
-from relaxdesign.protocol import load_designs, summarise
+from relaxdesign.protocol import load_designs, run_cases, summarise
 from relaxdesign.protocol.cases import Case, plan
 from relaxdesign.protocol.report import write_report
 from relaxdesign.protocol.runner import run_chunk
@@ -49,6 +49,18 @@ def test_a_killed_chunk_loses_the_design_in_flight_only(work, tmp_path, monkeypa
     designs, costs = load_designs(CASE, tmp_path)
     assert [d.to_dict() for d in designs] == [json.loads(line)["design"] for line in lines[:3]]
     assert costs[0]["resumed"]
+
+
+def test_cases_run_on_workers_and_what_is_finished_is_not_done_again(work, tmp_path):
+    out_of_reach = Case("range", "impossible", 2, 0.5, 1, {"target_bulk": 5000.0, "steps": 4, "method": "random"})
+    steps = list(run_cases([CASE, out_of_reach], tmp_path, count=1))
+    assert [step.done for step in steps] == [1, 2] and {step.count for step in steps} == {2}
+    assert {step.case.name: bool(step.error) for step in steps} == {"guided": False, "impossible": True}
+    elsewhere, here = (load_designs(CASE, folder)[0] for folder in (tmp_path, work))
+    assert [d.stages["realised"]["K"] for d in elsewhere] == pytest.approx(
+        [d.stages["realised"]["K"] for d in here], rel=1e-6
+    )
+    assert [step.case for step in run_cases([CASE, out_of_reach], tmp_path, count=1)] == [out_of_reach]
 
 
 def test_summary_counts_hits_and_misses(work):

@@ -71,7 +71,7 @@ def design(
         Path | None, typer.Option(metavar="FILE", help="Microstructure (.vti, .npz) to begin from, not from noise.")
     ] = None,
     start_noise: Annotated[float, typer.Option(help="Noise level, up to 1, to which the start is taken.")] = 0.6,
-    cell_size: Annotated[float, typer.Option(help="Edge length of the cell in the exported files, mm.")] = 1.0,
+    cell_size: Annotated[float, typer.Option(help="Edge length of the cell in the exported files, mm.")] = 10.0,
     thickness: Annotated[
         float | None, typer.Option(help="Thickness of the STL of a 2D cell, mm. Default: an eighth of the cell.")
     ] = None,

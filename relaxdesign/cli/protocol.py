@@ -20,7 +20,10 @@ def protocol(
     quick: Annotated[
         bool, typer.Option("--quick", help="A few minutes: 2D, three targets, 20 steps, 8 designs.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one per core.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Local processes; 0: one per core.")] = 0,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A running Dask scheduler, in place of local processes.")
+    ] = None,
     work: Annotated[Path, typer.Option(metavar="DIR", help="Every finished design is kept here.")] = Path(
         "runs/protocol"
     ),
@@ -44,14 +47,13 @@ def protocol(
         sets = tuple(only or (("range", "baselines") if quick else SETS))
         dims = tuple(dim or ((2,) if quick else (2, 3)))
         work = work / "quick" if quick else work
-        processes = workers or available_cores()
         cases = plan(sets, dims, 8 if quick else designs, work, quick=quick)
         if not report:
             failures: dict[str, str] = {}
             with progress() as bars:
                 task = bars.add_task("Protocol", total=None, note="")
                 try:
-                    for step in run_cases(cases, work, workers=processes):
+                    for step in run_cases(cases, work, count=workers or None, scheduler=scheduler):
                         bars.update(task, total=step.count, completed=step.done, note=step.case.key)
                         if step.error:
                             failures[step.case.key] = step.error
@@ -64,7 +66,7 @@ def protocol(
         summaries = [summarise(case, made, costs) for case, made, costs in found if made]
         if not summaries:
             raise ValueError(f"there are no finished designs in {work}: run without --report")
-        _write(summaries, out, processes)
+        _write(summaries, out, workers or available_cores())
     output().print(f"{sum(s.designs for s in summaries)} designs of {len(summaries)} cases: {out / 'results.md'}")
 
 

@@ -1,4 +1,4 @@
-"""Runs the cases of a protocol in several processes; every finished design is on disk at once.
+"""Runs the cases of a protocol on the engine of campaigns; every finished design is on disk at once.
 
 A chunk (one request) is a file of JSON lines, one per design and a last one with what the chunk cost. Whatever is
 there when the protocol starts again is kept.
@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 from relaxdesign.protocol.cases import Case
@@ -29,23 +27,36 @@ class Progress:
     error: str = ""
 
 
-def run_cases(cases: Sequence[Case], work: Path, *, workers: int) -> Iterator[Progress]:
+def run_cases(
+    cases: Sequence[Case], work: Path, *, count: int | None = None, scheduler: str | None = None
+) -> Iterator[Progress]:
     """Runs what is missing of the cases below ``work``; yields as chunks end.
 
-    workers: processes; the cores are shared among them.
+    count: local workers, one per core if None; they share the cores. scheduler: of a running Dask cluster whose
+    workers see ``work`` under the same path. Raises ValueError when no scheduler answers.
     """
+    from relaxdesign.campaign.engine import run_tasks, workers
+
     todo = [
-        (case, number, request)
+        (case, request, _path(work.resolve(), case, number))
         for case in cases
         for number, request in enumerate(case.requests())
-        if not _complete(_path(work, case, number), request)
+        if not _complete(_path(work, case, number))
     ]
-    threads = max(1, available_cores() // workers)
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=(threads,)) as pool:
-        pending = {pool.submit(run_chunk, request, _path(work, case, number)): case for case, number, request in todo}
-        for done, future in enumerate(as_completed(pending), 1):
-            error = future.exception()
-            yield Progress(pending[future], done, len(todo), "" if error is None else f"{error}")
+    if not todo:
+        return
+    with workers(scheduler, count) as client:
+        done = 0
+        for ended in run_tasks(client, _run_task, todo):
+            if ended is not None:
+                done += 1
+                (case, _, _), error = ended
+                yield Progress(case, done, len(todo), "" if error is None else f"{error}")
+
+
+def _run_task(task: tuple[Case, DesignRequest, Path]) -> None:
+    _, request, path = task
+    run_chunk(request, path)
 
 
 def run_chunk(request: DesignRequest, path: Path) -> None:
@@ -96,17 +107,11 @@ def available_cores() -> int:
         return os.cpu_count() or 1
 
 
-def _begin(threads: int) -> None:
-    import torch
-
-    torch.set_num_threads(threads)
-
-
 def _path(work: Path, case: Case, number: int) -> Path:
     return work / case.key / f"{number:03d}.jsonl"
 
 
-def _complete(path: Path, request: DesignRequest) -> bool:
+def _complete(path: Path) -> bool:
     return any("cost" in line for line in _lines(path))
 
 

@@ -6,7 +6,6 @@ import os
 import socket
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import timedelta
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
@@ -27,9 +26,6 @@ from relaxdesign.store.records import (
 from relaxdesign.store.rows import now, require_run
 from relaxdesign.store.schema import CurvesRow, DesignDataRow, DesignRow, RunRow, TagRow
 from relaxdesign.store.searching import DesignSearch, RunSearch
-
-BIN_DAYS = 30
-"""Days after which a run in the bin is removed for good."""
 
 
 class Store:
@@ -124,11 +120,10 @@ class Store:
             require_run(session, run_id)
             self._remove(session, [run_id])
 
-    def empty_bin(self, older_than_days: float = 0) -> int:
-        """Removes what has been in the bin for longer than this, for good; returns how many runs."""
-        before = now() - timedelta(days=older_than_days)
+    def empty_bin(self) -> int:
+        """Removes the runs in the bin for good; returns how many."""
         with self.session.begin() as session:
-            old = session.scalars(select(RunRow.id).where(RunRow.deleted <= before)).all()
+            old = session.scalars(select(RunRow.id).where(RunRow.deleted.is_not(None))).all()
             self._remove(session, old)
         return len(old)
 

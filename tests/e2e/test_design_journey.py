@@ -31,7 +31,7 @@ from tests.e2e.driving import (
 ARTIFACTS = Path(__file__).parent / "artifacts"
 RUN_MS = 3 * PATIENCE_MS
 TARGET = 120  # what the page begins with
-COUNT, STEPS = 2, 30  # small, but long enough to be watched on a fast machine
+COUNT, STEPS = 2, 120  # small, but long enough to be watched where the browser is slower than the solver
 CELL_MM = 2.5
 
 pytestmark = pytest.mark.e2e

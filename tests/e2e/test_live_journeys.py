@@ -96,6 +96,9 @@ def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
         expect(page.get_by_text("Paused: step")).to_be_visible(timeout=PATIENCE_MS)
         canvas = surface.locator("canvas")
         assert await_drawing(page, surface) > 3, "the surface is not drawn"
+        drawn = canvas.element_handle()
+        page.wait_for_timeout(2500)  # until the page's head knows of the pause
+        assert drawn.evaluate("canvas => canvas.isConnected"), "the view was taken away by the pause"
         whole = canvas.screenshot()
 
         page.get_by_role("slider", name="Cut").fill("0.5")

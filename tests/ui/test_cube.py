@@ -10,7 +10,7 @@ SIZE = 100
 
 def test_each_face_shows_its_own_voxels():
     labels = np.zeros((4, 4, 4), dtype=np.uint8)
-    labels[:, :, -1], labels[-1, :, :-1], labels[:-1, -1, :-1] = 1, 2, 3
+    labels[:, :, -1], labels[:, -1, :-1], labels[-1, :-1, :-1] = 1, 2, 3
     image = cube_image(labels, COLOURS, SIZE)
     top, right, left = image[20, 50], image[70, 75], image[70, 25]
     assert top[0] == 200 and right[1] == 144 and left[2] == 172  # shaded: light comes from above

@@ -98,7 +98,9 @@ def test_faces_of_a_cube_meet_at_their_edges():
     top, right, left = faces(field)
     assert top[2, 2] == right[0, 2] == left[0, 2] == field[2, 2, 2]  # the corner nearest to the viewer
     assert right[2, 2] == left[2, 2] == field[2, 2, 0]  # below it
-    assert np.array_equal(top[:, 2], right[0, :])  # the edge between top and x = 1
+    assert np.array_equal(top[:, 2], right[0, :])  # the edge between top and y = 1
+    assert np.array_equal(top[2, :], left[0, :])  # and x = 1, which is to the left of it: right-handed
+    assert np.array_equal(left[0, :], field[2, :, 2])
 
 
 def test_browser_gets_codes_extremes_and_what_a_step_measured():

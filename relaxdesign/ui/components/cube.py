@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SLOPE = np.sqrt(3.0) / 2.0  # isometric: edges run 30° below the horizontal
-# Light from above: top face, face x = 1 (right), face y = 1 (left).
+# Light from above: top face, face y = 1 (right), face x = 1 (left).
 _SHADE = (1.0, 0.72, 0.86)
 
 
@@ -17,12 +17,12 @@ def cube_image(labels: NDArray, colours: NDArray, size: int) -> NDArray[np.uint8
     """
     edge = size / 2.0
     down, right = np.mgrid[0:size, 0:size] + 0.5 - edge
-    # Of a point (x, y, z) of the unit cube the picture shows edge · (slope·(x - y), (x + y)/2 - z).
+    # Of a point (x, y, z) of the unit cube the picture shows edge · (slope·(y - x), (x + y)/2 - z), seen right-handed.
     across, below = right / (_SLOPE * edge), down / edge
     faces = (
-        ((across + 2.0 * (below + 1.0)) / 2.0, (2.0 * (below + 1.0) - across) / 2.0, np.ones_like(across)),
-        (np.ones_like(across), 1.0 - across, (2.0 - across) / 2.0 - below),
-        (1.0 + across, np.ones_like(across), (2.0 + across) / 2.0 - below),
+        ((2.0 * (below + 1.0) - across) / 2.0, (across + 2.0 * (below + 1.0)) / 2.0, np.ones_like(across)),
+        (1.0 - across, np.ones_like(across), (2.0 - across) / 2.0 - below),
+        (np.ones_like(across), 1.0 + across, (2.0 + across) / 2.0 - below),
     )
     image = np.zeros((size, size, 4), dtype=np.uint8)
     for point, shade in zip(faces, _SHADE, strict=True):

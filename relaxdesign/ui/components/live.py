@@ -24,19 +24,25 @@ def watch(run_id: str, state: str) -> None:
             snapshot = server.jobs().snapshot(run_id)
         except UnknownRun:
             st.rerun()  # deleted meanwhile; the page says so
-        if snapshot.state != state:
+        if not snapshot.live:
             st.rerun()
         _progress(snapshot)
-        if snapshot.frame is None:
-            _waiting(snapshot)
-            return
-        dropped = snapshot.dropped or {}
-        denoising.live(f"live-{run_id}", snapshot.frame, snapshot.curves, snapshot.request, dropped)
-        for index, message in sorted(dropped.items()):
-            st.caption(f"Candidate {index + 1} was stopped. {escape(plain(index, message))}")
-        if snapshot.designs:
-            st.subheader("Verified so far")
-            candidates.gallery(run_id, snapshot.designs)
+        _view(snapshot)
+        if snapshot.state != state:
+            st.rerun()  # only now: what is not drawn before it would leave the page until it has run
+
+
+def _view(snapshot: Snapshot) -> None:
+    if snapshot.frame is None:
+        _waiting(snapshot)
+        return
+    dropped = snapshot.dropped or {}
+    denoising.live(f"live-{snapshot.run_id}", snapshot.frame, snapshot.curves, snapshot.request, dropped)
+    for index, message in sorted(dropped.items()):
+        st.caption(f"Candidate {index + 1} was stopped. {escape(plain(index, message))}")
+    if snapshot.designs:
+        st.subheader("Verified so far")
+        candidates.gallery(snapshot.run_id, snapshot.designs)
 
 
 def _waiting(snapshot: Snapshot) -> None:

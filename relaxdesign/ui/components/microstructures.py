@@ -31,13 +31,13 @@ def describe(frame: Frame, target: float | None, *, focus: int | None = None) ->
 
 
 def faces(field: np.ndarray) -> np.ndarray:
-    """What is drawn of a field: in 2D its `picture`; in 3D the faces z = 1, x = 1 and y = 1 one after the other.
+    """What is drawn of a field: in 2D its `picture`; in 3D the faces z = 1, y = 1 and x = 1 one after the other.
 
-    Image rows run along y (top face) or downwards along z, columns along x, y and x.
+    Image rows run along x (top face) or downwards along z, columns along y, x and y.
     """
     if field.shape[2] == 1:
         return picture(field)
-    return np.ascontiguousarray(np.stack([field[:, :, -1].T, field[-1, :, ::-1].T, field[:, -1, ::-1].T]))
+    return np.ascontiguousarray(np.stack([field[:, :, -1], field[:, -1, ::-1].T, field[-1, :, ::-1].T]))
 
 
 def picture(field: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ function painted(field, width, height, table) {
   return canvas;
 }
 
-// An isometric cube; the same view as in cube.py. Faces: top (x to the right, y down), x = 1 (y, down), y = 1 (x, down).
+// An isometric cube; the same view as in cube.py. Faces: top (y to the right, x down), y = 1 (x, down), x = 1 (y, down).
 const CUBE = 240, EDGE = CUBE / 2, SLOPE = Math.sqrt(3) / 2, SHADOW = [0, 0.28, 0.14];
 
 function drawCube(canvas, field, n, table) {
