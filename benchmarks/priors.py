@@ -230,6 +230,29 @@ def _shipped(rows: list[dict]) -> list[str]:
         channel values, whose scales are constants. So a prior trained on ours can be used with an own catalogue as it
         is; what it has learnt of the shipped one is which *contrasts* are usual. `relaxdesign train --catalogue own.csv
         --start-from composite-2d-64` adapts it."""),
+        *_memorisation([row for row in rows if "unseen" in row]),
+    ]
+
+
+def _memorisation(rows: list[dict]) -> list[str]:
+    if not rows:
+        return []
+    lines = [
+        [
+            row["prior"],
+            f"{unseen['count']}",
+            f"{unseen['two_phase']:.1%} ({row['two_phase']:.1%})",
+            f"{unseen['misfit'][1]:.2f} ({row['misfit'][1]:.2f})",
+            f"{unseen['coverage']['pairs_samples']:.0%} ({unseen['coverage']['pairs_designs']:.0%})",
+        ]
+        for row in rows
+        for unseen in (row["unseen"],)
+    ]
+    return [
+        text(f"""Memorised? The same priors, painting with {rows[0]["unseen"]["materials"]} materials that no training
+        has seen (the flagged rows of the catalogue), so no pair of them either. In brackets: with the materials they
+        know; of distinct pairs: among as many random designs."""),
+        table(["prior", "samples", "two phases", "misfit", "distinct pairs"], lines),
     ]
 
 

@@ -11,6 +11,9 @@ from relaxdesign.cli.console import messages, user_errors
 from relaxdesign.cli.drawing import draw_with_progress
 from relaxdesign.cli.options import Dimension, PriorName, SamplerName, Seed, Steps
 
+UNSEEN_SAMPLES, LEAST_UNSEEN = 128, 8
+"""Samples, and materials that are needed, for the memorisation check."""
+
 
 def prior_report(
     dim: Dimension = 2,
@@ -29,7 +32,7 @@ def prior_report(
         import torch
 
         from relaxdesign.catalogue import Catalogue
-        from relaxdesign.prior.metrics import assess
+        from relaxdesign.prior.metrics import assess, assess_unseen, unseen_materials
         from relaxdesign.prior.model import add_to_card, load_prior
         from relaxdesign.prior.report import summary, write_report
         from relaxdesign.study import DEFAULT_PRIORS
@@ -39,6 +42,13 @@ def prior_report(
         generator = torch.Generator().manual_seed(seed)
         drawn = draw_with_progress(loaded, count, steps=steps, sampler=sampler, generator=generator)
         found, populations = assess(loaded, Catalogue.default().select(), drawn, generator=generator)
+        others = unseen_materials(loaded, Catalogue.default())
+        if len(others.materials) >= LEAST_UNSEEN:
+            loaded.offer(others)
+            strange = draw_with_progress(
+                loaded, min(count, UNSEEN_SAMPLES), steps=steps, sampler=sampler, generator=generator
+            )
+            found["unseen"] = assess_unseen(loaded, others, strange, generator=generator)
         metrics = {"prior": loaded.name, "sha256": loaded.card.get("sha256"), "seed": seed}
         metrics |= {"sampling": f"{sampler}, {steps} steps"} | found
         page = write_report(out, loaded, metrics, drawn, populations)

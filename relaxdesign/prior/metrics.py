@@ -27,6 +27,8 @@ STIFF_GPA = 10.0
 NEAR = 0.03
 """A phase within this relative distance in K of a catalogue material counts as that material."""
 CELLS_AT_ONCE = 16
+_SAME = 1e-3
+"""Channel units; materials nearer than this are the same to the network."""
 _TOLERANCE = 1e-4
 
 
@@ -65,6 +67,26 @@ def assess(
     ]
     populations = read(prior, drawn), read(prior, designs[0]), read(prior, designs[1])
     return measure(prior, catalogue, *populations), populations
+
+
+def unseen_materials(prior: Prior, catalogue: Catalogue) -> Catalogue:
+    """The materials of a catalogue that are not among those the prior holds, i.e. was trained with."""
+    values = prior.channels.encode(catalogue.properties, axis=-1).float()
+    distance = torch.cdist(values, prior.network.head.materials.cpu()).amin(1)
+    return Catalogue(tuple(m for m, far in zip(catalogue.materials, distance > _SAME, strict=True) if far))
+
+
+def assess_unseen(
+    prior: Prior, materials: Catalogue, drawn: Tensor, *, generator: torch.Generator
+) -> dict[str, object]:
+    """The memorisation check: samples painted with materials that no training has seen, so no pair of them either.
+
+    A prior that had learnt its pairs by heart would fade, or repeat a few pairs; one that has learnt what composites
+    look like makes as many valid ones, of as many pairs, as with the materials it knows. drawn: such samples.
+    """
+    found, _ = assess(prior, materials, drawn, generator=generator)
+    kept = ("count", "two_phase", "misfit", "misfit_designs", "nearest_material", "coverage")
+    return {"materials": len(materials.materials)} | {name: found[name] for name in kept}
 
 
 def read(prior: Prior, fields: Tensor) -> Population:

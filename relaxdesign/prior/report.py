@@ -123,6 +123,16 @@ def summary(metrics: dict) -> list[tuple[str, str]]:
             f"{correlation['samples']:.4f} (between random designs: {correlation['designs']:.4f})",
         ),
     ]
+    if unseen := metrics.get("unseen"):
+        cover = unseen["coverage"]
+        lines += [
+            (
+                f"with {unseen['materials']} materials that training never saw: two-phase composites",
+                f"{unseen['two_phase']:.1%} of {unseen['count']}",
+            ),
+            ("… misfit, median", f"{unseen['misfit'][1]:.3f} (random designs: {unseen['misfit_designs'][1]:.3f})"),
+            ("… distinct pairs", f"{cover['pairs_samples']:.1%} (designs: {cover['pairs_designs']:.1%})"),
+        ]
     for name, distance in metrics["wasserstein"].items():
         least = f"between random designs: {distance['designs']:.2g}; spread {distance['spread']:.2g}"
         lines.append((f"distance of {name}", f"{distance['samples']:.3g} ({least})"))

@@ -11,7 +11,15 @@ import torch
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import AsinhChannels
 from relaxdesign.prior.data import random_fields
-from relaxdesign.prior.metrics import Population, flatness, measure, nearest_material, read, two_point
+from relaxdesign.prior.metrics import (
+    Population,
+    flatness,
+    measure,
+    nearest_material,
+    read,
+    two_point,
+    unseen_materials,
+)
 from relaxdesign.prior.model import MODEL_DIRECTORY, Prior, load_prior
 from relaxdesign.prior.report import sample_sheet, write_report
 from relaxdesign.prior.schedule import NoiseSchedule
@@ -78,6 +86,14 @@ def test_two_point_correlation_of_stripes():
     assert curve[1] == pytest.approx((2 * 0.75 + 2 * 1.0 + 4 * 0.75) / 8)
 
 
+def test_materials_that_training_never_saw_are_those_the_prior_does_not_hold():
+    prior = load_prior("composite-2d-64")
+    found = unseen_materials(prior, Catalogue.default())
+    assert len(found.materials) > 50 and all(material.flag for material in found.materials)
+    prior.offer(found)
+    assert not any(material in found.materials for material in unseen_materials(prior, Catalogue.default()).materials)
+
+
 @pytest.mark.parametrize("dim", [2, 3])
 def test_report_is_one_page_with_its_numbers(prior, designs, tmp_path, dim):
     populations = tuple(read(prior, fields) for fields in (*designs, designs[0]))
@@ -105,6 +121,8 @@ def test_command_measures_the_shipped_prior(cli):
     assert result.exit_code == 0, result.output
     metrics = json.loads(Path("report/metrics.json").read_text())
     assert metrics["prior"] == "composite-2d-64" and metrics["count"] == 8 and metrics["two_phase"] > 0.5
+    unseen = metrics["unseen"]
+    assert unseen["count"] == 8 and unseen["two_phase"] > 0.5 and unseen["coverage"]["pairs_samples"] > 0.3
     assert load_prior(prior).card["metrics"] == metrics
     assert Path("report/report.html").exists() and Path("report/samples.png").exists()
     assert "two-phase composites" in result.stderr
