@@ -118,7 +118,6 @@ def plan(sets: tuple[str, ...], dims: tuple[int, ...], designs: int, work: Path,
         if "range" in sets:
             add("range", "guided", everywhere, **few)
         if "density" in sets:
-            add("density", "weight 0", MIDDLE, **few)
             add("density", "weight 1", MIDDLE, density_weight=1.0, **few)
         if "two-targets" in sets:
             shear = lambda q, wanted=wanted: [  # noqa: E731

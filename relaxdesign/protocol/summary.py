@@ -30,7 +30,7 @@ class StageSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """Of one case. Times are per design; coverage is relative to as many random designs."""
+    """Of one case. Times are per design, of the median request; coverage is relative to as many random designs."""
 
     set: str
     name: str
@@ -60,10 +60,10 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
     per_design = sum(request.count for request in case.requests()) / max(1, len(case.requests()))
     after = float(np.mean([design.load_cases or 0 for design in done])) if done else 0.0
 
-    def mean(name: str) -> float | None:
-        return float(np.mean([cost[name] for cost in whole]) / per_design) if whole else None
+    def per(of, name: str) -> float | None:
+        return float(of([cost[name] for cost in whole]) / per_design) if whole else None
 
-    load_cases = mean("load_cases")
+    load_cases = per(np.mean, "load_cases")
     densities = [design.density for design in done if design.density is not None]
     return Summary(
         set=case.set,
@@ -77,11 +77,11 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         coverage=_coverage(done),
         density_median=float(np.median(densities)) if densities else None,
         hypervolume=hypervolume([(abs(design.error or 0.0), design.density or np.inf) for design in done]),
-        seconds=mean("seconds"),
-        sampling_seconds=mean("sampling_seconds"),
+        seconds=per(np.median, "seconds"),
+        sampling_seconds=per(np.median, "sampling_seconds"),
         load_cases=load_cases,
         sampling_load_cases=None if load_cases is None else max(0.0, load_cases - after),
-        iterations=mean("iterations"),
+        iterations=per(np.mean, "iterations"),
     )
 
 
