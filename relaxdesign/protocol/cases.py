@@ -20,7 +20,9 @@ QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 MIDDLE = (0.25, 0.5, 0.75)
 BATCH = {2: 8, 3: 4}
 """Candidates of one request, by dimension: the default of the app."""
-BASELINES = ("best-of-n", "random", "pairs", "genetic", "cma-es", "gradient", "conditional", "noise")
+BASELINES = ("pairs", "random", "genetic", "cma-es", "gradient", "best-of-n", "noise", "conditional")
+COSTLY = ("noise", "conditional")
+"""Methods that sample for minutes per request: three targets only."""
 SETS = ("range", "density", "two-targets", "directional", "baselines", "ablations")
 GRIDS = {2: 64, 3: 32}
 _RANDOM_DESIGNS = {2: 1000, 3: 400}
@@ -113,7 +115,8 @@ def plan(sets: tuple[str, ...], dims: tuple[int, ...], designs: int, work: Path,
                 extra = {key: value(q) if callable(value) else value for key, value in request.items()}
                 cases.append(Case(set_, name, dim, q, designs, target | extra))
 
-        everywhere = (0.05, 0.5, 0.95) if quick else QUANTILES
+        few_targets = (0.05, 0.5, 0.95)
+        everywhere = few_targets if quick else QUANTILES
         few = {"steps": 20} if quick else {}
         if "range" in sets:
             add("range", "guided", everywhere, **few)
@@ -130,10 +133,10 @@ def plan(sets: tuple[str, ...], dims: tuple[int, ...], designs: int, work: Path,
         if "baselines" in sets:
             for method in ("pairs", "random") if quick else BASELINES:
                 if dim == 2 or method not in ("conditional", "noise"):
-                    add("baselines", method, everywhere, method=method, **few)
+                    add("baselines", method, few_targets if method in COSTLY else everywhere, method=method, **few)
         if "ablations" in sets:
             for name, settings in ABLATIONS.items():
-                add("ablations", name, (0.05, 0.5, 0.95), **settings)
+                add("ablations", name, few_targets, **settings)
     return cases
 
 
