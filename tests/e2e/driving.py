@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 # For single actions; more on a machine that is busy with other things.
@@ -139,6 +140,19 @@ def await_step(page: Page, wanted: int) -> int:
 def contrast(png: bytes) -> float:
     """Standard deviation of a picture's grey values: 0 for a blank one."""
     return float(np.asarray(Image.open(io.BytesIO(png)).convert("L"), dtype=float).std())
+
+
+def await_contrast(page: Page, canvas: Locator, least: float = 3.0) -> float:
+    """Contrast of a canvas as soon as there is more than the least, or what it has when patience ends."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while True:
+        try:
+            seen = contrast(canvas.screenshot()) if canvas.count() and canvas.is_visible() else 0.0
+        except PlaywrightError:  # taken away while it was pictured
+            seen = 0.0
+        if seen > least or time.monotonic() > deadline:
+            return seen
+        page.wait_for_timeout(500)
 
 
 def assert_no_errors(page: Page) -> None:

@@ -18,6 +18,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.driving import (
     PATIENCE_MS,
     assert_no_errors,
+    await_contrast,
     await_step,
     contrast,
     open_browser,
@@ -153,13 +154,8 @@ def watch_frames(page: Page, wanted: int) -> tuple[list[int], set[str]]:
 
 def assert_view_is_drawn(page: Page) -> None:
     """The canvas of the cell shows something."""
-    view = page.locator(".st-key-inspector .voxels canvas.scene")
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    while time.monotonic() < deadline:
-        if view.count() and view.first.is_visible() and contrast(view.first.screenshot()) > 3:
-            return
-        page.wait_for_timeout(500)
-    raise AssertionError("the 3D view stayed empty")
+    view = page.locator(".st-key-inspector .voxels canvas.scene").first
+    assert await_contrast(page, view) > 3, "the 3D view stayed empty"
 
 
 def download(page: Page, kind: str, folder: Path) -> Path:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.driving import (
     PATIENCE_MS,
     assert_no_errors,
+    await_contrast,
     await_step,
     contrast,
     open_browser,
@@ -95,7 +94,7 @@ def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
         page.get_by_role("button", name="Pause", exact=True).click()
         expect(page.get_by_text("Paused: step")).to_be_visible(timeout=PATIENCE_MS)
         canvas = surface.locator("canvas")
-        assert await_drawing(page, surface) > 3, "the surface is not drawn"
+        assert await_contrast(page, canvas) > 3, "the surface is not drawn"
         drawn = canvas.element_handle()
         page.wait_for_timeout(2500)  # until the page's head knows of the pause
         assert drawn.evaluate("canvas => canvas.isConnected"), "the view was taken away by the pause"
@@ -119,22 +118,13 @@ def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
         expect(page.get_by_text("You stopped this run")).to_be_visible(timeout=PATIENCE_MS)
         replayed = page.locator("[class*='st-key-replay-'] .surface[data-points]")
         expect(replayed).to_be_visible(timeout=RUN_MS)
-        assert await_drawing(page, replayed) > 3
+        assert await_contrast(page, replayed.locator("canvas")) > 3
         assert_no_errors(page)
 
 
 def facts(card: Locator) -> list[str]:
     """What a card says of its design, without its buttons."""
     return card.get_by_test_id("stMarkdown").all_inner_texts()
-
-
-def await_drawing(page: Page, surface: Locator) -> float:
-    """Contrast of the surface's canvas as soon as there is some."""
-    canvas = surface.locator("canvas")
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    while (seen := contrast(canvas.screenshot())) <= 3 and time.monotonic() < deadline:
-        page.wait_for_timeout(500)
-    return seen
 
 
 def assert_replay(page: Page) -> None:
