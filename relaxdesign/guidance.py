@@ -88,7 +88,7 @@ def guided_sample(
             shown = clean.detach()
             shift_noisy, shift_clean = torch.zeros_like(shown), torch.zeros_like(shown)
             if steered:
-                evaluation = objectives.evaluate(prior, shown, fresh=following is None)
+                evaluation = objectives.evaluate(prior, shown, finished=following is None)
             else:
                 evaluation = objectives.unevaluated(prior, shown)
             if through_network:
@@ -138,7 +138,7 @@ def _close_gaps(
     prior: Prior, objectives: Objectives, clean: Tensor, settings: GuidanceSettings
 ) -> tuple[Tensor, Evaluation]:
     """The finished field and its evaluation, after more steps where one step on a curved target was not enough."""
-    evaluation = objectives.evaluate(prior, clean, fresh=True)
+    evaluation = objectives.evaluate(prior, clean, finished=True)
     guided = settings.end == 0 and settings.mean > 0
     for _ in range(_LAST_STEPS if guided else 0):
         open_ = evaluation.linearisation.target_residual.abs() > _CLOSED
@@ -146,7 +146,7 @@ def _close_gaps(
             break
         step = clip_step(step_direction(evaluation.linearisation), settings.clip)
         clean = torch.where(open_.any(1).view((-1,) + (1,) * (clean.ndim - 1)), (clean + step).clamp(-1, 1), clean)
-        evaluation = objectives.evaluate(prior, clean, fresh=True)
+        evaluation = objectives.evaluate(prior, clean, finished=True)
     return clean, evaluation
 
 

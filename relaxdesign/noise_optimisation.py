@@ -33,7 +33,7 @@ def optimise_noise(
         noise.requires_grad_()
         with torch.enable_grad():
             clean = _denoise(prior, noise)
-        evaluation = objectives.evaluate(prior, clean.detach())
+        evaluation = objectives.evaluate(prior, clean.detach(), finished=index == steps)
         failed = evaluation.messages
         if failed:
             positions = alive.nonzero().flatten().tolist()

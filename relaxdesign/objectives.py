@@ -25,6 +25,7 @@ from relaxdesign.request import DesignRequest, Objective
 MINIMISE_RATE = 0.05
 
 _GUIDANCE_ITERATIONS = 400
+FINISHED_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -111,13 +112,15 @@ class PropertyLookup:
 class Objectives:
     """The objectives of a request at relaxed fields. Keeps the last displacements as warm start.
 
+    tolerance: relative residual of the solves that steer. Energies err by its square, gradients in proportion; finished
+    fields are solved to `FINISHED_TOLERANCE`.
     reuse: so many evaluations in a row share one solve; those between predict the residuals to first order.
     load_cases, iterations: linear systems solved so far, and the conjugate gradient iterations they took.
     """
 
     objectives: Sequence[Objective]
     boundary: str = "periodic"
-    tolerance: float = 1e-4
+    tolerance: float = 1e-2
     reuse: int = 1
     lookups: dict[str, PropertyLookup] = field(default_factory=dict, repr=False)
     load_cases: int = 0
@@ -130,6 +133,7 @@ class Objectives:
         self.extremes = [objective for objective in self.objectives if objective.sense != "reach"]
         names = {"K", *(objective.quantity for objective in self.objectives)}
         self.evaluator = Evaluator(names, self.boundary, self.tolerance, _GUIDANCE_ITERATIONS)
+        self.finisher = replace(self.evaluator, tolerance=min(self.tolerance, FINISHED_TOLERANCE))
 
     @staticmethod
     def from_request(request: DesignRequest, catalogue: Catalogue, channels: Channels) -> Objectives:
@@ -139,17 +143,17 @@ class Objectives:
         settings = request.guidance
         return Objectives(request.objectives, request.boundary, settings.tolerance, settings.reuse, lookups)
 
-    def evaluate(self, prior: Prior, clean: Tensor, *, fresh: bool = False) -> Evaluation:
+    def evaluate(self, prior: Prior, clean: Tensor, *, finished: bool = False) -> Evaluation:
         """Values, losses and gradients at fields (batch, channels, *grid).
 
-        fresh: solve now, whatever may be reused.
+        finished: nothing follows, so solve now, whatever may be reused, and accurately.
         """
-        if not fresh and self._last is not None and self._last.used < self.reuse:
+        if not finished and self._last is not None and self._last.used < self.reuse:
             return self._predict(prior, clean, self._last)
         clean = clean.detach().requires_grad_()
         with torch.enable_grad():
             properties = prior.decode(clean)
-            effective = self.evaluator(
+            effective = (self.finisher if finished else self.evaluator)(
                 properties,
                 **{name: lookup(clean) for name, lookup in self.lookups.items()},
                 initial=self._displacement,

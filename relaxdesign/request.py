@@ -37,7 +37,7 @@ class GuidanceSettings(BaseModel):
     sampler: Sampler = Field(
         default="ddpm", description="ddpm: new noise at each step; ddim, dpm++: none, for 10 to 25 steps"
     )
-    tolerance: float = Field(default=1e-4, gt=0, le=1e-2, description="relative residual of the guidance solves")
+    tolerance: float = Field(default=1e-2, gt=0, le=1e-1, description="relative residual of the solves that steer")
 
     @model_validator(mode="after")
     def _ordered(self) -> GuidanceSettings:

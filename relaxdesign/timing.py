@@ -21,7 +21,7 @@ from relaxdesign import __version__
 from relaxdesign.channels import Properties
 from relaxdesign.effective import Evaluator
 from relaxdesign.prior.model import load_prior
-from relaxdesign.request import DesignRequest
+from relaxdesign.request import DesignRequest, GuidanceSettings
 
 # Linear systems per design after sampling, measured over the range of targets (mean; single designs differ threefold).
 _SYSTEMS = {"one target": 60, "several targets": 850, "geometric": 900, "unrefined": 30}
@@ -72,7 +72,7 @@ def calibrate(prior: str) -> Calibration:
         network = _seconds(lambda: loaded.clean_estimate(noisy, level)) / count
     soft = loaded.decode(clean)
     double = Properties(*(p.double() for p in (soft.bulk, soft.shear, soft.density)))
-    guiding = _seconds(lambda: Evaluator(tolerance=1e-4)(soft, raise_on_failure=False)) / count
+    guiding = _seconds(lambda: Evaluator(tolerance=GuidanceSettings().tolerance)(soft, raise_on_failure=False)) / count
     refining = _seconds(lambda: Evaluator(tolerance=3e-4)(double, raise_on_failure=False)) / count
     return Calibration(network, guiding, refining)
 

@@ -60,7 +60,7 @@ class MeanTarget:
         line = Linearisation(nothing[:, None], empty, torch.ones(1), nothing[:, None][:, :0], empty[:, :0])
         return Evaluation(Properties(nothing, nothing, nothing), {}, {}, line, {})
 
-    def evaluate(self, prior, clean, fresh=False):
+    def evaluate(self, prior, clean, finished=False):
         self.calls.append(clean.clone())
         mean = clean.flatten(1).mean(1)
         gradient = torch.full_like(clean, 1 / clean[0].numel())[:, None]

@@ -226,7 +226,7 @@ def _guidance(rows: list[dict]) -> str:
         if row["solver"] == OURS and row["dtype"] == "float32"
     ]
     head = ("cell", "batch", "time", "per cell", "memory", "iterations", "force residual")
-    title = "**As guidance calls it**, float32, force residual 1e-4, started from zero:"
+    title = "**At the precision of guidance**, float32, force residual 1e-4, started from zero:"
     return f"{title}\n\n{table(head, lines)}" if lines else ""
 
 

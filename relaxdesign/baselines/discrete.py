@@ -96,7 +96,7 @@ def search(
                 best[i] = loss, shown[i]
         yield SamplerStep(index, steps, 1 - index / steps, shown, evaluation, alive, {})
     clean = torch.stack([field for _, field in best])
-    yield SamplerStep(steps, steps, 0.0, clean, objectives.evaluate(prior, clean), alive, {})
+    yield SamplerStep(steps, steps, 0.0, clean, objectives.evaluate(prior, clean, finished=True), alive, {})
 
 
 def _field(design: DiscreteDesign, points: Tensor, prior: Prior, seed: int) -> Tensor | None:

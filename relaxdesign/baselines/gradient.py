@@ -23,6 +23,6 @@ def descend(
     clean = (0.7 * clean + noise).clamp(-1, 1)
     alive = torch.ones(count, dtype=torch.bool)
     for index in range(1, steps + 1):
-        evaluation = objectives.evaluate(prior, clean)
+        evaluation = objectives.evaluate(prior, clean, finished=index == steps)
         yield SamplerStep(index, steps, 1 - index / steps, clean, evaluation, alive, {})
         clean = (clean + clip_step(step_direction(evaluation.linearisation), clip)).clamp(-1, 1)

@@ -33,7 +33,7 @@ def best_of_many(
         better = miss < smallest
         best[better], smallest[better] = clean[better], miss[better]
         yield SamplerStep(index, steps, 1 - index / steps, clean, evaluation, alive, {})
-    yield SamplerStep(steps, steps, 0.0, best, objectives.evaluate(prior, best), alive, {})
+    yield SamplerStep(steps, steps, 0.0, best, objectives.evaluate(prior, best, finished=True), alive, {})
 
 
 def conditional(
