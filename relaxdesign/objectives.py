@@ -7,6 +7,7 @@ with the gradient of the coordinate in channel space.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -112,8 +113,7 @@ class PropertyLookup:
 class Objectives:
     """The objectives of a request at relaxed fields. Keeps the last displacements as warm start.
 
-    tolerance: relative residual of the solves that steer. Energies err by its square, gradients in proportion; finished
-    fields are solved to `FINISHED_TOLERANCE`.
+    tolerance: √ of the relative error of K in solves that steer; finished fields are solved to `FINISHED_TOLERANCE`.
     reuse: so many evaluations in a row share one solve; those between predict the residuals to first order.
     load_cases, iterations: linear systems solved so far, and the conjugate gradient iterations they took.
     """
@@ -127,13 +127,13 @@ class Objectives:
     iterations: int = 0
     _displacement: Tensor | None = field(default=None, repr=False)
     _last: _Solved | None = field(default=None, repr=False)
+    _softness: float = 1.0
 
     def __post_init__(self) -> None:
         self.targets = [objective for objective in self.objectives if objective.sense == "reach"]
         self.extremes = [objective for objective in self.objectives if objective.sense != "reach"]
         names = {"K", *(objective.quantity for objective in self.objectives)}
         self.evaluator = Evaluator(names, self.boundary, self.tolerance, _GUIDANCE_ITERATIONS)
-        self.finisher = replace(self.evaluator, tolerance=min(self.tolerance, FINISHED_TOLERANCE))
 
     @staticmethod
     def from_request(request: DesignRequest, catalogue: Catalogue, channels: Channels) -> Objectives:
@@ -153,7 +153,7 @@ class Objectives:
         clean = clean.detach().requires_grad_()
         with torch.enable_grad():
             properties = prior.decode(clean)
-            effective = (self.finisher if finished else self.evaluator)(
+            effective = replace(self.evaluator, tolerance=self._residual(finished))(
                 properties,
                 **{name: lookup(clean) for name, lookup in self.lookups.items()},
                 initial=self._displacement,
@@ -162,6 +162,8 @@ class Objectives:
             coordinates = [QUANTITIES[o.quantity].coordinate(effective.values[o.quantity]) for o in self._ordered]
             gradients = [torch.autograd.grad(u.sum(), clean, retain_graph=True)[0] for u in coordinates]
         self._displacement = effective.displacement.detach()
+        relative = effective.values["K"].detach() / properties.bulk.detach().flatten(1).mean(1)
+        self._softness = float(relative.nan_to_num(1.0).clamp(1e-8, 1.0).min())
         self.iterations += int(effective.iterations.sum())
         self.load_cases += effective.load_cases * len(clean)
         solved = _Solved(
@@ -185,6 +187,14 @@ class Objectives:
         if self._last is not None:
             last = self._last
             self._last = _Solved(last.clean[alive], last.coordinates[alive], last.gradients[alive], last.used)
+
+    def _residual(self, finished: bool) -> float:
+        """Relative residual to solve to.
+
+        K errs by the square of the residual times the Voigt average, which a soft cell's K is a small part of.
+        """
+        steering = self.tolerance * math.sqrt(self._softness)
+        return min(steering, FINISHED_TOLERANCE) if finished else steering
 
     @property
     def _ordered(self) -> list[Objective]:
