@@ -133,7 +133,7 @@ class Objectives:
         self.targets = [objective for objective in self.objectives if objective.sense == "reach"]
         self.extremes = [objective for objective in self.objectives if objective.sense != "reach"]
         names = {"K", *(objective.quantity for objective in self.objectives)}
-        self.evaluator = Evaluator(names, self.boundary, self.tolerance, _GUIDANCE_ITERATIONS)
+        self.evaluator = Evaluator(names, self.boundary, max_iterations=_GUIDANCE_ITERATIONS)
 
     @staticmethod
     def from_request(request: DesignRequest, catalogue: Catalogue, channels: Channels) -> Objectives:
