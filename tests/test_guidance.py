@@ -1,6 +1,6 @@
 """The sampler against an analytic prior, whose guided and unguided samples are known in closed form."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
