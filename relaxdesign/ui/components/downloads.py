@@ -12,8 +12,6 @@ from relaxdesign.jobs import new_error_id
 
 logger = logging.getLogger(__name__)
 
-PER_ROW = 6
-
 
 @dataclass(frozen=True)
 class Download:
@@ -28,12 +26,12 @@ class Download:
 
 
 def buttons(downloads: Sequence[Download], key: str) -> None:
-    """The buttons in rows."""
-    for start in range(0, len(downloads), PER_ROW):
-        for column, item in zip(st.columns(PER_ROW), downloads[start : start + PER_ROW], strict=False):
-            column.download_button(
+    """The buttons side by side, in as many rows as the page needs."""
+    with st.container(horizontal=True, gap="small"):
+        for item in downloads:
+            st.download_button(
                 item.label, _logged(item.make), item.file_name, item.mime, key=f"download-{item.label}-{key}",
-                help=item.note or None, icon=":material/download:", on_click="ignore", width="stretch",
+                help=item.note or None, icon=":material/download:", on_click="ignore",
                 type="primary" if item.primary else "secondary",
             )  # fmt: skip
 

@@ -106,8 +106,8 @@ def _resume(snapshot: Snapshot) -> None:
 def _summary(snapshot: Snapshot) -> None:
     verified = [design for design in snapshot.designs if design.ok]
     close = sum(abs(design.error or 0.0) <= 0.01 for design in verified)
-    left, everything, right = st.columns([4, 1, 1], vertical_alignment="center")
-    left.markdown(
+    text, files = st.columns([2, 1], vertical_alignment="center")
+    text.markdown(
         f"**{len(verified)} of {plural(snapshot.request.count, 'candidate')}** verified · **{close}** within 1 % of "
         f"the target · {duration(snapshot.seconds)}  \n:gray[{_diversity(verified)}]"
     )
@@ -125,7 +125,8 @@ def _summary(snapshot: Snapshot) -> None:
 
         return result_json(stored_result(server.store(), snapshot.run_id))
 
-    everything.download_button(
+    row = files.container(horizontal=True, horizontal_alignment="right", gap="small")
+    row.download_button(
         "All files",
         archive,
         f"relaxdesign-{snapshot.run_id}.zip",
@@ -134,10 +135,9 @@ def _summary(snapshot: Snapshot) -> None:
         icon=":material/folder_zip:",
         on_click="ignore",
         disabled=not verified,
-        width="stretch",
         help="Every design in every format, tables, figures and the report, as one ZIP: takes some seconds",
     )
-    right.download_button(
+    row.download_button(
         "Result",
         record,
         f"relaxdesign-{snapshot.run_id}.json",
@@ -145,7 +145,6 @@ def _summary(snapshot: Snapshot) -> None:
         key=f"download-result-{snapshot.run_id}",
         icon=":material/download:",
         on_click="ignore",
-        width="stretch",
         help="All designs with request, seed and versions, as JSON",
     )
 
