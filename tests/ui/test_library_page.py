@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from relaxdesign.request import DesignRequest
+from dataclasses import replace
+
+from relaxdesign.request import DesignRequest, parse_objective
 from relaxdesign.store import RunSearch
 from relaxdesign.ui import server
 from relaxdesign.ui.components import comparison, design_search
@@ -116,6 +118,16 @@ def test_designs_of_several_runs_stand_side_by_side(app):
     app.button(key=f"uncompare-{first}-0").click().run()
     assert not app.exception and not app.error
     assert app.session_state["compared"] == []
+
+
+def test_comparison_names_quantities_and_shows_entries_of_C_only_if_asked_for(app):
+    app.run()
+    run = server.store().run(stored_run(50))
+    design = replace(scripted_design(0), properties={"K": 50.0, "G": 20.5, "C11": 90.0, "C12": 30.0})
+    asked = replace(design, objectives=(parse_objective("C11 = 90"),))
+    table = comparison.table([(run, design), (run, replace(asked, index=1))])
+    assert list(table.loc["Shear modulus"]) == ["20.5 GPa", "20.5 GPa"]
+    assert list(table.loc["Stiffness C11"]) == ["–", "90 GPa"] and "Stiffness C12" not in table.index
 
 
 def test_chosen_rows_are_added_to_the_comparison(app):

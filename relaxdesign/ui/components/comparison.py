@@ -7,10 +7,14 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 import streamlit as st
 
+from relaxdesign.quantities import QUANTITIES
 from relaxdesign.result import Design
 from relaxdesign.store import RunRecord
 from relaxdesign.ui.components import candidates
 from relaxdesign.ui.text import escape, gpa, significant
+
+_SAID = ("K", "density")
+"""Quantities that have rows of their own. Entries of C have one if they were asked for."""
 
 DESIGN_PAGE = "relaxdesign/ui/pages/design.py"
 
@@ -63,8 +67,11 @@ def _facts(run: RunRecord, design: Design) -> dict[str, str]:
         if material is not None:
             facts[phase] = f"{material.name} ({material.category})"
             facts[f"{phase}, source"] = material.source or "–"
-    properties = getattr(design, "properties", None) or {}
-    facts |= {name: significant(value) for name, value in properties.items() if isinstance(value, float)}
+    asked = {objective.quantity for objective in design.objectives}
+    for name, value in (design.properties or {}).items():
+        if name not in _SAID and (name in asked or not name.startswith("C")):
+            quantity = QUANTITIES[name]
+            facts[quantity.label[0].upper() + quantity.label[1:]] = _quantity(value, quantity.unit)
     facts["Seed"] = str(run.request.seed)
     return facts
 
