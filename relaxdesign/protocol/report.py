@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -184,7 +185,21 @@ def _baselines(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
         "with refinement",
         "s per design",
     )
-    return "\n\n".join([*lines, _table(head, rows)])
+    return "\n\n".join([*lines, _closest(summaries), _table(head, rows)])
+
+
+def _closest(summaries: Sequence[Summary]) -> str:
+    """Which method is closest before refinement, and how often."""
+    cases: dict[tuple[int, float], list[Summary]] = {}
+    for s in summaries:
+        if s.stages["snapped"].median is not None:
+            cases.setdefault((s.dim, s.quantile), []).append(s)
+    best = Counter(min(of, key=lambda s: s.stages["snapped"].median or 0.0).name for of in cases.values())
+    counted = ", ".join(f"{name} at {count}" for name, count in best.most_common())
+    return (
+        f"Closest before refinement, of {len(cases)} targets: {counted}. Every method is offered by the app and by "
+        "`--method`. Pairs and coverage compare at equal numbers of designs only."
+    )
 
 
 def _ablations(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
