@@ -163,7 +163,7 @@ class Objectives:
             gradients = [torch.autograd.grad(u.sum(), clean, retain_graph=True)[0] for u in coordinates]
         self._displacement = effective.displacement.detach()
         relative = effective.values["K"].detach() / properties.bulk.detach().flatten(1).mean(1)
-        self._softness = float(relative.nan_to_num(1.0).clamp(1e-8, 1.0).min())
+        self._softness = float(relative.nan_to_num(1.0).clamp(1e-4, 1.0).min())
         self.iterations += int(effective.iterations.sum())
         self.load_cases += effective.load_cases * len(clean)
         solved = _Solved(
