@@ -32,6 +32,7 @@ def test_draw_turn_export_and_upload(page: Page, tmp_path):
     scene.focus()
     for _ in range(4):
         page.keyboard.press("ArrowLeft")
+    scene.blur()  # the ring of the focus is not the cell
     page.wait_for_timeout(1500)
     turned = picture(scene)
     assert np.abs(turned - upright).mean() > 1, "the cell did not turn"
