@@ -129,6 +129,7 @@ def facts(card: Locator) -> list[str]:
 
 def assert_replay(page: Page) -> None:
     """The steps that were denoised can be gone through."""
+    settle(page)  # the live view has gone
     slider = page.get_by_role("slider", name="Denoising step shown")
     expect(slider).to_be_visible(timeout=PATIENCE_MS)
     slider.focus()

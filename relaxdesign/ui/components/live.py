@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import streamlit as st
 
 from relaxdesign.jobs import JobLimit, Snapshot
@@ -64,32 +66,43 @@ def _progress(snapshot: Snapshot) -> None:
     share, text = _describe(snapshot)
     bar.progress(share, text=text)
     paused = snapshot.state == "paused"
-    toggled = hold.button(
+    # Callbacks, as what follows in a script may be cut off by the next redrawing, and the press with it.
+    hold.button(
         "Resume" if paused else "Pause",
         icon=":material/play_arrow:" if paused else ":material/pause:",
         key=f"pause-{snapshot.run_id}",
         disabled=snapshot.stopping or snapshot.state == "queued",
         width="stretch",
         help="Goes on where it was held" if paused else "Holds the run after its current step; others go on meanwhile",
+        on_click=_toggle,
+        args=(snapshot.run_id, paused),
     )
-    stopped = end.button(
+    end.button(
         "Stopping …" if snapshot.stopping else "Stop",
         icon=":material/stop:",
         key=f"stop-{snapshot.run_id}",
         disabled=snapshot.stopping,
         width="stretch",
         help="Ends the run after the current step. What is finished by then is kept.",
+        on_click=server.jobs().cancel,
+        args=(snapshot.run_id,),
     )
-    if stopped:
-        server.jobs().cancel(snapshot.run_id)
-        st.rerun(scope="fragment")
-    if toggled:
-        try:
-            (server.jobs().resume if paused else server.jobs().pause)(snapshot.run_id)
-        except JobLimit as limit:
-            st.warning(str(limit), icon=":material/front_hand:")
-        else:
-            st.rerun()
+    if refused := st.session_state.get(_refusal(snapshot.run_id)):
+        st.warning(refused, icon=":material/front_hand:")
+
+
+def _toggle(run_id: str, paused: bool) -> None:
+    """Holds the run or lets it go on; a limit that forbids it is kept to be shown."""
+    st.session_state.pop(_refusal(run_id), None)
+    try:
+        with contextlib.suppress(UnknownRun):  # deleted meanwhile; the page says so
+            (server.jobs().resume if paused else server.jobs().pause)(run_id)
+    except JobLimit as limit:
+        st.session_state[_refusal(run_id)] = str(limit)
+
+
+def _refusal(run_id: str) -> str:
+    return f"refused-{run_id}"
 
 
 def _describe(snapshot: Snapshot) -> tuple[float, str]:
