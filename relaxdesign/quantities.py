@@ -49,6 +49,11 @@ class Quantity:
         return asinh(value / self.scale) if self.kind == "softened" else value / self.scale
 
     @property
+    def title(self) -> str:
+        """The label as the beginning of a line; names and symbols in it keep their capitals."""
+        return self.label[0].upper() + self.label[1:]
+
+    @property
     def positive(self) -> bool:
         """Whether it is always above zero, so that its misses are relative."""
         return self.kind == "logarithm"

@@ -37,7 +37,7 @@ class GuidanceSettings(BaseModel):
     sampler: Sampler = Field(
         default="ddpm", description="ddpm: new noise at each step; ddim, dpm++: none, for 10 to 25 steps"
     )
-    tolerance: float = Field(default=1e-2, gt=0, le=1e-1, description="relative residual of the solves that steer")
+    tolerance: float = Field(default=1e-2, gt=0, le=1e-1, description="√ of the relative error of K while steering")
 
     @model_validator(mode="after")
     def _ordered(self) -> GuidanceSettings:

@@ -58,7 +58,7 @@ def _from_form(name: str) -> dict[str, Any]:
     named = quantity.selectbox(
         "Vary the target of",
         list(QUANTITIES),
-        format_func=lambda key: QUANTITIES[key].label.capitalize(),
+        format_func=lambda key: QUANTITIES[key].title,
         key="campaign_quantity",
     )
     unit = f", {QUANTITIES[named].unit}" if QUANTITIES[named].unit else ""

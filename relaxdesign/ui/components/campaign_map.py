@@ -200,7 +200,7 @@ def _card(row: dict[Any, Any]) -> None:
 def _label(name: str) -> str:
     if name in QUANTITIES:
         quantity = QUANTITIES[name]
-        return f"{quantity.label.capitalize()}{f', {quantity.unit}' if quantity.unit else ''}"
+        return f"{quantity.title}{f', {quantity.unit}' if quantity.unit else ''}"
     return {"volume_fraction": "Volume fraction", "diameter": "Diameter", "error": "Error"}.get(name, name)
 
 

@@ -71,7 +71,7 @@ def _facts(run: RunRecord, design: Design) -> dict[str, str]:
     for name, value in (design.properties or {}).items():
         if name not in _SAID and (name in asked or not name.startswith("C")):
             quantity = QUANTITIES[name]
-            facts[quantity.label[0].upper() + quantity.label[1:]] = _quantity(value, quantity.unit)
+            facts[quantity.title] = _quantity(value, quantity.unit)
     facts["Seed"] = str(run.request.seed)
     return facts
 
