@@ -45,13 +45,14 @@ def calibration_of(prior: str) -> Calibration:
     """
     path = _cache()
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    if prior not in known:
+    key = f"{prior}, guided to {GuidanceSettings().tolerance:g}"
+    if key not in known:
         command = [sys.executable, "-m", "relaxdesign.timing", prior]
         child = subprocess.run(command, check=True, capture_output=True, text=True)
-        known[prior] = json.loads(child.stdout.splitlines()[-1])
+        known[key] = json.loads(child.stdout.splitlines()[-1])
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(known), encoding="utf-8")
-    return Calibration(**known[prior])
+    return Calibration(**known[key])
 
 
 def _cache() -> Path:

@@ -39,6 +39,22 @@ def ended(request, designs, status):
 # ---- the frame -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["campaign", "map.yaml"],
+        ["evaluate", ".", "--out", "table.parquet"],
+        ["protocol", "--quick", "--work", "work", "--out", "docs"],
+    ],
+)
+def test_a_missing_extra_is_named(cli, monkeypatch, tmp_path, command):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    for name in [name for name in sys.modules if name.startswith("relaxdesign.campaign")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert_one_clear_error(cli(*command), 'pip install "relaxdesign[campaign]"', "distributed is missing", code=1)
+
+
 def test_version_and_help_are_quick_and_do_not_load_torch():
     code = (
         "import sys; from relaxdesign.cli import app\n"

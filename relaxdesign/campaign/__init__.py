@@ -12,13 +12,18 @@
 Needs the extra ``campaign``: ``pip install "relaxdesign[campaign]"``.
 """
 
-from relaxdesign.campaign.engine import run_tasks, workers
-from relaxdesign.campaign.evaluating import evaluate_folder
-from relaxdesign.campaign.folder import CampaignError, Folder
-from relaxdesign.campaign.launching import launch, resume, stop
-from relaxdesign.campaign.reading import parse_spec, read_spec, write_spec
-from relaxdesign.campaign.runner import Progress, run
-from relaxdesign.campaign.spec import CampaignSpec, SpecError, request_hash
+try:
+    from relaxdesign.campaign.engine import run_tasks, workers
+    from relaxdesign.campaign.evaluating import evaluate_folder
+    from relaxdesign.campaign.folder import CampaignError, Folder
+    from relaxdesign.campaign.launching import launch, resume, stop
+    from relaxdesign.campaign.reading import parse_spec, read_spec, write_spec
+    from relaxdesign.campaign.runner import Progress, run
+    from relaxdesign.campaign.spec import CampaignSpec, SpecError, request_hash
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f'this needs some more packages: pip install "relaxdesign[campaign]" ({error.name} is missing)', name=error.name
+    ) from error
 
 __all__ = [
     "CampaignError",

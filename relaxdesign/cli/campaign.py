@@ -20,8 +20,6 @@ from relaxdesign.cli.console import (
 )
 from relaxdesign.cli.library import open_library
 
-EXTRA = 'campaigns need some more packages: pip install "relaxdesign[campaign]"'
-
 
 def campaign(
     spec_file: Annotated[Path, typer.Argument(metavar="SPEC.yaml", help="Grid or list of design requests.")],
@@ -41,11 +39,9 @@ def campaign(
     Stop it at any moment and start it again with the same spec and folder: what is finished is not computed twice.
     The spec is described in docs/scaling.md.
     """
-    try:
-        from relaxdesign.campaign import CampaignError, read_spec, run
-    except ModuleNotFoundError as error:
-        fail(f"{EXTRA} ({error.name} is missing)", EXIT_NO_RESULT)
     with user_errors():
+        from relaxdesign.campaign import CampaignError, read_spec, run
+
         spec = read_spec(spec_file)
         directory = out or Path("runs") / spec_file.stem
         if dry_run:

@@ -54,13 +54,15 @@ def fail(message: str, code: int) -> NoReturn:
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Turns what a user can put right into one clear message and exit code 2, never a traceback."""
+    """Turns what a user can put right into one clear message and an exit code, never a traceback."""
     try:
         yield
     except ValidationError as error:
         from relaxdesign.request import problems
 
         fail("; ".join(problems(error)), EXIT_USER_ERROR)
+    except ModuleNotFoundError as error:  # of an extra: the text names it
+        fail(str(error), EXIT_NO_RESULT)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         fail(f"{where}{error.strerror or error}", EXIT_USER_ERROR)

@@ -118,10 +118,8 @@ def _evaluate_folder(
     folder: Path, out: Path, boundary: str, tol: float, workers: int | None, scheduler: str | None
 ) -> None:
     """All fields of a folder; Ctrl-C keeps what is finished."""
-    try:
-        from relaxdesign.campaign import evaluate_folder
-    except ImportError as error:
-        raise ValueError(f"folders need the extra campaign: pip install 'relaxdesign[campaign]' ({error})") from None
+    from relaxdesign.campaign import evaluate_folder
+
     state = None
     with stop_on_interrupt() as stopped, progress() as bars:
         task = bars.add_task("Fields", total=None, note="")

@@ -28,6 +28,9 @@ TYPICAL_LOG_BULK, LOG_BULK_SPREAD = 4.1, 1.2  # mean and deviation of ln K (GPa)
 SMALLEST_DEVIATION = 2e-3
 """Channel units (1 % in K): materials nearer than this are not told apart, and gradients stay finite."""
 
+FIRST_EVIDENCE = 0.3
+"""Weight of a voxel's own likelihood in its label before training; the network has seen the voxel as well."""
+
 
 @dataclass(frozen=True)
 class UNetConfig:
@@ -142,7 +145,9 @@ class UNet(nn.Module):
             if level < len(self.grow):
                 x = F.interpolate(self.grow[level](x), scale_factor=2.0, mode="nearest")
         logits = _from_patches(self.leave(x), config.patch, config.dim)
-        return self.head(noisy, x, logits, embedding, signal)
+        # In full precision also in mixed-precision training: materials differ by less than bfloat16 resolves.
+        with torch.autocast(noisy.device.type, enabled=False):
+            return self.head(noisy, x, logits, embedding, signal)
 
 
 class PhasePainting(nn.Module):
@@ -162,12 +167,16 @@ class PhasePainting(nn.Module):
             nn.SiLU(),
             nn.Linear(192, 2 * config.channels),
         )
+        self.evidence = nn.Linear(embedding, 1)
+        nn.init.zeros_(self.evidence.weight)
+        nn.init.constant_(self.evidence.bias, FIRST_EVIDENCE)
         # Buffers that are saved aside: another catalogue has another number of rows.
         self.register_buffer("materials", torch.zeros(1, config.channels), persistent=False)
         self.register_buffer("log_weights", torch.zeros(1), persistent=False)
 
     def forward(self, noisy: Tensor, features: Tensor, logits: Tensor, embedding: Tensor, signal: Tensor) -> Tensor:
-        labels = logits.to(noisy.dtype).softmax(1)  # (batch, labels, *grid)
+        logits = logits.to(noisy.dtype)
+        labels = logits.softmax(1)  # (batch, labels, *grid)
         coarse = F.avg_pool2d(labels, self.patch) if self.dim == 2 else F.avg_pool3d(labels, self.patch)
         share = labels.flatten(2).mean(2)[..., None]  # (batch, labels, 1)
         mean_input = _pool(labels, noisy) / (share + 1e-3)
@@ -181,12 +190,27 @@ class PhasePainting(nn.Module):
         deviation = ((1 - signal.square()).sqrt() / (signal.square() + 0.01).sqrt())[:, None, None]
         deviation = deviation / effective.clamp_min(1.0).sqrt() * spread.clamp(-5, 5).exp() + SMALLEST_DEVIATION
         values = self.posterior_mean(gain * mean_input + shift, deviation)
+        weight = self.evidence(embedding.to(noisy.dtype)).view((-1,) + (1,) * (noisy.ndim - 1))
+        labels = (logits + weight * _log_likelihood(noisy, values, signal)).softmax(1)
         return torch.einsum("bl...,blc->bc...", labels, values)
 
     def posterior_mean(self, measured: Tensor, deviation: Tensor) -> Tensor:
         """Mean over the materials given a measured value with Gaussian error, (batch, labels, channels)."""
         distance = ((measured[:, :, None] - self.materials) / deviation[:, :, None]).square().sum(-1)
         return (self.log_weights - 0.5 * distance).softmax(-1) @ self.materials
+
+
+def _log_likelihood(noisy: Tensor, values: Tensor, signal: Tensor) -> Tensor:
+    """ln p(x_t | label) of every voxel, up to what all labels share: (batch, labels, *grid).
+
+    noisy: (batch, c, *grid). values: of each label, (batch, labels, c). signal: (batch,) √ᾱ_t.
+    """
+    signal = signal[:, None, None]
+    product = torch.einsum("blc,bcx->blx", values, noisy.flatten(2))
+    log_likelihood = (signal * product - signal.square() * values.square().sum(-1, keepdim=True) / 2) / (
+        1 - signal.square()
+    )
+    return log_likelihood.unflatten(2, noisy.shape[2:])
 
 
 def _pool(labels: Tensor, field: Tensor) -> Tensor:

@@ -33,13 +33,10 @@ def run_cases(
     """Runs what is missing of the cases below ``work``; yields as chunks end.
 
     count: local workers, one per core if None; they share the cores. scheduler: of a running Dask cluster whose
-    workers see ``work`` under the same path. Raises ValueError when no scheduler answers or the engine is missing.
+    workers see ``work`` under the same path. Raises ValueError when no scheduler answers, ModuleNotFoundError without
+    the extra ``campaign``.
     """
-    try:
-        from relaxdesign.campaign.engine import run_tasks, workers
-    except ImportError as error:
-        needed = "pip install 'relaxdesign[campaign,baselines]'"
-        raise ValueError(f"the protocol runs on the engine of campaigns: {needed} ({error})") from None
+    from relaxdesign.campaign import run_tasks, workers
 
     todo = [
         (case, request, _path(work.resolve(), case, number))

@@ -45,7 +45,8 @@ def test_two_sessions_take_turns_and_find_their_runs_again(tmp_path):
         first.get_by_role("button", name="Pause", exact=True).click()
         expect(first.get_by_text("Paused: step")).to_be_visible(timeout=PATIENCE_MS)
         expect(second.get_by_text("Finished")).to_be_visible(timeout=RUN_MS)
-        assert waiting in second.url and len(second.locator("[class*='st-key-card-']").all()) == 1
+        expect(second.locator("[class*='st-key-card-']")).to_have_count(1, timeout=PATIENCE_MS)
+        assert waiting in second.url
 
         first.get_by_role("button", name="Stop", exact=True).click()
         expect(first.get_by_text("You stopped this run")).to_be_visible(timeout=PATIENCE_MS)

@@ -1,0 +1,126 @@
+"""How quickly the app answers, as a user feels it: a real server, a real browser, several repeats.
+
+Writes ``benchmarks/results/page.json`` and prints its table: ``python benchmarks/page.py``. Needs Chromium and the dev
+packages. The browser draws in software and shares the machine with the solver; where it has a GPU all is quicker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # the browser is driven as in the tests
+
+from playwright.sync_api import Page  # noqa: E402
+
+from tests.e2e.driving import (  # noqa: E402
+    await_step,
+    open_browser,
+    running_server,
+    set_number,
+    settle,
+    shown_step,
+)
+
+RESULTS = Path(__file__).parent / "results" / "page.json"
+POLL_MS = 20
+STEPS = 60  # of the watched run: more than default, so that frames can be counted
+
+
+def seconds_until(page: Page, happened: Callable[[], bool], since: float, limit: float = 120.0) -> float:
+    """Seconds from ``since`` (monotonic) until something is seen on the page."""
+    while not happened():
+        if time.monotonic() - since > limit:
+            raise TimeoutError("the page did not answer")
+        page.wait_for_timeout(POLL_MS)
+    return time.monotonic() - since
+
+
+def open_design_page(page: Page, address: str) -> float:
+    """Seconds until the page can be read: its heading, and the button that starts a design."""
+    since = time.monotonic()
+    page.goto(address, wait_until="commit")
+    button = page.locator(".st-key-design button")
+    return seconds_until(page, lambda: button.count() > 0 and button.is_visible(), since)
+
+
+def watch_run(page: Page) -> dict[str, float]:
+    """Starts a default 2D run of more steps; when its first picture comes, how fast the others, how soon it answers."""
+    since = time.monotonic()
+    page.locator(".st-key-design button").click()
+    first = seconds_until(page, lambda: shown_step(page) > 0, since)
+    begin, seen = time.monotonic(), set()
+    while (step := shown_step(page)) < STEPS // 2:
+        seen.add(step)
+        page.wait_for_timeout(POLL_MS)
+    rate = len(seen) / (time.monotonic() - begin)
+    since = time.monotonic()
+    page.get_by_role("button", name="Pause", exact=True).click()
+    resume = page.get_by_role("button", name="Resume", exact=True)
+    pause = seconds_until(page, lambda: resume.count() > 0 and resume.is_visible(), since)
+    resume.click()
+    await_step(page, STEPS)
+    page.get_by_text("Finished").wait_for()
+    settle(page)
+    return {"first picture": first, "pictures per second": rate, "pause, while it computes": pause}
+
+
+def choose_candidate(page: Page, index: int) -> float:
+    """Seconds from the click on a candidate until its numbers are on the page."""
+    heading = page.locator(".st-key-inspector h3")
+    before = heading.inner_text()
+    since = time.monotonic()
+    page.get_by_role("button", name="Inspect", exact=True).nth(index).click()
+    answer = seconds_until(page, lambda: heading.inner_text() != before, since)
+    settle(page)
+    return answer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    times: dict[str, list[float]] = {}
+
+    def note(name: str, value: float) -> None:
+        times.setdefault(name, []).append(value)
+
+    with tempfile.TemporaryDirectory() as folder:
+        database, log = Path(folder) / "library.db", Path(folder) / "server.log"
+        since = time.monotonic()
+        with running_server(database, log) as server, open_browser() as page:
+            note("server ready", time.monotonic() - since)
+            note("first visit of a server", open_design_page(page, server.address))
+            settle(page)
+            page.wait_for_timeout(10_000)  # the worker warms up while the first page is read
+            for repeat in range(options.repeats):
+                note("page, later visits", open_design_page(page, server.address))
+                settle(page)
+                set_number(page, "Steps", STEPS)
+                set_number(page, "Seed", repeat)
+                for name, value in watch_run(page).items():
+                    note(name, value)
+                for index in (1, 2, 3):
+                    note("another candidate", choose_candidate(page, index))
+
+    rows = {name: {"median": statistics.median(v), "worst": max(v), "n": len(v)} for name, v in times.items()}
+    rows["pictures per second"]["worst"] = min(times["pictures per second"])
+    print("| what | median | worst | times |\n|---|---|---|---|")
+    for name, row in rows.items():
+        print(f"| {name} | {row['median']:.2f} | {row['worst']:.2f} | {row['n']} |")
+    machine = {"cores": os.cpu_count(), "processor": platform.machine(), "browser": "software WebGL, same machine"}
+    options.out.write_text(json.dumps({"machine": machine, "steps": STEPS, "seconds": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
