@@ -88,7 +88,7 @@ def guided_sample(
             shown = clean.detach()
             shift_noisy, shift_clean = torch.zeros_like(shown), torch.zeros_like(shown)
             if steered:
-                evaluation = objectives.evaluate(prior, shown, finished=following is None)
+                evaluation = objectives.evaluate(prior, shown)
             else:
                 evaluation = objectives.unevaluated(prior, shown)
             if through_network:

@@ -111,7 +111,7 @@ def run(
             designs=tuple(designs),
             status="cancelled" if cancelled else "finished",
             seconds=time.monotonic() - begin,
-            prior=f"{prior.name} ({prior.card['sha256'][:12]})",
+            prior=prior_label(prior),
             solver_iterations=cost.iterations,
             load_cases=cost.load_cases,
             started=started,
@@ -127,6 +127,11 @@ def design(request: DesignRequest, *, catalogue: Catalogue | None = None) -> Des
         if isinstance(event, FinishedEvent):
             return event.result
     raise RuntimeError("the study ended without a result")
+
+
+def prior_label(prior: Prior) -> str:
+    """Name and beginning of the hash, as results tell which weights made them."""
+    return f"{prior.name} ({prior.card['sha256'][:12]})"
 
 
 def default_prior(request: DesignRequest) -> str:

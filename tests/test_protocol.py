@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from relaxdesign import study
+from relaxdesign.prior.model import load_prior
 from relaxdesign.protocol import cases as cases_module
 from relaxdesign.protocol import load_designs, run_cases, summarise
 from relaxdesign.protocol.cases import Case, plan
@@ -13,6 +14,7 @@ from relaxdesign.protocol.report import write_report
 from relaxdesign.protocol.runner import run_chunk
 from relaxdesign.protocol.summary import hypervolume
 from relaxdesign.result import StageBulk
+from relaxdesign.study import prior_label
 
 CASE = Case("range", "guided", 2, 0.5, 3, {"target_bulk": 60.0, "steps": 4, "method": "random"})
 
@@ -83,10 +85,12 @@ def test_report_holds_every_case(work, tmp_path):
     summary = summarise(CASE, *load_designs(CASE, work))
     other = replace(summary, set="baselines", name="pairs")
     machine = {"version": "0", "cpu": "test", "cores": 1, "processes": 1}
-    write_report([summary, other], tmp_path / "results.md", tmp_path / "results", machine)
+    faster = replace(summary, set="few-steps", name="5 steps")
+    write_report([summary, other, faster], tmp_path / "results.md", tmp_path / "results", machine)
     page = (tmp_path / "results.md").read_text()
     assert "K = 60 GPa" in page and "Against other methods" in page
-    assert len(json.loads((tmp_path / "results" / "protocol.json").read_text())["cases"]) == 2
+    assert len(json.loads((tmp_path / "results" / "protocol.json").read_text())["cases"]) == 3
+    assert prior_label(load_prior("composite-2d-64")) in page and "| 5 steps |" in page
     assert (tmp_path / "results" / "errors-2d.html").stat().st_size > 1000
 
 

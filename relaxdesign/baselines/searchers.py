@@ -88,7 +88,7 @@ class GeneticSearch:
             from pymoo.algorithms.soo.nonconvex.ga import GA
             from pymoo.core.problem import Problem
         except ImportError:
-            raise ValueError("the genetic algorithm needs pymoo: pip install \"relaxdesign[baselines]\"") from None
+            raise ValueError('the genetic algorithm needs pymoo: pip install "relaxdesign[baselines]"') from None
         drawing = _Drawing(materials, seed)
         start = np.stack([encoding.encode(drawing.draw()) for _ in range(self.POPULATION)])
         self.encoding = encoding
@@ -125,7 +125,7 @@ class CmaSearch:
         try:
             import cma
         except ImportError:
-            raise ValueError("CMA-ES needs pymoo with cma: pip install \"relaxdesign[baselines]\"") from None
+            raise ValueError('CMA-ES needs pymoo with cma: pip install "relaxdesign[baselines]"') from None
         self.encoding = encoding
         start = encoding.encode(_Drawing(materials, seed).draw())
         options = {"bounds": [0.0, 1.0], "seed": seed % (2**31) + 1, "verbose": -9}

@@ -13,7 +13,9 @@ from relaxdesign.cli.console import EXIT_INTERRUPTED, messages, output, progress
 def protocol(
     only: Annotated[
         list[str] | None,
-        typer.Option(help="range, density, two-targets, directional, baselines or ablations; repeat. Default: all."),
+        typer.Option(
+            help="range, density, two-targets, directional, baselines, many-steps or few-steps; repeat. Default: all."
+        ),
     ] = None,
     dim: Annotated[list[int] | None, typer.Option(help="2 or 3; repeat. Default: both.")] = None,
     designs: Annotated[int, typer.Option(min=1, help="Designs per target.")] = 64,

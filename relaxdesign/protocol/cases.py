@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,8 @@ BATCH = {2: 8, 3: 4}
 BASELINES = ("pairs", "random", "genetic", "cma-es", "gradient", "best-of-n", "noise", "conditional")
 COSTLY = ("noise", "conditional")
 """Methods that sample for minutes per request: three targets only."""
-SETS = ("range", "density", "two-targets", "directional", "baselines", "ablations")
+WITH_PRIOR = ("best-of-n", "noise", "conditional")
+SETS = ("range", "density", "two-targets", "directional", "baselines", "many-steps", "few-steps")
 GRIDS = {2: 64, 3: 32}
 _RANDOM_DESIGNS = {2: 1000, 3: 400}
 _AT_ONCE = 20
@@ -47,7 +49,8 @@ class Case:
     @property
     def key(self) -> str:
         """Name of its folder."""
-        return f"{self.set}-{self.name}-{self.dim}d-q{100 * self.quantile:g}".replace(" ", "-").replace("/", "-")
+        name = f"{self.set}-{self.name}-{self.dim}d-q{100 * self.quantile:g}"
+        return re.sub("[ /,]+", "-", name)
 
     def requests(self) -> list[DesignRequest]:
         """The requests of its chunks."""
@@ -134,22 +137,39 @@ def plan(sets: tuple[str, ...], dims: tuple[int, ...], designs: int, work: Path,
             for method in ("pairs", "random") if quick else BASELINES:
                 if dim == 2 or method not in ("conditional", "noise"):
                     add("baselines", method, few_targets if method in COSTLY else everywhere, method=method, **few)
-        if "ablations" in sets:
-            for name, settings in ABLATIONS.items():
-                add("ablations", name, few_targets, **settings)
+        for set_, variants in (("many-steps", MANY_STEPS), ("few-steps", FEW_STEPS)):
+            for name, settings in variants.items() if set_ in sets else ():
+                add(set_, name, few_targets, **settings)
     return cases
 
 
-ABLATIONS: dict[str, dict[str, Any]] = {
-    "10 steps, dpm++": {"steps": 10, "guidance": {"sampler": "dpm++"}},
-    "20 steps, dpm++": {"steps": 20, "guidance": {"sampler": "dpm++"}},
-    "20 steps": {"steps": 20},
+MANY_STEPS: dict[str, dict[str, Any]] = {
     "100 steps": {"steps": 100},
-    "through the network": {"guidance": {"mean": 0.0, "variance": 1.0}},
-    "both": {"guidance": {"mean": 1.0, "variance": 0.5}},
+    "20 steps": {"steps": 20},
+    "ddim": {"guidance": {"sampler": "ddim"}},
+    "dpm++": {"guidance": {"sampler": "dpm++"}},
+    "through the network only": {"guidance": {"mean": 0.0, "variance": 1.0}},
+    "through the network too": {"guidance": {"variance": 0.5}},
     "recurrence 2": {"guidance": {"recurrence": 2}},
     "two inner steps": {"guidance": {"mean_iterations": 2}},
     "gradient reused 3 times": {"guidance": {"reuse": 3}},
+    "guided below noise 0.7": {"guidance": {"begin": 0.7}},
     "last tenth unguided": {"guidance": {"end": 0.1}},
 }
 """Settings that differ from the default in one thing each."""
+
+FEW_STEPS: dict[str, dict[str, Any]] = {
+    name: {"steps": steps, "guidance": settings}
+    for name, steps, settings in (
+        ("20 steps, ddim", 20, {"sampler": "ddim"}),
+        ("20 steps, dpm++", 20, {"sampler": "dpm++"}),
+        ("20 steps, dpm++, two inner steps", 20, {"sampler": "dpm++", "mean_iterations": 2}),
+        ("20 steps, dpm++, through the network too", 20, {"sampler": "dpm++", "variance": 0.5}),
+        ("20 steps, dpm++, guided below noise 0.7", 20, {"sampler": "dpm++", "begin": 0.7}),
+        ("10 steps, ddpm", 10, {}),
+        ("10 steps, ddpm, recurrence 2", 10, {"recurrence": 2}),
+        ("10 steps, ddim", 10, {"sampler": "ddim"}),
+        ("10 steps, dpm++", 10, {"sampler": "dpm++"}),
+        ("10 steps, dpm++, recurrence 2", 10, {"sampler": "dpm++", "recurrence": 2}),
+    )
+}

@@ -7,10 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 
 from relaxdesign.baselines import DESCRIPTIONS
-from relaxdesign.protocol.summary import Summary
+from relaxdesign.prior.model import load_prior, shipped_priors
+from relaxdesign.protocol.cases import WITH_PRIOR
+from relaxdesign.protocol.summary import COMPARED, Summary
+from relaxdesign.study import prior_label
 
 
 def write_report(summaries: Sequence[Summary], page: Path, folder: Path, machine: dict) -> None:
@@ -21,7 +25,7 @@ def write_report(summaries: Sequence[Summary], page: Path, folder: Path, machine
     by_set: dict[str, list[Summary]] = {}
     for summary in summaries:
         by_set.setdefault(summary.set, []).append(summary)
-    parts = [_HEAD.format(**machine)]
+    parts = [_HEAD.format(**machine), _weights(summaries)]
     for name, write in _SECTIONS.items():
         if name in by_set:
             parts.append(write(by_set[name], _default(by_set.get("range", ()), by_set[name])))
@@ -47,6 +51,21 @@ A design counts as a hit if *every* target is met within the limit; candidates w
 
 Stages: *relaxed*, the sampled field; *snapped*, nearest catalogue materials, mean over ten fresh placements (what the
 paper reports); *refined*, mean over placements after refinement; *realised*, the one exported cell."""
+
+
+def _weights(summaries: Sequence[Summary]) -> str:
+    """Which weights made what, and whether they are the shipped ones."""
+    shipped = {prior_label(load_prior(name)) for name in shipped_priors()}
+    made: dict[str, set[str]] = {}
+    for s in summaries:
+        if s.set != "baselines" or s.name in WITH_PRIOR:
+            for prior in s.priors:
+                made.setdefault(prior, set()).add(s.name if s.set == "baselines" else s.set)
+    rows = [
+        [prior, "yes" if prior in shipped else "no, earlier ones", ", ".join(sorted(of))]
+        for prior, of in sorted(made.items())
+    ]
+    return "Weights, with the beginning of their hash:\n\n" + _table(("prior", "shipped", "made"), rows)
 
 
 def _default(default: Sequence[Summary], summaries: Sequence[Summary]) -> list[Summary]:
@@ -164,8 +183,8 @@ def _baselines(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
                 _share(s, "snapped", "0.05"),
                 _median(s, "snapped"),
                 _share(s, "realised", "0.01"),
-                f"{s.pairs}",
-                f"{100 * s.coverage:.0f} %",
+                f"{s.first_pairs}",
+                f"{100 * s.first_coverage:.0f} %",
                 _number(s.sampling_load_cases, ".0f"),
                 _number(s.load_cases, ".0f"),
                 _number(s.seconds, ".1f"),
@@ -179,8 +198,8 @@ def _baselines(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
         "without refinement ≤ 5 %",
         "median",
         "with ≤ 1 %",
-        "pairs",
-        "coverage",
+        f"pairs of {COMPARED}",
+        f"coverage of {COMPARED}",
         "cells solved",
         "with refinement",
         "s per design",
@@ -198,42 +217,53 @@ def _closest(summaries: Sequence[Summary]) -> str:
     counted = ", ".join(f"{name} at {count}" for name, count in best.most_common())
     return (
         f"Closest before refinement, of {len(cases)} targets: {counted}. Every method is offered by the app and by "
-        "`--method`. Pairs and coverage compare at equal numbers of designs only."
+        "`--method`. Pairs and coverage are those of the first "
+        f"{COMPARED} designs of each."
     )
 
 
-def _ablations(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
-    rows = [
-        [
-            f"{s.dim}D",
-            s.targets[0],
-            s.name,
-            f"{s.designs}",
-            _share(s, "relaxed", "0.005"),
-            _median(s, "snapped"),
-            _share(s, "snapped", "0.05"),
-            _share(s, "realised", "0.01"),
-            _number(s.sampling_seconds, ".2f"),
-            _number(s.seconds, ".1f"),
-        ]
-        for s in sorted((*default, *summaries), key=lambda s: (s.dim, s.quantile))
-    ]
-    head = (
-        "",
-        "target",
-        "setting",
-        "designs",
-        "relaxed ≤ 0.5 %",
-        "snapped: median",
-        "snapped ≤ 5 %",
-        "realised ≤ 1 %",
-        "s sampling",
-        "s per design",
-    )
-    return (
-        "## Settings of the guidance\n\nEach differs from *guided* (50 steps of DDPM, steps on the clean estimate) "
-        "in one thing.\n\n" + _table(head, rows)
-    )
+def _settings(title: str, text: str):
+    def write(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
+        """One row per setting; the error at every target."""
+        summaries = [*default, *summaries]
+        lines = [f"## {title}", text]
+        for dim in sorted({s.dim for s in summaries}):
+            by_name: dict[str, dict[float, Summary]] = {}
+            for s in (s for s in summaries if s.dim == dim):
+                by_name.setdefault(s.name, {})[s.quantile] = s
+            quantiles = sorted({s.quantile for s in summaries if s.dim == dim})
+            rows = []
+            for name, of in by_name.items():
+                every = list(of.values())
+                rows.append(
+                    [
+                        f"{dim}D",
+                        name,
+                        f"{min(s.designs for s in every)}",
+                        f"{100 * min(s.stages['relaxed'].within['0.005'] for s in every):.0f} %",
+                        *(_median(of[q], "snapped") if q in of else "-" for q in quantiles),
+                        f"{100 * float(np.mean([s.stages['snapped'].within['0.05'] for s in every])):.0f} %",
+                        f"{100 * min(s.stages['realised'].within['0.01'] for s in every):.0f} %",
+                        _number(_mean([s.sampling_seconds for s in every]), ".2f"),
+                        _number(_mean([s.seconds for s in every]), ".1f"),
+                    ]
+                )
+            targets = {s.quantile: s.targets[0] for s in summaries if s.dim == dim}
+            head = (
+                "",
+                "setting",
+                "designs",
+                "relaxed ≤ 0.5 %, least",
+                *(f"snapped, median: {targets[q]}" for q in quantiles),
+                "snapped ≤ 5 %, mean",
+                "realised ≤ 1 %, least",
+                "s sampling",
+                "s per design",
+            )
+            lines.append(_table(head, rows))
+        return "\n\n".join(lines)
+
+    return write
 
 
 _SECTIONS = {
@@ -242,7 +272,15 @@ _SECTIONS = {
     "two-targets": _several("Two targets at once"),
     "directional": _several("A direction-dependent target, geometric projection"),
     "baselines": _baselines,
-    "ablations": _ablations,
+    "many-steps": _settings(
+        "Settings of the guidance",
+        "Each differs from *guided* (50 steps of ddpm, steps on the clean estimate at every noise level) in one thing. "
+        "Least and mean are over the targets.",
+    ),
+    "few-steps": _settings(
+        "Settings for few steps",
+        "Beside *guided*, which takes 50.",
+    ),
 }
 
 
@@ -280,6 +318,11 @@ def _share(summary: Summary, stage: str, limit: str) -> str:
 def _median(summary: Summary, stage: str) -> str:
     median = summary.stages[stage].median
     return "-" if median is None else f"{100 * median:.2f} %"
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _number(value: float | None, spec: str) -> str:

@@ -13,6 +13,9 @@ from relaxdesign.catalogue import Catalogue, occupied_cells
 from relaxdesign.protocol.cases import Case
 from relaxdesign.result import STAGES, Design
 
+COMPARED = 8
+"""Designs over which diversity is compared: pairs and coverage grow with the number of designs."""
+
 LIMITS = (0.005, 0.01, 0.02, 0.05, 0.10)
 _HYPERVOLUME_REFERENCE = (0.10, 20.0)
 """Error and density (g/cm³) at and beyond which a design adds nothing."""
@@ -30,7 +33,9 @@ class StageSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """Of one case. Times are per design, of the median request; coverage is relative to as many random designs."""
+    """Of one case. Times are per design, of the median request; coverage is relative to as many random designs, and
+    first_pairs and first_coverage are those of the first ``COMPARED`` designs.
+    priors: names and hashes of the weights that were used."""
 
     set: str
     name: str
@@ -41,6 +46,8 @@ class Summary:
     stages: dict[str, StageSummary]
     pairs: int
     coverage: float
+    first_pairs: int
+    first_coverage: float
     density_median: float | None
     hypervolume: float
     seconds: float | None
@@ -48,6 +55,7 @@ class Summary:
     load_cases: float | None
     sampling_load_cases: float | None
     iterations: float | None
+    priors: list[str]
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -56,6 +64,7 @@ class Summary:
 def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> Summary:
     """Summary of the designs of a case. costs: of its chunks; those that were interrupted tell no time."""
     done = [design for design in designs if design.ok]
+    first = [design for design in designs[:COMPARED] if design.ok]
     whole = [cost for cost in costs if not cost["resumed"]]
     per_design = sum(request.count for request in case.requests()) / max(1, len(case.requests()))
     after = float(np.mean([design.load_cases or 0 for design in done])) if done else 0.0
@@ -73,8 +82,10 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         targets=[str(target) for target in case.requests()[0].objectives],
         designs=len(designs),
         stages={stage: _stage(designs, stage) for stage in STAGES},
-        pairs=len({(design.matrix.id, design.particle.id) for design in done}),
+        pairs=_pairs(done),
         coverage=_coverage(done),
+        first_pairs=_pairs(first),
+        first_coverage=_coverage(first),
         density_median=float(np.median(densities)) if densities else None,
         hypervolume=hypervolume([(abs(design.error or 0.0), design.density or np.inf) for design in done]),
         seconds=per(np.median, "seconds"),
@@ -82,6 +93,7 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         load_cases=load_cases,
         sampling_load_cases=None if load_cases is None else max(0.0, load_cases - after),
         iterations=per(np.mean, "iterations"),
+        priors=sorted({cost["prior"] for cost in costs}),
     )
 
 
@@ -92,6 +104,11 @@ def _stage(designs: Sequence[Design], stage: str) -> StageSummary:
     worst = [value for value in worst if np.isfinite(value)]
     within = {f"{limit:g}": sum(value <= limit for value in worst) / max(1, len(designs)) for limit in LIMITS}
     return StageSummary(len(worst), within, float(np.median(worst)) if worst else None)
+
+
+def _pairs(designs: Sequence[Design]) -> int:
+    """Different pairs of matrix and particle material."""
+    return len({(design.matrix.id, design.particle.id) for design in designs})
 
 
 def _coverage(designs: Sequence[Design]) -> float:

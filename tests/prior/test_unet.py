@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from relaxdesign.prior.unet import SMALLEST_DEVIATION, UNet, UNetConfig, _from_patches, _to_patches
+from relaxdesign.prior.unet import SMALLEST_DEVIATION, UNet, UNetConfig, _from_patches, _log_likelihood, _to_patches
 
 MATERIALS = torch.tensor([[-0.8, -0.5, 0.1], [0.2, 0.3, 0.4], [0.9, 0.7, -0.2]])
 WEIGHTS = torch.tensor([1.0, 2.0, 1.0])
@@ -99,6 +99,40 @@ def test_head_is_bayes_rule_over_the_materials():
     expected = (posterior / posterior.sum() * materials[:, 0]).sum()
     assert left[0].item() == pytest.approx(expected.item(), abs=2e-3)
     assert abs(left[0]) < 0.09  # a real blend
+
+
+def test_likelihood_of_a_voxel_is_that_of_its_noise():
+    """Up to a constant per voxel: ln N(x_t; √ᾱ v, (1-ᾱ) I), in 2D and 3D."""
+    generator = torch.Generator().manual_seed(0)
+    signal = torch.tensor([0.3, 0.95], dtype=torch.float64)
+    values = torch.randn(2, 3, 3, generator=generator, dtype=torch.float64)
+    for grid in ((4, 6), (2, 4, 6)):
+        noisy = torch.randn(2, 3, *grid, generator=generator, dtype=torch.float64)
+        spread = (1 - signal.square()).sqrt()[:, None, None]
+        normal = torch.distributions.Normal(signal[:, None, None] * values, spread)
+        exact = normal.log_prob(noisy.flatten(2).movedim(2, 0)[:, :, None]).sum(-1).movedim(0, 2).unflatten(2, grid)
+        found = _log_likelihood(noisy, values, signal)
+        torch.testing.assert_close(found - found[:, :1], exact - exact[:, :1])
+
+
+def test_a_voxel_decides_where_the_network_does_not_know():
+    """Half cells that are certain, but for a strip in the middle: its voxels go to the phase they look like."""
+    network = UNet(UNetConfig(widths=(16, 32)))
+    network.set_materials(MATERIALS, WEIGHTS)
+    with torch.no_grad():
+        for parameter in (*network.head.correction[-1].parameters(), network.head.evidence.weight):
+            parameter.zero_()
+    logits = torch.zeros(1, 3, 16, 16)
+    logits[:, 0, :, :7], logits[:, 1, :, 9:], logits[:, 2] = 50, 50, -50
+    clean = two_halves(MATERIALS[0], MATERIALS[2])
+    noisy = 0.99 * clean
+    signal = torch.tensor([0.99])
+    painted = network.head(noisy, torch.zeros(1, 16, 8, 8), logits, torch.zeros(1, 64), signal)
+    torch.testing.assert_close(painted, clean, rtol=0, atol=1e-3)
+    with torch.no_grad():
+        network.head.evidence.bias.zero_()
+    painted = network.head(noisy, torch.zeros(1, 16, 8, 8), logits, torch.zeros(1, 64), signal)
+    assert (painted - clean)[..., 7:9].abs().max() > 0.1  # undecided without it
 
 
 def test_other_materials_can_be_put_in_without_training(network):

@@ -41,7 +41,7 @@ def test_the_overview_names_materials_bounds_and_stages(app):
     assert "Candidate 1: K = 100.2 GPa" in app.subheader[0].value
     text = " ".join(element.value for element in app.markdown)
     assert "Aluminium 6061" in text and "Silicon carbide" in text
-    assert app.dataframe[0].value["Stage"].tolist()[-1] == "Realised cell"
+    assert app.table[0].value.index.tolist()[-1] == "Realised cell"
 
 
 def test_every_view_draws(app):

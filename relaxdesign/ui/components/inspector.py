@@ -73,9 +73,7 @@ def _overview(design: Design, cell: Cell, key: str) -> None:
             st.markdown(f"**K between its bounds** :gray[{candidates.bounds_verdict(design)}]")
             st.plotly_chart(_bounds_chart(design), key=f"bounds-{key}", config={"displayModeBar": False})
         st.markdown("**Every stage**")
-        stages, number = _stages(design), st.column_config.NumberColumn(format="%.4g")
-        formats = {name: number for name in stages.columns[1:-1]}
-        st.dataframe(stages, hide_index=True, key=f"stages-{key}", column_config=formats)
+        st.table(_stages(design))
         st.caption(_proof(design))
 
 
@@ -97,8 +95,13 @@ def _stages(design: Design) -> pd.DataFrame:
     for stage, title in candidates.STAGES.items():
         values = design.stages.get(stage, {})
         worst = percent(max(design.misses_at(stage).values(), key=abs, default=None))
-        rows.append({"Stage": title, **{_with_unit(name): values.get(name) for name in names}, "Error": worst})
-    return pd.DataFrame(rows)
+        shown = {_with_unit(name): _value(values.get(name)) for name in names}
+        rows.append({"Stage": title, **shown, "Error": worst})
+    return pd.DataFrame(rows).set_index("Stage")
+
+
+def _value(value: float | None) -> str:
+    return "–" if value is None else significant(value, 4)
 
 
 def _with_unit(name: str) -> str:

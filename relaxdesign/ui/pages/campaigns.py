@@ -8,6 +8,7 @@ server.wait()
 
 from relaxdesign.ui.errors import guard  # noqa: E402  (loads torch, see server.wait)
 
+
 def draw() -> None:
     """The list of campaigns, or the one of the address (``?campaign=ID``)."""
     try:
