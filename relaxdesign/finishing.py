@@ -129,7 +129,7 @@ class Finisher:
     ) -> Refined | None:
         """Stages projected and snapped; returns the snapped placements, None for a single material."""
         phases = self.prior.channels.decode(torch.stack((projection.matrix, projection.particle)), axis=-1)
-        means = [_pseudo_material(phases, i) for i in (0, 1)]
+        read = [_pseudo_material(phases, i) for i in (0, 1)]
         elastic = Simulation.of(
             [o for o in self.request.objectives if o.quantity not in ("conductivity", "price")],
             self.request.boundary,
@@ -138,11 +138,11 @@ class Finisher:
         )
         snapped = self.materials.materials[pair[0]], self.materials.materials[pair[1]]
         if projection.homogeneous or pair[0] == pair[1]:
-            stages["projected"] = {"K": means[0].bulk, "density": means[0].density}
+            stages["projected"] = {"K": read[0].bulk, "density": read[0].density}
             stages["snapped"] = {"K": snapped[0].bulk, "density": snapped[0].density}
             return None
         where = projection.volume_fraction, projection.diameter, generator
-        stages["projected"] = elastic.fresh_placements(means[0], means[1], *where)[1].mean
+        stages["projected"] = elastic.fresh_placements(read[0], read[1], *where)[1].mean
         packings, values = simulation.fresh_placements(*snapped, *where)
         simulation.cost.merge(elastic.cost)
         stages["snapped"] = self._kept(values.mean)

@@ -46,7 +46,7 @@ _SMOOTHING = 1.0  # voxels
 
 @dataclass(frozen=True, eq=False)
 class PhaseMap:
-    """The two phases of a sample. labels: bool (*grid), True = the smaller phase; channel means (3,) of both."""
+    """The two phases of a sample. labels: bool (*grid), True = the smaller phase; channel medians (3,) of both."""
 
     labels: NDArray[np.bool_]
     matrix: Tensor
@@ -55,9 +55,9 @@ class PhaseMap:
     @staticmethod
     def of(clean: Tensor) -> PhaseMap:
         """Of a relaxed field (channels, *grid). Raises ProjectionError for a homogeneous one."""
-        labels, means, _ = label_phases(clean)
+        labels, medians, _ = label_phases(clean)
         smaller = bool(labels.mean() < 0.5)
-        return PhaseMap(labels == smaller, means[not smaller], means[smaller])
+        return PhaseMap(labels == smaller, medians[not smaller], medians[smaller])
 
 
 def refine_geometry(

@@ -2,7 +2,8 @@
 
 Follows the protocol of Kreber et al. (arXiv 2602.15648): a two-component Gaussian mixture labels the voxels;
 either label may be the particles, and the one that inscribed discs (spheres) of equal size explain
-best wins; phase means give the materials, the voxel share the volume fraction.
+best wins; the voxel share gives the volume fraction. The materials are phase medians, not means as in the paper:
+voxels at interfaces are blends, which pull a mean off the material that the rest of the phase is made of.
 The cell is periodic: distances wrap around, and a phase's share of the border, which the paper
 also looks at, says no more than its share of the cell.
 """
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from relaxdesign.composite import DIAMETER_RANGE, particle_diameter
 
-# Phase means closer than this (channel units) are one material: about 5 % in K.
+# Phases closer than this (channel units) are one material: about 5 % in K.
 _SAME_MATERIAL = 0.02
 # A phase must hold at least this share of voxels, and at most this to be particles.
 _SMALLEST_SHARE = 0.01
@@ -37,7 +38,7 @@ _LARGEST_MISFIT = 0.75
 class Projection:
     """A relaxed field read as a particle composite.
 
-    matrix, particle: mean channel values (3,) of the phases. labels: bool (*grid), True = particle.
+    matrix, particle: median channel values (3,) of the phases. labels: bool (*grid), True = particle.
     volume_fraction: voxel share. diameter: fraction of the edge. misfit: how badly equal
     particles explain the phase (0: perfectly).
     """
@@ -65,7 +66,7 @@ def project(clean: Tensor, seed: int = 0) -> Projection:
 
     Raises ProjectionError for a homogeneous field or one without a particle-like phase.
     """
-    first, means, deviation = label_phases(clean, seed)
+    first, medians, deviation = label_phases(clean, seed)
     dim = first.ndim
     readings = []
     for label in (True, False):
@@ -84,8 +85,8 @@ def project(clean: Tensor, seed: int = 0) -> Projection:
         raise ProjectionError(f"neither phase of the sample consists of equal particles (misfit {misfit:.2f})")
     volume_fraction = float(phase.mean())
     return Projection(
-        matrix=means[not label],
-        particle=means[label],
+        matrix=medians[not label],
+        particle=medians[label],
         labels=phase,
         volume_fraction=volume_fraction,
         diameter=_diameter(volume_fraction, radii, dim),
@@ -95,7 +96,8 @@ def project(clean: Tensor, seed: int = 0) -> Projection:
 
 
 def label_phases(clean: Tensor, seed: int = 0) -> tuple[NDArray[np.bool_], dict[bool, Tensor], float]:
-    """Two phases of a relaxed field (channels, *grid): labels (*grid), channel means by label, deviation within phases.
+    """Two phases of a relaxed field (channels, *grid): labels (*grid), channel medians by label, and the standard
+    deviation within the phases.
 
     Raises ProjectionError for a homogeneous field.
     """
@@ -107,14 +109,14 @@ def label_phases(clean: Tensor, seed: int = 0) -> tuple[NDArray[np.bool_], dict[
     if min(share, 1 - share) < _SMALLEST_SHARE:
         raise ProjectionError("the sample is a homogeneous material: less than 1 % of it differs from the rest")
     members = {label: voxels[torch.from_numpy(labels.ravel() == label)] for label in (False, True)}
-    means = {label: values.mean(0) for label, values in members.items()}
-    distance = float((means[True] - means[False]).norm())
+    medians = {label: values.median(0).values for label, values in members.items()}
+    distance = float((medians[True] - medians[False]).norm())
     if distance < _SAME_MATERIAL:
         raise ProjectionError(
             f"the sample is a homogeneous material: its phases differ by {distance:.3f} channel units"
         )
-    within = torch.cat([values - means[label] for label, values in members.items()])
-    return labels, means, float(within.square().mean().sqrt())
+    within = torch.cat([values - values.mean(0) for values in members.values()])
+    return labels, medians, float(within.square().mean().sqrt())
 
 
 def project_to_single_material(clean: Tensor) -> Projection:

@@ -25,7 +25,7 @@ from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.unet import UNet, UNetConfig
 
 MODEL_DIRECTORY = Path(__file__).resolve().parent.parent.parent / "models"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 2
 
 
 MATERIALS, MATERIAL_WEIGHTS = "catalogue.materials", "catalogue.weights"

@@ -28,8 +28,12 @@ TYPICAL_LOG_BULK, LOG_BULK_SPREAD = 4.1, 1.2  # mean and deviation of ln K (GPa)
 SMALLEST_DEVIATION = 2e-3
 """Channel units (1 % in K): materials nearer than this are not told apart, and gradients stay finite."""
 
-FIRST_EVIDENCE = 0.3
-"""Weight of a voxel's own likelihood in its label before training; the network has seen the voxel as well."""
+EVIDENCE = 0.2
+"""Weight of a voxel's own likelihood in its label, which the network has seen as well.
+
+Without it, voxels at interfaces stay blends: phases are half as flat. Training would choose 0.8 to 1.1, the best for a
+single estimate; but then voxels that went astray early in the sampling cannot be put right by their neighbours, and a
+tenth of the samples has no clear particles."""
 
 
 @dataclass(frozen=True)
@@ -167,9 +171,6 @@ class PhasePainting(nn.Module):
             nn.SiLU(),
             nn.Linear(192, 2 * config.channels),
         )
-        self.evidence = nn.Linear(embedding, 1)
-        nn.init.zeros_(self.evidence.weight)
-        nn.init.constant_(self.evidence.bias, FIRST_EVIDENCE)
         # Buffers that are saved aside: another catalogue has another number of rows.
         self.register_buffer("materials", torch.zeros(1, config.channels), persistent=False)
         self.register_buffer("log_weights", torch.zeros(1), persistent=False)
@@ -190,8 +191,7 @@ class PhasePainting(nn.Module):
         deviation = ((1 - signal.square()).sqrt() / (signal.square() + 0.01).sqrt())[:, None, None]
         deviation = deviation / effective.clamp_min(1.0).sqrt() * spread.clamp(-5, 5).exp() + SMALLEST_DEVIATION
         values = self.posterior_mean(gain * mean_input + shift, deviation)
-        weight = self.evidence(embedding.to(noisy.dtype)).view((-1,) + (1,) * (noisy.ndim - 1))
-        labels = (logits + weight * _log_likelihood(noisy, values, signal)).softmax(1)
+        labels = (logits + EVIDENCE * _log_likelihood(noisy, values, signal)).softmax(1)
         return torch.einsum("bl...,blc->bc...", labels, values)
 
     def posterior_mean(self, measured: Tensor, deviation: Tensor) -> Tensor:

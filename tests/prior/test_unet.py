@@ -115,12 +115,12 @@ def test_likelihood_of_a_voxel_is_that_of_its_noise():
         torch.testing.assert_close(found - found[:, :1], exact - exact[:, :1])
 
 
-def test_a_voxel_decides_where_the_network_does_not_know():
+def test_a_voxel_decides_where_the_network_does_not_know(monkeypatch):
     """Half cells that are certain, but for a strip in the middle: its voxels go to the phase they look like."""
     network = UNet(UNetConfig(widths=(16, 32)))
     network.set_materials(MATERIALS, WEIGHTS)
     with torch.no_grad():
-        for parameter in (*network.head.correction[-1].parameters(), network.head.evidence.weight):
+        for parameter in network.head.correction[-1].parameters():
             parameter.zero_()
     logits = torch.zeros(1, 3, 16, 16)
     logits[:, 0, :, :7], logits[:, 1, :, 9:], logits[:, 2] = 50, 50, -50
@@ -129,8 +129,7 @@ def test_a_voxel_decides_where_the_network_does_not_know():
     signal = torch.tensor([0.99])
     painted = network.head(noisy, torch.zeros(1, 16, 8, 8), logits, torch.zeros(1, 64), signal)
     torch.testing.assert_close(painted, clean, rtol=0, atol=1e-3)
-    with torch.no_grad():
-        network.head.evidence.bias.zero_()
+    monkeypatch.setattr("relaxdesign.prior.unet.EVIDENCE", 0.0)
     painted = network.head(noisy, torch.zeros(1, 16, 8, 8), logits, torch.zeros(1, 64), signal)
     assert (painted - clean)[..., 7:9].abs().max() > 0.1  # undecided without it
 
