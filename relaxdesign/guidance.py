@@ -87,10 +87,7 @@ def guided_sample(
                 clean = prior.clean_estimate(noisy, t).clamp(-1, 1)
             shown = clean.detach()
             shift_noisy, shift_clean = torch.zeros_like(shown), torch.zeros_like(shown)
-            if steered:
-                evaluation = objectives.evaluate(prior, shown)
-            else:
-                evaluation = objectives.unevaluated(prior, shown)
+            evaluation = objectives.evaluate(prior, shown) if steered else objectives.unevaluated(prior, shown)
             if through_network:
                 pulled = pull_back(evaluation.linearisation, clean, noisy)
                 shift_noisy = settings.variance * clip_step(step_direction(pulled), settings.clip)
