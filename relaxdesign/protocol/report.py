@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def write_report(summaries: Sequence[Summary], page: Path, folder: Path, machine
     by_set: dict[str, list[Summary]] = {}
     for summary in summaries:
         by_set.setdefault(summary.set, []).append(summary)
-    parts = [_HEAD.format(**machine), _weights(summaries)]
+    parts = [_HEAD.format(**machine, weights=", ".join(sorted(_shipped())))]
     for name, write in _SECTIONS.items():
         if name in by_set:
             parts.append(write(by_set[name], _default(by_set.get("range", ()), by_set[name])))
@@ -45,6 +46,7 @@ on this page is typed by hand. Numbers and interactive figures: [results/](resul
 
 Measured with version {version} on {cpu}; cores: {cores}, processes: {processes}. The numbers of every case are in
 `results/protocol.json`. Times are those of the median request of a case, on a machine that was not idle otherwise.
+Weights: {weights}; † made with earlier ones.
 
 Targets are quantiles of the effective bulk modulus of random catalogue designs, each sought with seeds 1000, 1001, …
 A design counts as a hit if *every* target is met within the limit; candidates without a design count as misses.
@@ -53,19 +55,15 @@ Stages: *relaxed*, the sampled field; *snapped*, nearest catalogue materials, me
 paper reports); *refined*, mean over placements after refinement; *realised*, the one exported cell."""
 
 
-def _weights(summaries: Sequence[Summary]) -> str:
-    """Which weights made what, and whether they are the shipped ones."""
-    shipped = {prior_label(load_prior(name)) for name in shipped_priors()}
-    made: dict[str, set[str]] = {}
-    for s in summaries:
-        if s.set != "baselines" or s.name in WITH_PRIOR:
-            for prior in s.priors:
-                made.setdefault(prior, set()).add(s.name if s.set == "baselines" else s.set)
-    rows = [
-        [prior, "yes" if prior in shipped else "no, earlier ones", ", ".join(sorted(of))]
-        for prior, of in sorted(made.items())
-    ]
-    return "Weights, with the beginning of their hash:\n\n" + _table(("prior", "shipped", "made"), rows)
+@lru_cache
+def _shipped() -> frozenset[str]:
+    return frozenset(prior_label(load_prior(name)) for name in shipped_priors())
+
+
+def _designs(s: Summary) -> str:
+    """How many, with a mark if weights made them that are no longer shipped."""
+    used = s.set != "baselines" or s.name in WITH_PRIOR
+    return f"{s.designs}{' †' if used and set(s.priors) - _shipped() else ''}"
 
 
 def _default(default: Sequence[Summary], summaries: Sequence[Summary]) -> list[Summary]:
@@ -81,7 +79,7 @@ def _range(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
             [
                 f"{100 * s.quantile:g} %",
                 ", ".join(s.targets),
-                f"{s.designs}",
+                _designs(s),
                 _share(s, "relaxed", "0.005"),
                 f"{_median(s, 'snapped')}",
                 _share(s, "snapped", "0.05"),
@@ -122,7 +120,7 @@ def _density(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
                 f"{s.dim}D",
                 s.targets[0],
                 s.name,
-                f"{s.designs}",
+                _designs(s),
                 _number(s.density_median, ".3g"),
                 change,
                 _share(s, "realised", "0.01"),
@@ -148,7 +146,7 @@ def _several(title: str):
             [
                 f"{s.dim}D",
                 ", ".join(s.targets),
-                f"{s.designs}",
+                _designs(s),
                 _share(s, "relaxed", "0.02"),
                 _share(s, "realised", "0.02"),
                 _median(s, "realised"),
@@ -179,7 +177,7 @@ def _baselines(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
                 f"{s.dim}D",
                 s.targets[0],
                 s.name,
-                f"{s.designs}",
+                _designs(s),
                 _share(s, "snapped", "0.05"),
                 _median(s, "snapped"),
                 _share(s, "realised", "0.01"),
