@@ -44,7 +44,7 @@ format: setup-dev ## put the code into the house format
 	$(RUN) ruff format .
 
 bench: setup-bench ## run the benchmarks (hours)
-	@for name in evaluator design priors library campaign; do \
+	@for name in evaluator design priors library page campaign; do \
 		echo "== $$name"; $(VENV)/bin/python benchmarks/$$name.py || exit 1; \
 	done
 
