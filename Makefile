@@ -11,7 +11,7 @@ export PYTHON VENV
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench app test lint format bench soak protocol verification train clean
+.PHONY: help setup setup-dev setup-bench app test lint format bench soak page protocol verification train clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -44,12 +44,15 @@ format: setup-dev ## put the code into the house format
 	$(RUN) ruff format .
 
 bench: setup-bench ## run the benchmarks (hours)
-	@for name in evaluator design priors library page campaign; do \
+	@for name in evaluator design priors library campaign; do \
 		echo "== $$name"; $(VENV)/bin/python benchmarks/$$name.py || exit 1; \
 	done
 
 soak: setup-dev ## use the app for half an hour by scripted browsers, watch memory, files and errors
 	$(VENV)/bin/python benchmarks/soak.py
+
+page: setup-dev ## time the app in a real browser
+	$(VENV)/bin/python benchmarks/page.py
 
 protocol: setup-bench ## measure hit rates against baselines, write docs/results.md (hours; resumable)
 	$(RUN) relaxdesign.cli protocol

@@ -1,6 +1,6 @@
 """How quickly the app answers, as a user feels it: a real server, a real browser, several repeats.
 
-Writes ``benchmarks/results/page.json`` and prints its table: ``python benchmarks/page.py``. Needs Chromium and the dev
+Writes ``benchmarks/results/page.json`` and prints its table (``make page``). Needs Chromium and the dev
 packages. The browser draws in software and shares the machine with the solver; where it has a GPU all is quicker.
 """
 
