@@ -281,12 +281,12 @@ def _architectures(rows: list[dict]) -> list[str]:
     return [
         "## Architectures",
         text(f"""Networks with the same phase-painting head, trained from scratch for {_minutes(rows)} of processor time
-        each, on one thread; {rows[0]["count"]} samples, {STEPS} steps. Guidance through the network pays for a forward
-        and a backward pass at every step, hence the last column. So short a training tells which network learns
-        fastest, not which is best in the end: patches of 2×2 have the lowest loss, full resolution paints the flattest phases
-        at the highest price, patches of 4×4 are cheapest and lead in shapes so far, with the coarsest phases. These
-        networks, and those of the next table, were trained and judged before the head weighed in each voxel's own
-        likelihood and before phases were read by their medians."""),
+        each, on one thread; {rows[0]["count"]} samples, {STEPS} steps. Guidance through the network pays for a
+        forward and a backward pass at every step, hence the last column. So short a training tells which network
+        learns fastest, not which is best in the end: patches of 2×2 have the lowest loss, full resolution paints
+        the flattest phases at the highest price, patches of 4×4 are cheapest and lead in shapes so far, with the
+        coarsest phases. These networks, and those of the next table, were trained and judged before the head
+        weighed in each voxel's own likelihood and before phases were read by their medians."""),
         table(["network", "parameters", "training steps", "validation loss", *QUALITY, "forward + backward"], lines),
     ]
 
