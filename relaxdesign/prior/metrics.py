@@ -165,7 +165,7 @@ def flatness(channels: Channels, samples: Population) -> dict[str, float]:
 
 
 def nearest_material(channels: Channels, catalogue: Catalogue, samples: Population) -> dict[str, float]:
-    """Distance of the phases' means from the nearest material, and the share within 3 % of its K."""
+    """Distance of the phases' medians from the nearest material, and the share within 3 % of its K."""
     phases = samples.phases()
     distance, index = catalogue.nearest(channels, phases)
     found = channels.decode(phases, axis=-1).bulk.numpy()

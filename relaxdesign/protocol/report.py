@@ -237,7 +237,7 @@ def _settings(title: str, text: str):
                     [
                         f"{dim}D",
                         name,
-                        f"{min(s.designs for s in every)}",
+                        _designs(min(every, key=lambda s: s.designs)),
                         f"{100 * min(s.stages['relaxed'].within['0.005'] for s in every):.0f} %",
                         *(_median(of[q], "snapped") if q in of else "-" for q in quantiles),
                         f"{100 * float(np.mean([s.stages['snapped'].within['0.05'] for s in every])):.0f} %",
