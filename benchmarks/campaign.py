@@ -2,7 +2,8 @@
 
 Parts: overhead (10,000 trivial tasks), efficiency (the same designs on 1 and on 2 workers), memory (many designs on
 one worker), cost (seconds and bytes of a design in 2D and 3D). Each writes its entry to
-``benchmarks/results/campaign.json``. Efficiency says something on a machine with nothing else to do only.
+``benchmarks/results/campaign.json``. Every worker has one thread, so that one and two of them differ in number only.
+Efficiency says something on a machine with nothing else to do only.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def watched(task: Task) -> tuple[float, float, int]:
     return time.process_time() - begin, process.memory_info().rss / 1e6, process.num_fds()
 
 
-def spec(requests: int, dim: int = 2, count: int = 4, steps: int = 50, name: str = "benchmark") -> CampaignSpec:
+def spec(requests: int, dim: int = 2, count: int = 4, steps: int = 30, name: str = "benchmark") -> CampaignSpec:
     """Requests with targets from soft to stiff."""
     base = {"dim": dim, "count": count, "steps": steps}
     return CampaignSpec.parse({"name": name, "base": base, "vary": {"K": TARGETS | {"count": max(2, requests)}}})
@@ -136,12 +137,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
 
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"))
     report = json.loads(options.out.read_text()) if options.out.exists() else {}
     measures = {
         "overhead": lambda: overhead(options.tasks),
         "efficiency": lambda: efficiency(options.designs),
         "memory": lambda: memory(options.memory_designs, options.memory_dim, options.memory_steps),
-        "cost": lambda: cost(options.cost_requests, options.cost_count, 50),
+        "cost": lambda: cost(options.cost_requests, options.cost_count, 30),
     }
     for part in options.parts:
         entry = measures[part]()

@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--density-weights", type=float, nargs="+", default=[0.0])
     parser.add_argument("--count", type=int, help="candidates; default: 8 in 2D, 4 in 3D")
-    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--prior", default=None)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "design.json")
     options = parser.parse_args()

@@ -45,12 +45,13 @@ def seconds_until(page: Page, happened: Callable[[], bool], since: float, limit:
     return time.monotonic() - since
 
 
-def open_design_page(page: Page, address: str) -> float:
-    """Seconds until the page can be read: its heading, and the button that starts a design."""
+def open_design_page(page: Page, address: str) -> tuple[float, float]:
+    """Seconds until the page's heading and introduction can be read, and until a design can be started."""
     since = time.monotonic()
     page.goto(address, wait_until="commit")
-    button = page.locator(".st-key-design button")
-    return seconds_until(page, lambda: button.count() > 0 and button.is_visible(), since)
+    words, button = page.get_by_role("heading", name="Composites that meet"), page.locator(".st-key-design button")
+    read = seconds_until(page, lambda: words.count() > 0 and words.is_visible(), since)
+    return read, seconds_until(page, lambda: button.count() > 0 and button.is_visible(), since)
 
 
 def watch_run(page: Page) -> dict[str, float]:
@@ -100,11 +101,13 @@ def main() -> None:
         since = time.monotonic()
         with running_server(database, log) as server, open_browser() as page:
             note("server ready", time.monotonic() - since)
-            note("first visit of a server", open_design_page(page, server.address))
+            for name, value in zip(("words", "Design"), open_design_page(page, server.address), strict=True):
+                note(f"{name}, first visit of a server", value)
             settle(page)
             page.wait_for_timeout(10_000)  # the worker warms up while the first page is read
             for repeat in range(options.repeats):
-                note("page, later visits", open_design_page(page, server.address))
+                for name, value in zip(("words", "Design"), open_design_page(page, server.address), strict=True):
+                    note(f"{name}, later visits", value)
                 settle(page)
                 set_number(page, "Steps", STEPS)
                 set_number(page, "Seed", repeat)

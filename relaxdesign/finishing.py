@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +17,7 @@ from relaxdesign.composite import PackingError
 from relaxdesign.effective import Evaluator
 from relaxdesign.fem import ConvergenceError
 from relaxdesign.geometric import PhaseMap, refine_geometry
+from relaxdesign.objectives import finished_tolerance
 from relaxdesign.pairs import PairTable, contrast, crowded
 from relaxdesign.prior.model import Prior
 from relaxdesign.projection import Projection, ProjectionError, project, project_to_single_material
@@ -85,9 +86,15 @@ class Finisher:
         """Quantities of the sampled field; conductivity and price are properties of real materials only."""
         properties = self.prior.decode(field[None].double())
         names = set(simulation.evaluator.quantities) - {"conductivity", "price"}
-        # K errs by the square of the residual; fields with elastomers beside ceramics would take very long for less.
-        effective = Evaluator(names, simulation.evaluator.boundary, 1e-4)(properties)
+        usual = finished_tolerance(1.0)
+        evaluator = Evaluator(names, simulation.evaluator.boundary, usual)
+        effective = evaluator(properties)
         simulation.cost.add(effective)
+        softness = float(effective.values["K"][0] / properties.bulk.mean())
+        if (tolerance := finished_tolerance(softness)) < usual:
+            closer = replace(evaluator, tolerance=tolerance)
+            effective = closer(properties, initial=effective.displacement)
+            simulation.cost.add(effective)
         return {name: float(effective.values[name][0]) for name in sorted(names)}
 
     def _statistical(

@@ -1,8 +1,9 @@
 """Guided sampling from the prior: training-free guidance with Gauss–Newton steps.
 
 Follows TFG (Ye et al. 2024, arXiv 2409.15761, algorithm 1): at each step the clean estimate x̂_0 is
-predicted, the objectives are linearised there, and the sample is corrected on x̂_0 ("mean guidance") and,
-optionally, on x_t through the network ("variance guidance"); each level can be repeated.
+predicted, the objectives are linearised there, and the sample is corrected on x̂_0 ("mean guidance") and on x_t
+through the network ("variance guidance"); each level can be repeated. The first meets the targets; the second keeps
+to shapes and materials that the prior knows, so that less is lost when designs are snapped (docs/results.md).
 
 The size of a correction is not tuned. With residuals r of the targets and gradients G the
 smallest change that meets the linearised targets is  δ = −Gᵀ (G Gᵀ)⁻¹ r. Quantities to minimise move in
@@ -51,7 +52,7 @@ def guided_sample(
     objectives: Objectives,
     count: int,
     *,
-    steps: int = 50,
+    steps: int = 30,
     settings: GuidanceSettings | None = None,
     start: tuple[Tensor, float] | None = None,
     generator: torch.Generator,

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
-from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from relaxdesign.composite import DIAMETER_RANGE, particle_diameter
@@ -103,6 +102,8 @@ def label_phases(clean: Tensor, seed: int = 0) -> tuple[NDArray[np.bool_], dict[
 
     Raises ProjectionError for a homogeneous field.
     """
+    from sklearn.mixture import GaussianMixture  # seconds to import: not before it is used
+
     channels, *grid = clean.shape
     voxels = clean.detach().double().reshape(channels, -1).T.cpu()
     mixture = GaussianMixture(2, covariance_type="spherical", reg_covar=1e-6, random_state=seed)

@@ -25,7 +25,7 @@ class GuidanceSettings(BaseModel):
     mean: float = Field(default=1.0, ge=0, le=2, description="weight of the step on the clean estimate (mean guidance)")
     mean_iterations: int = Field(default=1, ge=1, le=10, description="inner updates of the clean estimate per step")
     variance: float = Field(
-        default=0.0, ge=0, le=2, description="weight of the step on the noisy sample, through the network"
+        default=1.0, ge=0, le=2, description="weight of the step on the noisy sample, through the network"
     )
     clip: float = Field(
         default=0.2, gt=0, description="largest step, as root mean square over a sample in channel units"
@@ -34,9 +34,7 @@ class GuidanceSettings(BaseModel):
     begin: float = Field(default=1.0, gt=0, le=1, description="noise level below which samples are steered")
     end: float = Field(default=0.0, ge=0, lt=1, description="noise level down to which samples are steered")
     reuse: int = Field(default=1, ge=1, le=10, description="steps for which one solve's gradient serves")
-    sampler: Sampler = Field(
-        default="ddpm", description="ddpm: new noise at each step; ddim, dpm++: none, for 10 to 25 steps"
-    )
+    sampler: Sampler = Field(default="ddpm", description="ddpm: new noise at each step; ddim, dpm++: none")
     tolerance: float = Field(default=1e-2, gt=0, le=1e-1, description="√ of the relative error of K while steering")
 
     @model_validator(mode="after")
@@ -180,7 +178,7 @@ class DesignRequest(BaseModel):
     objectives: tuple[Objective, ...]
     dim: Literal[2, 3] = 2
     count: int = Field(default=8, ge=1, le=64, description="number of candidates")
-    steps: int = Field(default=50, ge=2, le=1000, description="denoising steps")
+    steps: int = Field(default=30, ge=2, le=1000, description="denoising steps")
     seed: int = Field(default=0, ge=0, lt=2**63)
     categories: tuple[str, ...] | None = Field(default=None, description="material categories on offer; None: all")
     exclude: tuple[str, ...] = Field(default=(), description="ids of materials that must not be used")

@@ -18,7 +18,7 @@ from relaxdesign.quantities import QUANTITIES
 from relaxdesign.request import Objective
 
 PLACEMENTS = 10
-_PLACEMENT_TOLERANCE = 3e-4  # residual; K errs by its square: measured below 1e-4 even for carbide in an elastomer
+_PLACEMENT_TOLERANCE = 3e-4  # residual; K errs by its square: by 1e-3 for ceramics in the softest foam, else below 1e-4
 _VERIFY_TOLERANCE = 1e-8
 
 

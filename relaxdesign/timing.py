@@ -25,6 +25,8 @@ from relaxdesign.request import DesignRequest, GuidanceSettings
 
 # Linear systems per design after sampling, measured over the range of targets (mean; single designs differ threefold).
 _SYSTEMS = {"one target": 60, "several targets": 850, "geometric": 900, "unrefined": 30}
+# Seconds per design beside systems: projection, placements, waiting for short solves.
+_BESIDE = 0.5
 # Six load cases share set-up and gradient: together they cost this much of six times one.
 _SHARED = 0.85
 
@@ -85,8 +87,10 @@ def estimated_seconds(request: DesignRequest, calibration: Calibration) -> float
     systems = 6 * _SHARED if whole else 1.0
     levels = request.steps * settings.recurrence
     solves = levels * settings.mean_iterations / settings.reuse
-    passes = levels * (3.0 if settings.variance else 1.0)
-    if request.method == "best-of-n":
+    passes = float(levels)
+    if request.method == "guided" and settings.variance:
+        passes *= 1 + 2 * len(request.objectives)  # a way back through the network for each
+    elif request.method == "best-of-n":
         passes *= 25
     elif request.method == "noise":
         passes *= 24  # six steps forward, again on the way back, and the derivative of each
@@ -100,7 +104,7 @@ def estimated_seconds(request: DesignRequest, calibration: Calibration) -> float
     else:
         kind = "several targets" if len(request.targets) > 1 else "one target"
     finishing = _SYSTEMS[kind] * calibration.refining * (systems if kind == "one target" else 1.0)
-    return request.count * (sampling + finishing)
+    return request.count * (sampling + finishing + _BESIDE)
 
 
 def _seconds(function, repeats: int = 3) -> float:

@@ -88,6 +88,20 @@ def test_finished_run_is_read_from_the_library(manage, store):
     assert store.result(run_id).prior == "scripted"
 
 
+def test_what_is_shown_has_been_stored_before(manage, store, monkeypatch):
+    shown = []
+    manager = manage(scripted_study())
+    save = store.save_design
+
+    def observed(run_id, design):
+        shown.append([known.index for known in manager.snapshot(run_id).designs])
+        save(run_id, design)
+
+    monkeypatch.setattr(store, "save_design", observed)
+    assert manager.wait(manager.submit(REQUEST), 10)
+    assert shown == [[], [0], [0, 1]], "a server killed while it stores a design must not have shown it"
+
+
 def test_cancel_while_running_keeps_what_there_is(manage, store):
     gate = Gate(scripted_study())
     manager = manage(gate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+import os
 import queue
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +15,8 @@ from typing import Any, cast
 from dask import config
 from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 TRIES = 3
 """How often a task is tried, whether it raises or its worker dies."""
@@ -41,12 +44,14 @@ def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[
     if count < 1:
         raise ValueError(f"the number of workers must be 1 or more, got {count}")
     threads = str(max(1, CPU_COUNT // count))
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     settings = {
         "distributed.scheduler.allowed-failures": TRIES - 1,
-        "distributed.nanny.pre-spawn-environ": dict.fromkeys(names, threads),
+        "distributed.worker.profile.enabled": False,  # a worker keeps its profiles of an hour: hundreds of MB
+        # Name by name: Dask's own setting, by which memory that was freed goes back to the system, must stay.
+        **{f"distributed.nanny.pre-spawn-environ.{name}": threads for name in _THREADS},
     }
     with (
+        _kept_environment((*_THREADS, "PYTHONHASHSEED")),
         config.set(settings),
         LocalCluster(
             n_workers=count,
@@ -59,6 +64,20 @@ def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[
         Client(cluster, set_as_default=False) as client,
     ):
         yield client
+
+
+@contextmanager
+def _kept_environment(names: Iterable[str]) -> Iterator[None]:
+    """Puts variables back: Dask sets those of its workers in this process too, and would give them to later ones."""
+    before = {name: os.environ.get(name) for name in names}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def run_tasks(

@@ -47,8 +47,8 @@ def design(
     dim: Annotated[int, typer.Option(help="2: parallel fibres seen end-on; 3: spheres.")] = 2,
     count: Annotated[int, typer.Option(help="Number of candidates.")] = 8,
     seed: Annotated[int, typer.Option(help="The same request with the same seed gives the same designs.")] = 0,
-    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 50,
-    sampler: Annotated[str, typer.Option(help="ddpm, or ddim or dpm++ for 10 to 25 steps.")] = "ddpm",
+    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 30,
+    sampler: Annotated[str, typer.Option(help="ddpm, or ddim or dpm++, which add no noise.")] = "ddpm",
     density_weight: Annotated[float, typer.Option(help="Weight of low density against the target's 1.")] = 0.0,
     category: Annotated[
         list[str] | None, typer.Option(help="Material category on offer; repeat for more. Default: all.")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from relaxdesign.events import DesignEvent, StepEvent
+from relaxdesign.events import StepEvent
 from relaxdesign.replay import Frame
 from relaxdesign.request import DesignRequest
 from relaxdesign.result import Design
@@ -107,20 +107,17 @@ class Job:
         """Blocks while it is held."""
         self._turn.wait()
 
-    def take(self, event: StepEvent | DesignEvent) -> None:
-        """Keeps what an event brought."""
-        frame = Frame.of(event) if isinstance(event, StepEvent) else None
+    def show_step(self, event: StepEvent, frame: Frame) -> None:
+        """The newest step, and its fields as they are kept."""
         with self._lock:
-            if isinstance(event, StepEvent):
-                self._step, self._frame = event, frame
-                self._first_step = self._first_step or event
-                self._curves.append(event)
-            else:
-                self._designs[event.design.index] = event.design
+            self._step, self._frame = event, frame
+            self._first_step = self._first_step or event
+            self._curves.append(event)
 
-    @property
-    def frame(self) -> Frame | None:
-        return self._frame
+    def show_design(self, design: Design) -> None:
+        """One more candidate that is finished."""
+        with self._lock:
+            self._designs[design.index] = design
 
     @property
     def curves(self) -> Curves:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from relaxdesign.events import DesignEvent, Event, FinishedEvent
 from relaxdesign.jobs.job import Job, Snapshot
 from relaxdesign.jobs.limits import JobLimit, Limits
-from relaxdesign.replay import Replay, Replays
+from relaxdesign.replay import Frame, Replay, Replays
 from relaxdesign.request import DesignRequest
 from relaxdesign.store import Store, UnknownRun
 from relaxdesign.worker import StudyProcess
@@ -205,11 +205,14 @@ class JobManager:
                 if isinstance(event, FinishedEvent):
                     result = event.result
                     continue
-                job.take(event)
+                # Kept before it is shown: a server killed in between loses nothing that was seen.
                 if isinstance(event, DesignEvent):
                     self.store.save_design(job.run_id, event.design)
-                elif job.frame is not None:
-                    recorder.add(job.frame)
+                    job.show_design(event.design)
+                else:
+                    frame = Frame.of(event)
+                    recorder.add(frame)
+                    job.show_step(event, frame)
                 if time.monotonic() - saved > CURVES_INTERVAL_S:
                     self.store.save_curves(job.run_id, job.curves, job.seconds)
                     saved = time.monotonic()

@@ -145,11 +145,12 @@ def plan(sets: tuple[str, ...], dims: tuple[int, ...], designs: int, work: Path,
 
 MANY_STEPS: dict[str, dict[str, Any]] = {
     "100 steps": {"steps": 100},
-    "20 steps": {"steps": 20},
+    "50 steps": {"steps": 50},
     "ddim": {"guidance": {"sampler": "ddim"}},
     "dpm++": {"guidance": {"sampler": "dpm++"}},
-    "through the network only": {"guidance": {"mean": 0.0, "variance": 1.0}},
-    "through the network too": {"guidance": {"variance": 0.5}},
+    "not through the network": {"guidance": {"variance": 0.0}},
+    "half through the network": {"guidance": {"variance": 0.5}},
+    "through the network only": {"guidance": {"mean": 0.0}},
     "recurrence 2": {"guidance": {"recurrence": 2}},
     "two inner steps": {"guidance": {"mean_iterations": 2}},
     "gradient reused 3 times": {"guidance": {"reuse": 3}},
@@ -161,15 +162,14 @@ MANY_STEPS: dict[str, dict[str, Any]] = {
 FEW_STEPS: dict[str, dict[str, Any]] = {
     name: {"steps": steps, "guidance": settings}
     for name, steps, settings in (
+        ("20 steps, ddpm", 20, {}),
         ("20 steps, ddim", 20, {"sampler": "ddim"}),
         ("20 steps, dpm++", 20, {"sampler": "dpm++"}),
-        ("20 steps, dpm++, two inner steps", 20, {"sampler": "dpm++", "mean_iterations": 2}),
-        ("20 steps, dpm++, through the network too", 20, {"sampler": "dpm++", "variance": 0.5}),
-        ("20 steps, dpm++, guided below noise 0.7", 20, {"sampler": "dpm++", "begin": 0.7}),
+        ("20 steps, ddpm, not through the network", 20, {"variance": 0.0}),
+        ("20 steps, dpm++, not through the network", 20, {"sampler": "dpm++", "variance": 0.0}),
         ("10 steps, ddpm", 10, {}),
         ("10 steps, ddpm, recurrence 2", 10, {"recurrence": 2}),
         ("10 steps, ddim", 10, {"sampler": "ddim"}),
         ("10 steps, dpm++", 10, {"sampler": "dpm++"}),
-        ("10 steps, dpm++, recurrence 2", 10, {"sampler": "dpm++", "recurrence": 2}),
     )
 }

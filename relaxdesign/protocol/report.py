@@ -46,7 +46,7 @@ on this page is typed by hand. Numbers and interactive figures: [results/](resul
 
 Measured with version {version} on {cpu}; cores: {cores}, processes: {processes}. The numbers of every case are in
 `results/protocol.json`. Times are those of the median request of a case, on a machine that was not idle otherwise.
-Weights: {weights}; † made with earlier ones.
+Weights: {weights}; † made with earlier ones and the defaults of their time.
 
 Targets are quantiles of the effective bulk modulus of random catalogue designs, each sought with seeds 1000, 1001, …
 A design counts as a hit if *every* target is met within the limit; candidates without a design count as misses.
@@ -272,12 +272,12 @@ _SECTIONS = {
     "baselines": _baselines,
     "many-steps": _settings(
         "Settings of the guidance",
-        "Each differs from *guided* (50 steps of ddpm, steps on the clean estimate at every noise level) in one thing. "
-        "Least and mean are over the targets.",
+        "Each differs from *guided* (30 steps of ddpm, corrections of the clean estimate and, through the network, of "
+        "the noisy sample) in one thing. Least and mean are over the targets.",
     ),
     "few-steps": _settings(
         "Settings for few steps",
-        "Beside *guided*, which takes 50.",
+        "Beside *guided*, which takes 30.",
     ),
 }
 

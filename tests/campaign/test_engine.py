@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from dask import config
 from distributed import KilledWorker
 
 from relaxdesign.campaign import run_tasks, workers
@@ -23,8 +24,8 @@ def square(number: int) -> int:
     return number * number
 
 
-def threads(_) -> str:
-    return os.environ["OMP_NUM_THREADS"]
+def variable(name: str) -> str | None:
+    return os.environ.get(name)
 
 
 def fail_on_seven(task: tuple[int, str]) -> int:
@@ -60,8 +61,25 @@ def test_every_task_ends_once(client):
 def test_workers_share_the_cores(client):
     from dask.system import CPU_COUNT
 
-    ((_, count),) = [item for item in run_tasks(client, threads, [None]) if item]
+    ((_, count),) = [item for item in run_tasks(client, variable, ["OMP_NUM_THREADS"]) if item]
     assert int(count) == max(1, CPU_COUNT // 2)
+
+
+def test_workers_return_freed_memory_to_the_system(client):
+    name = "MALLOC_TRIM_THRESHOLD_"  # Dask's own setting for workers
+    ((_, threshold),) = [item for item in run_tasks(client, variable, [name]) if item]
+    assert threshold == str(config.get(f"distributed.nanny.pre-spawn-environ.{name}"))
+
+
+def test_the_share_of_one_cluster_is_not_passed_on_to_the_next(monkeypatch):
+    from dask.system import CPU_COUNT
+
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for count in (CPU_COUNT, 1):
+        with workers(count=count) as client:
+            ((_, given),) = [item for item in run_tasks(client, variable, ["OMP_NUM_THREADS"]) if item]
+        assert int(given) == CPU_COUNT // count
+        assert "OMP_NUM_THREADS" not in os.environ
 
 
 def test_an_error_is_tried_three_times_and_the_rest_goes_on(client, tmp_path):

@@ -18,7 +18,7 @@ FOLDER = ROOT / "assets" / "screenshots"
 RUN_MS = 5 * PATIENCE_MS
 
 
-def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 50) -> list[Path]:
+def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 30) -> list[Path]:
     """Runs the default design of seed 0 and pictures it on the way. Returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     with (

@@ -118,7 +118,7 @@ def _draw() -> None:
         step=5,
         key="steps",
         persist_state="session",
-        help="Denoising steps. 50 is a good default; fewer are quicker and a little less precise.",
+        help="Denoising steps. 30 is a good default; fewer are quicker and a little less precise.",
     )
     right.number_input(
         "Seed", 0, LARGEST_SEED, step=1, key="seed", persist_state="session", help="Same seed, same designs."

@@ -72,6 +72,7 @@ def _overview(design: Design, cell: Cell, key: str) -> None:
         if design.bounds is not None:
             st.markdown(f"**K between its bounds** :gray[{candidates.bounds_verdict(design)}]")
             st.plotly_chart(_bounds_chart(design), key=f"bounds-{key}", config={"displayModeBar": False})
+    with picture:
         st.markdown("**Every stage**")
         st.table(_stages(design))
         st.caption(_proof(design))

@@ -47,10 +47,15 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def label(name: str) -> str:
-    """A quantity as it is chosen from: symbol, name and unit."""
+    """A quantity as it is chosen from: symbol and name."""
     quantity = QUANTITIES[name]
     text = quantity.label if name[0] == "C" and name[1:].isdigit() else f"{name}: {quantity.label}"
-    return f"{text[:1].upper()}{text[1:]}" + (f", {quantity.unit}" if quantity.unit else "")
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _with_unit(text: str, name: str) -> str:
+    unit = QUANTITIES[name].unit
+    return f"{text}, {unit}" if unit else text
 
 
 # ---- session state ----
@@ -147,8 +152,7 @@ def first_target(limits: tuple[float, float]) -> None:
     )
     senses = [sense for sense in SENSES if sense not in ("minimise", "maximise")]
     right.selectbox("Wanted", senses, format_func=SENSES.__getitem__, key="sense", persist_state="session")
-    unit = QUANTITIES[name].unit
-    title = f"{name}, {unit}" if unit else name
+    title = _with_unit(name, name)
     between = st.session_state["sense"] == "between"
     columns = st.columns(2) if between else [st.container()]
     columns[0].number_input(
@@ -235,10 +239,10 @@ def _row(row: int) -> None:
     )
     if sense not in ("minimise", "maximise"):
         columns = st.columns(2) if sense == "between" else [st.container()]
-        first = "From" if sense == "between" else "Value"
+        first = _with_unit("From" if sense == "between" else "Value", name)
         columns[0].number_input(first, format="%.5g", key=f"low-{row}", persist_state="session")
         if sense == "between":
-            columns[1].number_input("To", format="%.5g", key=f"high-{row}", persist_state="session")
+            columns[1].number_input(_with_unit("To", name), format="%.5g", key=f"high-{row}", persist_state="session")
     options = sorted({*WEIGHTS, float(state[f"weight-{row}"])})
     st.select_slider("Weight", options, key=f"weight-{row}", format_func=significant, persist_state="session")
     st.caption(_reach(name))

@@ -23,18 +23,14 @@ from relaxdesign.ui.errors import guard  # noqa: E402
 def steps() -> None:
     """The four stages of a design."""
     texts = {
-        "1 · Relax": "Every voxel has a material of its own. A diffusion model, trained once on random composites "
-        "of the "
-        "catalogue, turns noise into such cells. It knows nothing of your targets.",
+        "1 · Relax": "Every voxel has a material of its own. A diffusion model, trained once on random composites of "
+        "the catalogue, turns noise into such cells. It knows nothing of your targets.",
         "2 · Guide": "At each step the cell is homogenised, and the exact gradients of all your objectives move the "
-        "sample: "
-        "one Gauss–Newton step, no weights to tune.",
+        "sample: Gauss–Newton steps on the estimate and through the network, no weights to tune.",
         "3 · Snap and refine": "Two phases are read off, made of the nearest real materials, and the pair and its "
-        "volume "
-        "fraction are adjusted until the mean over random placements is on target.",
+        "volume fraction are adjusted until the mean over random placements is on target.",
         "4 · Realise": "One placement is fitted, solved once more in double precision, and exported. What you "
-        "download is "
-        "what was simulated.",
+        "download is what was simulated.",
     }
     for column, (title, text) in zip(st.columns(len(texts)), texts.items(), strict=True):
         with column.container(border=True, height="stretch"):
@@ -46,8 +42,8 @@ def definitions() -> None:
     st.subheader("What is computed")
     st.markdown(
         "Linear elasticity on voxels (trilinear hexahedra, one material each) under **periodic** boundary "
-        "conditions: a "
-        "macroscopic strain plus a periodic fluctuation. Six unit strains give the effective stiffness **C**. From it"
+        "conditions: a macroscopic strain plus a periodic fluctuation. Six unit strains give the effective stiffness "
+        "**C**. From it"
     )
     st.latex(r"K=\tfrac19\,(C_{11}+C_{22}+C_{33}+2C_{12}+2C_{13}+2C_{23})")
     st.latex(r"G=\tfrac1{15}\,(C_{11}+C_{22}+C_{33}-C_{12}-C_{13}-C_{23}+3(C_{44}+C_{55}+C_{66}))")
@@ -55,8 +51,7 @@ def definitions() -> None:
         "and E, ν of the isotropic averages, $E_x, E_y, E_z$ from the compliance, and the universal anisotropy index. "
         "**2D** means one voxel thick, periodic through the thickness, in 3D elasticity: parallel fibres seen end-on. "
         "So every quantity means the same in 2D and 3D. Every K is shown with the Voigt–Reuss bounds, which hold "
-        "for any "
-        "cell, and those of Hashin and Shtrikman, which assume isotropy."
+        "for any cell, and those of Hashin and Shtrikman, which assume isotropy."
     )
 
 
@@ -131,8 +126,7 @@ def priors() -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=shares)
     st.markdown(
         "They know equal, non-overlapping particles with volume fractions of 5 to 50 %. Where particles nearly "
-        "touch and "
-        "are far stiffer than the matrix, the grid makes a cell too stiff; such designs say so."
+        "touch and are far stiffer than the matrix, the grid makes a cell too stiff; such designs say so."
     )
 
 
