@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pandas as pd
 import pytest
@@ -125,6 +126,13 @@ def test_the_map_marks_the_front_with_its_bounds(app):
     assert len(catalogue["x"]) == len(server.catalogue())
     assert designs["name"] == "Designs" and front["name"] == "Front"
     assert "error_y" in front and "error_x" not in front
+
+
+def test_axes_of_the_map_show_what_is_around_the_designs():
+    low, high = campaign_map._axis(pd.Series([19.998, 20.008]))["range"]
+    assert low < 18.5 and high > 21.5, "a hair's breadth is not drawn as a landslide"
+    wide = campaign_map._axis(pd.Series([2.0, 200.0]))
+    assert wide["type"] == "log" and wide["range"] == pytest.approx([math.log10(2) - 0.12, math.log10(200) + 0.12])
 
 
 def test_a_brush_names_rows_once():

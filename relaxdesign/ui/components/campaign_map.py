@@ -205,12 +205,10 @@ def _label(name: str) -> str:
 
 
 def _axis(values: Any) -> dict[str, Any]:
-    """The designs fill the chart; logarithmic where they span more than a factor of five."""
+    """The designs fill the chart, small differences are not blown up; logarithmic beyond a factor of five."""
     low, high = values.min(), values.max()
     if low > 0 and high > 5 * low:
-        low, high = math.log10(low), math.log10(high)
-        kind = "log"
-    else:
-        kind = "linear"
-    margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
-    return {"type": kind, "range": [low - margin, high + margin]}
+        margin = 0.06 * math.log10(high / low)
+        return {"type": "log", "range": [math.log10(low) - margin, math.log10(high) + margin]}
+    margin = max(0.06 * (high - low), 0.1 * abs(high)) or 1.0
+    return {"type": "linear", "range": [low - margin, high + margin]}
