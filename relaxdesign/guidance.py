@@ -52,7 +52,7 @@ def guided_sample(
     objectives: Objectives,
     count: int,
     *,
-    steps: int = 30,
+    steps: int,
     settings: GuidanceSettings | None = None,
     start: tuple[Tensor, float] | None = None,
     generator: torch.Generator,
