@@ -21,6 +21,9 @@ def train(
     grid: Annotated[int, typer.Option(min=4, help="Voxels per edge.")] = 64,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 9_000,
     batch: Annotated[int, typer.Option(min=1, help="Fresh cells per step.")] = 16,
+    accumulation: Annotated[
+        int, typer.Option(min=1, help="Parts of a step's cells computed one after the other, to need less memory.")
+    ] = 1,
     learning_rate: Annotated[float, typer.Option(help="Peak of the learning rate.")] = 8e-4,
     widths: Annotated[str, typer.Option(help="Channels per resolution, finest first.")] = "32,64,128",
     patch: Annotated[int, typer.Option(min=1, help="Voxels per edge that enter the network as one.")] = 2,
@@ -62,6 +65,7 @@ def train(
             network=UNetConfig(dim=dim, patch=patch, widths=_widths(widths), conditional=conditional),
             steps=steps,
             batch=batch,
+            accumulation=accumulation,
             learning_rate=learning_rate,
             seed=seed,
             device=device,

@@ -26,11 +26,18 @@ class Group:
         """Whether this process validates and writes."""
         return self.rank == 0
 
-    def share(self, batch: int) -> int:
-        """Cells of a batch that are this process's. Raises ValueError if they cannot be shared out evenly."""
-        if batch % self.size:
-            raise ValueError(f"a batch of {batch} cells cannot be shared out to {self.size} processes evenly")
-        return batch // self.size
+    def share(self, batch: int, accumulation: int = 1) -> int:
+        """Cells in each of the ``accumulation`` parts that this process computes of a batch.
+
+        Raises ValueError if the batch cannot be shared out evenly.
+        """
+        parts = self.size * accumulation
+        if batch % parts:
+            raise ValueError(
+                f"a batch of {batch} cells cannot be shared out evenly to {self.size} process(es) "
+                f"in {accumulation} part(s) each: choose a multiple of {parts}"
+            )
+        return batch // parts
 
     def wrap(self, network: nn.Module) -> nn.Module:
         """The network with its gradients averaged over the processes."""

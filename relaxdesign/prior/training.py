@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
@@ -31,7 +31,12 @@ SHEET_SAMPLES, SHEET_STEPS = 12, 25
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """A training run. ``steps`` optimiser steps of ``batch`` fresh cells each."""
+    """A training run. ``steps`` optimiser steps of ``batch`` fresh cells each.
+
+    accumulation: parts that a process makes of its share of a batch, one after the other, to need less memory.
+    Processes times parts are the parts of a batch; runs that agree in it see the same cells, in one process or many.
+    precision: of the network; auto: bfloat16 where this machine computes it faster.
+    """
 
     name: str = "composite-2d-64"
     grid: int = 64
@@ -46,14 +51,16 @@ class TrainingConfig:
     gradient_clip: float = 1.0
     ema_decay: float = 0.999
     seed: int = 0
+    accumulation: int = 1
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
 
     def __post_init__(self) -> None:
         stride = self.network.patch * 2 ** (len(self.network.widths) - 1)
         if self.grid % stride:
             raise ValueError(f"the grid of {self.grid} must be divisible by {stride} (patch times down-samplings)")
-        if self.steps < 1 or self.batch < 1:
-            raise ValueError("steps and batch must be at least 1")
+        if min(self.steps, self.batch, self.accumulation) < 1:
+            raise ValueError("steps, batch and accumulation must be at least 1")
 
     def to_dict(self) -> dict:
         return asdict(self) | {"network": self.network.to_dict()}
@@ -117,11 +124,14 @@ def train_prior(
     if resume:
         saved = load_state(directory, config.name, _fixed_settings(config), network, ema, optimizer)
         start, trained_seconds, validation = saved["step"], saved["seconds"], saved["validation"]
-    precision = _autocast_type(device)
-    # A resumed run must not see the same cells again.
-    generator = torch.Generator().manual_seed(config.seed + 7919 * start + 104_729 * group.rank)
-    share = group.share(config.batch)
-    batches = field_batches(catalogue, channels, config.grid, config.network.dim, share, generator=generator)
+    precision = _autocast_type(device) if config.precision == "auto" else getattr(torch, config.precision)
+    share = group.share(config.batch, config.accumulation)
+    parts = []
+    for part in range(group.rank * config.accumulation, (group.rank + 1) * config.accumulation):
+        # A resumed run must not see the same cells again.
+        generator = torch.Generator().manual_seed(config.seed + 7919 * start + 104_729 * part)
+        cells = field_batches(catalogue, channels, config.grid, config.network.dim, share, generator=generator)
+        parts.append((generator, cells))
     held_out = random_fields(
         catalogue,
         channels,
@@ -136,7 +146,7 @@ def train_prior(
     def prior() -> Prior:
         card = {
             "description": _describe(config, channels),
-            "training": config.to_dict() | {"device": device.type},
+            "training": config.to_dict() | {"device": device.type, "precision": str(precision).removeprefix("torch.")},
             "data": f"random particle composites of {len(catalogue)} materials, made on the fly",
             "steps_trained": step + 1,
             "cells_seen": (step + 1) * config.batch,
@@ -153,13 +163,16 @@ def train_prior(
         rate = config.learning_rate_at(step)
         for parameters in optimizer.param_groups:
             parameters["lr"] = rate
-        clean = next(batches).to(device)
-        told = forget(log_bulk_of(channels, clean), generator) if conditional else None
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision is torch.bfloat16):
-            loss = denoising_loss(model, config.schedule, clean, generator, told)
-        if not math.isfinite(loss.item()):
-            raise PriorError(f"the loss became {loss.item()} at step {step}: lower learning_rate and resume")
-        loss.backward()
+        loss = 0.0
+        for generator, cells in parts:
+            clean = next(cells).to(device)
+            told = forget(log_bulk_of(channels, clean), generator) if conditional else None
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision is torch.bfloat16):
+                part_loss = denoising_loss(model, config.schedule, clean, generator, told) / len(parts)
+            part_loss.backward()
+            loss += part_loss.item()
+        if not math.isfinite(loss):
+            raise PriorError(f"the loss became {loss} at step {step}: lower learning_rate and resume")
         torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -181,7 +194,7 @@ def train_prior(
         yield TrainingProgress(
             step=step + 1,
             steps=config.steps,
-            loss=loss.item(),
+            loss=loss,
             learning_rate=rate,
             cells_per_second=done * config.batch / elapsed,
             seconds_left=elapsed / done * (config.steps - step - 1),
@@ -216,7 +229,7 @@ def _check_start(config: TrainingConfig, channels: Channels, start: Prior) -> No
 
 def _fixed_settings(config: TrainingConfig) -> dict:
     """The settings that a continuation must share with the run it continues."""
-    free = ("name", "steps", "batch", "learning_rate", "device")
+    free = ("name", "steps", "batch", "learning_rate", "accumulation", "precision", "device")
     return {key: value for key, value in config.to_dict().items() if key not in free}
 
 
