@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor
@@ -24,6 +24,8 @@ from relaxdesign.prior.resume import load_state, save_state
 from relaxdesign.prior.sampling import draw
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.unet import UNet, UNetConfig
+
+Precision = Literal["auto", "float32", "bfloat16"]
 
 VALIDATION_CELLS = 64
 SHEET_SAMPLES, SHEET_STEPS = 12, 25
@@ -52,7 +54,7 @@ class TrainingConfig:
     ema_decay: float = 0.999
     seed: int = 0
     accumulation: int = 1
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -61,6 +63,8 @@ class TrainingConfig:
             raise ValueError(f"the grid of {self.grid} must be divisible by {stride} (patch times down-samplings)")
         if min(self.steps, self.batch, self.accumulation) < 1:
             raise ValueError("steps, batch and accumulation must be at least 1")
+        if self.precision not in get_args(Precision):
+            raise ValueError(f"precision must be one of {', '.join(get_args(Precision))}, got {self.precision!r}")
 
     def to_dict(self) -> dict:
         return asdict(self) | {"network": self.network.to_dict()}
