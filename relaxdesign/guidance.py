@@ -5,6 +5,12 @@ predicted, the objectives are linearised there, and the sample is corrected on x
 through the network ("variance guidance"); each level can be repeated. The first meets the targets; the second keeps
 to shapes and materials that the prior knows, so that less is lost when designs are snapped (docs/results.md).
 
+Two things make the sampled field the discrete design it stands for. The objectives are taken of a *crisp* reading of
+x̂_0, in which each voxel belongs to one phase almost: at the voxels between two phases a mean of both is what the
+denoiser must answer, but no material. And at a low noise level each candidate is *committed* to the likeliest materials
+of its phases: a target that is met by a blend of materials afterwards would be lost when the nearest is taken, while
+shapes can still answer for it.
+
 The size of a correction is not tuned. With residuals r of the targets and gradients G the
 smallest change that meets the linearised targets is  δ = −Gᵀ (G Gᵀ)⁻¹ r. Quantities to minimise move in
 the null space of the targets only, so they cannot push a target off.
@@ -34,7 +40,8 @@ class SamplerStep:
     """State after one denoising step of a batch.
 
     index: 1 … steps. steps: how many there are. noise_level: √(1-ᾱ) of the level that was left.
-    clean: x̂_0 (batch, 3, *grid), the estimate the evaluation belongs to. evaluation: None when none is left.
+    clean: x̂_0 (batch, 3, *grid) read crisply, the estimate the evaluation belongs to. evaluation: None when none is
+    left.
     alive: (batch,) bool over the original batch; clean holds only these. messages: why others were dropped.
     """
 
@@ -73,6 +80,7 @@ def guided_sample(
         signal, noise = (float(part[levels[first]]) for part in (prior.schedule.signal, prior.schedule.noise))
         noisy = signal * field.to(noisy) + noise * noisy
     before: tuple[Tensor, int] | None = None
+    committed: Tensor | None = None
     alive = torch.ones(count, dtype=torch.bool)
     messages: dict[int, str] = {}
 
@@ -85,12 +93,17 @@ def guided_sample(
             through_network = steered and settings.variance > 0 and following is not None
             with torch.set_grad_enabled(through_network):
                 noisy.requires_grad_(through_network)
-                clean = prior.clean_estimate(noisy, t).clamp(-1, 1)
-            shown = clean.detach()
+                painting = prior.paint(noisy, t)
+                if committed is None and first < index and float(prior.schedule.noise[level]) <= settings.commit:
+                    committed = painting.likeliest()
+                if committed is not None:
+                    painting = painting.restrict(committed)
+                crisp = painting.field(settings.sharpness).clamp(-1, 1)
+            clean, shown = painting.field().detach().clamp(-1, 1), crisp.detach()
             shift_noisy, shift_clean = torch.zeros_like(shown), torch.zeros_like(shown)
             evaluation = objectives.evaluate(prior, shown) if steered else objectives.unevaluated(prior, shown)
             if through_network:
-                pulled = pull_back(evaluation.linearisation, clean, noisy)
+                pulled = pull_back(evaluation.linearisation, crisp, noisy)
                 shift_noisy = settings.variance * clip_step(step_direction(pulled), settings.clip)
             if steered:
                 shift_clean = _mean_guidance(prior, objectives, shown, evaluation, settings)
@@ -101,21 +114,22 @@ def guided_sample(
                 positions = alive.nonzero().flatten().tolist()
                 messages |= {positions[i]: text for i, text in failed.items()}
                 alive[[positions[i] for i in failed]] = False
-                noisy, shown, shift_clean, shift_noisy = (
-                    x[survivors] for x in (noisy, shown, shift_clean, shift_noisy)
+                noisy, clean, shown, shift_clean, shift_noisy = (
+                    x[survivors] for x in (noisy, clean, shown, shift_clean, shift_noisy)
                 )
+                committed = committed if committed is None else committed[survivors]
                 before = before and (before[0][survivors], before[1])
                 objectives.keep(survivors)
                 evaluation = evaluation.select(survivors)
             if following is None:
                 noisy = (shown + shift_clean).clamp(-1, 1)
             else:
-                noisy = advance(prior.schedule, settings.sampler, noisy, shown, level, following, before, generator)
+                noisy = advance(prior.schedule, settings.sampler, noisy, clean, level, following, before, generator)
                 signal = float(prior.schedule.signal[following])
                 noisy = noisy + shift_noisy + signal * shift_clean
                 if repeat < repeats - 1:
                     noisy = renoise(prior.schedule, noisy, following, level, generator)
-        before = (shown, level)
+        before = (clean, level)
         if following is None and len(noisy):
             # What is returned is the corrected field, so it is what must be reported.
             shown, evaluation = _close_gaps(prior, objectives, noisy, settings)

@@ -33,6 +33,12 @@ class GuidanceSettings(BaseModel):
     recurrence: int = Field(default=1, ge=1, le=8, description="times each noise level is repeated")
     begin: float = Field(default=1.0, gt=0, le=1, description="noise level below which samples are steered")
     end: float = Field(default=0.0, ge=0, lt=1, description="noise level down to which samples are steered")
+    sharpness: float = Field(
+        default=4.0, ge=1, le=20, description="exponent of the labels' probabilities where objectives are taken"
+    )
+    commit: float = Field(
+        default=0.6, ge=0, le=1, description="noise level below which a candidate keeps to its likeliest materials"
+    )
     reuse: int = Field(default=1, ge=1, le=10, description="steps for which one solve's gradient serves")
     sampler: Sampler = Field(default="ddpm", description="ddpm: new noise at each step; ddim, dpm++: none")
     tolerance: float = Field(default=1e-2, gt=0, le=1e-1, description="√ of the relative error of K while steering")

@@ -22,6 +22,23 @@ from relaxdesign.request import DesignRequest, GuidanceSettings, parse_objective
 MEAN, DEVIATION = 0.1, 0.15
 
 
+@dataclass
+class FixedPainting:
+    """A field that is what it is: no phases to read crisply, nothing to choose from."""
+
+    clean: torch.Tensor
+
+    def field(self, sharpness=1.0):
+        return self.clean
+
+    def likeliest(self):
+        return torch.ones(len(self.clean), 1, dtype=torch.bool)
+
+    def restrict(self, allowed):
+        assert len(allowed) == len(self.clean)
+        return self
+
+
 class GaussianNetwork(torch.nn.Module):
     """The exact x̂_0 for voxels that are independent N(MEAN, DEVIATION²)."""
 
@@ -32,7 +49,7 @@ class GaussianNetwork(torch.nn.Module):
         self.poison = poison
         self.anchor = torch.nn.Parameter(torch.zeros(1))
 
-    def forward(self, noisy, time, signal, log_bulk=None):
+    def paint(self, noisy, time, signal, log_bulk=None):
         t = (time * self.schedule.steps).round().long() - 1
         signal = signal.view(-1, 1, 1, 1)
         variance = signal**2 * DEVIATION**2 + 1 - signal**2
@@ -40,7 +57,7 @@ class GaussianNetwork(torch.nn.Module):
         if self.poison is not None and int(t[0]) < 500:
             clean = clean.clone()
             clean[self.poison], self.poison = torch.nan, None
-        return clean
+        return FixedPainting(clean)
 
 
 def gaussian_prior(**options):

@@ -22,7 +22,7 @@ from torch import Tensor
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import Channels, Properties, channels_from_definition
 from relaxdesign.prior.schedule import NoiseSchedule
-from relaxdesign.prior.unet import UNet, UNetConfig
+from relaxdesign.prior.unet import Painting, UNet, UNetConfig
 
 MODEL_DIRECTORY = Path(__file__).resolve().parent.parent.parent / "models"
 FORMAT_VERSION = 2
@@ -42,6 +42,31 @@ class Aim:
 
     log_bulk: float
     scale: float = 2.0
+
+
+@dataclass(frozen=True)
+class AimedPainting:
+    """Classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598).
+
+    The estimate without an aim, plus ``scale`` times what the aim changes.
+    """
+
+    free: Painting
+    aimed: Painting
+    scale: float
+
+    def field(self, sharpness: float = 1.0) -> Tensor:
+        """See `Painting.field`."""
+        free = self.free.field(sharpness)
+        return free + self.scale * (self.aimed.field(sharpness) - free)
+
+    def likeliest(self) -> Tensor:
+        """See `Painting.likeliest`: of the phases with the aim."""
+        return self.aimed.likeliest()
+
+    def restrict(self, allowed: Tensor) -> AimedPainting:
+        """See `Painting.restrict`."""
+        return replace(self, free=self.free.restrict(allowed), aimed=self.aimed.restrict(allowed))
 
 
 @dataclass
@@ -77,17 +102,17 @@ class Prior:
         self.network.set_materials(self.channels.encode(materials.properties, axis=-1), materials.weights)
 
     def clean_estimate(self, noisy: Tensor, t: Tensor) -> Tensor:
-        """x̂_0 predicted for x_t, not clipped. t: (batch,) integer training steps.
+        """x̂_0 predicted for x_t, not clipped. t: (batch,) integer training steps."""
+        return self.paint(noisy, t).field()
 
-        With an `aim` by classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598): the estimate without it, plus
-        ``scale`` times what it changes.
-        """
-        free = predict_clean(self.network, self.schedule, noisy, t)
+    def paint(self, noisy: Tensor, t: Tensor) -> Painting | AimedPainting:
+        """The same as phases and materials, to be read crisply or restricted."""
+        time, signal = network_time(self.schedule, noisy, t)
+        free = self.network.paint(noisy, time, signal)
         if self.aim is None:
             return free
         told = torch.full((len(noisy),), self.aim.log_bulk, dtype=noisy.dtype, device=noisy.device)
-        aimed = predict_clean(self.network, self.schedule, noisy, t, told)
-        return free + self.aim.scale * (aimed - free)
+        return AimedPainting(free, self.network.paint(noisy, time, signal, told), self.aim.scale)
 
     def aimed_at(self, bulk: float, scale: float = 2.0) -> Prior:
         """The same prior, told to make cells of bulk modulus ``bulk`` (GPa). Raises PriorError if it cannot be told."""
@@ -120,8 +145,12 @@ def predict_clean(
 
     log_bulk: see `UNet.forward`.
     """
-    signal = schedule.signal.to(noisy.device, noisy.dtype)[t]
-    return network(noisy, (t + 1).to(noisy.dtype) / schedule.steps, signal, log_bulk)
+    return network(noisy, *network_time(schedule, noisy, t), log_bulk)
+
+
+def network_time(schedule: NoiseSchedule, noisy: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """What the network is told of the level: time in (0, 1] and √ᾱ_t, both (batch,)."""
+    return (t + 1).to(noisy.dtype) / schedule.steps, schedule.signal.to(noisy.device, noisy.dtype)[t]
 
 
 def save_prior(prior: Prior, directory: str | Path) -> Path:

@@ -16,7 +16,8 @@ Three choices differ from a plain image U-Net, each because of what the fields a
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -34,6 +35,9 @@ EVIDENCE = 0.2
 Without it, voxels at interfaces stay blends: phases are half as flat. Training would choose 0.8 to 1.1, the best for a
 single estimate; but then voxels that went astray early in the sampling cannot be put right by their neighbours, and a
 tenth of the samples has no clear particles."""
+
+PRESENT = 0.02
+"""Least share of the cell for a label to count as a phase."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +124,16 @@ class UNet(nn.Module):
         self.head.log_weights = (weights / weights.sum()).log().to(like.device, like.dtype)
 
     def forward(self, noisy: Tensor, t: Tensor, signal: Tensor, log_bulk: Tensor | None = None) -> Tensor:
-        """x̂_0 of shape (batch, channels, *grid).
+        """x̂_0 of shape (batch, channels, *grid); for the arguments see `paint`."""
+        painting = self.paint(noisy, t, signal, log_bulk)
+        # In full precision also in mixed-precision training: materials differ by less than bfloat16 resolves.
+        with torch.autocast(noisy.device.type, enabled=False):
+            return painting.field()
 
-        noisy: same shape; every grid edge divisible by patch · 2^(levels-1). t: (batch,) in (0, 1].
+    def paint(self, noisy: Tensor, t: Tensor, signal: Tensor, log_bulk: Tensor | None = None) -> Painting:
+        """The phases of the clean field and what they may be made of.
+
+        noisy: x_t (batch, channels, *grid); every grid edge divisible by patch · 2^(levels-1). t: (batch,) in (0, 1].
         signal: (batch,) √ᾱ_t. log_bulk: (batch,) ln K (GPa) for a conditional network; NaN or None: not told.
         """
         config = self.config
@@ -149,13 +160,56 @@ class UNet(nn.Module):
             if level < len(self.grow):
                 x = F.interpolate(self.grow[level](x), scale_factor=2.0, mode="nearest")
         logits = _from_patches(self.leave(x), config.patch, config.dim)
-        # In full precision also in mixed-precision training: materials differ by less than bfloat16 resolves.
         with torch.autocast(noisy.device.type, enabled=False):
             return self.head(noisy, x, logits, embedding, signal)
 
 
+@dataclass(frozen=True)
+class Painting:
+    """A cell as its phases: which voxel belongs to which label, which material each label is.
+
+    noisy: x_t (batch, channels, *grid). signal: (batch,) √ᾱ_t. logits: the network's labels (batch, labels, *grid).
+    materials: channel values (materials, channels). log_posterior: of each label's material, up to a constant,
+    (batch, labels, materials).
+    """
+
+    noisy: Tensor
+    signal: Tensor
+    logits: Tensor
+    materials: Tensor
+    log_posterior: Tensor
+
+    @cached_property
+    def values(self) -> Tensor:
+        """Posterior mean of each label's channels, (batch, labels, channels)."""
+        return self.log_posterior.softmax(-1) @ self.materials
+
+    @cached_property
+    def label_logits(self) -> Tensor:
+        """Of the network and of each voxel's own likelihood, (batch, labels, *grid)."""
+        return self.logits + EVIDENCE * _log_likelihood(self.noisy, self.values, self.signal)
+
+    def field(self, sharpness: float = 1.0) -> Tensor:
+        """x̂_0 (batch, channels, *grid).
+
+        sharpness: exponent of the labels' probabilities; 1: the denoiser's estimate, large: each voxel one phase.
+        """
+        labels = (sharpness * self.label_logits).softmax(1)
+        return torch.einsum("bl...,blc->bc...", labels, self.values)
+
+    def likeliest(self) -> Tensor:
+        """The likeliest material of every phase that is there, (batch, materials) bool."""
+        present = self.label_logits.softmax(1).flatten(2).mean(2) > PRESENT
+        best = F.one_hot(self.log_posterior.argmax(-1), len(self.materials)).bool()
+        return (best & present[..., None]).any(1)
+
+    def restrict(self, allowed: Tensor) -> Painting:
+        """The same phases made of these materials only, (batch, materials) bool."""
+        return replace(self, log_posterior=self.log_posterior.masked_fill(~allowed[:, None], -math.inf))
+
+
 class PhasePainting(nn.Module):
-    """Soft labels -> input and features pooled per label -> posterior mean over the materials -> painted field."""
+    """Soft labels -> input and features pooled per label -> posterior over the materials."""
 
     materials: Tensor
     log_weights: Tensor
@@ -175,7 +229,7 @@ class PhasePainting(nn.Module):
         self.register_buffer("materials", torch.zeros(1, config.channels), persistent=False)
         self.register_buffer("log_weights", torch.zeros(1), persistent=False)
 
-    def forward(self, noisy: Tensor, features: Tensor, logits: Tensor, embedding: Tensor, signal: Tensor) -> Tensor:
+    def forward(self, noisy: Tensor, features: Tensor, logits: Tensor, embedding: Tensor, signal: Tensor) -> Painting:
         logits = logits.to(noisy.dtype)
         labels = logits.softmax(1)  # (batch, labels, *grid)
         coarse = F.avg_pool2d(labels, self.patch) if self.dim == 2 else F.avg_pool3d(labels, self.patch)
@@ -190,14 +244,13 @@ class PhasePainting(nn.Module):
         effective = share.square() * voxels / labels.flatten(2).square().mean(2)[..., None].clamp_min(1e-6)
         deviation = ((1 - signal.square()).sqrt() / (signal.square() + 0.01).sqrt())[:, None, None]
         deviation = deviation / effective.clamp_min(1.0).sqrt() * spread.clamp(-5, 5).exp() + SMALLEST_DEVIATION
-        values = self.posterior_mean(gain * mean_input + shift, deviation)
-        labels = (logits + EVIDENCE * _log_likelihood(noisy, values, signal)).softmax(1)
-        return torch.einsum("bl...,blc->bc...", labels, values)
+        log_posterior = self.log_posterior(gain * mean_input + shift, deviation)
+        return Painting(noisy, signal, logits, self.materials, log_posterior)
 
-    def posterior_mean(self, measured: Tensor, deviation: Tensor) -> Tensor:
-        """Mean over the materials given a measured value with Gaussian error, (batch, labels, channels)."""
+    def log_posterior(self, measured: Tensor, deviation: Tensor) -> Tensor:
+        """Of the materials given a measured value with Gaussian error, (batch, labels, materials)."""
         distance = ((measured[:, :, None] - self.materials) / deviation[:, :, None]).square().sum(-1)
-        return (self.log_weights - 0.5 * distance).softmax(-1) @ self.materials
+        return self.log_weights - 0.5 * distance
 
 
 def _log_likelihood(noisy: Tensor, values: Tensor, signal: Tensor) -> Tensor:

@@ -63,7 +63,8 @@ def head_with(materials, weights):
     logits[:, 0, :, :8], logits[:, 1, :, 8:] = 50, 50
 
     def paint(noisy, signal):
-        painted = network.head(noisy, torch.randn(1, 16, 8, 8), logits, torch.randn(1, 64), torch.tensor([signal]))
+        features, time = torch.randn(1, 16, 8, 8), torch.randn(1, 64)
+        painted = network.head(noisy, features, logits, time, torch.tensor([signal])).field()
         assert painted[..., :8].flatten(2).std(2).max() < 1e-6  # flat
         assert painted[..., 8:].flatten(2).std(2).max() < 1e-6
         return painted[0, :, 0, 0], painted[0, :, 0, 8]
@@ -127,10 +128,10 @@ def test_a_voxel_decides_where_the_network_does_not_know(monkeypatch):
     clean = two_halves(MATERIALS[0], MATERIALS[2])
     noisy = 0.99 * clean
     signal = torch.tensor([0.99])
-    painted = network.head(noisy, torch.zeros(1, 16, 8, 8), logits, torch.zeros(1, 64), signal)
+    painted = network.head(noisy, torch.zeros(1, 16, 8, 8), logits, torch.zeros(1, 64), signal).field()
     torch.testing.assert_close(painted, clean, rtol=0, atol=1e-3)
     monkeypatch.setattr("relaxdesign.prior.unet.EVIDENCE", 0.0)
-    painted = network.head(noisy, torch.zeros(1, 16, 8, 8), logits, torch.zeros(1, 64), signal)
+    painted = network.head(noisy, torch.zeros(1, 16, 8, 8), logits, torch.zeros(1, 64), signal).field()
     assert (painted - clean)[..., 7:9].abs().max() > 0.1  # undecided without it
 
 
