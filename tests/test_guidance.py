@@ -1,5 +1,6 @@
 """The sampler against an analytic prior, whose guided and unguided samples are known in closed form."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,18 +25,24 @@ MEAN, DEVIATION = 0.1, 0.15
 
 @dataclass
 class FixedPainting:
-    """A field that is what it is: no phases to read crisply, nothing to choose from."""
+    """A field that is what it is: no phases to read crisply, nothing to choose from.
+
+    asked: what was asked of it, and with what.
+    """
 
     clean: torch.Tensor
+    asked: list
 
     def field(self, sharpness=1.0):
+        self.asked.append(("field", sharpness))
         return self.clean
 
     def likeliest(self):
-        return torch.ones(len(self.clean), 1, dtype=torch.bool)
+        self.asked.append(("likeliest", None))
+        return torch.eye(len(self.clean), dtype=torch.bool)
 
     def restrict(self, allowed):
-        assert len(allowed) == len(self.clean)
+        self.asked.append(("restrict", allowed))
         return self
 
 
@@ -47,6 +54,7 @@ class GaussianNetwork(torch.nn.Module):
         self.config = UNetConfig()
         self.schedule = schedule
         self.poison = poison
+        self.asked = []
         self.anchor = torch.nn.Parameter(torch.zeros(1))
 
     def paint(self, noisy, time, signal, log_bulk=None):
@@ -57,7 +65,7 @@ class GaussianNetwork(torch.nn.Module):
         if self.poison is not None and int(t[0]) < 500:
             clean = clean.clone()
             clean[self.poison], self.poison = torch.nan, None
-        return FixedPainting(clean)
+        return FixedPainting(clean, self.asked)
 
 
 def gaussian_prior(**options):
@@ -336,6 +344,33 @@ def test_guidance_can_be_kept_to_a_window_of_noise_levels():
     levels = [float(gaussian_prior().schedule.noise[i]) for i in gaussian_prior().schedule.trailing(20)]
     assert len(target.calls) == sum(level <= 0.7 for level in levels) + 1
     torch.testing.assert_close(steps[-1].clean.flatten(1).mean(1), torch.full((4,), 0.3), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("commit", "start", "expected"), [(0.5, None, 0.5), (0.0, None, None), (1.0, 0.3, 0.3)])
+def test_candidates_keep_to_their_materials_from_a_noise_level_on(commit, start, expected):
+    """Once, and not at the first level: what is to be met by other materials must have had a step to change them."""
+    prior = gaussian_prior()
+    settings = GuidanceSettings(commit=commit, sharpness=3)
+    begin = start and (torch.full((3, 16, 16), 0.1), start)
+    list(guided_sample(prior, MeanTarget(0.3), 2, steps=30, settings=settings, start=begin, generator=generator()))
+    asked = prior.network.asked
+    noise = [float(prior.schedule.noise[level]) for level in prior.schedule.trailing(30)]
+    visited = [value for value in noise if start is None or value <= start]
+    restricted = [value for value in visited[1:] if expected is not None and value <= expected]
+    times = Counter(question for question, _ in asked)
+    assert sum(entry == ("field", 3.0) for entry in asked) == len(visited)
+    assert times["likeliest"] == (expected is not None)
+    assert times["restrict"] == len(restricted)
+
+
+def test_materials_stay_with_their_candidates_when_one_is_dropped():
+    prior = gaussian_prior(poison=1)  # below half the levels
+    settings = GuidanceSettings(commit=0.999)
+    list(guided_sample(prior, MeanTarget(0.3), 3, steps=20, settings=settings, generator=generator()))
+    restrictions = [allowed for question, allowed in prior.network.asked if question == "restrict"]
+    everyone = torch.eye(3, dtype=torch.bool)
+    assert torch.equal(restrictions[0], everyone)
+    assert torch.equal(restrictions[-1], everyone[[0, 2]])
 
 
 def test_a_start_at_low_noise_is_kept_and_at_high_noise_forgotten():

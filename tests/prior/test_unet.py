@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from relaxdesign.prior.unet import SMALLEST_DEVIATION, UNet, UNetConfig, _from_patches, _log_likelihood, _to_patches
+from relaxdesign.prior.unet import (
+    SMALLEST_DEVIATION,
+    Painting,
+    UNet,
+    UNetConfig,
+    _from_patches,
+    _log_likelihood,
+    _to_patches,
+)
 
 MATERIALS = torch.tensor([[-0.8, -0.5, 0.1], [0.2, 0.3, 0.4], [0.9, 0.7, -0.2]])
 WEIGHTS = torch.tensor([1.0, 2.0, 1.0])
@@ -133,6 +141,39 @@ def test_a_voxel_decides_where_the_network_does_not_know(monkeypatch):
     monkeypatch.setattr("relaxdesign.prior.unet.EVIDENCE", 0.0)
     painted = network.head(noisy, torch.zeros(1, 16, 8, 8), logits, torch.zeros(1, 64), signal).field()
     assert (painted - clean)[..., 7:9].abs().max() > 0.1  # undecided without it
+
+
+def certain_painting(materials, log_posterior):
+    """Two half cells and, between them, two voxels that could be either."""
+    logits = torch.zeros(1, 3, 16, 16)
+    logits[:, 0, :, :7], logits[:, 1, :, 9:], logits[:, 2] = 50, 50, -50
+    logits[:, 0, :, 7:9] = 0.5
+    return Painting(torch.zeros(1, 3, 16, 16), torch.zeros(1), logits, materials, log_posterior)
+
+
+def test_a_crisp_reading_leaves_each_voxel_one_phase():
+    values = torch.tensor([[0.0, -50.0, -50.0], [-50.0, -50.0, 0.0], [-50.0, 0.0, -50.0]])[None]
+    painting = certain_painting(MATERIALS, values)
+    between = [float(painting.field(sharpness)[0, 0, 0, 7]) for sharpness in (1, 4, 1000)]
+    odds = [torch.tensor(0.5 * sharpness).sigmoid().item() for sharpness in (1, 4, 1000)]  # by the definition
+    left, right = MATERIALS[0, 0].item(), MATERIALS[2, 0].item()
+    assert between == pytest.approx([p * left + (1 - p) * right for p in odds], abs=1e-5)
+    for sharpness in (1, 4):
+        assert float(painting.field(sharpness)[0, 0, 0, 0]) == pytest.approx(left)
+
+
+def test_a_restricted_painting_has_the_likeliest_materials_of_the_phases_that_are_there():
+    # The left half is likely the first material, the right the third; no voxel is the label of the second.
+    values = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 9.0, 0.0]])[None]
+    painting = certain_painting(MATERIALS, values)
+    allowed = painting.likeliest()
+    assert allowed.tolist() == [[True, False, True]]
+    field = painting.restrict(allowed).field()
+    shares = torch.tensor([1.0, 0.0]).softmax(0)
+    torch.testing.assert_close(field[0, :, 0, 0], shares @ MATERIALS[[0, 2]])
+    torch.testing.assert_close(field[0, :, 0, 15], shares @ MATERIALS[[2, 0]])
+    only = painting.restrict(torch.tensor([[False, True, False]])).field()
+    torch.testing.assert_close(only, MATERIALS[1].view(1, 3, 1, 1).expand_as(only))
 
 
 def test_other_materials_can_be_put_in_without_training(network):
