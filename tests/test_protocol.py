@@ -13,6 +13,7 @@ from relaxdesign.protocol.cases import Case, plan
 from relaxdesign.protocol.report import write_report
 from relaxdesign.protocol.runner import run_chunk
 from relaxdesign.protocol.summary import hypervolume
+from relaxdesign.request import GuidanceSettings
 from relaxdesign.result import StageBulk
 from relaxdesign.study import prior_label
 
@@ -92,6 +93,15 @@ def test_report_holds_every_case(work, tmp_path):
     assert len(json.loads((tmp_path / "results" / "protocol.json").read_text())["cases"]) == 3
     assert prior_label(load_prior("composite-2d-64")) in page and "| 5 steps |" in page
     assert (tmp_path / "results" / "errors-2d.html").stat().st_size > 1000
+
+
+def test_report_marks_what_other_defaults_of_the_guidance_made(work, tmp_path):
+    summary = summarise(CASE, *load_designs(CASE, work))
+    assert summary.defaults == GuidanceSettings().model_dump()
+    machine = {"version": "0", "cpu": "test", "cores": 1, "processes": 1}
+    for defaults, mark in ((summary.defaults, "| 3 |"), (summary.defaults | {"clip": 0.1}, "| 3 † |"), ({}, "| 3 † |")):
+        write_report([replace(summary, defaults=defaults)], tmp_path / "results.md", tmp_path / "results", machine)
+        assert mark in (tmp_path / "results.md").read_text()
 
 
 def test_plan_covers_every_quantile_and_method(tmp_path, monkeypatch):

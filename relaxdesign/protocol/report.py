@@ -15,6 +15,7 @@ from relaxdesign.baselines import DESCRIPTIONS
 from relaxdesign.prior.model import load_prior, shipped_priors
 from relaxdesign.protocol.cases import WITH_PRIOR
 from relaxdesign.protocol.summary import COMPARED, Summary
+from relaxdesign.request import GuidanceSettings
 from relaxdesign.study import prior_label
 
 
@@ -46,7 +47,7 @@ on this page is typed by hand. Numbers and interactive figures: [results/](resul
 
 Measured with version {version} on {cpu}; cores: {cores}, processes: {processes}. The numbers of every case are in
 `results/protocol.json`. Times are those of the median request of a case, on a machine that was not idle otherwise.
-Weights: {weights}; † made with earlier ones and the defaults of their time.
+Weights: {weights}; † made with earlier ones, or with earlier defaults of the guidance.
 
 Targets are quantiles of the effective bulk modulus of random catalogue designs, each sought with seeds 1000, 1001, …
 A design counts as a hit if *every* target is met within the limit; candidates without a design count as misses.
@@ -61,9 +62,11 @@ def _shipped() -> frozenset[str]:
 
 
 def _designs(s: Summary) -> str:
-    """How many, with a mark if weights made them that are no longer shipped."""
-    used = s.set != "baselines" or s.name in WITH_PRIOR
-    return f"{s.designs}{' †' if used and set(s.priors) - _shipped() else ''}"
+    """How many, with a mark if weights that are no longer shipped or other defaults of the guidance made them."""
+    guided = s.set != "baselines"
+    weights_differ = bool(set(s.priors) - _shipped()) and (guided or s.name in WITH_PRIOR)
+    defaults_differ = guided and s.defaults != GuidanceSettings().model_dump()
+    return f"{s.designs}{' †' if weights_differ or defaults_differ else ''}"
 
 
 def _default(default: Sequence[Summary], summaries: Sequence[Summary]) -> list[Summary]:

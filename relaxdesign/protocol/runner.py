@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relaxdesign.protocol.cases import Case
-from relaxdesign.request import DesignRequest
+from relaxdesign.request import DesignRequest, GuidanceSettings
 from relaxdesign.result import Design
 
 
@@ -83,6 +83,7 @@ def run_chunk(request: DesignRequest, path: Path) -> None:
                     "load_cases": result.load_cases,
                     "iterations": result.solver_iterations,
                     "prior": result.prior,
+                    "defaults": GuidanceSettings().model_dump(),
                     "resumed": bool(finished),
                 }
                 _append(file, {"cost": cost})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,8 @@ class StageSummary:
 class Summary:
     """Of one case. Times are per design, of the median request; coverage is relative to as many random designs, and
     first_pairs and first_coverage are those of the first ``COMPARED`` designs.
-    priors: names and hashes of the weights that were used."""
+    priors: names and hashes of the weights that were used. defaults: of the guidance settings when it was run; empty
+    where that was not recorded."""
 
     set: str
     name: str
@@ -56,6 +58,7 @@ class Summary:
     sampling_load_cases: float | None
     iterations: float | None
     priors: list[str]
+    defaults: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -94,6 +97,7 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         sampling_load_cases=None if load_cases is None else max(0.0, load_cases - after),
         iterations=per(np.mean, "iterations"),
         priors=sorted({cost["prior"] for cost in costs}),
+        defaults=next((cost["defaults"] for cost in costs if "defaults" in cost), {}),
     )
 
 

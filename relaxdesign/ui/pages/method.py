@@ -26,7 +26,8 @@ def steps() -> None:
         "1 · Relax": "Every voxel has a material of its own. A diffusion model, trained once on random composites of "
         "the catalogue, turns noise into such cells. It knows nothing of your targets.",
         "2 · Guide": "At each step the cell is homogenised, and the exact gradients of all your objectives move the "
-        "sample: Gauss–Newton steps on the estimate and through the network, no weights to tune.",
+        "sample: Gauss–Newton steps on the estimate and through the network, no weights to tune. Towards the end each "
+        "candidate keeps to its materials.",
         "3 · Snap and refine": "Two phases are read off, made of the nearest real materials, and the pair and its "
         "volume fraction are adjusted until the mean over random placements is on target.",
         "4 · Realise": "One placement is fitted, solved once more in double precision, and exported. What you "
