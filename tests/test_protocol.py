@@ -11,7 +11,7 @@ from relaxdesign.protocol import cases as cases_module
 from relaxdesign.protocol import load_designs, run_cases, summarise
 from relaxdesign.protocol.cases import Case, plan
 from relaxdesign.protocol.report import write_report
-from relaxdesign.protocol.runner import run_chunk
+from relaxdesign.protocol.runner import chunk_path, run_chunk
 from relaxdesign.protocol.summary import hypervolume
 from relaxdesign.request import GuidanceSettings
 from relaxdesign.result import StageBulk
@@ -24,7 +24,7 @@ CASE = Case("range", "guided", 2, 0.5, 3, {"target_bulk": 60.0, "steps": 4, "met
 def work(tmp_path_factory):
     folder = tmp_path_factory.mktemp("protocol")
     (request,) = CASE.requests()
-    run_chunk(request, folder / CASE.key / "000.jsonl")
+    run_chunk(request, chunk_path(folder, CASE, request))
     return folder
 
 
@@ -35,8 +35,9 @@ def test_a_chunk_is_one_line_per_design_and_one_of_costs(work):
 
 
 def test_a_killed_chunk_loses_the_design_in_flight_only(work, tmp_path, monkeypatch):
-    lines = (work / CASE.key / "000.jsonl").read_text().splitlines(keepends=True)
-    path = tmp_path / CASE.key / "000.jsonl"
+    (request,) = CASE.requests()
+    lines = chunk_path(work, CASE, request).read_text().splitlines(keepends=True)
+    path = chunk_path(tmp_path, CASE, request)
     path.parent.mkdir()
     path.write_text("".join(lines[:2]) + lines[2][:50])  # killed while the third line was written
     finished = []
@@ -47,7 +48,7 @@ def test_a_killed_chunk_loses_the_design_in_flight_only(work, tmp_path, monkeypa
         return original(self, index, field, taken)
 
     monkeypatch.setattr(study.Finisher, "finish", counted)
-    run_chunk(CASE.requests()[0], path)
+    run_chunk(request, path)
     assert finished == [2]
     designs, costs = load_designs(CASE, tmp_path)
     assert [d.to_dict() for d in designs] == [json.loads(line)["design"] for line in lines[:3]]
@@ -64,6 +65,11 @@ def test_cases_run_on_workers_and_what_is_finished_is_not_done_again(work, tmp_p
         [d.stages["realised"]["K"] for d in here], rel=1e-6
     )
     assert [step.case for step in run_cases([CASE, out_of_reach], tmp_path, count=1)] == [out_of_reach]
+
+
+def test_what_other_settings_made_is_not_taken_for_a_case(work):
+    other = replace(CASE, request=CASE.request | {"guidance": {"commit": 0.1}})
+    assert other.key == CASE.key and load_designs(other, work) == ([], [])
 
 
 def test_summary_counts_hits_and_misses(work):

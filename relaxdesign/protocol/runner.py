@@ -6,6 +6,7 @@ there when the protocol starts again is kept.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -39,10 +40,10 @@ def run_cases(
     from relaxdesign.campaign import run_tasks, workers
 
     todo = [
-        (case, request, _path(work.resolve(), case, number))
+        (case, request, chunk_path(work.resolve(), case, request))
         for case in cases
-        for number, request in enumerate(case.requests())
-        if not _complete(_path(work, case, number))
+        for request in case.requests()
+        if not _complete(chunk_path(work, case, request))
     ]
     if not todo:
         return
@@ -92,8 +93,8 @@ def run_chunk(request: DesignRequest, path: Path) -> None:
 def load_designs(case: Case, work: Path) -> tuple[list[Design], list[dict]]:
     """The designs of a case so far, and the costs of its complete chunks."""
     designs, costs = [], []
-    for number in range(len(case.requests())):
-        for line in _lines(_path(work, case, number)):
+    for request in case.requests():
+        for line in _lines(chunk_path(work, case, request)):
             if "design" in line:
                 designs.append(Design.from_dict(line["design"]))
             else:
@@ -109,8 +110,10 @@ def available_cores() -> int:
         return os.cpu_count() or 1
 
 
-def _path(work: Path, case: Case, number: int) -> Path:
-    return work / case.key / f"{number:03d}.jsonl"
+def chunk_path(work: Path, case: Case, request: DesignRequest) -> Path:
+    """Named by all of the request, defaults too: what other settings made is not taken for this chunk."""
+    digest = hashlib.sha256(request.model_dump_json().encode()).hexdigest()[:12]
+    return work / case.key / f"{request.seed}-{digest}.jsonl"
 
 
 def _complete(path: Path) -> bool:
