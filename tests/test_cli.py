@@ -55,6 +55,14 @@ def test_a_missing_extra_is_named(cli, monkeypatch, tmp_path, command):
     assert_one_clear_error(cli(*command), 'pip install "relaxdesign[campaign]"', "distributed is missing", code=1)
 
 
+def test_protocol_names_a_case_when_none_matches(cli, monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        "relaxdesign.protocol.cases.targets", lambda dim, cache: {"K": {"0.05": 5, "0.5": 50, "0.95": 90}}
+    )
+    result = cli("protocol", "--quick", "--match", "4d", "--work", str(tmp_path))
+    assert_one_clear_error(result, "--match", "'4d'", "range-guided-2d-q5")
+
+
 def test_version_and_help_are_quick_and_do_not_load_torch():
     code = (
         "import sys; from relaxdesign.cli import app\n"

@@ -110,6 +110,15 @@ def test_report_marks_what_other_defaults_of_the_guidance_made(work, tmp_path):
         assert mark in (tmp_path / "results.md").read_text()
 
 
+def test_report_keeps_what_was_measured_before(work, tmp_path):
+    summary = summarise(CASE, *load_designs(CASE, work))
+    machine = {"version": "0", "cpu": "test", "cores": 1, "processes": 1}
+    for measured in ([replace(summary, set="baselines", name="pairs"), summary], [replace(summary, designs=77)]):
+        write_report(measured, tmp_path / "results.md", tmp_path / "results", machine)
+    page = (tmp_path / "results.md").read_text()
+    assert "| 77 |" in page and "| 3 |" in page and page.index("over the whole range") < page.index("| pairs |")
+
+
 def test_plan_covers_every_quantile_and_method(tmp_path, monkeypatch):
     made_up = {name: {f"{q:g}": 10.0 + q for q in cases_module.QUANTILES} for name in ("K", "G")}
     monkeypatch.setattr(cases_module, "targets", lambda dim, cache: made_up)

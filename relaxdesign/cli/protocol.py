@@ -18,6 +18,9 @@ def protocol(
         ),
     ] = None,
     dim: Annotated[list[int] | None, typer.Option(help="2 or 3; repeat. Default: both.")] = None,
+    match: Annotated[
+        str, typer.Option(metavar="TEXT", help="Only cases with this in their name, as 3d-q1 or best-of-n.")
+    ] = "",
     designs: Annotated[int, typer.Option(min=1, help="Designs per target.")] = 64,
     quick: Annotated[
         bool, typer.Option("--quick", help="A few minutes: 2D, three targets, 20 steps, 8 designs.")
@@ -29,7 +32,14 @@ def protocol(
     work: Annotated[Path, typer.Option(metavar="DIR", help="Every finished design is kept here.")] = Path(
         "runs/protocol"
     ),
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of results.md and results/.")] = Path("docs"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of results.md and results/; cases there that are not measured now are kept. "
+            "Default: docs, with --quick the folder of its work.",
+        ),
+    ] = None,
     report: Annotated[bool, typer.Option("--report", help="Only write the page from what there is.")] = False,
 ) -> None:
     """Measure how well designs meet their targets, and write the tables.
@@ -49,7 +59,11 @@ def protocol(
         sets = tuple(only or (("range", "baselines") if quick else SETS))
         dims = tuple(dim or ((2,) if quick else (2, 3)))
         work = work / "quick" if quick else work
-        cases = plan(sets, dims, 8 if quick else designs, work, quick=quick)
+        out = out or (work if quick else Path("docs"))
+        planned = plan(sets, dims, 8 if quick else designs, work, quick=quick)
+        cases = [case for case in planned if match in case.key]
+        if not cases:
+            raise ValueError(f"--match: no case has {match!r} in its name; there are, e.g., {planned[0].key}")
         if not report:
             failures: dict[str, str] = {}
             with progress() as bars:

@@ -60,8 +60,19 @@ class Summary:
     priors: list[str]
     defaults: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def case(self) -> tuple[str, str, int, float]:
+        """What was measured, whatever number of designs."""
+        return self.set, self.name, self.dim, self.quantile
+
     def to_dict(self) -> dict:
         return asdict(self)
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> Summary:
+        rest = dict(values)
+        stages = {stage: StageSummary(**of) for stage, of in rest.pop("stages").items()}
+        return Summary(stages=stages, **rest)
 
 
 def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> Summary:
