@@ -7,8 +7,7 @@ import streamlit as st
 BRAND = Path(__file__).parent / "relaxdesign" / "ui" / "brand"
 
 st.set_page_config(page_title="RelaxDesign", page_icon=BRAND / "icon.svg", layout="wide", initial_sidebar_state=340)
-# Narrower settings on a tablet.
-st.html("<style>@media (max-width: 1024px) { [data-testid=stSidebar] { width: 20rem !important; } }</style>")
+st.html(BRAND / "style.css")
 st.logo(BRAND / "logo.svg", icon_image=BRAND / "icon.svg", size="large")
 
 from relaxdesign.ui import server  # noqa: E402  (after the page setup, which paints first)

@@ -33,6 +33,7 @@ from tests.e2e.driving import (  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "page.json"
 POLL_MS = 20
+READING_MS = 1000  # what a user takes to look at one design before choosing the next
 STEPS = 60  # of the watched run: more than default, so that frames can be counted
 
 
@@ -114,6 +115,7 @@ def main() -> None:
                 for name, value in watch_run(page).items():
                     note(name, value)
                 for index in (1, 2, 3):
+                    page.wait_for_timeout(READING_MS)
                     note("another candidate", choose_candidate(page, index))
 
     rows = {name: {"median": statistics.median(v), "worst": max(v), "n": len(v)} for name, v in times.items()}

@@ -5,6 +5,7 @@ Light to import: what loads torch is imported by the start-up thread, and pages 
 
 from __future__ import annotations
 
+import gc
 import logging
 import subprocess
 import sys
@@ -184,7 +185,9 @@ def _import_modules() -> Catalogue:
     from relaxdesign import jobs, study  # noqa: F401
     from relaxdesign.catalogue import Catalogue
 
-    return Catalogue.default()
+    found = Catalogue.default()
+    gc.freeze()  # Streamlit collects after every script: what torch brings would cost a fifth of a second each time
+    return found
 
 
 def _probe_rendering() -> bool:

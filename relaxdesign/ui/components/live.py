@@ -28,8 +28,9 @@ def watch(run_id: str, state: str) -> None:
             st.rerun()  # deleted meanwhile; the page says so
         if not snapshot.live:
             st.rerun()
-        _progress(snapshot)
-        _view(snapshot)
+        with st.container(key="live"):
+            _progress(snapshot)
+            _view(snapshot)
         if snapshot.state != state:
             st.rerun()  # only now: what is not drawn before it would leave the page until it has run
 
