@@ -56,6 +56,7 @@ def test_design_watch_download_and_reopen(page: Page, tmp_path):
     numbers, pictures = watch_frames(page, wanted=3)
     assert len(pictures) >= 3, f"only {len(pictures)} different pictures at steps {numbers}"
     assert numbers == sorted(numbers) and numbers[-1] <= STEPS
+    assert_nothing_moves(page)
 
     page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_text("Paused: step")).to_be_visible(timeout=PATIENCE_MS)
@@ -132,6 +133,14 @@ def replay(page: Page, folder: Path) -> None:
     assert canvas.screenshot() != last
     with Image.open(download(page, "GIF", folder)) as film:
         assert film.n_frames == STEPS and film.width >= 800
+
+
+def assert_nothing_moves(page: Page) -> None:
+    """Transitions of what is redrawn at every step keep the browser painting, which the solver pays for."""
+    moving = "document.querySelector('.st-key-live').getAnimations({ subtree: true }).length"
+    for _ in range(8):
+        assert page.evaluate(moving) == 0
+        page.wait_for_timeout(100)
 
 
 def watch_frames(page: Page, wanted: int) -> tuple[list[int], set[str]]:
