@@ -10,8 +10,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
+import numpy as np
+from PIL import Image, ImageSequence
 from playwright.sync_api import Locator, Page, expect
 
+from relaxdesign.animation import gif_bytes
 from tests.e2e.driving import PATIENCE_MS, ROOT, await_step, open_browser, running_app, settle, start_design
 
 FOLDER = ROOT / "assets" / "screenshots"
@@ -42,7 +45,7 @@ def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 
         _picture(page, folder / "replay.png")
         with page.expect_download(timeout=RUN_MS) as film:
             page.get_by_role("button", name="GIF", exact=True).click()
-        film.value.save_as(folder / "denoising.gif")
+        (folder / "denoising.gif").write_bytes(_small(film.value.path()))
         for index in (0, 3, 5):
             page.locator("[class*='st-key-compare-']").nth(index).get_by_role("button").click()
             settle(page)
@@ -62,6 +65,14 @@ def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 
         page.get_by_text("Cards", exact=True).click()
         _picture(page, folder / "candidates-3d.png")
     return sorted([*folder.glob("*.png"), *folder.glob("*.gif")])
+
+
+def _small(film: Path, width: int = 560) -> bytes:
+    """The downloaded film, small enough for a README."""
+    with Image.open(film) as pictures:
+        size = (width, round(width * pictures.height / pictures.width))
+        frames = [picture.convert("RGB").resize(size) for picture in ImageSequence.Iterator(pictures)]
+    return gif_bytes(np.asarray(frame) for frame in frames)
 
 
 def _scroll_to(page: Page, part: Locator) -> None:
