@@ -27,6 +27,7 @@ from relaxdesign.request import DesignRequest
 from relaxdesign.result import Design
 
 CANCEL_POLL_S = 0.1
+PAGES_FIRST = 5  # niceness of the child: the server and the browser beside it answer before it computes
 
 Task = tuple[DesignRequest, Sequence[Design]]
 
@@ -132,6 +133,8 @@ def main() -> None:
     messages = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not end up between the messages
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server; the pipe ends with it
+    if hasattr(os, "nice"):
+        os.nice(PAGES_FIRST)
     import torch
 
     from relaxdesign import study

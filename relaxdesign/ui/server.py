@@ -184,9 +184,10 @@ def _import_modules() -> Catalogue:
 
     from relaxdesign import jobs, study  # noqa: F401
     from relaxdesign.catalogue import Catalogue
+    from relaxdesign.ui.components import controls, live, results  # noqa: F401
 
     found = Catalogue.default()
-    gc.freeze()  # Streamlit collects after every script: what torch brings would cost a fifth of a second each time
+    gc.freeze()  # Streamlit collects after every script: all that was imported would cost a fifth of a second each time
     return found
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from PIL import Image
 
 from relaxdesign.catalogue import Material
 from relaxdesign.quantities import format_value
@@ -47,7 +49,7 @@ def gallery(run_id: str, designs: Sequence[Design], choices: Choices | None = No
             with st.container(border=True, key=key, width=CARD_WIDTH, height="stretch", gap="small"):
                 if design.ok:
                     with st.container(height="stretch", gap="small"):
-                        _card(design)
+                        _card(key, design)
                     if choices is not None:
                         _buttons(run_id, design, choices)
                 else:
@@ -137,8 +139,16 @@ STAGE_COLUMNS = {
 }
 
 
-def _card(design: Design) -> None:
-    st.image(phase_image(design), width="stretch", alt=f"Phases of candidate {design.index + 1}")
+@st.cache_data(show_spinner=False, max_entries=500)
+def _encoded(key: str, _design: Design) -> bytes:
+    # Kept by the card's key: galleries are redrawn at every click.
+    buffer = io.BytesIO()
+    Image.fromarray(phase_image(_design).astype(np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _card(key: str, design: Design) -> None:
+    st.image(_encoded(key, design), width="stretch", alt=f"Phases of candidate {design.index + 1}")
     st.markdown(
         f":gray[{design.index + 1}] {headline(design)}\n\n"
         f":small[{_phase(MATRIX, design.matrix)}]  \n:small[{_phase(PARTICLE, design.particle)}]",
