@@ -94,7 +94,7 @@ def questions(store: Store) -> dict[str, Callable[[], object]]:
     target = RunSearch(target=(50, 60), status=("finished",), order="error")
     light = DesignSearch(text="carbide", bulk=(50, 100), order="density")
     return {
-        "open the store": lambda: Store(str(store.engine.url)).engine.dispose(),
+        "open the store": lambda: Store(store.engine.url.render_as_string(hide_password=False)).engine.dispose(),
         "library: first page": lambda: (store.count_runs(), store.list_runs(20), store.tags()),
         "library: last page": lambda: store.list_runs(20, last),
         "library: words of a material and a tag": lambda: (store.count_runs(words), store.list_runs(20, 0, words)),
@@ -108,6 +108,14 @@ def questions(store: Store) -> dict[str, Callable[[], object]]:
         "designs: smallest error of all": lambda: store.find_designs(replace(DesignSearch(), order="error")),
         "open a run": lambda: (store.run(newest), store.curves(newest), store.designs(newest)),
     }
+
+
+def size(store: Store, file: Path) -> int:
+    """Bytes on disk of the database."""
+    if store.engine.dialect.name == "postgresql":
+        with store.engine.connect() as connection:
+            return connection.scalar(sqlalchemy.text("SELECT pg_database_size(current_database())")) or 0
+    return sum(path.stat().st_size for path in file.parent.glob(f"{file.name}*"))
 
 
 def main() -> None:
@@ -132,7 +140,7 @@ def main() -> None:
             "designs": store.count_designs(DesignSearch()),
             "runs": store.count_runs(),
             "seconds_to_fill": round(time.perf_counter() - begin, 1),
-            "bytes": sum(path.stat().st_size for path in file.parent.glob(f"{file.name}*")),
+            "bytes": size(store, file),
             "seconds": {},
         }
         print(f"{report['designs']} designs in {report['runs']} runs, {report['bytes'] / 1e6:.0f} MB")

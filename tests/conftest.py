@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 import torch
+from sqlalchemy import create_engine, make_url, text
 from typer.testing import CliRunner
 
 from relaxdesign.bounds import two_phase_bounds
@@ -70,6 +73,23 @@ def make_result(make_design):
         return DesignResult(request, tuple(designs), status, 1.5, "test-prior", 34, started, "0.0.0")
 
     return make
+
+
+@pytest.fixture
+def database_url(tmp_path):
+    """Address of an empty database: a SQLite file, or a new one on the server named by ``RELAXDESIGN_TEST_DB``."""
+    server = os.environ.get("RELAXDESIGN_TEST_DB")
+    if not server:
+        yield f"sqlite:///{tmp_path / 'library.db'}"
+        return
+    name = f"test_{uuid.uuid4().hex}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
 
 
 @pytest.fixture

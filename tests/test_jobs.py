@@ -18,8 +18,8 @@ REQUEST = DesignRequest(target_bulk=100.0, count=3, steps=5)
 
 
 @pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(f"sqlite:///{tmp_path / 'test.db'}")
+def store(database_url) -> Store:
+    return Store(database_url)
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ def threads(scheduler=None, count=None):
 
 
 @pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(f"sqlite:///{tmp_path / 'library.db'}")
+def store(database_url) -> Store:
+    return Store(database_url)
 
 
 @pytest.fixture

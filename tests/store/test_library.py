@@ -21,8 +21,8 @@ REQUEST = DesignRequest(target_bulk=100.0, count=3, steps=4, seed=7, categories=
 
 
 @pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(f"sqlite:///{tmp_path / 'library' / 'test.db'}")
+def store(database_url) -> Store:
+    return Store(database_url)
 
 
 def recorded_curves() -> Curves:
@@ -64,11 +64,11 @@ def test_dropped_candidates_have_gaps_in_their_curves():
     assert curves.bulk[-1][1] is None and curves.losses["bulk"][-1][1] is None
 
 
-def test_design_is_on_disk_before_the_run_ends(store):
+def test_design_is_on_disk_before_the_run_ends(store, database_url):
     run_id = store.create_run(REQUEST)
     store.mark_running(run_id)
     store.save_design(run_id, scripted_design(2))
-    assert [design.index for design in Store(str(store.engine.url)).designs(run_id)] == [2]
+    assert [design.index for design in Store(database_url).designs(run_id)] == [2]
     assert store.result(run_id) is None
 
 
@@ -85,7 +85,7 @@ def test_newest_run_comes_first_and_pages_do_not_overlap(store):
         (f"{socket.gethostname()}:{os.getpid()}", "interrupted"),  # our number, but we have only just started
         (f"{socket.gethostname()}:{2**22 + 1}", "interrupted"),  # no such process
         (f"{socket.gethostname()}:{os.getppid()}", "running"),  # another living server
-        ("container-of-yesterday:1", "interrupted"),
+        ("elsewhere:1", "interrupted"),  # a container may have been given a new name
     ],
 )
 def test_runs_of_a_dead_server_are_interrupted(store, owner, status):
@@ -94,6 +94,8 @@ def test_runs_of_a_dead_server_are_interrupted(store, owner, status):
     store.save_design(run_id, scripted_design(0))
     with store.engine.begin() as connection:
         connection.execute(text("UPDATE runs SET owner = :owner"), {"owner": owner})
+    if owner == "elsewhere:1" and store.engine.dialect.name != "sqlite":
+        status = "running"  # a database server serves several machines
     assert store.interrupt_orphans() == (status == "interrupted")
     assert store.run(run_id).status == status
     assert len(store.designs(run_id)) == 1

@@ -31,8 +31,8 @@ def differences(store: Store) -> list:
         return compare_metadata(MigrationContext.configure(connection), Base.metadata)
 
 
-def test_a_new_database_has_the_tables_of_the_code(tmp_path):
-    assert differences(Store(f"sqlite:///{tmp_path / 'new.db'}")) == []
+def test_a_new_database_has_the_tables_of_the_code(database_url):
+    assert differences(Store(database_url)) == []
 
 
 def test_a_database_of_the_first_version_is_upgraded_in_place(old):
@@ -77,8 +77,8 @@ def test_an_upgrade_that_fails_leaves_the_old_database(old):
     assert list(connection.iterdump()) == before
 
 
-def test_a_database_of_a_newer_version_is_refused(tmp_path):
-    url = f"sqlite:///{tmp_path / 'new.db'}"
+def test_a_database_of_a_newer_version_is_refused(database_url):
+    url = database_url
     store = Store(url)
     with store.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")

@@ -11,8 +11,8 @@ from tests.scripted_study import scripted_design
 
 
 @pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(f"sqlite:///{tmp_path / 'test.db'}")
+def store(database_url) -> Store:
+    return Store(database_url)
 
 
 @pytest.fixture
