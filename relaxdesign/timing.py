@@ -1,4 +1,4 @@
-"""How long a request will take on this machine, from a calibration of seconds.
+"""How long a request will take on a server on this machine, from a calibration of seconds.
 
 A design is made of passes of the network and of linear systems; both are timed once, on the grids of the shipped
 priors, and multiplied by how many the request needs.
@@ -22,6 +22,7 @@ from relaxdesign.channels import Properties
 from relaxdesign.effective import Evaluator
 from relaxdesign.prior.model import load_prior
 from relaxdesign.request import DesignRequest, GuidanceSettings
+from relaxdesign.worker import study_threads
 
 # Linear systems per design after sampling, measured over the range of targets (mean; single designs differ threefold).
 _SYSTEMS = {"one target": 60, "several targets": 850, "geometric": 900, "unrefined": 30}
@@ -47,7 +48,7 @@ def calibration_of(prior: str) -> Calibration:
     """
     path = _cache()
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    key = f"{prior}, guided to {GuidanceSettings().tolerance:g}"
+    key = f"{prior}, guided to {GuidanceSettings().tolerance:g}, threads: {study_threads()}"
     if key not in known:
         command = [sys.executable, "-m", "relaxdesign.timing", prior]
         child = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -122,4 +123,5 @@ def _seconds(function, repeats: int = 3) -> float:
 if __name__ == "__main__":
     if hasattr(os, "nice"):
         os.nice(10)
+    torch.set_num_threads(study_threads())
     print(json.dumps(asdict(calibrate(sys.argv[1]))))

@@ -32,6 +32,14 @@ PAGES_FIRST = 5  # niceness of the child: the server and the browser beside it a
 Task = tuple[DesignRequest, Sequence[Design]]
 
 
+def study_threads() -> int:
+    """Threads that a study has on a server: one core is for the pages. With all cores, each operation would wait for
+    the thread that was pushed aside."""
+    import torch
+
+    return max(1, torch.get_num_threads() - 1)
+
+
 class WorkerError(RuntimeError):
     """The child process ended or failed; the text is for the log."""
 
@@ -139,9 +147,7 @@ def main() -> None:
 
     from relaxdesign import study
 
-    # A core for the server and the browser. With all cores, each operation would wait for the thread that was
-    # pushed aside.
-    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+    torch.set_num_threads(study_threads())
     with contextlib.suppress(Exception):  # a prior that cannot be loaded is told when a run asks for it
         _rehearse()
     requests: queue.Queue[Task] = queue.Queue()

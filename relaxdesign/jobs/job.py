@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,13 +14,16 @@ from relaxdesign.request import DesignRequest
 from relaxdesign.result import Design
 from relaxdesign.store import LIVE_STATES, Curves
 
+RECENT = 8
+"""Steps that a page may catch up on when several were made since it last looked."""
+
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """What can be shown of a run at one moment.
 
     state: queued, running, paused, finished, cancelled, failed or interrupted. ahead: jobs that come first while it
-    waits. frame: the latest denoising step; None before the first and for runs read back from the library.
+    waits. recent: the latest denoising steps; empty before the first and for runs read back from the library.
     message: why it failed or what is the matter, for the user. error_id: to be found in the log.
     """
 
@@ -28,7 +32,7 @@ class Snapshot:
     state: str
     curves: Curves
     designs: tuple[Design, ...] = ()
-    frame: Frame | None = None
+    recent: tuple[Frame, ...] = ()
     dropped: dict[int, str] | None = None  # per candidate, why
     ahead: int = 0
     seconds: float = 0.0
@@ -36,6 +40,15 @@ class Snapshot:
     stopping: bool = False
     message: str = ""
     error_id: str = ""
+
+    @property
+    def frame(self) -> Frame | None:
+        """The latest denoising step."""
+        return self.recent[-1] if self.recent else None
+
+    def since(self, step: int) -> tuple[Frame, ...]:
+        """The steps after this one that are still at hand; the latest if there is none."""
+        return tuple(frame for frame in self.recent if frame.step > step) or self.recent[-1:]
 
     @property
     def live(self) -> bool:
@@ -71,7 +84,7 @@ class Job:
         self._cancel = threading.Event()
         self._turn = threading.Event()
         self._step: StepEvent | None = None
-        self._frame: Frame | None = None
+        self._recent: deque[Frame] = deque(maxlen=RECENT)
         self._first_step: StepEvent | None = None
         self._curves = Curves()
         self._designs = {design.index: design for design in self.kept}
@@ -110,7 +123,8 @@ class Job:
     def show_step(self, event: StepEvent, frame: Frame) -> None:
         """The newest step, and its fields as they are kept."""
         with self._lock:
-            self._step, self._frame = event, frame
+            self._step = event
+            self._recent.append(frame)
             self._first_step = self._first_step or event
             self._curves.append(event)
 
@@ -144,7 +158,7 @@ class Job:
                 state=self.state,
                 curves=self._curves.copy(),
                 designs=tuple(self._designs[index] for index in sorted(self._designs)),
-                frame=self._frame,
+                recent=tuple(self._recent),
                 dropped=dict(self._step.messages) if self._step else None,
                 ahead=ahead,
                 seconds=self.seconds,

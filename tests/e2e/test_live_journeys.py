@@ -90,11 +90,14 @@ def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
         page.get_by_text("3D", exact=True).first.click()
         settle(page)
         start_design(page, count=2, steps=LONG)
-        await_step(page, 3)
+        record_steps(page)
         surface = page.locator(".denoising .surface[data-points]")
         expect(surface).to_be_visible(timeout=RUN_MS)
+        await_step(page, 12)
         page.get_by_role("button", name="Pause", exact=True).click()
         expect(page.get_by_text("Paused: step")).to_be_visible(timeout=PATIENCE_MS)
+        shown = page.evaluate("window.stepsShown")
+        assert len(shown) > 5 and shown == list(range(shown[0], shown[-1] + 1)), "steps were left out"
         canvas = surface.locator("canvas")
         assert await_contrast(page, canvas) > 3, "the surface is not drawn"
         drawn = canvas.element_handle()
@@ -122,6 +125,17 @@ def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
         expect(replayed).to_be_visible(timeout=RUN_MS)
         assert await_contrast(page, replayed.locator("canvas")) > 3
         assert_no_errors(page)
+
+
+def record_steps(page: Page) -> None:
+    """Keeps the steps that are drawn from now on in ``window.stepsShown``."""
+    await_step(page, 1)
+    page.locator(".denoising").evaluate("""root => {
+        const step = () => Number(root.dataset.frame);
+        const shown = window.stepsShown = [step()];
+        new MutationObserver(() => step() === shown.at(-1) || shown.push(step()))
+            .observe(root, { attributeFilter: ["data-frame"] });
+    }""")
 
 
 def facts(card: Locator) -> list[str]:

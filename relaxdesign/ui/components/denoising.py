@@ -30,11 +30,13 @@ _component = component(
 )
 
 
-def live(key: str, frame: Frame, curves: Curves, request: DesignRequest, dropped: dict[int, str]) -> None:
-    """Draws the latest step of a run. dropped: per dropped candidate, why."""
-    focus = _focus(key, frame)
-    described = [microstructures.describe(frame, request.target_bulk, focus=focus)]
-    _mount(key, described, frame, focus, curves, request, dropped, player=False)
+def live(
+    key: str, frames: Sequence[Frame], curves: Curves, request: DesignRequest, dropped: dict[int, str]
+) -> None:
+    """Draws the latest steps of a run, one after the other. dropped: per dropped candidate, why."""
+    focus = _focus(key, frames[-1])
+    described = [microstructures.describe(frame, request.target_bulk, focus=focus) for frame in frames]
+    _mount(key, described, frames[-1], focus, curves, request, dropped, player=False)
 
 
 def replay(key: str, frames: Replay, curves: Curves, request: DesignRequest) -> None:

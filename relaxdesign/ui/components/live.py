@@ -40,7 +40,11 @@ def _view(snapshot: Snapshot) -> None:
         _waiting(snapshot)
         return
     dropped = snapshot.dropped or {}
-    denoising.live(f"live-{snapshot.run_id}", snapshot.frame, snapshot.curves, snapshot.request, dropped)
+    # Every step is shown, also those that were made while the page was drawn.
+    shown = f"shown-{snapshot.run_id}"
+    frames = snapshot.since(st.session_state.get(shown, 0))
+    st.session_state[shown] = frames[-1].step
+    denoising.live(f"live-{snapshot.run_id}", frames, snapshot.curves, snapshot.request, dropped)
     for index, message in sorted(dropped.items()):
         st.caption(f"Candidate {index + 1} was stopped. {escape(plain(index, message))}")
     if snapshot.designs:

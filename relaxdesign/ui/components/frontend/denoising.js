@@ -33,7 +33,10 @@ function slider(parent, label, min, max, step, onInput) {
 
 function build(root, data) {
   root.replaceChildren();
-  const view = { tiles: data.tiles.length, panels: data.curves.panels.length, cube: data.cube, player: data.player };
+  const view = {
+    tiles: data.tiles.length, panels: data.curves.panels.length, cube: data.cube, player: data.player,
+    frame: null, waiting: [], playing: null,
+  };
   const redraw = () => view.draw();
   const set = (changes) => {
     Object.assign(view.set, changes);
@@ -109,8 +112,8 @@ function buildPlayer(view, parent, set) {
 function draw(root, view) {
   const { data, set } = view;
   const last = data.frames.length - 1;
-  const at = data.player ? Math.min(last, set.at ?? last) : last;
-  const frame = data.frames[at];
+  const at = Math.min(last, set.at ?? last);
+  const frame = data.player ? data.frames[at] : view.frame;
   const range = colourRange(data, frame, set.stretched);
   view.mode.show(set.stretched ? 1 : 0);
   drawBar(view, range, view.palette);
@@ -186,6 +189,27 @@ function giveUp(view, error) {
   view.tell("webgl", false);
 }
 
+// Live frames come in handfuls; each is shown for its share of the time until the next handful.
+const HANDFUL_MS = 400;
+const WAITING = 12;
+
+function enqueue(view, frames) {
+  const known = view.waiting.at(-1)?.step ?? view.frame?.step ?? 0;
+  if (frames.at(-1).step < known) Object.assign(view, { frame: null, waiting: [] }); // the run has begun anew
+  const fresh = frames.filter((frame) => !view.frame || frame.step > known);
+  view.waiting = [...view.waiting, ...fresh].slice(-WAITING);
+  view.frame ??= view.waiting.shift() ?? frames.at(-1);
+  if (!view.waiting.length || view.playing) return;
+  const next = () => {
+    view.playing = null;
+    if (!view.waiting.length) return;
+    view.playing = setTimeout(next, HANDFUL_MS / (view.waiting.length + 1));
+    view.frame = view.waiting.shift();
+    view.draw();
+  };
+  next();
+}
+
 const views = new WeakMap();
 
 export default function (component) {
@@ -204,6 +228,7 @@ export default function (component) {
     views.set(root, view);
   }
   view.data = data;
+  if (!data.player) enqueue(view, data.frames);
   view.tell = (name, value) => component.setStateValue(name, value);
   root.style.setProperty("--columns", data.columns);
   view.draw();
@@ -211,6 +236,7 @@ export default function (component) {
   return () => setTimeout(() => {
     if (root.isConnected) return;
     view.stop?.();
+    clearTimeout(view.playing);
     if (view.surface) dropSurface(view.surface);
     view.surface = null;
     views.delete(root);
