@@ -198,8 +198,8 @@ def _baselines(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
                 _share(s, "snapped", "0.05"),
                 _median(s, "snapped"),
                 _share(s, "realised", "0.01"),
-                f"{s.first_pairs}",
-                f"{100 * s.first_coverage:.0f} %",
+                f"{s.group_pairs:.3g}",
+                f"{100 * s.group_coverage:.0f} %",
                 _number(s.sampling_load_cases, ".0f"),
                 _number(s.load_cases, ".0f"),
                 _number(s.seconds, ".1f"),
@@ -232,8 +232,7 @@ def _closest(summaries: Sequence[Summary]) -> str:
     counted = ", ".join(f"{name} at {count}" for name, count in best.most_common())
     return (
         f"Closest before refinement, of {len(cases)} targets: {counted}. Every method is offered by the app and by "
-        "`--method`. Pairs and coverage are those of the first "
-        f"{COMPARED} designs of each."
+        f"`--method`. Pairs and coverage: means over groups of {COMPARED} designs."
     )
 
 

@@ -15,7 +15,7 @@ from relaxdesign.protocol.cases import Case
 from relaxdesign.result import STAGES, Design
 
 COMPARED = 8
-"""Designs over which diversity is compared: pairs and coverage grow with the number of designs."""
+"""Designs of a group over which diversity is compared: pairs and coverage grow with the number of designs."""
 
 LIMITS = (0.005, 0.01, 0.02, 0.05, 0.10)
 _HYPERVOLUME_REFERENCE = (0.10, 20.0)
@@ -35,7 +35,7 @@ class StageSummary:
 @dataclass(frozen=True)
 class Summary:
     """Of one case. Times are per design, of the median request; coverage is relative to as many random designs, and
-    first_pairs and first_coverage are those of the first ``COMPARED`` designs.
+    group_pairs and group_coverage are means over groups of ``COMPARED`` designs.
     priors: names and hashes of the weights that were used. defaults: of the guidance settings when it was run; empty
     where that was not recorded."""
 
@@ -48,8 +48,8 @@ class Summary:
     stages: dict[str, StageSummary]
     pairs: int
     coverage: float
-    first_pairs: int
-    first_coverage: float
+    group_pairs: float
+    group_coverage: float
     density_median: float | None
     hypervolume: float
     seconds: float | None
@@ -78,7 +78,8 @@ class Summary:
 def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> Summary:
     """Summary of the designs of a case. costs: of its chunks; those that were interrupted tell no time."""
     done = [design for design in designs if design.ok]
-    first = [design for design in designs[:COMPARED] if design.ok]
+    starts = range(0, max(1, len(designs) - COMPARED + 1), COMPARED)
+    groups = [[design for design in designs[start : start + COMPARED] if design.ok] for start in starts]
     whole = [cost for cost in costs if not cost["resumed"]]
     per_design = sum(request.count for request in case.requests()) / max(1, len(case.requests()))
     after = float(np.mean([design.load_cases or 0 for design in done])) if done else 0.0
@@ -98,8 +99,8 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         stages={stage: _stage(designs, stage) for stage in STAGES},
         pairs=_pairs(done),
         coverage=_coverage(done),
-        first_pairs=_pairs(first),
-        first_coverage=_coverage(first),
+        group_pairs=float(np.mean([_pairs(group) for group in groups])),
+        group_coverage=float(np.mean([_coverage(group) for group in groups])),
         density_median=float(np.median(densities)) if densities else None,
         hypervolume=hypervolume([(abs(design.error or 0.0), design.density or np.inf) for design in done]),
         seconds=per(np.median, "seconds"),
