@@ -67,7 +67,7 @@ def guided_sample(
     """Draws ``count`` samples steered by ``objectives``, yielding after each step.
 
     start: a field (channels, *grid) and the noise level to which it is taken first (Meng et al. 2022, SDEdit,
-    arXiv 2108.01073); None: from pure noise. The last yielded ``clean`` holds the finished samples. A candidate whose
+    arXiv 2108.01073), or the lowest one that the steps pass if that is higher; None: from pure noise. The last yielded ``clean`` holds the finished samples. A candidate whose
     field becomes non-finite or whose homogenisation fails is dropped with a message, the others go on.
     """
     settings = settings or GuidanceSettings()
@@ -76,7 +76,8 @@ def guided_sample(
     first = 0
     if start is not None:
         field, noise_level = start
-        first = next(i for i, level in enumerate(levels) if float(prior.schedule.noise[level]) <= noise_level)
+        passed = (i for i, level in enumerate(levels) if float(prior.schedule.noise[level]) <= noise_level)
+        first = next(passed, steps - 1)
         signal, noise = (float(part[levels[first]]) for part in (prior.schedule.signal, prior.schedule.noise))
         noisy = signal * field.to(noisy) + noise * noisy
     before: tuple[Tensor, int] | None = None

@@ -20,6 +20,7 @@ from relaxdesign.composite import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, particl
 from relaxdesign.estimates import estimate_conductivity, estimate_stiffness
 from relaxdesign.projection import Projection
 from relaxdesign.quantities import QUANTITIES
+from relaxdesign.reach import reachable_by_any
 from relaxdesign.request import Objective
 
 FRACTIONS = np.linspace(*VOLUME_FRACTION_RANGE, 24)
@@ -82,38 +83,10 @@ def reachable(catalogue: Catalogue, dim: int, name: str, projection: str = "stat
     if len(catalogue) < 2:
         raise ValueError("a composite needs two materials: tick at least one more")
     if projection == "geometric":
-        return _reachable_by_any(catalogue, name)
+        return reachable_by_any(catalogue, dim, name)
     estimates = pair_estimates(catalogue, FRACTIONS[[0, -1]] if name == "K" else FRACTIONS[::3], dim, name)
     different = ~np.eye(len(catalogue), dtype=bool)
     return float(estimates[:, different].min()), float(estimates[:, different].max())
-
-
-def _reachable_by_any(catalogue: Catalogue, name: str) -> tuple[float, float]:
-    if name == "AU":
-        return 0.0, float("inf")
-    if name == "nu":
-        return -1.0, 0.5
-    bulk, shear = (values.numpy() for values in (catalogue.properties.bulk, catalogue.properties.shear))
-    young = catalogue.properties.young.numpy()
-    if "/" in name:  # a laminate of equal parts of the softest and the stiffest: Reuss across, Voigt along
-        ratio = young.min() / young.max()
-        most = (1 + ratio) ** 2 / (4 * ratio)
-        return float(1 / most), float(most)
-    singles = {
-        "K": bulk,
-        "G": shear,
-        "E": young,
-        "density": catalogue.properties.density.numpy(),
-        "conductivity": np.array([m.conductivity for m in catalogue.materials], dtype=np.float64),
-        "price": np.array([m.price for m in catalogue.materials], dtype=np.float64),
-        **dict.fromkeys(("Ex", "Ey", "Ez"), young),
-        **dict.fromkeys(("C11", "C22", "C33"), bulk + 4 / 3 * shear),
-        **dict.fromkeys(("C44", "C55", "C66"), shear),
-    }
-    if name in singles:
-        return float(singles[name].min()), float(singles[name].max())
-    largest = float((bulk + 4 / 3 * shear).max())
-    return -largest, largest
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def test_hypervolume_of_known_fronts():
 def test_report_holds_every_case(work, tmp_path):
     summary = summarise(CASE, *load_designs(CASE, work))
     other = replace(summary, set="baselines", name="pairs")
-    machine = {"version": "0", "cpu": "test", "cores": 1, "processes": 1}
+    machine = {"version": "0", "cpu": "test", "cores": 1, "memory_GiB": 1, "torch": "0", "processes": 1}
     faster = replace(summary, set="few-steps", name="5 steps")
     write_report([summary, other, faster], tmp_path / "results.md", tmp_path / "results", machine)
     page = (tmp_path / "results.md").read_text()
@@ -104,7 +104,7 @@ def test_report_holds_every_case(work, tmp_path):
 def test_report_marks_what_other_defaults_of_the_guidance_made(work, tmp_path):
     summary = summarise(CASE, *load_designs(CASE, work))
     assert summary.defaults == GuidanceSettings().model_dump()
-    machine = {"version": "0", "cpu": "test", "cores": 1, "processes": 1}
+    machine = {"version": "0", "cpu": "test", "cores": 1, "memory_GiB": 1, "torch": "0", "processes": 1}
     for defaults, mark in ((summary.defaults, "| 3 |"), (summary.defaults | {"clip": 0.1}, "| 3 † |"), ({}, "| 3 † |")):
         write_report([replace(summary, defaults=defaults)], tmp_path / "results.md", tmp_path / "results", machine)
         assert mark in (tmp_path / "results.md").read_text()
@@ -112,7 +112,7 @@ def test_report_marks_what_other_defaults_of_the_guidance_made(work, tmp_path):
 
 def test_report_keeps_what_was_measured_before(work, tmp_path):
     summary = summarise(CASE, *load_designs(CASE, work))
-    machine = {"version": "0", "cpu": "test", "cores": 1, "processes": 1}
+    machine = {"version": "0", "cpu": "test", "cores": 1, "memory_GiB": 1, "torch": "0", "processes": 1}
     for measured in ([replace(summary, set="baselines", name="pairs"), summary], [replace(summary, designs=77)]):
         write_report(measured, tmp_path / "results.md", tmp_path / "results", machine)
     page = (tmp_path / "results.md").read_text()

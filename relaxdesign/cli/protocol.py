@@ -21,7 +21,10 @@ def protocol(
     match: Annotated[
         str, typer.Option(metavar="TEXT", help="Only cases with this in their name, as 3d-q1 or best-of-n.")
     ] = "",
-    designs: Annotated[int, typer.Option(min=1, help="Designs per target.")] = 64,
+    designs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Designs per target. Default: 64 of the range, 8 to 32 of other sets; see the page."),
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A few minutes: 2D, three targets, 20 steps, 8 designs.")
     ] = False,
@@ -87,17 +90,8 @@ def protocol(
 
 
 def _write(summaries, out: Path, processes: int) -> None:
-    import platform
-
-    from relaxdesign import __version__
     from relaxdesign.protocol.report import write_report
-    from relaxdesign.protocol.runner import available_cores
+    from relaxdesign.protocol.runner import machine
 
-    machine = {
-        "version": __version__,
-        "cpu": platform.processor() or platform.machine(),
-        "cores": available_cores(),
-        "processes": processes,
-    }
     out.mkdir(parents=True, exist_ok=True)
-    write_report(summaries, out / "results.md", out / "results", machine)
+    write_report(summaries, out / "results.md", out / "results", machine() | {"processes": processes})

@@ -25,7 +25,11 @@ BASELINES = ("pairs", "random", "genetic", "cma-es", "gradient", "best-of-n", "n
 COSTLY = ("noise", "conditional")
 """Methods that sample for minutes per request: three targets only."""
 WITH_PRIOR = ("best-of-n", "noise", "conditional")
-SETS = ("range", "density", "two-targets", "directional", "baselines", "many-steps", "few-steps")
+DESIGNS = {
+    "range": 64, "density": 16, "two-targets": 16, "directional": 16, "baselines": 8, "many-steps": 16, "few-steps": 32,
+}  # fmt: skip
+"""Sets of cases, and designs of each case unless another number is asked for."""
+SETS = tuple(DESIGNS)
 GRIDS = {2: 64, 3: 32}
 _RANDOM_DESIGNS = {2: 1000, 3: 400}
 _AT_ONCE = 20
@@ -103,10 +107,12 @@ def targets(dim: int, cache: Path) -> dict[str, dict[str, float]]:
     return found
 
 
-def plan(sets: tuple[str, ...], dims: tuple[int, ...], designs: int, work: Path, *, quick: bool = False) -> list[Case]:
+def plan(
+    sets: tuple[str, ...], dims: tuple[int, ...], designs: int | None, work: Path, *, quick: bool = False
+) -> list[Case]:
     """The cases of the sets, those of a quick look if asked: few targets, few steps, few baselines.
 
-    work: folder in which targets are kept.
+    designs: of each case; None: as ``DESIGNS`` says. work: folder in which targets are kept.
     """
     cases: list[Case] = []
     for dim in dims:
@@ -116,7 +122,7 @@ def plan(sets: tuple[str, ...], dims: tuple[int, ...], designs: int, work: Path,
             for q in quantiles:
                 target = {"target_bulk": wanted["K"][f"{q:g}"]}
                 extra = {key: value(q) if callable(value) else value for key, value in request.items()}
-                cases.append(Case(set_, name, dim, q, designs, target | extra))
+                cases.append(Case(set_, name, dim, q, designs or DESIGNS[set_], target | extra))
 
         few_targets = (0.05, 0.5, 0.95)
         everywhere = few_targets if quick else QUANTILES
@@ -156,19 +162,24 @@ MANY_STEPS: dict[str, dict[str, Any]] = {
     "gradient reused 3 times": {"guidance": {"reuse": 3}},
     "guided below noise 0.7": {"guidance": {"begin": 0.7}},
     "last tenth unguided": {"guidance": {"end": 0.1}},
+    "not read crisply": {"guidance": {"sharpness": 1.0}},
+    "read twice as crisply": {"guidance": {"sharpness": 8.0}},
+    "materials never committed": {"guidance": {"commit": 0.0}},
+    "committed at noise 0.3": {"guidance": {"commit": 0.3}},
+    "committed at noise 0.8": {"guidance": {"commit": 0.8}},
 }
 """Settings that differ from the default in one thing each."""
 
 FEW_STEPS: dict[str, dict[str, Any]] = {
     name: {"steps": steps, "guidance": settings}
     for name, steps, settings in (
-        ("20 steps, ddpm", 20, {}),
+        ("20 steps, ddpm", 20, {"sampler": "ddpm"}),
         ("20 steps, ddim", 20, {"sampler": "ddim"}),
         ("20 steps, dpm++", 20, {"sampler": "dpm++"}),
-        ("20 steps, ddpm, not through the network", 20, {"variance": 0.0}),
+        ("20 steps, ddpm, not through the network", 20, {"sampler": "ddpm", "variance": 0.0}),
         ("20 steps, dpm++, not through the network", 20, {"sampler": "dpm++", "variance": 0.0}),
-        ("10 steps, ddpm", 10, {}),
-        ("10 steps, ddpm, recurrence 2", 10, {"recurrence": 2}),
+        ("10 steps, ddpm", 10, {"sampler": "ddpm"}),
+        ("10 steps, ddpm, recurrence 2", 10, {"sampler": "ddpm", "recurrence": 2}),
         ("10 steps, ddim", 10, {"sampler": "ddim"}),
         ("10 steps, dpm++", 10, {"sampler": "dpm++"}),
     )

@@ -59,8 +59,9 @@ How well designs meet their targets over the whole range, and against other ways
 `relaxdesign protocol` (definitions: [method](verification.md) for the evaluator; below for the measures); nothing
 on this page is typed by hand. Numbers and interactive figures: [results/](results/).
 
-Last measured with version {version} on {cpu}; cores: {cores}, processes: {processes}. The numbers of every case are in
-`results/protocol.json`. Times are those of the median request of a case, on a machine that was not idle otherwise.
+Last measured with version {version} on {cpu}, {cores} cores, {memory_GiB} GiB, PyTorch {torch}; processes: {processes}.
+The numbers of every case are in `results/protocol.json`. Times are those of the median request of a case, on a machine
+that was not idle otherwise. What the channels do is measured in [priors.md](priors.md#channels).
 Weights: {weights}; † made with earlier ones, or with earlier defaults of the guidance.
 
 Targets are quantiles of the effective bulk modulus of random catalogue designs, each sought with seeds 1000, 1001, …
@@ -183,7 +184,8 @@ def _baselines(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
     names = list(dict.fromkeys(s.name for s in summaries))
     lines = [
         "## Against other methods",
-        "The same request, evaluator, refinement and number of simulated cells per candidate before refinement. "
+        "The same request, evaluator, refinement and number of simulated cells per candidate before refinement (but for "
+        "*conditional*, whose prior is told the bulk modulus and simulates nothing). "
         "*Without refinement* is the snapped stage, *with* the realised one. "
         + " ".join(f"**{name}**: {DESCRIPTIONS[name]}." for name in names if name in DESCRIPTIONS),
     ]

@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from relaxdesign.protocol.cases import Case
 from relaxdesign.request import DesignRequest, GuidanceSettings
@@ -108,6 +111,26 @@ def available_cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux
         return os.cpu_count() or 1
+
+
+def machine() -> dict[str, Any]:
+    """What the designs were made on."""
+    import torch
+
+    import relaxdesign
+
+    cpu = platform.machine()
+    if (info := Path("/proc/cpuinfo")).exists():
+        names = re.findall(r"^model name\s*:\s*(.+)$", info.read_text(encoding="utf-8"), re.MULTILINE)
+        cpu = names[0] if names else cpu
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else 0.0
+    return {
+        "version": relaxdesign.__version__,
+        "cpu": cpu,
+        "cores": available_cores(),
+        "memory_GiB": round(memory),
+        "torch": torch.__version__,
+    }
 
 
 def chunk_path(work: Path, case: Case, request: DesignRequest) -> Path:

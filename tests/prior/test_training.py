@@ -96,8 +96,8 @@ def test_damaged_foreign_and_missing_files_are_refused(tmp_path, catalogue):
 
 def test_a_conditional_network_learns_what_it_is_told(tmp_path, catalogue):
     """The truth about K helps, against being told nothing and against being told another cell's K."""
-    config = replace(SMALL, network=replace(SMALL.network, conditional=True), steps=150)
-    list(train_prior(config, catalogue, tmp_path, checkpoint_every=150, sheet_every=0))
+    config = replace(SMALL, network=replace(SMALL.network, conditional=True), steps=300)
+    list(train_prior(config, catalogue, tmp_path, checkpoint_every=300, sheet_every=0))
     prior = load_prior(tmp_path / "small.safetensors")
     generator = torch.Generator().manual_seed(3)
     clean = random_fields(catalogue, prior.channels, 16, 2, 128, generator=generator)
@@ -106,7 +106,7 @@ def test_a_conditional_network_learns_what_it_is_told(tmp_path, catalogue):
     told = validation_loss(prior.network, prior.schedule, clean, log_bulk, 0)
     untold = validation_loss(prior.network, prior.schedule, clean, None, 0)
     misled = validation_loss(prior.network, prior.schedule, clean, log_bulk.flip(0), 0)
-    assert told < 0.99 * untold and told < 0.97 * misled
+    assert told < 0.97 * untold and told < 0.95 * misled
     assert prior.aimed_at(20.0).aim == Aim(math.log(20.0), 2.0)
 
 
