@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from relaxdesign import __version__
 from relaxdesign.quantities import QUANTITIES, check_value, format_value
 
 Sampler = Literal["ddpm", "ddim", "dpm++"]
@@ -204,10 +206,16 @@ class DesignRequest(BaseModel):
     )
     boundary: Literal["periodic", "kubc"] = Field(default="periodic", description="boundary condition of the cell")
     refine: bool = Field(default=True, description="move the snapped design onto its targets")
-    distinct: bool = Field(default=True, description="no two designs of the same two materials")
+    distinct: bool = Field(default=True, description="no two refined designs of the same two materials")
     start: str | None = Field(default=None, description="VTI file of a microstructure to begin from")
     start_noise: float = Field(default=0.6, gt=0, le=1, description="noise level to which the start is taken")
     guidance: GuidanceSettings = GuidanceSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_version(cls, values: Any) -> Any:
+        """A request file also tells the version that wrote it, see `request_file`."""
+        return {key: values[key] for key in values if key != "version"} if isinstance(values, dict) else values
 
     @model_validator(mode="before")
     @classmethod
@@ -230,6 +238,8 @@ class DesignRequest(BaseModel):
         twice = {o.quantity for o in self.objectives if sum(p.quantity == o.quantity for p in self.targets) > 1}
         if twice:
             raise ValueError(f"more than one target for {', '.join(sorted(twice))}: give one interval")
+        if self.start is not None and self.method != "guided":
+            raise ValueError(f"only guided diffusion begins from a microstructure, not the method {self.method!r}")
         return self
 
     @property
@@ -251,3 +261,11 @@ class DesignRequest(BaseModel):
     def title(self) -> str:
         """The objectives on one line, e.g. ``"K = 120 GPa, minimise density"``."""
         return ", ".join(str(objective) for objective in self.objectives)
+
+
+def request_file(request: DesignRequest) -> str:
+    """A request as JSON that repeats it elsewhere: every setting, and the version of RelaxDesign that wrote it.
+
+    ``DesignRequest.model_validate_json`` reads it, as it reads a file that leaves out defaults and the version.
+    """
+    return json.dumps({"version": __version__} | request.model_dump(mode="json"), indent=1, ensure_ascii=False)

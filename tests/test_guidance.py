@@ -392,6 +392,15 @@ def test_a_start_at_low_noise_is_kept_and_at_high_noise_forgotten():
     assert float(near.mean()) > 0.3 > float(far.mean())
 
 
+def test_a_start_below_all_levels_takes_the_lowest():
+    settings = GuidanceSettings(mean=0, variance=0)
+    start = torch.full((3, 16, 16), 0.6)
+    run = guided_sample(
+        gaussian_prior(), MeanTarget(0.3), 1, steps=4, settings=settings, start=(start, 0.01), generator=generator()
+    )
+    assert [step.index for step in run] == [4]
+
+
 def test_reused_gradients_save_solves_and_still_reach_the_target():
     prior = gaussian_prior()
     every, third = (Objectives([parse_objective("K = 40")], reuse=reuse) for reuse in (1, 3))

@@ -125,6 +125,11 @@ def test_the_short_form_is_the_long_form():
     assert DesignRequest.model_validate_json(short.model_dump_json()) == short
 
 
+def test_only_guided_diffusion_begins_from_a_microstructure():
+    with pytest.raises(ValidationError, match="only guided diffusion"):
+        DesignRequest.model_validate({"target_bulk": 120, "start": "cell.vti", "method": "genetic"})
+
+
 def test_reachable_intervals_hold_what_pairs_are_estimated_to_have():
     catalogue = Catalogue.default().select()
     for name in ("K", "G", "nu", "density", "Ez"):
