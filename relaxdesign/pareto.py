@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike
 from relaxdesign.quantities import QUANTITIES
 from relaxdesign.result import Design
 
+_NEAR = 0.05
+"""Largest miss with which targets count as met together."""
+
 
 def pareto_front(x: ArrayLike, y: ArrayLike, *, small_x: bool, small_y: bool) -> np.ndarray:
     """Indices of the points that no other betters in one quantity without being worse in the other, by rising x.
@@ -35,6 +38,22 @@ def best_designs(designs: Iterable[Design]) -> list[Design]:
         return any(other != score and all(a <= b for a, b in zip(other, score, strict=True)) for other in scores)
 
     return [design for design, score in zip(done, scores, strict=True) if not dominated(score)]
+
+
+def trade_offs(designs: Iterable[Design]) -> list[Design]:
+    """The `best_designs` where there is more than one objective to weigh, else none."""
+    found = best_designs(designs)
+    return found if found and len(found[0].objectives) > 1 else []
+
+
+def conflict(designs: Iterable[Design]) -> str:
+    """A remark where no design comes near all of several targets; empty otherwise."""
+    done = [design for design in designs if design.ok]
+    if not done or len(done[0].misses) < 2 or min(abs(design.error or 0.0) for design in done) <= _NEAR:
+        return ""
+    targets = " and ".join(str(objective) for objective in done[0].objectives if objective.sense == "reach")
+    numbers = ", ".join(str(design.index + 1) for design in best_designs(done))
+    return f"no design meets {targets} together; candidates that no other betters in everything: {numbers}"
 
 
 def _scores(design: Design) -> tuple[float, ...]:

@@ -22,7 +22,7 @@ from relaxdesign.events import DesignEvent, Event, FinishedEvent, StepEvent
 from relaxdesign.finishing import Finisher
 from relaxdesign.guidance import SamplerStep
 from relaxdesign.objectives import Objectives
-from relaxdesign.pareto import best_designs
+from relaxdesign.pareto import conflict
 from relaxdesign.prior.model import Prior, load_prior
 from relaxdesign.quantities import DIRECTIONAL, QUANTITIES, format_value
 from relaxdesign.request import DesignRequest, Objective
@@ -116,7 +116,7 @@ def run(
             load_cases=cost.load_cases,
             started=started,
             version=relaxdesign.__version__,
-            remark=_conflict(designs, request),
+            remark=conflict(designs),
         )
     )
 
@@ -178,17 +178,6 @@ def _indices(design: Design, materials: Catalogue) -> tuple[int, int] | None:
         return None
     ids = [material.id for material in materials.materials]
     return ids.index(design.matrix.id), ids.index(design.particle.id)
-
-
-def _conflict(designs: Sequence[Design], request: DesignRequest) -> str:
-    """A remark where no design comes near all of several targets."""
-    done = [design for design in designs if design.ok]
-    if len(request.targets) < 2 or not done or min(abs(d.error or 0.0) for d in done) <= 0.05:
-        return ""
-    return (
-        f"no design meets {' and '.join(str(target) for target in request.targets)} together: "
-        f"the {len(best_designs(done))} that no other betters are the choice there is"
-    )
 
 
 def _step_event(prior: Prior, request: DesignRequest, step: SamplerStep, spent: Cost, seconds: float) -> StepEvent:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from relaxdesign.replay import Frame
-from relaxdesign.request import DesignRequest
+from relaxdesign.request import DesignRequest, parse_objective
 from relaxdesign.ui import vtkjs
 from relaxdesign.ui.colours import ModulusScale, viridis
 from relaxdesign.ui.components import charts, film, measures
@@ -29,8 +29,8 @@ def test_smallest_comes_first_and_the_unknown_last():
 
 
 def test_only_known_numbers_are_offered():
-    assert "Anisotropy index" in measures.known(DESIGNS)
-    assert "Anisotropy index" not in measures.known(DESIGNS[:2])
+    assert "Universal anisotropy index" in measures.known(DESIGNS)
+    assert "Universal anisotropy index" not in measures.known(DESIGNS[:2])
     assert measures.known([]) == {}
 
 
@@ -40,6 +40,26 @@ def test_scatter_has_a_point_per_design_with_both_numbers():
     assert list(points.customdata) == [0, 2] and list(points.x) == [3.0, 2.0]
     assert list(points.marker.line.width) == [0, 2.5]
     assert points.marker.color[0] == charts.FAINT != points.marker.color[1]
+
+
+def test_what_was_asked_for_has_measures_and_a_front():
+    wanted = parse_objective("K = 100"), parse_objective("C11 >= 150"), parse_objective("minimise density")
+    designs = [
+        replace(
+            scripted_design(index),
+            objectives=wanted,
+            density=density,
+            properties={"density": density},
+            stages={"realised": {"K": bulk, "C11": 160.0}},
+        )
+        for index, (bulk, density) in enumerate([(100.0, 3.0), (120.0, 2.0), (130.0, 2.5)])
+    ]
+    known = measures.known(designs)
+    assert list(known)[:2] == ["Miss of K", "Miss of C11"]
+    assert [known["Miss of K"].of(design) for design in designs] == pytest.approx([0, 20, 30])
+    assert known["Density"].good == -1 and known["Volume fraction"].good == 0
+    points, front = charts.scatter(designs, known["Density"], known["Miss of K"], marked=()).data
+    assert len(points.x) == 3 and list(front.x) == [2.0, 3.0]
 
 
 def test_parallel_axes_run_from_the_smallest_to_the_largest():

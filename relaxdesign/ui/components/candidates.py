@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
+from relaxdesign import pareto
 from relaxdesign.catalogue import Material
 from relaxdesign.quantities import format_value
 from relaxdesign.result import Design
@@ -43,13 +44,14 @@ class Choices:
 
 def gallery(run_id: str, designs: Sequence[Design], choices: Choices | None = None) -> None:
     """Cards side by side, as many in a row as fit. choices: None: cards without buttons."""
+    trade_offs = {design.index for design in pareto.trade_offs(designs)}
     with st.container(horizontal=True, gap="small"):
         for design in designs:
             key = f"card-{run_id}-{design.index}"
             with st.container(border=True, key=key, width=CARD_WIDTH, height="stretch", gap="small"):
                 if design.ok:
                     with st.container(height="stretch", gap="small"):
-                        _card(key, design)
+                        _card(key, design, trade_off=design.index in trade_offs)
                     if choices is not None:
                         _buttons(run_id, design, choices)
                 else:
@@ -147,7 +149,7 @@ def _encoded(key: str, _design: Design) -> bytes:
     return buffer.getvalue()
 
 
-def _card(key: str, design: Design) -> None:
+def _card(key: str, design: Design, *, trade_off: bool) -> None:
     st.image(_encoded(key, design), width="stretch", alt=f"Phases of candidate {design.index + 1}")
     st.markdown(
         f":gray[{design.index + 1}] {headline(design)}\n\n"
@@ -158,6 +160,8 @@ def _card(key: str, design: Design) -> None:
         f"vf {design.volume_fraction:.3f} · d {design.diameter:.3f}  \nρ {design.density:.3g} g/cm³  \n"
         f"{bounds_verdict(design)[:1].upper()}{bounds_verdict(design)[1:]}"
     )
+    if trade_off:
+        st.caption(":violet-badge[on the Pareto front]", help="No other candidate betters it in every objective.")
     if design.message:
         st.caption(f":orange[{escape(design.message)}]")
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 import plotly.graph_objects as go
 
+from relaxdesign.pareto import pareto_front
 from relaxdesign.result import Design
 from relaxdesign.ui.colours import DISTINCT, line_colours
 from relaxdesign.ui.components.measures import Measure
@@ -15,7 +16,8 @@ FAINT = "rgba(122, 134, 153, 0.55)"
 
 
 def scatter(designs: Sequence[Design], x: Measure, y: Measure, marked: Collection[int]) -> go.Figure:
-    """One point per design with its number on it; those marked are ringed."""
+    """One point per design with its number on it; those marked are ringed. Where small or large values of both were
+    asked for, a line joins the designs that no other betters in both."""
     shown = [design for design in designs if x.of(design) is not None and y.of(design) is not None]
     figure = go.Figure(
         go.Scatter(
@@ -37,6 +39,18 @@ def scatter(designs: Sequence[Design], x: Measure, y: Measure, marked: Collectio
             hovertemplate=f"%{{hovertext}}<br>{x.title}: %{{x:.4g}}<br>{y.title}: %{{y:.4g}}<extra></extra>",
         )
     )
+    if x.good and y.good:
+        places = [x.of(design) for design in shown], [y.of(design) for design in shown]
+        front = pareto_front(*places, small_x=x.good < 0, small_y=y.good < 0)
+        figure.add_scatter(
+            x=[places[0][i] for i in front],
+            y=[places[1][i] for i in front],
+            mode="lines",
+            line={"color": FAINT, "width": 2, "dash": "dot"},
+            hoverinfo="skip",
+            name="Pareto front",
+            showlegend=False,
+        )
     figure.update_xaxes(title=x.label, zeroline=False)
     figure.update_yaxes(title=y.label, zeroline=False)
     figure.update_layout(height=330, margin={"l": 0, "r": 8, "t": 8, "b": 0}, clickmode="event+select")

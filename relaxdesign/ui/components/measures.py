@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from relaxdesign.quantities import QUANTITIES
+from relaxdesign.request import Objective
 from relaxdesign.result import Design
 from relaxdesign.ui.text import significant
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of a verified design; None where it is not known."""
+    """A number of a verified design; None where it is not known.
+
+    good: -1 where a small one was asked for, 1 where a large one, else 0.
+    """
 
     title: str
     unit: str
     of: Callable[[Design], float | None]
+    good: int = 0
 
     @property
     def label(self) -> str:
@@ -31,7 +37,7 @@ def _property(name: str) -> Callable[[Design], float | None]:
 
 
 MEASURES = (
-    Measure("Miss of the target", "%", lambda design: None if design.error is None else 100 * abs(design.error)),
+    Measure("Largest miss", "%", lambda design: None if design.error is None else 100 * abs(design.error), -1),
     Measure("Density", "g/cm³", lambda design: design.density),
     Measure("Volume fraction", "", lambda design: design.volume_fraction),
     Measure("Diameter", "of the edge", lambda design: design.diameter),
@@ -39,14 +45,39 @@ MEASURES = (
     Measure("Bulk modulus", "GPa", lambda design: design.K.realised),
     Measure("Shear modulus", "GPa", _property("G")),
     Measure("Young’s modulus", "GPa", _property("E")),
-    Measure("Anisotropy index", "", _property("AU")),
-    Measure("Conductivity", "W/(m K)", _property("conductivity")),
+    Measure("Universal anisotropy index", "", _property("AU")),
+    Measure("Thermal conductivity", "W/(m K)", _property("conductivity")),
 )
 
 
 def known(designs: Sequence[Design]) -> dict[str, Measure]:
-    """The measures that at least one of these designs has, by title."""
-    return {m.title: m for m in MEASURES if any(m.of(design) is not None for design in designs)}
+    """The measures that at least one of these designs has, by title: what was asked for first."""
+    wanted = designs[0].objectives if designs else ()
+    targets = [objective for objective in wanted if objective.sense == "reach"]
+    misses = [_miss(target.quantity) for target in targets] if len(targets) > 1 else []
+    values = {_title(o.quantity): _value(o) for o in sorted(wanted, key=lambda o: o.sense != "reach")}
+    every = [*misses, *(values.pop(m.title, m) for m in MEASURES), *values.values()]
+    return {m.title: m for m in every if any(m.of(design) is not None for design in designs)}
+
+
+def _title(quantity: str) -> str:
+    return QUANTITIES[quantity].title.replace("'", "’")
+
+
+def _miss(quantity: str) -> Measure:
+    def of(design: Design) -> float | None:
+        miss = design.misses.get(quantity)
+        return None if miss is None else 100 * abs(miss)
+
+    return Measure(f"Miss of {quantity}", "%", of, -1)
+
+
+def _value(objective: Objective) -> Measure:
+    """The quantity of an objective."""
+    good = {"minimise": -1, "maximise": 1}.get(objective.sense, 0)
+    return Measure(
+        _title(objective.quantity), QUANTITIES[objective.quantity].unit, _property(objective.quantity), good
+    )
 
 
 def ordered(designs: Sequence[Design], measure: Measure | None) -> list[Design]:

@@ -9,6 +9,7 @@ from streamlit.components.v2 import component
 
 from relaxdesign.catalogue import occupied_cells
 from relaxdesign.jobs import JobLimit, Snapshot
+from relaxdesign.pareto import conflict
 from relaxdesign.result import Design
 from relaxdesign.store import UnknownRun
 from relaxdesign.ui import server
@@ -16,7 +17,7 @@ from relaxdesign.ui.components import denoising, film, inspector, overview
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.components.downloads import buttons as download_buttons
 from relaxdesign.ui.errors import guard
-from relaxdesign.ui.text import duration, plural
+from relaxdesign.ui.text import duration, escape, plural
 
 # Brings the inspector into view when another design was chosen.
 _scroll = component(
@@ -83,6 +84,8 @@ def _notice(snapshot: Snapshot) -> None:
             "None of the candidates became a design. More candidates, another seed or more materials usually help.",
             icon=":material/info:",
         )
+    if remark := conflict(snapshot.designs):
+        st.info(f"{escape(remark[:1].upper() + remark[1:])}. The charts draw the front.", icon=":material/balance:")
     if snapshot.state in ("interrupted", "cancelled", "failed"):
         _resume(snapshot)
 
@@ -110,6 +113,12 @@ def _summary(snapshot: Snapshot) -> None:
     text.markdown(
         f"**{len(verified)} of {plural(snapshot.request.count, 'candidate')}** verified · **{close}** within 1 % of "
         f"the target · {duration(snapshot.seconds)}  \n:gray[{_diversity(verified)}]"
+    )
+    text.page_link(
+        "relaxdesign/ui/pages/campaigns.py",
+        label="Vary this in a campaign",
+        icon=":material/grid_view:",
+        query_params={"from": snapshot.run_id},
     )
 
     def archive() -> bytes:
