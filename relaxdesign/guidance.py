@@ -71,6 +71,7 @@ def guided_sample(
     field becomes non-finite or whose homogenisation fails is dropped with a message, the others go on.
     """
     settings = settings or GuidanceSettings()
+    sampler = settings.sampler_at(steps)
     levels = prior.schedule.trailing(steps)
     noisy = draw_noise((count, *prior.field_shape), generator, prior.device)
     first = 0
@@ -125,7 +126,7 @@ def guided_sample(
             if following is None:
                 noisy = (shown + shift_clean).clamp(-1, 1)
             else:
-                noisy = advance(prior.schedule, settings.sampler, noisy, clean, level, following, before, generator)
+                noisy = advance(prior.schedule, sampler, noisy, clean, level, following, before, generator)
                 signal = float(prior.schedule.signal[following])
                 noisy = noisy + shift_noisy + signal * shift_clean
                 if repeat < repeats - 1:

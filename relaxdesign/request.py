@@ -12,6 +12,7 @@ from relaxdesign import __version__
 from relaxdesign.quantities import QUANTITIES, check_value, format_value
 
 Sampler = Literal["ddpm", "ddim", "dpm++"]
+SamplerChoice = Literal["auto", "ddpm", "ddim", "dpm++"]
 Sense = Literal["reach", "minimise", "maximise"]
 Method = Literal["guided", "noise", "best-of-n", "random", "pairs", "genetic", "cma-es", "gradient", "conditional"]
 
@@ -42,7 +43,9 @@ class GuidanceSettings(BaseModel):
         default=0.6, ge=0, le=1, description="noise level below which a candidate keeps to its likeliest materials"
     )
     reuse: int = Field(default=1, ge=1, le=10, description="steps for which one solve's gradient serves")
-    sampler: Sampler = Field(default="ddpm", description="ddpm: new noise at each step; ddim, dpm++: none")
+    sampler: SamplerChoice = Field(
+        default="auto", description="ddpm: new noise at each step; ddim, dpm++: none; auto: by the number of steps"
+    )
     tolerance: float = Field(default=1e-2, gt=0, le=1e-1, description="√ of the relative error of K while steering")
 
     @model_validator(mode="after")
@@ -50,6 +53,12 @@ class GuidanceSettings(BaseModel):
         if self.end >= self.begin:
             raise ValueError(f"guidance ends at noise level {self.end:g}, not below the {self.begin:g} it begins at")
         return self
+
+    def sampler_at(self, steps: int) -> Sampler:
+        """The sampler for a number of steps: left to choose, the best of the recorded search (docs/results.md)."""
+        if self.sampler != "auto":
+            return self.sampler
+        return "dpm++" if steps <= 12 else "ddim" if steps < 25 else "ddpm"
 
 
 class Objective(BaseModel):
@@ -261,6 +270,12 @@ class DesignRequest(BaseModel):
     def title(self) -> str:
         """The objectives on one line, e.g. ``"K = 120 GPa, minimise density"``."""
         return ", ".join(str(objective) for objective in self.objectives)
+
+
+def guidance_defaults() -> dict[str, Any]:
+    """The settings of the guidance as they act where none is given, the number of steps included."""
+    settings = GuidanceSettings()
+    return settings.model_dump() | {"sampler": settings.sampler_at(DesignRequest.model_fields["steps"].default)}
 
 
 def request_file(request: DesignRequest) -> str:

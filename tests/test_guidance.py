@@ -168,12 +168,18 @@ def test_deterministic_samplers_take_the_same_guidance(sampler):
 
 
 def test_zero_weights_are_plain_ddpm():
-    settings = GuidanceSettings(mean=0, variance=0)
+    settings = GuidanceSettings(sampler="ddpm", mean=0, variance=0)
     plain = last(sample(gaussian_prior(), 4, steps=20, generator=generator(1)))
     guided = last(
         guided_sample(gaussian_prior(), MeanTarget(0.5), 4, steps=20, settings=settings, generator=generator(1))
     )
     assert torch.equal(plain, guided.clean)
+
+
+def test_left_to_choose_the_sampler_goes_by_the_number_of_steps():
+    left, given = GuidanceSettings(), GuidanceSettings(sampler="ddpm")
+    assert [left.sampler_at(steps) for steps in (10, 20, 30)] == ["dpm++", "ddim", "ddpm"]
+    assert given.sampler_at(10) == "ddpm"
 
 
 @pytest.mark.parametrize("settings", [GuidanceSettings(), GuidanceSettings(mean_iterations=3)])

@@ -13,7 +13,7 @@ from relaxdesign.protocol.cases import Case, plan
 from relaxdesign.protocol.report import write_report
 from relaxdesign.protocol.runner import chunk_path, run_chunk
 from relaxdesign.protocol.summary import hypervolume
-from relaxdesign.request import GuidanceSettings
+from relaxdesign.request import guidance_defaults
 from relaxdesign.result import StageBulk
 from relaxdesign.study import prior_label
 
@@ -103,7 +103,7 @@ def test_report_holds_every_case(work, tmp_path):
 
 def test_report_marks_what_other_defaults_of_the_guidance_made(work, tmp_path):
     summary = summarise(CASE, *load_designs(CASE, work))
-    assert summary.defaults == GuidanceSettings().model_dump()
+    assert summary.defaults == guidance_defaults()
     machine = {"version": "0", "cpu": "test", "cores": 1, "memory_GiB": 1, "torch": "0", "processes": 1}
     for defaults, mark in ((summary.defaults, "| 3 |"), (summary.defaults | {"clip": 0.1}, "| 3 † |"), ({}, "| 3 † |")):
         write_report([replace(summary, defaults=defaults)], tmp_path / "results.md", tmp_path / "results", machine)

@@ -53,7 +53,7 @@ def sampler_for(
         case "conditional":
             from relaxdesign.baselines.unguided import conditional
 
-            sampler = request.guidance.sampler
+            sampler = request.guidance.sampler_at(request.steps)
             return conditional(prior, objectives, request.count, bulk=request.target_bulk, sampler=sampler, **arguments)
         case "gradient":
             from relaxdesign.baselines.gradient import descend

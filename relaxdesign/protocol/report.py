@@ -15,7 +15,7 @@ from relaxdesign.baselines import DESCRIPTIONS
 from relaxdesign.prior.model import load_prior, shipped_priors
 from relaxdesign.protocol.cases import SETS, WITH_PRIOR
 from relaxdesign.protocol.summary import COMPARED, Summary
-from relaxdesign.request import GuidanceSettings
+from relaxdesign.request import guidance_defaults
 from relaxdesign.study import prior_label
 
 
@@ -80,7 +80,7 @@ def _designs(s: Summary) -> str:
     """How many, with a mark if weights that are no longer shipped or other defaults of the guidance made them."""
     guided = s.set != "baselines"
     weights_differ = bool(set(s.priors) - _shipped()) and (guided or s.name in WITH_PRIOR)
-    defaults_differ = guided and s.defaults != GuidanceSettings().model_dump()
+    defaults_differ = guided and s.defaults != guidance_defaults()
     return f"{s.designs}{' †' if weights_differ or defaults_differ else ''}"
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from relaxdesign.protocol.cases import Case
-from relaxdesign.request import DesignRequest, GuidanceSettings
+from relaxdesign.request import DesignRequest, guidance_defaults
 from relaxdesign.result import Design
 
 
@@ -87,7 +87,7 @@ def run_chunk(request: DesignRequest, path: Path) -> None:
                     "load_cases": result.load_cases,
                     "iterations": result.solver_iterations,
                     "prior": result.prior,
-                    "defaults": GuidanceSettings().model_dump(),
+                    "defaults": guidance_defaults(),
                     "resumed": bool(finished),
                 }
                 _append(file, {"cost": cost})
