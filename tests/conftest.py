@@ -94,6 +94,7 @@ def database_url(tmp_path):
 
 @pytest.fixture
 def cli(tmp_path, monkeypatch):
-    """Runs a command in an empty folder."""
+    """Runs a command in an empty folder, on a library there."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RELAXDESIGN_DB", f"sqlite:///{tmp_path / 'library.db'}")
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])

@@ -16,10 +16,12 @@ import pytest
 from relaxdesign import __version__
 from relaxdesign.events import DesignEvent, FinishedEvent
 from relaxdesign.fields_io import load_field
-from relaxdesign.request import DesignRequest
+from relaxdesign.replay import Replays
+from relaxdesign.request import DesignRequest, GuidanceSettings
 from relaxdesign.result import Design, DesignResult, StageBulk
+from relaxdesign.store import Store
 from tests.command_line import assert_one_clear_error
-from tests.scripted_study import scripted_study
+from tests.scripted_study import scripted_design, scripted_study
 
 
 @pytest.fixture
@@ -30,6 +32,12 @@ def scripted(monkeypatch):
         monkeypatch.setattr("relaxdesign.study.run", run or scripted_study())
 
     return use
+
+
+@pytest.fixture
+def library(cli) -> Store:
+    """The one that the command uses."""
+    return Store()
 
 
 def ended(request, designs, status):
@@ -111,10 +119,11 @@ def test_design_writes_its_files_and_prints_a_table(cli, scripted, tmp_path):
     assert result.exit_code == 0, result.output
     for text in ("Silicon carbide", "realised", "+0.20 %", "2 of 3 within 1 %", "1 different material pair", "out"):
         assert text in result.stdout
+    assert "02: No two phases" in result.stdout and "│ 03 │" in result.stdout, "as the folders are numbered"
     record = json.loads((tmp_path / "out" / "result.json").read_text())
     assert [design["ok"] for design in record["designs"]] == [True, False, True]
-    assert record["designs"][0]["files"]["stl"] == "design-00/design.stl"
-    assert load_field(tmp_path / "out" / "design-02" / "design.vti").E.shape == (16, 16, 1)
+    assert record["designs"][0]["files"]["stl"] == "design-01/design.stl"
+    assert load_field(tmp_path / "out" / "design-03" / "design.vti").E.shape == (16, 16, 1)
 
 
 def test_design_json_is_json_and_nothing_else(cli, scripted):
@@ -134,36 +143,104 @@ def test_design_json_is_json_and_nothing_else(cli, scripted):
 def test_design_passes_every_option_on(cli, scripted, tmp_path):
     seen = {}
 
-    def run(request, *, catalogue=None, cancel):
-        seen.update(request=request, catalogue=catalogue)
+    def run(request, *, cancel):
+        seen.update(request=request)
         yield from scripted_study()(request, cancel=cancel)
 
     scripted(run)
-    (tmp_path / "own.csv").write_text("id,name,E_GPa,nu,rho_g_cm3\na,A,3,0.3,1.2\nb,B,300,0.2,3\n")
+    own = "id,name,E_GPa,nu,rho_g_cm3\na,A,3,0.3,1.2\nb,B,300,0.2,3\n"
+    (tmp_path / "own.csv").write_text(own)
     result = cli(
         *("design", "--target-bulk", 50, "--dim", 3, "--count", 2, "--steps", 4, "--seed", 7, "--density-weight", 0.5),
         *("--category", "metal", "--category", "glass", "--exclude", "a", "--flagged", "--prior", "mine"),
-        *("--materials", "own.csv"),
+        *("--materials", "own.csv", "--same-pairs", "--guidance", "mean=0.5", "--guidance", "recurrence = 2"),
+        *("--sampler", "ddim"),
     )
     assert result.exit_code == 0, result.output
     assert seen["request"] == DesignRequest(
         target_bulk=50, dim=3, count=2, steps=4, seed=7, density_weight=0.5, categories=("metal", "glass"),
-        exclude=("a",), flagged=True, prior="mine",
+        exclude=("a",), flagged=True, prior="mine", materials_csv=own, distinct=False,
+        guidance=GuidanceSettings(mean=0.5, recurrence=2, sampler="ddim"),
     )  # fmt: skip
-    assert [material.id for material in seen["catalogue"].materials] == ["a", "b"]
     assert (tmp_path / "runs" / "K-50-3d-seed-7" / "result.json").exists()
+    (tmp_path / "r.json").write_text('{"target_bulk": 60, "count": 1, "steps": 3}')
+    assert cli("design", "--request", "r.json", "--materials", "own.csv").exit_code == 0
+    assert seen["request"] == DesignRequest(target_bulk=60, count=1, steps=3, materials_csv=own)
 
 
 def test_a_second_run_replaces_the_first(cli, scripted, tmp_path):
     scripted()
     cli("design", "--target-bulk", 100, "--count", 3, "--out", "out")
     cli("design", "--target-bulk", 100, "--count", 1, "--out", "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["design-00", "result.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["design-01", "result.json"]
+
+
+def test_design_enters_the_library(cli, scripted, library):
+    scripted()
+    done = cli("design", "--target-bulk", 100, "--count", 3, "--steps", 4, "--out", "out")
+    (run,) = library.list_runs()
+    assert f"relaxdesign export {run.id}" in done.stdout
+    assert (run.status, run.design_count, run.request.count) == ("finished", 2, 3)
+    assert library.curves(run.id).step == [1, 2, 3, 4]
+    assert [frame.step for frame in Replays.beside(library.engine.url).open(run.id)] == [1, 2, 3, 4]
+    assert library.designs(run.id)[0].to_dict() == scripted_design(0, 100.0).to_dict()
+    left_out = cli("design", "--target-bulk", 100, "--count", 1, "--no-library", "--json")
+    assert json.loads(left_out.stdout)["run"] is None and library.count_runs() == 1
+    assert json.loads(cli("design", "--target-bulk", 100, "--count", 1, "--json").stdout)["run"] != run.id
+    assert library.count_runs() == 2
+
+
+def test_a_library_that_fails_costs_no_design(cli, scripted, library, monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    scripted()
+    with monkeypatch.context() as patch:
+        patch.setattr("relaxdesign.store.Store.save_design", full)
+        late = cli("design", "--target-bulk", 100, "--count", 3, "--out", "late")
+    monkeypatch.setenv("RELAXDESIGN_DB", "no database")
+    never = cli("design", "--target-bulk", 100, "--count", 3, "--out", "never")
+    for result, folder, why in ((late, "late", "No space left"), (never, "never", "RELAXDESIGN_DB")):
+        assert result.exit_code == 0, result.output
+        assert result.stderr.count("Not kept in the library") == 1 and why in result.stderr
+        assert "relaxdesign export" not in result.stdout
+        assert load_field(tmp_path / folder / "design-03" / "design.vti").E.shape == (16, 16, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ValueError("a reason"), "failed"), (KeyboardInterrupt(), "interrupted")]
+)
+def test_a_run_that_breaks_off_can_be_resumed(cli, scripted, library, error, status):
+    def broken(request, *, cancel):
+        for event in scripted_study()(request, cancel=cancel):
+            yield event
+            if isinstance(event, DesignEvent):
+                raise error
+
+    scripted(broken)
+    assert cli("design", "--target-bulk", 100, "--count", 3, "--out", "out").exit_code != 0
+    (run,) = library.list_runs()
+    assert (run.status, run.error, run.design_count) == (status, str(error), 1)
+
+    given = []
+
+    def whole(request, *, cancel, finished):
+        given.extend(finished)
+        yield from scripted_study()(request, cancel=cancel)
+
+    scripted(whole)
+    resumed = cli("resume", run.id[:6])
+    assert resumed.exit_code == 0, resumed.output
+    assert [design.index for design in given] == [0], "it need not be made again"
+    assert "Silicon carbide" in resumed.stdout and run.id in resumed.stdout
+    assert library.run(run.id).status == "finished" and len(library.designs(run.id)) == 3
+    assert_one_clear_error(cli("resume", run.id), "is finished", "nothing to resume")
+    assert_one_clear_error(cli("resume", "zzz"), "no run", "relaxdesign runs")
 
 
 @pytest.mark.parametrize("at", ["step", "design"])
-def test_ctrl_c_keeps_what_there_is(cli, scripted, tmp_path, at):
-    def run(request, *, catalogue=None, cancel):
+def test_ctrl_c_keeps_what_there_is(cli, scripted, library, tmp_path, at):
+    def run(request, *, cancel):
         designs = []
         for event in scripted_study()(request, cancel=cancel):
             yield event
@@ -186,10 +263,12 @@ def test_ctrl_c_keeps_what_there_is(cli, scripted, tmp_path, at):
     assert record["status"] == "cancelled"
     assert len(record["designs"]) == (1 if at == "design" else 0)
     assert json.loads((tmp_path / "out" / "result.json").read_text())["status"] == "cancelled"
+    (run,) = library.list_runs()
+    assert run.status == "cancelled" and len(library.designs(run.id)) == len(record["designs"])
 
 
 def test_no_design_at_all_is_exit_code_1(cli, scripted):
-    def run(request, *, catalogue=None, cancel):
+    def run(request, *, cancel):
         failed = Design(0, request.target_bulk, StageBulk(), "No two phases were found.")
         yield FinishedEvent(ended(request, [failed], "finished"))
 
@@ -212,6 +291,9 @@ def test_design_refuses_what_it_cannot_use(cli, scripted, tmp_path):
     assert_one_clear_error(cli("design", "--target-bulk", "9", "-o", "K >= 5"), "more than one target for K")
     assert_one_clear_error(cli("design", "--target-bulk", "9", "--method", "magic"), "method: ")
     assert_one_clear_error(cli("design", "--target-bulk", "9", "--request", "r.json"), "not both")
+    assert_one_clear_error(cli("design", "--target-bulk", "9", "--guidance", "mean=3"), "mean: ", "got '3'")
+    assert_one_clear_error(cli("design", "--target-bulk", "9", "--guidance", "means=1"), "NAME=VALUE", "recurrence")
+    assert_one_clear_error(cli("design", "--target-bulk", "9", "--guidance", "mean"), "NAME=VALUE")
     assert_one_clear_error(cli("design", "--target-bulk", "9", "--cell-size", 0), "cell size is 0.0 mm")
     assert_one_clear_error(cli("design", "--target-bulk", "9", "--dim", 3, "--thickness", 1), "2D cells")
     assert_one_clear_error(cli("design", "--target-bulk", "9", "--materials", "gone.csv"), "gone.csv", "No such file")
@@ -219,7 +301,7 @@ def test_design_refuses_what_it_cannot_use(cli, scripted, tmp_path):
     assert_one_clear_error(cli("design", "--target-bulk", "9", "--materials", "bad.csv"), "line 2 (a)", "E_GPa is -3")
     (tmp_path / "file").write_text("")
     assert_one_clear_error(cli("design", "--target-bulk", "9", "--out", "file"), "file", "exists")
-    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "runs").exists() and not (tmp_path / "library.db").exists()
 
 
 def test_design_refuses_unreachable_targets_and_unknown_priors(cli):
@@ -230,6 +312,9 @@ def test_design_refuses_unreachable_targets_and_unknown_priors(cli):
     assert_one_clear_error(cli("design", "--target-bulk", 50, "--prior", "gone"), "no prior at gone")
     assert_one_clear_error(cli("design", "--target-bulk", 50, "--category", "cheese"), "cheese")
     assert_one_clear_error(cli("design", "--target-bulk", 50, "--exclude", "cheese"), "cheese")
+    refused = cli("design", "--target-bulk", 50, "--start", "elsewhere/gone.npz")
+    assert_one_clear_error(refused, "gone.npz: there is no such file")
+    assert "elsewhere" not in refused.stderr
 
 
 def test_a_small_design_with_the_shipped_prior(cli, tmp_path):

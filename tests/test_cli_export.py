@@ -44,6 +44,38 @@ def test_runs_are_listed(cli, library):
     assert_one_clear_error(cli("runs", "--status", "lost"), "finished")
 
 
+def test_runs_are_described(cli, library):
+    store, put = library
+    run_id = put()
+    words = ("--name", "Bracket", "--notes", "for the report", "--tag", "paper", "--tag", "stiff")
+    assert cli("runs", "describe", run_id[:6], *words).exit_code == 0
+    assert cli("runs", "describe", run_id, "--untag", "stiff", "--tag", "light").exit_code == 0
+    record = store.run(run_id)
+    assert (record.name, record.notes, record.tags) == ("Bracket", "for the report", ("light", "paper"))
+    (row,) = json.loads(cli("runs", "--tag", "paper", "--json").stdout)
+    assert row["id"] == run_id and row["notes"] == "for the report"
+    assert "light, paper" in " ".join(cli("runs", "--search", "report").stdout.split())
+    assert_one_clear_error(cli("runs", "describe", run_id), "--name", "--untag")
+    assert_one_clear_error(cli("runs", "describe", "zzz", "--tag", "x"), "no run")
+
+
+def test_runs_go_into_the_bin_and_back_and_for_good(cli, library):
+    store, put = library
+    first, second = put(), put()
+    assert "bin is empty" in cli("runs", "--bin").stdout
+    assert cli("runs", "discard", first, second[:8]).exit_code == 0
+    assert store.count_runs() == 0
+    assert {row["id"] for row in json.loads(cli("runs", "--bin", "--json").stdout)} == {first, second}
+    assert_one_clear_error(cli("export", first, "--out", "x"), "no run")
+    assert cli("runs", "restore", first[:8]).exit_code == 0
+    assert_one_clear_error(cli("runs", "restore", first), "no run in the bin", "runs --bin")
+    assert_one_clear_error(cli("runs", "remove", "--yes", first), "no run in the bin")
+    assert cli("runs", "remove", second).exit_code == 1, "nobody said yes"
+    assert cli("runs", "remove", "--yes", second).exit_code == 0
+    assert [record.id for record in store.list_runs()] == [first]
+    assert json.loads(cli("runs", "--bin", "--json").stdout) == []
+
+
 def test_a_run_becomes_files(cli, library, tmp_path):
     _, put = library
     run_id = put()
@@ -52,11 +84,11 @@ def test_a_run_becomes_files(cli, library, tmp_path):
     folder = tmp_path / "files"
     assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()) == [
         "SHA256SUMS",
-        "design-00/abaqus.inp",
-        "design-00/design.json",
+        "design-01/abaqus.inp",
+        "design-01/design.json",
         "result.json",
     ]
-    record = json.loads((folder / "design-00" / "design.json").read_text())
+    record = json.loads((folder / "design-01" / "design.json").read_text())
     assert record["origin"]["run"] == run_id and record["export"]["cell_size_mm"] == 4
 
 
@@ -65,14 +97,17 @@ def test_a_run_becomes_one_zip(cli, library, tmp_path):
     run_id = put()
     assert cli("export", run_id, "--design", 1, "--format", "stl", "--tile", 2, "--zip", "run.zip").exit_code == 0
     with zipfile.ZipFile(tmp_path / "run.zip") as archive:
-        assert f"relaxdesign-{run_id}/design-00/matrix.stl" in archive.namelist()
+        assert f"relaxdesign-{run_id}/design-01/matrix.stl" in archive.namelist()
 
 
-def test_a_run_that_was_interrupted_gives_what_it_had(cli, library, tmp_path):
-    store, put = library
+def test_a_run_that_was_interrupted_gives_what_it_had(cli, library, tmp_path, monkeypatch):
+    _, put = library
     run_id = put(ended=False)
-    assert_one_clear_error(cli("export", run_id, "--out", "x"), "running", "when it has ended")
-    store.stop(run_id, "interrupted")
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "is_alive", lambda *_: True)
+        assert_one_clear_error(cli("export", run_id, "--out", "x"), "running", "when it has ended")
+        assert_one_clear_error(cli("resume", run_id), "running", "nothing to resume")
+        assert_one_clear_error(cli("runs", "discard", run_id), "running", "stop it")
     assert cli("export", run_id, "--format", "json", "--out", "x").exit_code == 0
     assert json.loads((tmp_path / "x" / "result.json").read_text())["status"] == "interrupted"
 

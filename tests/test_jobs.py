@@ -8,10 +8,12 @@ import threading
 import numpy as np
 import pytest
 
+from relaxdesign.fields_io import FieldError
 from relaxdesign.jobs import JobLimit, JobManager, Limits
 from relaxdesign.request import DesignRequest
 from relaxdesign.store import Store, UnknownRun
-from relaxdesign.study import RequestError
+from relaxdesign.study import DEFAULT_PRIORS, RequestError
+from relaxdesign.worker import OutOfMemory, WorkerDied
 from tests.scripted_study import scripted_design, scripted_step, scripted_study
 
 REQUEST = DesignRequest(target_bulk=100.0, count=3, steps=5)
@@ -148,13 +150,55 @@ def test_failure_has_an_id_in_the_log_and_the_worker_goes_on(manage, store, capl
     assert store.run(second).status == "finished"
 
 
-def test_refused_request_is_told_as_it_is(manage, store):
-    refusal = RequestError("K = 100 GPa cannot be reached; reachable are 1 to 9 GPa")
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        RequestError("K = 100 GPa cannot be reached; reachable are 1 to 9 GPa"),
+        FieldError("cell.npz: there is no such file"),
+        OutOfMemory("The run needed more memory than it may take."),
+    ],
+)
+def test_refused_request_is_told_as_it_is(manage, store, refusal):
     manager = manage(scripted_study(fail_at=1, error=refusal))
     run_id = manager.submit(REQUEST)
     assert manager.wait(run_id, 10)
     record = store.run(run_id)
     assert (record.status, record.error, record.error_id) == ("failed", str(refusal), "")
+
+
+def test_a_process_that_died_names_the_likely_cause(manage, store):
+    manager = manage(scripted_study(fail_at=1, error=WorkerDied("exit code -9")))
+    run_id = manager.submit(REQUEST)
+    assert manager.wait(run_id, 10)
+    record = store.run(run_id)
+    assert "lack of memory" in record.error and "-9" not in record.error and record.error_id
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"start": "/etc/passwd"},
+        {"start": "cell.npz"},
+        {"prior": "/srv/own.safetensors"},
+        {"prior": "own.safetensors"},
+        {"prior": f"../models/{DEFAULT_PRIORS[2]}"},
+    ],
+)
+def test_requests_that_name_files_are_refused(manage, store, named):
+    manager = manage(scripted_study())
+    request = REQUEST.model_copy(update=named)
+    (path,) = named.values()
+    with pytest.raises(JobLimit, match="This request") as refused:
+        manager.submit(request)
+    assert path not in str(refused.value)
+    assert store.count_runs() == 0
+    run_id = store.create_run(request)  # of the command line, which may name files
+    store.stop(run_id, "cancelled")
+    with pytest.raises(JobLimit, match="relaxdesign design"):
+        manager.resume(run_id)
+    assert store.run(run_id).status == "cancelled"
+    shipped = REQUEST.model_copy(update={"prior": DEFAULT_PRIORS[2]})
+    assert manager.wait(manager.submit(shipped), 10)
 
 
 def test_study_without_an_end_is_a_failure(manage, store):
@@ -229,6 +273,14 @@ def test_queue_of_a_session_is_limited(manage):
     assert manager.snapshot(manager.submit(REQUEST, session="modest")).state == "queued"
 
 
+def test_queue_of_a_server_is_limited_over_all_sessions(manage):
+    manager = manage(Gate(scripted_study()), queued_total=2)
+    for number in range(3):
+        manager.submit(REQUEST, session=f"tab-{number}")
+    with pytest.raises(JobLimit, match="2 runs wait on this server"):
+        manager.submit(REQUEST, session="tab-3")
+
+
 def test_paused_run_waits_and_gives_its_place_away(manage, store):
     manager = manage(scripted_study(pause=0.02), paused=1)
     first = manager.submit(REQUEST.model_copy(update={"steps": 200}))
@@ -289,7 +341,8 @@ def test_every_step_can_be_replayed(manage):
 
 def test_limits_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("RELAXDESIGN_QUEUED", "5")
-    assert Limits.from_environment() == Limits(queued=5)
+    monkeypatch.setenv("RELAXDESIGN_QUEUED_TOTAL", "50")
+    assert Limits.from_environment() == Limits(queued=5, queued_total=50)
     monkeypatch.setenv("RELAXDESIGN_QUEUED", "many")
     with pytest.raises(ValueError, match="whole numbers"):
         Limits.from_environment()

@@ -14,6 +14,7 @@ from relaxdesign.cli.export import export
 from relaxdesign.cli.materials import materials
 from relaxdesign.cli.prior_report import prior_report
 from relaxdesign.cli.protocol import protocol
+from relaxdesign.cli.resume import resume
 from relaxdesign.cli.runs import runs
 from relaxdesign.cli.sample import sample
 from relaxdesign.cli.train import train
@@ -26,8 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (design, campaign, evaluate, runs, export, sample, train, prior_report, protocol, materials):
+for command in (design, resume, campaign, evaluate, export, sample, train, prior_report, protocol, materials):
     app.command()(command)
+app.add_typer(runs, name="runs")
 
 
 def _print_version(wanted: bool) -> None:

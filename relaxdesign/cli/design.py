@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from relaxdesign.cli.console import (
-    EXIT_INTERRUPTED,
-    EXIT_NO_RESULT,
-    fail,
-    messages,
-    output,
-    progress,
-    stop_on_interrupt,
-    user_errors,
-)
+from relaxdesign.cli.console import stop_on_interrupt, user_errors
 from relaxdesign.cli.options import PriorName
+from relaxdesign.cli.recording import recording
+from relaxdesign.cli.showing import exit_by, print_result, study_progress
 
 if TYPE_CHECKING:
-    from relaxdesign.events import Event, StepEvent
-    from relaxdesign.request import DesignRequest
-    from relaxdesign.result import Design, DesignResult
+    from relaxdesign.request import DesignRequest, GuidanceSettings
+    from relaxdesign.result import DesignResult
 
 
 def design(
@@ -48,7 +36,18 @@ def design(
     count: Annotated[int, typer.Option(help="Number of candidates.")] = 8,
     seed: Annotated[int, typer.Option(help="The same request with the same seed gives the same designs.")] = 0,
     steps: Annotated[int, typer.Option(help="Denoising steps.")] = 30,
-    sampler: Annotated[str, typer.Option(help="ddpm, or ddim or dpm++, which add no noise.")] = "ddpm",
+    sampler: Annotated[
+        str | None,
+        typer.Option(help="ddpm, or ddim or dpm++, which add no noise. Default: chosen by the number of steps."),
+    ] = None,
+    guide: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--guidance",
+            metavar="NAME=VALUE",
+            help="A setting of the guidance, e.g. mean=0.5 or recurrence=2; repeat for more.",
+        ),
+    ] = None,
     density_weight: Annotated[float, typer.Option(help="Weight of low density against the target's 1.")] = 0.0,
     category: Annotated[
         list[str] | None, typer.Option(help="Material category on offer; repeat for more. Default: all.")
@@ -67,6 +66,10 @@ def design(
     ] = "statistical",
     boundary: Annotated[str, typer.Option(help="periodic, or kubc: linear displacement on the surface.")] = "periodic",
     refine: Annotated[bool, typer.Option(help="Move the snapped designs onto their targets.")] = True,
+    distinct: Annotated[
+        bool,
+        typer.Option("--distinct/--same-pairs", help="Whether no two designs may be of the same two materials."),
+    ] = True,
     start: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Microstructure (.vti, .npz) to begin from, not from noise.")
     ] = None,
@@ -79,24 +82,29 @@ def design(
         Path | None,
         typer.Option(metavar="DIR", help="Folder for the files; an earlier result in it is replaced. Default: runs/…"),
     ] = None,
+    library: Annotated[
+        bool, typer.Option(help="Keep the run in the library too, beside those of the app; see: relaxdesign runs.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON instead of a table.")] = False,
 ) -> None:
     """Find designs that reach their targets, verify them and write VTI, STL and JSON files.
 
-    Ctrl-C stops after the current step and keeps what there is.
+    Ctrl-C stops after the current step and keeps what there is; relaxdesign resume goes on from there.
     """
     with user_errors():
         from relaxdesign import study
-        from relaxdesign.catalogue import Catalogue
         from relaxdesign.events import DesignEvent, FinishedEvent
         from relaxdesign.export import check_sizes, clear_directory, to_json, write_design, write_result
-        from relaxdesign.request import DesignRequest, GuidanceSettings, parse_objective
+        from relaxdesign.request import DesignRequest, parse_objective
 
         objectives = [parse_objective(text) for text in objective or ()]
         if request_file is not None:
             if objectives or target_bulk is not None:
                 raise ValueError("give the targets either in the request file or as options, not both")
             request = DesignRequest.model_validate_json(request_file.read_bytes())
+            if materials is not None:
+                own = {"materials_csv": _own_materials(materials)}
+                request = DesignRequest.model_validate(request.model_dump() | own)
         else:
             request = DesignRequest.model_validate(
                 {
@@ -110,29 +118,35 @@ def design(
                     "categories": tuple(category) if category else None,
                     "exclude": tuple(exclude or ()),
                     "flagged": flagged,
+                    "materials_csv": None if materials is None else _own_materials(materials),
                     "prior": prior,
                     "method": method,
                     "projection": projection,
                     "boundary": boundary,
                     "refine": refine,
-                    "start": str(start) if start else None,
+                    "distinct": distinct,
+                    "start": str(start.absolute()) if start else None,  # for whoever resumes it elsewhere
                     "start_noise": start_noise,
-                    "guidance": GuidanceSettings.model_validate({"sampler": sampler}),
+                    "guidance": _guidance(sampler, guide or ()),
                 }
             )
         check_sizes(request.dim, cell_size, thickness)
-        catalogue = Catalogue.from_csv(materials) if materials else None
         directory = out or Path("runs") / _folder(request)
 
         files: dict[int, dict[str, str]] = {}
         result: DesignResult | None = None
         cleared = False
-        with stop_on_interrupt() as stopped, _progress(request) as show:
-            for event in study.run(request, catalogue=catalogue, cancel=stopped):
+        with (
+            stop_on_interrupt() as stopped,
+            study_progress(request) as show,
+            recording(request, wanted=library) as record,
+        ):
+            for event in study.run(request, cancel=stopped):
                 if not cleared:  # not before the request was found feasible
                     clear_directory(directory)
                     cleared = True
                 show(event)
+                record.take(event)
                 if isinstance(event, DesignEvent):
                     files[event.design.index] = write_design(event.design, directory, cell_size, thickness)
                 elif isinstance(event, FinishedEvent):
@@ -146,100 +160,35 @@ def design(
             index: {kind: str((directory / name).resolve()) for kind, name in names.items()}
             for index, names in files.items()
         }
-        typer.echo(to_json(result.to_dict(absolute)), nl=False)
+        typer.echo(to_json(result.to_dict(absolute) | {"run": record.run_id}), nl=False)
     else:
-        output().print(_table(result))
-        failures = [f"{item.index:02d}: {escape(item.message)}" for item in result.designs if item.message]
-        failures += [escape(result.remark)] if result.remark else []
-        output().print(*failures, _summary(result), f"Files: {escape(str(directory))}", sep="\n", soft_wrap=True)
-    if result.status == "cancelled":
-        messages.print(f"Stopped: {len(result.designs)} of {request.count} designs were finished.")
-        raise typer.Exit(EXIT_INTERRUPTED)
-    if not any(item.ok for item in result.designs):
-        reasons = sorted({item.message for item in result.designs if item.message})
-        fail("no design was realised. " + " ".join(reasons), EXIT_NO_RESULT)
+        print_result(result, *record.remarks(result), f"Files: {directory}")
+    exit_by(result)
 
 
-@contextmanager
-def _progress(request: DesignRequest) -> Iterator[Callable[[Event], None]]:
-    from relaxdesign.events import DesignEvent, StepEvent
+def _guidance(sampler: str | None, settings: Iterable[str]) -> GuidanceSettings:
+    """Settings of the guidance from ``name=value``. Raises ValueError for one that cannot be used."""
+    from relaxdesign.request import GuidanceSettings
 
-    bars = progress()
-    denoising = bars.add_task("Denoising", total=request.steps, note="")
-    designs = bars.add_task("Designs", total=request.count, note="", start=False)
+    values = {} if sampler is None else {"sampler": sampler}
+    for setting in settings:
+        name, _, value = (part.strip() for part in setting.partition("="))
+        if name not in GuidanceSettings.model_fields or not value:
+            names = ", ".join(GuidanceSettings.model_fields)
+            raise ValueError(f"--guidance {setting}: write NAME=VALUE, where NAME is one of {names}")
+        values[name] = value
+    return GuidanceSettings.model_validate(values)
 
-    def show(event: Event) -> None:
-        bars.start()  # now, not before: a refused request shows its message only
-        if isinstance(event, StepEvent):
-            bars.update(denoising, completed=event.step, note=_step_note(event, request))
-        elif isinstance(event, DesignEvent):
-            bars.start_task(designs)
-            note = _error_text(event.design) if event.design.ok else "failed"
-            bars.update(designs, completed=event.done, note=f"last: {note}")
 
-    try:
-        yield show
-    finally:
-        bars.stop()
+def _own_materials(path: Path) -> str:
+    """The text of a catalogue in a file. Raises CatalogueError for one that cannot be used."""
+    from relaxdesign.catalogue import Catalogue
+
+    Catalogue.from_csv(path)
+    return path.read_text("utf-8-sig")
 
 
 def _folder(request: DesignRequest) -> str:
     """Name of the folder of a request's files, e.g. ``K-120-2d-seed-0``."""
     words = [f"{target.quantity}-{target.low if target.high is None else target.high:g}" for target in request.targets]
     return "-".join([*words, f"{request.dim}d-seed-{request.seed}"]).replace("/", "-over-")
-
-
-def _step_note(event: StepEvent, request: DesignRequest) -> str:
-    from relaxdesign.quantities import QUANTITIES
-
-    first = request.targets[0]
-    values = [float(value) for value in event.values.get(first.quantity, ()) if math.isfinite(value)]
-    if not values:
-        return "" if event.values else "no candidate left"
-    best = min(abs(first.miss(value)) for value in values)
-    unit = QUANTITIES[first.quantity].unit
-    return f"{first.quantity} {min(values):.4g}…{max(values):.4g} {unit}, best {100 * best:.2f} % off"
-
-
-def _table(result: DesignResult) -> Table:
-    """Stages of the first target's quantity, and what the realised cell has of the others."""
-    from relaxdesign.quantities import QUANTITIES
-    from relaxdesign.result import STAGES
-
-    first, *others = dict.fromkeys([*(o.quantity for o in result.request.objectives), "density"])
-    table = Table(title=f"{result.request.title}; {first} of each stage ({QUANTITIES[first].unit or '-'})")
-    for name in ("#", "matrix", "particles"):
-        table.add_column(name, justify="left")
-    for name in ("vf", "d", *STAGES, "error", *others):
-        table.add_column(name, justify="right", no_wrap=True)
-    for item in result.designs:
-        table.add_row(
-            f"{item.index:02d}",
-            escape(item.matrix.name) if item.matrix else "-",
-            escape(item.particle.name) if item.particle else "-",
-            _number(item.volume_fraction, ".3f"),
-            _number(item.diameter, ".3f"),
-            *(_number(item.stages.get(stage, {}).get(first), ".4g") for stage in STAGES),
-            _error_text(item),
-            *(_number((item.properties or {}).get(name), ".4g") for name in others),
-        )
-    return table
-
-
-def _summary(result: DesignResult) -> str:
-    errors = [abs(item.error) for item in result.designs if item.error is not None]
-    pairs = {(item.matrix.id, item.particle.id) for item in result.designs if item.ok and item.matrix and item.particle}
-    within = sum(error <= 0.01 for error in errors)
-    wanted = "the target" if len(result.request.targets) == 1 else "all targets"
-    return (
-        f"{within} of {result.request.count} within 1 % of {wanted}, {len(pairs)} different material pairs, "
-        f"{result.seconds:.1f} s, {result.solver_iterations} solver iterations, prior {result.prior}"
-    )
-
-
-def _error_text(item: Design) -> str:
-    return "-" if item.error is None else f"{100 * item.error:+.2f} %"
-
-
-def _number(value: float | None, spec: str) -> str:
-    return "-" if value is None else format(value, spec)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from relaxdesign.cli.console import messages, progress, user_errors
-from relaxdesign.cli.library import find_run, open_library
+from relaxdesign.cli.library import find_result, open_library
 
 
 def export(
@@ -48,7 +48,7 @@ def export(
             raise ValueError("say where to write: --out DIR for a folder, or --zip FILE.zip")
         if zip_file is not None and (zip_file.suffix != ".zip" or not zip_file.parent.is_dir()):
             raise ValueError(f"--zip: {zip_file} must end in .zip and lie in a folder that exists")
-        run_id, result = find_run(store, run)
+        run_id, result = find_result(store, run)
         files = result_files(
             result,
             format or ALL_FORMATS,

@@ -8,44 +8,69 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from relaxdesign.result import DesignResult
-    from relaxdesign.store import Store
+    from relaxdesign.store import RunRecord, Store
+
+
+class LibraryError(ValueError):
+    """The library cannot be used, or not for what was asked; the text says why."""
+
+
+@contextmanager
+def library_errors() -> Iterator[None]:
+    """Turns what goes wrong in the database into a LibraryError."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from relaxdesign.store import StoreError, UnknownRun
+
+    try:
+        yield
+    except (StoreError, UnknownRun) as error:
+        raise LibraryError(str(error)) from error
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise LibraryError(f"the library cannot be used: {reason}; check the address in RELAXDESIGN_DB") from error
 
 
 @contextmanager
 def open_library() -> Iterator[Store]:
-    """The store that ``RELAXDESIGN_DB`` names. Raises ValueError where the database cannot be used."""
-    from sqlalchemy.exc import SQLAlchemyError
+    """The store that ``RELAXDESIGN_DB`` names, runs of killed programs marked. Raises LibraryError."""
+    with library_errors():
+        from relaxdesign.store import Store
 
-    from relaxdesign.store import Store, StoreError
-
-    try:
-        yield Store()
-    except StoreError as error:
-        raise ValueError(str(error)) from error
-    except (SQLAlchemyError, ModuleNotFoundError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise ValueError(f"the library cannot be used: {reason}; check the address in RELAXDESIGN_DB") from error
+        store = Store()
+        store.interrupt_orphans()
+        yield store
 
 
-def find_run(store: Store, wanted: str) -> tuple[str, DesignResult]:
-    """The id of the run with this id, or of the only one whose id begins so, and what it has come to.
+def find_run(store: Store, wanted: str, *, deleted: bool = False) -> RunRecord:
+    """The run with this id, or the only one whose id begins so. deleted: look in the bin.
 
-    Raises ValueError if there is none, there are several, or it has no design yet.
+    Raises LibraryError if there is none, or there are several.
     """
-    from relaxdesign.export.stored import stored_result
-    from relaxdesign.store import LIVE_STATES, UnknownRun
+    from relaxdesign.store import RunSearch, UnknownRun
 
     try:
         record = store.run(wanted)
+        matches = [record] if (record.deleted is not None) == deleted else []
     except UnknownRun:
-        matches = [record for record in store.list_runs(limit=100_000) if wanted and record.id.startswith(wanted)]
-        if len(matches) != 1:
-            found = f"{len(matches)} runs: " + ", ".join(r.id for r in matches[:5]) if matches else "no run"
-            raise ValueError(f"{wanted!r} names {found}; list them with: relaxdesign runs") from None
-        record = matches[0]
+        records = store.list_runs(limit=100_000, search=RunSearch(deleted=deleted))
+        matches = [record for record in records if wanted and record.id.startswith(wanted)]
+    if len(matches) != 1:
+        found = f"{len(matches)} runs: " + ", ".join(r.id for r in matches[:5]) if matches else "no run"
+        place, option = (" in the bin", " --bin") if deleted else ("", "")
+        raise LibraryError(f"{wanted!r} names {found}{place}; list them with: relaxdesign runs{option}")
+    return matches[0]
+
+
+def find_result(store: Store, wanted: str) -> tuple[str, DesignResult]:
+    """The id of the run that `find_run` finds, and what it has come to. Raises LibraryError if it has no design yet."""
+    from relaxdesign.export.stored import stored_result
+    from relaxdesign.store import LIVE_STATES
+
+    record = find_run(store, wanted)
     if record.status in LIVE_STATES:
-        raise ValueError(f"run {record.id} is {record.status}: export it when it has ended")
+        raise LibraryError(f"run {record.id} is {record.status}: export it when it has ended")
     result = stored_result(store, record.id)
     if not result.designs:
-        raise ValueError(f"run {record.id} {record.status} before its first design: there is nothing to export")
+        raise LibraryError(f"run {record.id} {record.status} before its first design: there is nothing to export")
     return record.id, result

@@ -5,10 +5,11 @@ the run again after a reload or in another browser. The threads that compute wri
 know nothing of Streamlit.
 
 Sessions take turns: who queues ten runs delays another's first by one at most. A paused run gives its place away.
+Requests come from strangers: those that name a file are refused.
 """
 
 from relaxdesign.jobs.job import Snapshot
-from relaxdesign.jobs.limits import JobLimit, Limits
+from relaxdesign.jobs.limits import JobLimit, Limits, check_names_no_file
 from relaxdesign.jobs.manager import JobManager, new_error_id
 
-__all__ = ["JobLimit", "JobManager", "Limits", "Snapshot", "new_error_id"]
+__all__ = ["JobLimit", "JobManager", "Limits", "Snapshot", "check_names_no_file", "new_error_id"]

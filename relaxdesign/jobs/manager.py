@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 
 from relaxdesign.events import DesignEvent, Event, FinishedEvent
 from relaxdesign.jobs.job import Job, Snapshot
-from relaxdesign.jobs.limits import JobLimit, Limits
+from relaxdesign.jobs.limits import JobLimit, Limits, check_names_no_file
 from relaxdesign.replay import Frame, Replay, Replays
 from relaxdesign.request import DesignRequest
 from relaxdesign.store import Store, UnknownRun
-from relaxdesign.worker import StudyProcess
+from relaxdesign.worker import OutOfMemory, StudyProcess, WorkerDied
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +48,11 @@ class JobManager:
         self.replays.prune(self._is_known)
 
     def submit(self, request: DesignRequest, name: str = "", *, session: str = "") -> str:
-        """Queues a run and returns its id. session: whose turn it takes. Raises JobLimit."""
-        self._check_queue(session)
+        """Queues a run and returns its id. session: whose turn it takes.
+
+        Raises JobLimit for a full queue, and for a request that names a file.
+        """
+        self._admit(request, session)
         run_id = self.store.create_run(request, name)
         self._enqueue(Job(run_id, request, session))
         return run_id
@@ -69,7 +72,7 @@ class JobManager:
         record = self.store.run(run_id)
         if record.status == "finished":
             return
-        self._check_queue(session)
+        self._admit(record.request, session)
         self.store.requeue(run_id)
         self._enqueue(Job(run_id, record.request, session, kept=self.store.designs(run_id)))
 
@@ -140,11 +143,16 @@ class JobManager:
 
     # -- whose turn it is; all under the lock ----------------------------------------------------
 
-    def _check_queue(self, session: str) -> None:
+    def _admit(self, request: DesignRequest, session: str) -> None:
+        """Raises JobLimit for a run that is not taken on."""
+        check_names_no_file(request)
         with self._changed:
-            waiting = sum(job.state == "queued" and job.session == session for job in self._jobs.values())
-        if waiting >= self.limits.queued:
-            raise JobLimit(f"{waiting} runs of yours wait already. Stop one of them, or wait for the next to start.")
+            waiting = [job.session for job in self._jobs.values() if job.state == "queued"]
+        own = waiting.count(session)
+        if own >= self.limits.queued:
+            raise JobLimit(f"{own} runs of yours wait already. Stop one of them, or wait for the next to start.")
+        if len(waiting) >= self.limits.queued_total:
+            raise JobLimit(f"{len(waiting)} runs wait on this server already. Try again when some have started.")
 
     def _enqueue(self, job: Job) -> None:
         with self._changed:
@@ -240,7 +248,10 @@ class JobManager:
             logger.info("run %s was refused: %s", job.run_id, error)
         else:
             error_id = new_error_id()
-            message = "The computation stopped because of an internal error. What was finished before is kept."
+            why = "because of an internal error"
+            if isinstance(error, WorkerDied):
+                why = "with its process, most often for lack of memory: ask for fewer candidates"
+            message = f"The computation stopped {why}. What was finished before is kept."
             logger.error("run %s failed, error %s", job.run_id, error_id, exc_info=error)
         try:
             self.store.save_curves(job.run_id, job.curves, job.seconds)
@@ -262,9 +273,10 @@ def new_error_id() -> str:
 
 
 def _is_for_users(error: Exception) -> bool:
-    """Whether the text was written for users: refused requests, unusable catalogues, missing priors."""
+    """Whether the text was written for users: what cannot be used of a request, and a lack of memory."""
     from relaxdesign.catalogue import CatalogueError
+    from relaxdesign.fields_io import FieldError
     from relaxdesign.prior.model import PriorError
     from relaxdesign.study import RequestError
 
-    return isinstance(error, RequestError | CatalogueError | PriorError)
+    return isinstance(error, RequestError | CatalogueError | PriorError | FieldError | OutOfMemory)

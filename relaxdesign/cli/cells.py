@@ -1,0 +1,136 @@
+"""Where the cell of ``relaxdesign evaluate`` comes from: a field, labels of two phases, a closed surface, or drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from relaxdesign.catalogue import Catalogue, Material
+    from relaxdesign.fields_io import FieldData
+
+DIAMETER = 0.25
+GRIDS = {2: 64, 3: 32}  # of the shipped priors
+
+
+@dataclass(frozen=True)
+class CellOptions:
+    """How a cell is made of two materials, as the options of the command say; None: not given."""
+
+    matrix: str | None = None
+    particle: str | None = None
+    materials: Path | None = None
+    fraction: float | None = None
+    diameter: float | None = None
+    seed: int | None = None
+    dim: int | None = None
+    grid: int | None = None
+    edge: float | None = None
+
+    def refuse(self, names: Sequence[str], why: str) -> None:
+        """Raises ValueError if one of these options was given."""
+        if given := [f"--{name}" for name in names if getattr(self, name) is not None]:
+            raise ValueError(f"{' and '.join(given)}: {why}")
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """A cell to evaluate. phases: the materials and the particles' share, where it was made of two materials."""
+
+    data: FieldData
+    name: str
+    phases: dict[str, str | float] | None = None
+
+
+def make_cell(field: Path | None, options: CellOptions) -> Cell:
+    """The cell in a file, or a drawn one. Raises ValueError for files and options that make none."""
+    if field is None:
+        return _drawn(options)
+    options.refuse(("fraction", "diameter", "seed"), f"for a cell that is drawn; {field} is a file with its own shapes")
+    if field.suffix.lower() == ".stl":
+        return _from_surface(field, options)
+    options.refuse(("dim", "grid", "edge"), f"for a surface (.stl) or a drawn cell; {field} has its own voxels")
+    if options.matrix is None and options.particle is None:
+        from relaxdesign.fields_io import load_field
+
+        options.refuse(("materials",), "give --matrix and --particle too")
+        return Cell(load_field(field), field.name)
+    return _from_labels(field, options)
+
+
+def _drawn(options: CellOptions) -> Cell:
+    """Equal discs or spheres, placed at random."""
+    if options.matrix is None or options.particle is None or options.fraction is None:
+        raise ValueError("give a file, or draw a cell: --matrix epoxy --particle alumina --fraction 0.3")
+    options.refuse(("edge",), "for a surface (.stl)")
+    pair = _pair(options)
+
+    import numpy as np
+    import torch
+
+    from relaxdesign.composite import place_particles
+
+    dim, seed = options.dim or 2, options.seed or 0
+    grid = options.grid or GRIDS[dim]
+    generator = torch.Generator().manual_seed(seed)
+    diameter = DIAMETER if options.diameter is None else options.diameter
+    packing = place_particles(options.fraction, diameter, dim, grid=grid, generator=generator)[0]
+    phase = packing.voxelise(grid).numpy().astype(np.uint8).reshape(grid, grid, -1)
+    return _two_phase(phase, *pair, f"cell-{dim}d-{grid}-seed{seed}")
+
+
+def _from_surface(path: Path, options: CellOptions) -> Cell:
+    from relaxdesign.fields_io import FieldError
+    from relaxdesign.voxelise import load_stl
+
+    if not path.is_file():
+        raise FieldError(f"{path}: there is no such file")
+    pair = _pair(options, f"{path} holds shapes only")
+    dim = options.dim or 3
+    grid = options.grid or GRIDS[dim]
+    phase = load_stl(path, grid=grid, dim=dim, edge=options.edge)
+    return _two_phase(phase, *pair, path.name, None if options.edge is None else options.edge / grid)
+
+
+def _from_labels(path: Path, options: CellOptions) -> Cell:
+    from relaxdesign.fields_io import FieldError, load_phase
+
+    pair = _pair(options)
+    phase = load_phase(path)
+    if phase is None:
+        raise FieldError(f"{path}: no array phase (0 matrix, 1 particles); without --matrix its own E and nu count")
+    return _two_phase(phase, *pair, path.name)
+
+
+def _pair(options: CellOptions, why: str = "a cell is made of two materials") -> tuple[Material, Material]:
+    """Matrix and particles. Raises ValueError for one that is missing or unknown."""
+    from relaxdesign.catalogue import Catalogue
+
+    if options.matrix is None or options.particle is None:
+        raise ValueError(f"{why}: give both --matrix and --particle")
+    catalogue = Catalogue.default() if options.materials is None else Catalogue.from_csv(options.materials)
+    return _material(catalogue, options.matrix), _material(catalogue, options.particle)
+
+
+def _material(catalogue: Catalogue, wanted: str) -> Material:
+    """The material with this id, else the first by name that has it in its name."""
+    if wanted in catalogue.by_id:
+        return catalogue.by_id[wanted]
+    named = [material for material in catalogue.materials if wanted.lower() in material.name.lower()]
+    if not named:
+        raise ValueError(f"no material has {wanted!r} as id or in its name; see: relaxdesign materials --flagged")
+    return min(named, key=lambda material: material.name.lower())
+
+
+def _two_phase(phase: np.ndarray, matrix: Material, particle: Material, name: str, edge: float | None = None) -> Cell:
+    from relaxdesign.export.cell import two_phase_fields
+    from relaxdesign.fields_io import FieldData
+
+    fields = two_phase_fields(phase, matrix, particle)
+    data = FieldData(fields["E"], fields["nu"], fields["rho"], fields.get("k"), edge)
+    share = float(phase.mean())
+    return Cell(data, name, {"matrix": matrix.name, "particle": particle.name, "volume_fraction": share})

@@ -1,0 +1,133 @@
+"""The report of ``relaxdesign evaluate``: effective properties of one cell as a dictionary and as tables."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from relaxdesign.cli.console import output
+
+if TYPE_CHECKING:
+    from relaxdesign.cli.cells import Cell
+    from relaxdesign.fem import BulkResult
+    from relaxdesign.fields_io import FieldData
+
+UNIAXIAL_REMARK = (
+    "uniaxial is a load case for comparison with published runs, not an effective property: its K can leave the bounds"
+)
+
+
+def make_report(cell: Cell, boundary: str, only_bulk: bool, gradient: Path | None, tol: float) -> dict[str, Any]:
+    """What is printed; writes the gradient if there is a file for it.
+
+    Errors as in `relaxdesign.evaluation.evaluate`.
+    """
+    from relaxdesign.bounds import field_bounds, field_shear_bounds
+    from relaxdesign.evaluation import bounds_dict, evaluate, moduli
+    from relaxdesign.fem import bulk_modulus
+
+    data, phases = cell.data, {} if cell.phases is None else {"phases": cell.phases}
+    K, G = moduli(data)
+    alone = only_bulk or boundary == "uniaxial"
+    begin = time.perf_counter()
+    solved = bulk_modulus(K, G, boundary=boundary, tol=tol) if alone or gradient is not None else None
+    seconds = time.perf_counter() - begin
+    if solved is not None and gradient is not None:
+        _write_gradient(gradient, data, solved)
+    if solved is None or not alone:
+        return evaluate(data, boundary=boundary, tol=tol).to_dict() | {"remark": None} | phases
+    return {
+        "K": solved.value.item(),
+        "G": None,
+        "E": None,
+        "nu": None,
+        **({} if only_bulk else {"C": None}),
+        "directional_E": None,
+        "anisotropy": None,
+        "density": None if data.rho is None else float(data.rho.mean()),
+        "bounds": bounds_dict(field_bounds(K[0], G[0])),
+        "bounds_G": bounds_dict(field_shear_bounds(K[0], G[0])),
+        "conductivity": None,
+        "iterations": int(solved.iterations.sum()),
+        "residual": float(solved.residual.max()),
+        "boundary": str(solved.boundary),
+        "seconds": seconds,
+        "remark": UNIAXIAL_REMARK if boundary == "uniaxial" else None,
+        **phases,
+    }
+
+
+def print_report(report: dict[str, Any], shape: tuple[int, ...]) -> None:
+    """Tables for people."""
+    table = Table(title=f"Effective properties, {' x '.join(str(n) for n in shape)} voxels", show_header=False)
+
+    def row(name: str, *values: float | None, unit: str = "") -> None:
+        if None not in values:
+            table.add_row(name, " ".join([*(f"{value:.6g}" for value in values if value is not None), unit]).rstrip())
+
+    def add_bounds(bounds: dict[str, float], symbol: str, unit: str) -> None:
+        for low, high, name in (("reuss", "voigt", "Reuss … Voigt"), ("hs_lower", "hs_upper", "Hashin–Shtrikman")):
+            table.add_row(f"{name} ({symbol})", f"{bounds[low]:.6g} … {bounds[high]:.6g} {unit}")
+
+    if phases := report.get("phases"):
+        table.add_row("matrix", escape(phases["matrix"]))
+        table.add_row("particles", escape(f"{phases['particle']}, {100 * phases['volume_fraction']:.2f} % of the cell"))
+    row("bulk modulus K", report["K"], unit="GPa")
+    row("shear modulus G", report["G"], unit="GPa")
+    row("Young's modulus E", report["E"], unit="GPa")
+    row("Poisson's ratio", report["nu"])
+    row("E_x, E_y, E_z", *(report["directional_E"] or [None]), unit="GPa")
+    if report["anisotropy"] is not None:
+        row("anisotropy index A^U", _without_round_off(report["anisotropy"]))
+    row("density", report["density"], unit="g/cm³")
+    add_bounds(report["bounds"], "K", "GPa")
+    if report["G"] is not None:
+        add_bounds(report["bounds_G"], "G", "GPa")
+    solves = {"solve": report}
+    conductivity = report["conductivity"]
+    if conductivity is not None:
+        row("conductivity k", conductivity["mean"], unit="W/(m K)")
+        row("k_xx, k_yy, k_zz", *conductivity["directional"], unit="W/(m K)")
+        row("largest / smallest k", conductivity["anisotropy"])
+        add_bounds(conductivity["bounds"], "k", "W/(m K)")
+        solves["solve for k"] = conductivity
+    for name, solve in solves.items():
+        table.add_row(
+            name,
+            f"{solve['iterations']} iterations, residual {solve['residual']:.1e}, {solve['seconds']:.3f} s, "
+            f"{report['boundary']}",
+        )
+    output().print(table)
+    if report["remark"]:
+        output().print(report["remark"])
+    if report.get("C") is not None:
+        _print_matrix("C, GPa", report["C"])
+    if conductivity is not None:
+        _print_matrix("k, W/(m K)", conductivity["tensor"])
+
+
+def _write_gradient(path: Path, data: FieldData, solved: BulkResult) -> None:
+    import numpy as np
+    import torch
+
+    from relaxdesign.fem import gradient_young_poisson
+
+    young, poisson = torch.from_numpy(data.E)[None], torch.from_numpy(data.nu)[None]
+    by_young, by_poisson = gradient_young_poisson(solved.gradient_bulk, solved.gradient_shear, young, poisson)
+    np.savez(path, dK_dE=by_young[0].numpy(), dK_dnu=by_poisson[0].numpy())
+
+
+def _print_matrix(title: str, matrix: list[list[float]]) -> None:
+    table = Table(title=title, show_header=False)
+    scale = max(abs(value) for row in matrix for value in row)
+    for row in matrix:
+        table.add_row(*(f"{_without_round_off(value, scale):.5g}" for value in row))
+    output().print(table)
+
+
+def _without_round_off(value: float, scale: float = 1.0) -> float:
+    return value if abs(value) > 1e-9 * scale else 0.0

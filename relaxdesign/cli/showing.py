@@ -1,0 +1,122 @@
+"""A run of designs as the command line shows it: progress bars while it is computed, then a table and an exit code."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from relaxdesign.cli.console import EXIT_INTERRUPTED, EXIT_NO_RESULT, fail, messages, output, progress
+
+if TYPE_CHECKING:
+    from relaxdesign.events import Event, StepEvent
+    from relaxdesign.request import DesignRequest
+    from relaxdesign.result import Design, DesignResult
+
+
+@contextmanager
+def study_progress(request: DesignRequest) -> Iterator[Callable[[Event], None]]:
+    """A function that shows each event on progress bars."""
+    from relaxdesign.events import DesignEvent, StepEvent
+
+    bars = progress()
+    denoising = bars.add_task("Denoising", total=request.steps, note="")
+    designs = bars.add_task("Designs", total=request.count, note="", start=False)
+
+    def show(event: Event) -> None:
+        bars.start()  # now, not before: a refused request shows its message only
+        if isinstance(event, StepEvent):
+            bars.update(denoising, completed=event.step, note=_step_note(event, request))
+        elif isinstance(event, DesignEvent):
+            bars.start_task(designs)
+            note = _error_text(event.design) if event.design.ok else "failed"
+            bars.update(designs, completed=event.done, note=f"last: {note}")
+
+    try:
+        yield show
+    finally:
+        bars.stop()
+
+
+def print_result(result: DesignResult, *remarks: str) -> None:
+    """The table, what failed and why, the summary, and further lines."""
+    failures = [f"{_number_of(item)}: {escape(item.message)}" for item in result.designs if item.message]
+    failures += [escape(result.remark)] if result.remark else []
+    output().print(_table(result))
+    output().print(*failures, _summary(result), *map(escape, remarks), sep="\n", soft_wrap=True)
+
+
+def exit_by(result: DesignResult) -> None:
+    """Ends the command if the run was stopped or came to nothing."""
+    if result.status == "cancelled":
+        messages.print(f"Stopped: {len(result.designs)} of {result.request.count} designs were finished.")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if not any(item.ok for item in result.designs):
+        reasons = sorted({item.message for item in result.designs if item.message})
+        fail("no design was realised. " + " ".join(reasons), EXIT_NO_RESULT)
+
+
+def _step_note(event: StepEvent, request: DesignRequest) -> str:
+    from relaxdesign.quantities import QUANTITIES
+
+    first = request.targets[0]
+    values = [float(value) for value in event.values.get(first.quantity, ()) if math.isfinite(value)]
+    if not values:
+        return "" if event.values else "no candidate left"
+    best = min(abs(first.miss(value)) for value in values)
+    unit = QUANTITIES[first.quantity].unit
+    return f"{first.quantity} {min(values):.4g}…{max(values):.4g} {unit}, best {100 * best:.2f} % off"
+
+
+def _table(result: DesignResult) -> Table:
+    """Stages of the first target's quantity, and what the realised cell has of the others."""
+    from relaxdesign.quantities import QUANTITIES
+    from relaxdesign.result import STAGES
+
+    first, *others = dict.fromkeys([*(o.quantity for o in result.request.objectives), "density"])
+    table = Table(title=f"{result.request.title}; {first} of each stage ({QUANTITIES[first].unit or '-'})")
+    for name in ("#", "matrix", "particles"):
+        table.add_column(name, justify="left")
+    for name in ("vf", "d", *STAGES, "error", *others):
+        table.add_column(name, justify="right", no_wrap=True)
+    for item in result.designs:
+        table.add_row(
+            _number_of(item),
+            escape(item.matrix.name) if item.matrix else "-",
+            escape(item.particle.name) if item.particle else "-",
+            _format(item.volume_fraction, ".3f"),
+            _format(item.diameter, ".3f"),
+            *(_format(item.stages.get(stage, {}).get(first), ".4g") for stage in STAGES),
+            _error_text(item),
+            *(_format((item.properties or {}).get(name), ".4g") for name in others),
+        )
+    return table
+
+
+def _summary(result: DesignResult) -> str:
+    errors = [abs(item.error) for item in result.designs if item.error is not None]
+    pairs = {(item.matrix.id, item.particle.id) for item in result.designs if item.ok and item.matrix and item.particle}
+    within = sum(error <= 0.01 for error in errors)
+    wanted = "the target" if len(result.request.targets) == 1 else "all targets"
+    return (
+        f"{within} of {result.request.count} within 1 % of {wanted}, {len(pairs)} different material pairs, "
+        f"{result.seconds:.1f} s, {result.solver_iterations} solver iterations, prior {result.prior}"
+    )
+
+
+def _number_of(item: Design) -> str:
+    """As in the names of its files: from 01."""
+    return f"{item.index + 1:02d}"
+
+
+def _error_text(item: Design) -> str:
+    return "-" if item.error is None else f"{100 * item.error:+.2f} %"
+
+
+def _format(value: float | None, spec: str) -> str:
+    return "-" if value is None else format(value, spec)
