@@ -32,7 +32,7 @@ app: setup ## open the app on http://localhost:8501 (another port: make app PORT
 		--browser.gatherUsageStats false
 
 test: setup-dev ## run all tests
-	$(RUN) pytest
+	OMP_WAIT_POLICY=PASSIVE $(RUN) pytest
 
 lint: setup-dev ## check style, format and types
 	$(RUN) ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -49,4 +50,7 @@ def _options(
 
 def main() -> None:
     """Entry point of the console script."""
+    # Threads that wait for each other sleep: spinning, they took five times as long where other programs ran, too.
+    # OpenMP reads it when torch is loaded, in the commands.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app()
