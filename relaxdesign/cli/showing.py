@@ -44,11 +44,16 @@ def study_progress(request: DesignRequest) -> Iterator[Callable[[Event], None]]:
 
 
 def print_result(result: DesignResult, *remarks: str) -> None:
-    """The table, what failed and why, the summary, and further lines."""
-    failures = [f"{_number_of(item)}: {escape(item.message)}" for item in result.designs if item.message]
-    failures += [escape(result.remark)] if result.remark else []
+    """The table, what failed and why, the front of several objectives, the summary, and further lines."""
+    from relaxdesign.pareto import trade_offs
+
+    lines = [f"{_number_of(item)}: {escape(item.message)}" for item in result.designs if item.message]
+    lines += [escape(result.remark)] if result.remark else []
+    front = [_number_of(item) for item in trade_offs(result.designs)]
+    if front and not result.remark:
+        lines.append(f"On the Pareto front, which no other design betters in everything: {', '.join(front)}")
     output().print(_table(result))
-    output().print(*failures, _summary(result), *map(escape, remarks), sep="\n", soft_wrap=True)
+    output().print(*lines, _summary(result), *map(escape, remarks), sep="\n", soft_wrap=True)
 
 
 def exit_by(result: DesignResult) -> None:
