@@ -89,7 +89,13 @@ class Catalogue:
             text = source.decode("utf-8-sig") if isinstance(source, bytes) else Path(source).read_text("utf-8-sig")
         except UnicodeDecodeError:
             raise CatalogueError(["the file is not UTF-8 text: save it as CSV (UTF-8)"]) from None
-        reader = csv.DictReader(io.StringIO(text))
+        try:
+            return Catalogue._read(csv.DictReader(io.StringIO(text, newline=None)))  # any line ends
+        except csv.Error as error:
+            raise CatalogueError([f"the file cannot be read as CSV: {error}"]) from None
+
+    @staticmethod
+    def _read(reader: csv.DictReader) -> Catalogue:
         missing = [column for column in REQUIRED_COLUMNS if column not in (reader.fieldnames or ())]
         if missing:
             raise CatalogueError([f"missing column(s) {', '.join(missing)}; required: {', '.join(REQUIRED_COLUMNS)}"])

@@ -67,8 +67,9 @@ def guided_sample(
     """Draws ``count`` samples steered by ``objectives``, yielding after each step.
 
     start: a field (channels, *grid) and the noise level to which it is taken first (Meng et al. 2022, SDEdit,
-    arXiv 2108.01073), or the lowest one that the steps pass if that is higher; None: from pure noise. The last yielded ``clean`` holds the finished samples. A candidate whose
-    field becomes non-finite or whose homogenisation fails is dropped with a message, the others go on.
+    arXiv 2108.01073), or the lowest one that the steps pass if that is higher; None: from pure noise. The last yielded
+    ``clean`` holds the finished samples. A candidate whose field becomes non-finite or whose homogenisation fails is
+    dropped with a message, the others go on.
     """
     settings = settings or GuidanceSettings()
     sampler = settings.sampler_at(steps)

@@ -244,6 +244,58 @@ def test_evaluate_refuses_what_it_cannot_use(cli, tmp_path, laminate):
     assert_one_clear_error(cli("evaluate", laminate, "--fields", "o.vti", "--load", "up"), "up", "hydrostatic")
 
 
+PAIR = ("--matrix", "epoxy-unfilled", "--particle", "Alumina 99.5 % (AD")
+
+
+def test_evaluate_draws_a_cell(cli):
+    """The same cell as the page draws with these settings."""
+    drawn = json.loads(cli("evaluate", *PAIR, "--fraction", 0.3, "--diameter", 0.3, "--grid", 32, "--json").stdout)
+    assert set(drawn) == KEYS | NEW_KEYS | {"phases"}
+    assert drawn["phases"]["particle"] == "Alumina 99.5 % (AD-995)"
+    assert drawn["phases"]["volume_fraction"] == pytest.approx(0.3, abs=0.02)
+    assert drawn["bounds"]["reuss"] < drawn["K"] < drawn["bounds"]["voigt"]
+    options = ("--fraction", 0.3, "--diameter", 0.3, "--grid", 16, "--json", "--only", "bulk")
+    K = [json.loads(cli("evaluate", *PAIR, *options, *more).stdout)["K"] for more in ((), ("--seed", 1), ("--dim", 3))]
+    assert len(set(K)) == 3
+    table = cli("evaluate", *PAIR, "--fraction", 0.3, "--grid", 16).stdout
+    assert "16 x 16 x 1 voxels" in table and "Alumina 99.5 % (AD-995)" in table and "of the cell" in table
+
+
+@pytest.mark.parametrize(("dim", "grid"), [(2, 32), (3, 16)])
+def test_evaluate_fills_shapes_with_materials(cli, tmp_path, make_design, dim, grid):
+    """A surface, and labels with or without properties of their own, are the same cell."""
+    from relaxdesign.export import stl_bytes, vti_bytes
+
+    design = make_design(dim, grid, 0.3, 0.3)
+    (tmp_path / "cell.stl").write_bytes(stl_bytes(design, 10.0))
+    (tmp_path / "cell.vti").write_bytes(vti_bytes(design, 10.0))
+    np.savez(tmp_path / "cell.npz", phase=design.phase)
+    tail = (*PAIR, "--json", "--only", "bulk")
+    surface = json.loads(cli("evaluate", "cell.stl", *tail, "--dim", dim, "--grid", grid, "--edge", 10).stdout)
+    labels = [json.loads(cli("evaluate", name, *tail).stdout) for name in ("cell.vti", "cell.npz")]
+    assert {report["K"] for report in labels} == {surface["K"]}
+    assert surface["phases"]["volume_fraction"] == pytest.approx(design.volume_fraction)
+    own = json.loads(cli("evaluate", "cell.vti", "--json", "--only", "bulk").stdout)
+    assert own["K"] != surface["K"] and "phases" not in own
+
+
+def test_cells_of_two_materials_say_what_they_lack(cli, tmp_path, laminate):
+    (tmp_path / "cell.stl").write_text("solid nothing\nendsolid")
+    assert_one_clear_error(cli("evaluate"), "give a file, or draw a cell", "--fraction")
+    assert_one_clear_error(cli("evaluate", *PAIR), "--fraction 0.3")
+    assert_one_clear_error(cli("evaluate", *PAIR, "--fraction", 0.9), "volume fraction")
+    assert_one_clear_error(cli("evaluate", *PAIR, "--fraction", 0.3, "--edge", 2), "--edge", ".stl")
+    assert_one_clear_error(cli("evaluate", *PAIR[:2], "--particle", "cheese", "--fraction", 0.3), "'cheese'")
+    assert_one_clear_error(cli("evaluate", "cell.stl"), "holds shapes only", "--matrix and --particle")
+    assert_one_clear_error(cli("evaluate", "cell.stl", *PAIR), "not an STL")
+    assert_one_clear_error(cli("evaluate", "gone.stl", *PAIR), "gone.stl: there is no such file")
+    assert_one_clear_error(cli("evaluate", laminate, *PAIR), "no array phase")
+    assert_one_clear_error(cli("evaluate", laminate, "--matrix", "epoxy"), "give both")
+    assert_one_clear_error(cli("evaluate", laminate, "--grid", 8), "--grid", "has its own voxels")
+    assert_one_clear_error(cli("evaluate", laminate, "--seed", 1), "--seed", "its own shapes")
+    assert_one_clear_error(cli("evaluate", ".", *PAIR), "--matrix and --particle", "not for a folder")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

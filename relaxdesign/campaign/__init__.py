@@ -15,6 +15,7 @@ Needs the extra ``campaign``: ``pip install "relaxdesign[campaign]"``.
 try:
     from relaxdesign.campaign.engine import run_tasks, workers
     from relaxdesign.campaign.evaluating import evaluate_folder
+    from relaxdesign.campaign.exporting import MOST_WITH_FILES, archive, csv_bytes, designs_table, parquet_bytes
     from relaxdesign.campaign.folder import CampaignError, Folder
     from relaxdesign.campaign.launching import launch, resume, stop
     from relaxdesign.campaign.reading import parse_spec, read_spec, write_spec
@@ -26,13 +27,18 @@ except ModuleNotFoundError as error:
     ) from error
 
 __all__ = [
+    "MOST_WITH_FILES",
     "CampaignError",
     "CampaignSpec",
     "Folder",
     "Progress",
     "SpecError",
+    "archive",
+    "csv_bytes",
+    "designs_table",
     "evaluate_folder",
     "launch",
+    "parquet_bytes",
     "parse_spec",
     "read_spec",
     "request_hash",

@@ -6,7 +6,7 @@
     spec.yaml                 what was asked
     tasks/HASH.parquet        a finished request, one row per candidate: numbers, the whole design, its arrays
     tasks/HASH.error.json     a request that failed
-    designs.parquet           the numbers of all verified designs, made when the campaign ends
+    designs.parquet           the numbers of all candidates, ``ok`` where verified, made when the campaign ends
     cancel                    there: workers stop after their step
 
 A file appears under its name when it is complete, so what is there is done and what is not is to do: that is all a
@@ -89,7 +89,7 @@ class Folder:
         own = {field.name: getattr(result, field.name) for field in fields(result)}
         del own["designs"]
         own |= {"request": result.request.model_dump(mode="json"), "started": result.started.isoformat()}
-        table = pa.Table.from_pylist([_row(request_hash, result, design, samples) for design in result.designs])
+        table = table_of([_row(request_hash, result, design, samples) for design in result.designs])
         table = table.replace_schema_metadata({_RESULT: json.dumps(own)})
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, compression="zstd", write_statistics=False, use_dictionary=False)
@@ -136,6 +136,12 @@ class Folder:
 
     def _error(self, request_hash: str) -> Path:
         return self.tasks / f"{request_hash}.error.json"
+
+
+def table_of(rows: list[dict[str, Any]]) -> pa.Table:
+    """Rows as columns, with the names of all of them: PyArrow alone would take those of the first."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({name: [row.get(name) for row in rows] for name in names})
 
 
 def write_whole(path: Path, content: bytes) -> None:

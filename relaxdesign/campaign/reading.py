@@ -7,13 +7,16 @@ from typing import Any
 
 import yaml
 
-from relaxdesign.campaign.spec import CampaignSpec, Place, SpecError
+from relaxdesign.campaign.spec import CampaignSpec, Fault, Place, SpecError
 
 LARGEST_BYTES = 2**20
 
 
 def read_spec(path: str | Path) -> CampaignSpec:
-    """Raises SpecError: ``map.yaml, line 7: vary.seed[2]: input should be greater than or equal to 0, got -5``."""
+    """Raises SpecError, with a line for each fault.
+
+    ``map.yaml, line 7: vary.seed[2]: input should be greater than or equal to 0, got -5``
+    """
     path = Path(path)
     try:
         if path.stat().st_size > LARGEST_BYTES:
@@ -27,7 +30,10 @@ def read_spec(path: str | Path) -> CampaignSpec:
 
 
 def parse_spec(text: str, name: str = "spec", folder: Path | None = None) -> CampaignSpec:
-    """A spec from YAML text. name: of its source, for errors. folder: relative paths start here."""
+    """A spec from YAML text. name: of its source, for errors. folder: relative paths start here; None: no file is read.
+
+    Raises SpecError.
+    """
     try:
         # Anchors are refused before anything is built: some lines of them can stand for gigabytes.
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
@@ -42,12 +48,14 @@ def parse_spec(text: str, name: str = "spec", folder: Path | None = None) -> Cam
         raise SpecError(f"{name}: not YAML ({type(error).__name__})") from None
     except _Repeated as error:
         raise SpecError(f"{name}, line {error.line}: {error.key} is given twice") from None
-    if isinstance(values, dict) and isinstance(values.get("materials"), str) and folder is not None:
-        values["materials"] = str(folder / values["materials"])
     try:
+        if isinstance(values, dict) and isinstance(values.get("materials"), str):
+            if folder is None:
+                raise SpecError(Fault("files are read by the command line only", ("materials",)))
+            values["materials"] = str(folder / values["materials"])
         return CampaignSpec.parse(values)
     except SpecError as error:
-        raise SpecError(f"{name}{_line(lines, error.place)}: {error}") from None
+        raise SpecError(*_told(error, name, lines)) from None
 
 
 def write_spec(spec: CampaignSpec, path: Path) -> None:
@@ -79,9 +87,13 @@ def _lines(node: yaml.Node, place: Place = ()) -> dict[Place, int]:
     return lines
 
 
-def _line(lines: dict[Place, int], place: Place) -> str:
-    """``, line 7`` of a field, or of the nearest one around it."""
-    for length in range(len(place), 0, -1):
-        if place[:length] in lines:
-            return f", line {lines[place[:length]]}"
-    return ""
+def _told(error: SpecError, name: str, lines: dict[Place, int]) -> list[str]:
+    """All that is wrong, with its lines and in their order; what has none comes last."""
+    last = max(lines.values(), default=0) + 1
+    found = sorted((_line(lines, fault.place) or last, str(fault)) for fault in error.faults)
+    return [f"{name}: {text}" if line == last else f"{name}, line {line}: {text}" for line, text in found]
+
+
+def _line(lines: dict[Place, int], place: Place) -> int | None:
+    """The line of a field, or of the nearest one around it; None of the whole."""
+    return next((lines[place[:n]] for n in range(len(place), 0, -1) if place[:n] in lines), None)

@@ -28,20 +28,34 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
+from relaxdesign.campaign.checking import unknown_names
+from relaxdesign.catalogue import Catalogue, CatalogueError
 from relaxdesign.quantities import QUANTITIES
 from relaxdesign.request import DesignRequest, parse_objective
 
 MOST_REQUESTS = 100_000
+MOST_FAULTS = 20
 
 Place = tuple[str | int, ...]
 
 
-class SpecError(ValueError):
-    """A spec that cannot be run. place: path of the field at fault; the text names it."""
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a spec. place: path of the field at fault, which the text names; (): all of it."""
 
-    def __init__(self, message: str, place: Place = ()):
-        self.message, self.place = message, place
-        super().__init__(f"{name_of(place)}: {message}" if place else message)
+    message: str
+    place: Place = ()
+
+    def __str__(self) -> str:
+        return f"{name_of(self.place)}: {self.message}" if self.place else self.message
+
+
+class SpecError(ValueError):
+    """A spec that cannot be run, with everything that was found wrong; the text has a line for each."""
+
+    def __init__(self, *faults: Fault | str):
+        self.faults = tuple(Fault(fault) if isinstance(fault, str) else fault for fault in faults)
+        super().__init__("\n".join(map(str, self.faults)))
 
 
 class Span(BaseModel):
@@ -100,29 +114,38 @@ class CampaignSpec(BaseModel):
 
     @staticmethod
     def parse(values: Any) -> CampaignSpec:
-        """Checked, with all its requests. Raises SpecError with the place of the first fault."""
+        """Checked, with all its requests. Raises SpecError with the places of the faults."""
         if not isinstance(values, Mapping):
             raise SpecError(f"a spec is a mapping with name, base, vary and requests, got {type(values).__name__}")
         try:
             spec = CampaignSpec.model_validate(values)
         except ValidationError as error:
-            problem = error.errors()[0]
-            raise SpecError(_message(problem), _without_tags(problem["loc"])) from None
+            faults = (Fault(_message(problem), _without_tags(problem["loc"])) for problem in error.errors())
+            raise SpecError(*faults) from None
         spec.plan()
         return spec
 
     def plan(self) -> list[Planned]:
-        """All requests, each once. Raises SpecError with the place of the first that is refused."""
+        """All requests, each once. Raises SpecError with the places of what is refused."""
         combinations = math.prod(len(_values(axis)) for axis in self.vary.values()) if self.vary else 0
         if combinations + len(self.requests) > MOST_REQUESTS:
             text = f"{combinations + len(self.requests)} requests, at most {MOST_REQUESTS} in one campaign"
-            raise SpecError(f"{text}: split it", ("vary",))
-        digest = self._materials_digest()
+            raise SpecError(Fault(f"{text}: split it", ("vary",)))
+        digest, materials = self._own_materials()
         planned: dict[str, Planned] = {}
+        faults: dict[Fault, None] = {}  # many requests share one
         for values, places in self._combinations():
-            request = _request(values, places)
+            try:
+                request = _request(values, places, materials)
+            except SpecError as error:
+                faults |= dict.fromkeys(error.faults)
+                if len(faults) >= MOST_FAULTS:
+                    raise SpecError(*faults, "there may be more, which show when these are put right") from None
+                continue
             key = request_hash(request, digest)
             planned.setdefault(key, Planned(key, request))
+        if faults:
+            raise SpecError(*faults)
         return list(planned.values())
 
     def to_dict(self) -> dict[str, Any]:
@@ -145,13 +168,18 @@ class CampaignSpec(BaseModel):
         for number, own in enumerate(self.requests):
             yield {**self.base, **own}, {**base, **{name: ("requests", number, name) for name in own}}
 
-    def _materials_digest(self) -> str:
+    def _own_materials(self) -> tuple[str, Catalogue | None]:
+        """Digest and contents of the file of materials; "" and None without one."""
         if self.materials is None:
-            return ""
+            return "", None
         try:
-            return hashlib.sha256(self.materials.read_bytes()).hexdigest()
+            content = self.materials.read_bytes()
+            return hashlib.sha256(content).hexdigest(), Catalogue.from_csv(content)
         except OSError as error:
-            raise SpecError(f"{self.materials}: {error.strerror or error}", ("materials",)) from None
+            problem = error.strerror or str(error)
+        except CatalogueError as error:
+            problem = "; ".join(error.problems[:3])
+        raise SpecError(Fault(f"{self.materials}: {problem}", ("materials",)))
 
 
 def request_hash(request: DesignRequest, materials: str = "") -> str:
@@ -191,16 +219,21 @@ def _set(values: dict[str, Any], name: str, value: Any) -> None:
         values[name] = value
 
 
-def _request(values: dict[str, Any], places: dict[str, Place]) -> DesignRequest:
+def _request(values: dict[str, Any], places: dict[str, Place], materials: Catalogue | None) -> DesignRequest:
+    """A request and all its names, checked. Raises SpecError."""
     try:
         if "objectives" in values:
             values = values | {"objectives": _objectives(values)}
-        return DesignRequest.model_validate(values)
+        request = DesignRequest.model_validate(values)
     except ValidationError as error:
-        problem = error.errors()[0]
-        raise SpecError(_message(problem), _origin(problem["loc"], places)) from None
+        faults = [Fault(_message(problem), _origin(problem["loc"], places)) for problem in error.errors()]
     except ValueError as error:  # an objective that cannot be read
-        raise SpecError(str(error), _origin(("objectives",), places)) from None
+        faults = [Fault(str(error), _origin(("objectives",), places))]
+    else:
+        faults = [Fault(text, _origin(location, places)) for location, text in unknown_names(request, materials)]
+        if not faults:
+            return request
+    raise SpecError(*faults)
 
 
 def _objectives(values: dict[str, Any]) -> list[Any]:

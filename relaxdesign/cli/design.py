@@ -94,7 +94,7 @@ def design(
     with user_errors():
         from relaxdesign import study
         from relaxdesign.events import DesignEvent, FinishedEvent
-        from relaxdesign.export import check_sizes, clear_directory, to_json, write_design, write_result
+        from relaxdesign.export import check_sizes, clear_directory, result_record, to_json, write_design, write_result
         from relaxdesign.request import DesignRequest, parse_objective
 
         objectives = [parse_objective(text) for text in objective or ()]
@@ -160,7 +160,7 @@ def design(
             index: {kind: str((directory / name).resolve()) for kind, name in names.items()}
             for index, names in files.items()
         }
-        typer.echo(to_json(result.to_dict(absolute) | {"run": record.run_id}), nl=False)
+        typer.echo(to_json(result_record(result, absolute) | {"run": record.run_id}), nl=False)
     else:
         print_result(result, *record.remarks(result), f"Files: {directory}")
     exit_by(result)

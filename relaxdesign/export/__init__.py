@@ -5,10 +5,12 @@ from relaxdesign.export.cards import abaqus_card, ansys_card, calculix_card
 from relaxdesign.export.cell import ExportError, check_sizes, design_name, voxel_properties
 from relaxdesign.export.directory import clear_directory, write_design, write_result
 from relaxdesign.export.formats import FORMATS, REPORT, DesignExport, ExportOptions, Format
-from relaxdesign.export.names import safe_name
+from relaxdesign.export.names import safe_name, web_address
 from relaxdesign.export.provenance import provenance
-from relaxdesign.export.records import design_json, result_json, to_json
-from relaxdesign.export.report import report_html
+from relaxdesign.export.records import design_json, result_json, result_record, to_json
+from relaxdesign.export.report import Report, make_report
+from relaxdesign.export.report_html import report_html
+from relaxdesign.export.report_pdf import report_pdf
 from relaxdesign.export.stl import stl_bytes
 from relaxdesign.export.surface import Surface, phase_surface
 from relaxdesign.export.tables import records_csv
@@ -22,6 +24,7 @@ __all__ = [
     "ExportError",
     "ExportOptions",
     "Format",
+    "Report",
     "Surface",
     "abaqus_card",
     "ansys_card",
@@ -31,17 +34,21 @@ __all__ = [
     "design_json",
     "design_name",
     "fields_vti_bytes",
+    "make_report",
     "phase_surface",
     "provenance",
     "records_csv",
     "report_html",
+    "report_pdf",
     "result_files",
     "result_json",
+    "result_record",
     "safe_name",
     "stl_bytes",
     "to_json",
     "voxel_properties",
     "vti_bytes",
+    "web_address",
     "write_design",
     "write_fields_vti",
     "write_result",

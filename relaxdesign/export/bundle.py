@@ -10,8 +10,10 @@ from relaxdesign.export.cell import ExportError
 from relaxdesign.export.figures import ashby_png
 from relaxdesign.export.formats import FORMATS, REPORT, DesignExport, ExportOptions, check_formats
 from relaxdesign.export.provenance import provenance, sha256
-from relaxdesign.export.records import to_json
-from relaxdesign.export.report import offered, report_html
+from relaxdesign.export.records import numbered, result_record, to_json
+from relaxdesign.export.report import make_report, offered
+from relaxdesign.export.report_html import report_html
+from relaxdesign.export.report_pdf import report_pdf
 from relaxdesign.export.tables import records_csv
 from relaxdesign.result import DesignResult
 
@@ -32,8 +34,8 @@ def result_files(
 ) -> Iterator[tuple[str, bytes]]:
     """Relative paths and contents, one after the other as they are made; the last one lists the hashes of all.
 
-    One folder per verified design; beside them, of the formats asked for, ``designs.csv``, ``designs.png`` and
-    ``report.html`` about all of them and, if all designs are exported, ``result.json``.
+    One folder per verified design; beside them, of the formats asked for, ``designs.csv``, ``designs.png``,
+    ``report.html`` and ``report.pdf`` about all of them and, if all designs are exported, ``result.json``.
 
     Args:
         formats: names from `FORMATS`, and "report".
@@ -86,15 +88,17 @@ def _files(
                 yield f"{export.name}/{file_name}", make(export)
     origin = exports[0].origin if exports else provenance(result)
     if "json" in formats and whole:
-        yield "result.json", to_json(result.to_dict() | {"origin": origin}).encode()
+        yield "result.json", to_json(result_record(result) | {"origin": origin}).encode()
     if "csv" in formats:
-        failed = [design.to_dict() for design in result.designs if not design.ok] if whole else []
+        failed = [numbered(design.to_dict()) for design in result.designs if not design.ok] if whole else []
         yield "designs.csv", records_csv([*(export.record for export in exports), *failed]).encode()
     if "png" in formats and exports:
         designs = [export.design for export in exports]
         yield "designs.png", ashby_png(designs, offered(result.request), result.request.target_bulk)
     if REPORT in formats:
-        yield "report.html", report_html(result, exports, origin).encode()
+        content = make_report(result, exports, origin)
+        yield "report.html", report_html(content).encode()
+        yield "report.pdf", report_pdf(content, result.started)
 
 
 def _with_hashes(files: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:

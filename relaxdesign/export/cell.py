@@ -19,8 +19,8 @@ class ExportError(ValueError):
 
 
 def design_name(design: Design) -> str:
-    """``design-07``: name of a design in files and folders."""
-    return f"design-{design.index:02d}"
+    """``design-07``: name of a design in files and folders, numbered from 1 as everywhere a user sees it."""
+    return f"design-{design.index + 1:02d}"
 
 
 def realised_cell(design: Design) -> tuple[np.ndarray, Material, Material]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 
 from relaxdesign.analysis import young_in_plane, young_surface
 from relaxdesign.catalogue import Material
@@ -31,8 +33,8 @@ def phase_png(phase: np.ndarray, matrix: Material, particle: Material, edge_mm: 
     figure = Figure(figsize=(4.6, 4.9), layout="constrained")
     axes = figure.add_subplot()
     _draw_cell(axes, phase.astype(float), ListedColormap([MATRIX, PARTICLE]), Normalize(0, 1), shaded=True)
-    handles = [Patch(color=MATRIX, label=_short(matrix.name)), Patch(color=PARTICLE, label=_short(particle.name))]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    handles = [Patch(color=MATRIX, label=_label(matrix.name)), Patch(color=PARTICLE, label=_label(particle.name))]
+    figure.legend(handles=handles, loc="outside lower center", frameon=False, fontsize=9)
     axes.set_title(f"edge {edge_mm:.4g} mm", fontsize=9)
     return _png(figure)
 
@@ -77,28 +79,32 @@ def stiffness_png(C: np.ndarray) -> bytes:
 
 
 def ashby_png(designs: Sequence[Design], materials: Sequence[Material], target: float | None) -> bytes:
-    """Bulk modulus against density: the verified designs among base materials, with the target if it is one."""
+    """Density over bulk modulus, as in the app: verified designs among base materials, and the target if K has one."""
     figure = Figure(figsize=(7.6, 4.0), layout="constrained")
     axes = figure.add_subplot()
     axes.scatter(
-        [m.density for m in materials], [m.bulk for m in materials], s=9, color="#9AA3B2", label="base materials"
+        [m.bulk for m in materials], [m.density for m in materials], s=9, color="#9AA3B2", label="base materials"
     )
     numbers = [(design.index + 1, design.density or 0.0, design.K.realised or 0.0) for design in designs if design.ok]
-    for number, density, bulk in numbers:
-        place = (density, bulk)
-        axes.annotate(str(number), place, xytext=(4, 3), textcoords="offset points", fontsize=8, color=DISTINCT[5])
+    for place, (number, density, bulk) in enumerate(sorted(numbers, key=lambda known: known[1])):
+        # Designs on target stand one above the other: neighbours' numbers must not.
+        beside = (5 + 11 * (place % 4), -3)
+        axes.annotate(
+            str(number), (bulk, density), beside, textcoords="offset points", fontsize=8, color=DISTINCT[5],
+            path_effects=[withStroke(linewidth=2.5, foreground="white")], zorder=4,
+        )  # fmt: skip
     axes.scatter(
-        [density for _, density, _ in numbers], [bulk for *_, bulk in numbers], s=46, color=DISTINCT[5],
+        [bulk for *_, bulk in numbers], [density for _, density, _ in numbers], s=46, color=DISTINCT[5],
         edgecolors="white", linewidths=0.7, zorder=3, label="designs",
     )  # fmt: skip
     if target is not None:
-        axes.axhline(target, color=DISTINCT[5], linewidth=1, linestyle="--", label=f"target {target:.4g} GPa")
+        axes.axvline(target, color=DISTINCT[5], linewidth=1, linestyle="--", label=f"target {target:.4g} GPa")
     shown = [bulk for *_, bulk in numbers] + ([target] if target else [])
     middle = float(np.exp(np.mean(np.log(shown)))) if shown else 30.0
     near = [m for m in materials if 1 / 30 < m.bulk / middle < 30] or list(materials)
-    axes.set(xscale="log", yscale="log", xlabel="density, g/cm³", ylabel="bulk modulus K, GPa")
-    axes.set_xlim(0.8 * min(m.density for m in near), 1.25 * max(m.density for m in near))
-    axes.set_ylim(0.8 * min(m.bulk for m in near), 1.25 * max(m.bulk for m in near))
+    axes.set(xscale="log", yscale="log", xlabel="bulk modulus K, GPa", ylabel="density, g/cm³")
+    axes.set_xlim(0.8 * min(m.bulk for m in near), 1.25 * max(m.bulk for m in near))
+    axes.set_ylim(0.8 * min(m.density for m in near), 1.25 * max(m.density for m in near))
     axes.legend(frameon=False, fontsize=8)
     axes.grid(color="#E4E8EE", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -139,10 +145,9 @@ def _draw_cell(axes: Any, values: np.ndarray, colours: Any, norm: Normalize, *, 
     axes.plot(*screen(*np.transpose([(1, depth, 0), (1, depth, height)])), color=to_rgb("#1B2430"), linewidth=0.6)
 
 
-def _short(name: str, longest: int = 34) -> str:
-    """A material's name as a legend shows it, never as Matplotlib's mathematics."""
-    name = " ".join(name.split()).replace("$", r"\$")
-    return name if len(name) <= longest else name[: longest - 1] + "…"
+def _label(name: str) -> str:
+    """A material's name as a legend shows it: in two lines at most, never as Matplotlib's mathematics."""
+    return "\n".join(textwrap.wrap(name, 48, max_lines=2, placeholder=" …")).replace("$", r"\$")
 
 
 def _png(figure: Figure) -> bytes:

@@ -12,7 +12,7 @@ from relaxdesign.export.cards import abaqus_card, ansys_card, calculix_card
 from relaxdesign.export.cell import ExportError, check_sizes, design_name, realised_cell, voxel_properties
 from relaxdesign.export.figures import field_png, phase_png, stiffness_png
 from relaxdesign.export.provenance import cell_sha256
-from relaxdesign.export.records import to_json
+from relaxdesign.export.records import numbered, to_json
 from relaxdesign.export.stl import stl_bytes
 from relaxdesign.export.tables import records_csv
 from relaxdesign.export.vti import vti_bytes
@@ -53,6 +53,7 @@ class DesignExport:
         self.origin = origin or {}
         self.phase, self.matrix, self.particle = realised_cell(design)
         self.options.check(2 if self.phase.shape[2] == 1 else 3)
+        self.number = design.index + 1
         self.name = design_name(design)
 
     @cached_property
@@ -75,7 +76,7 @@ class DesignExport:
     def record(self) -> dict[str, Any]:
         """The design with its effective properties, sizes and origin, for JSON and CSV."""
         sizes = {"cell_size_mm": self.options.cell_size_mm, "tile": self.options.tile}
-        values = self.design.to_dict()
+        values = numbered(self.design.to_dict())
         values.pop("files", None)
         hashed = {"cell_sha256": cell_sha256(self.design)}
         return values | {

@@ -1,4 +1,4 @@
-"""Names and texts of unknown origin made harmless: in paths, in spreadsheet cells, in material cards."""
+"""Names and texts of unknown origin made harmless: in paths, in spreadsheet cells, in material cards, as links."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ def safe_cell(value: object) -> object:
     if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA):
         return f"'{value}"
     return value
+
+
+def web_address(text: str) -> str:
+    """An address of the web as it is, anything else, such as a script, as an empty text."""
+    return text if text.startswith(("https://", "http://")) and not re.search(r"[\s\"'<>]", text) else ""
 
 
 def comment_text(text: str) -> str:

@@ -13,12 +13,23 @@ from relaxdesign.result import Design, DesignResult
 
 def design_json(design: Design, files: dict[str, str] | None = None) -> str:
     """One design with the bulk modulus of every stage. files: names of exported files by kind."""
-    return to_json(design.to_dict(files))
+    return to_json(numbered(design.to_dict(files)))
 
 
 def result_json(result: DesignResult, files: dict[int, dict[str, str]] | None = None) -> str:
     """A whole result. files: per design index, names of exported files by kind."""
-    return to_json(result.to_dict(files))
+    return to_json(result_record(result, files))
+
+
+def result_record(result: DesignResult, files: dict[int, dict[str, str]] | None = None) -> dict[str, Any]:
+    """A whole result as `result_json` writes it."""
+    values = result.to_dict(files)
+    return values | {"designs": [numbered(design) for design in values["designs"]]}
+
+
+def numbered(values: dict[str, Any]) -> dict[str, Any]:
+    """A design's record with its number from 1, as pages and folders have it, in place of the index from 0."""
+    return {"number": values["index"] + 1} | {name: value for name, value in values.items() if name != "index"}
 
 
 def to_json(values: Any) -> str:

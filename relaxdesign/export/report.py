@@ -1,20 +1,20 @@
-"""A report in one HTML file: no script, no link to a server, figures inside; the browser prints it to PDF."""
+"""What a report says of a run and its designs: the texts, tables and figures that its HTML and its PDF share."""
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from relaxdesign.bounds import Bounds
 from relaxdesign.catalogue import Catalogue, Material
+from relaxdesign.evaluation import Evaluation
 from relaxdesign.export.figures import ashby_png
 from relaxdesign.export.formats import DesignExport
+from relaxdesign.export.names import web_address
 from relaxdesign.quantities import QUANTITIES
 from relaxdesign.request import DesignRequest
 from relaxdesign.result import Design, DesignResult
@@ -26,60 +26,77 @@ STAGES = {
     "refined": "Refined",
     "realised": "Realised cell",
 }
+DEFINITION = (
+    "K is the Voigt average of the effective stiffness C of the periodic cell, (C11 + C22 + C33 + 2 C12 + 2 C13 + "
+    "2 C23) / 9, solved with 8-node hexahedra, one material per voxel. A 2D cell is one voxel thick and periodic "
+    "through its thickness, with three-dimensional elasticity: parallel fibres seen end-on."
+)
+BOUNDS_NOTE = (
+    "Hashin–Shtrikman bounds assume statistical isotropy; a small cell may leave them a little, the outer ones never."
+)
+ASHBY_CAPTION = "The designs among the base materials of the catalogue."
+
+Table = list[list[str]]
+"""Rows of texts; the first one heads the columns."""
 
 
-def report_html(result: DesignResult, exports: Sequence[DesignExport], origin: dict[str, Any]) -> str:
+@dataclass(frozen=True)
+class Chapter:
+    """One design. anchor: where links within the report lead. materials: role, material, web address of its source.
+    cell, stress, stiffness: PNG figures."""
+
+    number: int
+    anchor: str
+    title: str
+    materials: list[tuple[str, Material, str]]
+    filling: str
+    stages: Table
+    spread: str
+    properties: list[tuple[str, str]]
+    bounds: Table
+    stiffness_entries: Table
+    captions: tuple[str, str]
+    cell: bytes
+    stress: bytes
+    stiffness: bytes
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole report. settings, origin: names and values of the request and of the provenance, hashes apart."""
+
+    title: str
+    lead: str
+    overview: Table
+    ashby: bytes
+    failed: list[str]
+    settings: list[tuple[str, str]]
+    origin: list[tuple[str, str]]
+    hashes: list[tuple[str, str]]
+    chapters: list[Chapter]
+
+
+def make_report(result: DesignResult, exports: Sequence[DesignExport], origin: dict[str, Any]) -> Report:
     """Request, provenance and, per exported design, materials with sources, K of every stage, bounds, C and figures.
 
     exports: of the verified designs to be shown. origin: from `relaxdesign.export.provenance`.
     """
-    shown = [export.design for export in exports]
-    return _template().render(
-        origin={key: value for key, value in origin.items() if value is not None},
-        title=result.request.title,
-        request=_rows(result.request.model_dump(mode="json", exclude={"objectives", "materials_csv"})),
-        count=len(result.designs),
-        verified=sum(design.ok for design in result.designs),
-        failed=[design for design in result.designs if not design.ok],
-        overview=_inline(ashby_png(shown, offered(result.request), result.request.target_bulk)),
-        designs=[_chapter(export) for export in exports],
+    request = result.request
+    facts = [(name.replace("_", " "), str(value)) for name, value in origin.items() if value is not None]
+    verified = sum(design.ok for design in result.designs)
+    return Report(
+        title=f"Composite designs for {request.title}",
+        lead=f"{verified} of {len(result.designs)} candidates verified; {len(exports)} in this report. Moduli in GPa, "
+        "density in g/cm³, lengths in mm.",
+        overview=_overview(exports),
+        ashby=ashby_png([export.design for export in exports], offered(request), request.target_bulk),
+        failed=[f"{d.index + 1}: {d.message or 'not realised'}" for d in result.designs if not d.ok],
+        settings=_settings(request.model_dump(mode="json", exclude={"objectives", "materials_csv"})),
+        origin=[fact for fact in facts if "sha256" not in fact[0]],
+        hashes=[(name.removesuffix(" sha256"), value) for name, value in facts if "sha256" in name],
+        chapters=[_chapter(export) for export in exports],
     )
-
-
-def _chapter(export: DesignExport) -> dict[str, Any]:
-    design, evaluation = export.design, export.evaluation
-    return {
-        "number": design.index + 1,
-        "name": export.name,
-        "design": design,
-        "shape": " × ".join(str(n) for n in export.phase.shape),
-        "flat": export.phase.shape[2] == 1,
-        "fraction": float(export.phase.mean()),
-        "edge": export.options.cell_size_mm,
-        "load": export.options.load,
-        "materials": [
-            (role, material, _link(material))
-            for role, material in (("Matrix", export.matrix), ("Particles", export.particle))
-        ],
-        "quantities": _quantities(design),
-        "stages": [
-            (title, [design.stages.get(name, {}).get(q) for q in _quantities(design)], _worst(design.misses_at(name)))
-            for name, title in STAGES.items()
-        ],
-        "evaluation": evaluation,
-        "bounds": (("K", evaluation.bulk, evaluation.bulk_bounds), ("G", evaluation.shear, evaluation.shear_bounds)),
-        "C": _aligned(evaluation.C),
-        "hash": export.record["origin"]["cell_sha256"],
-        "cell": _inline(export.phase_figure),
-        "stress": _inline(export.stress_figure),
-        "stiffness": _inline(export.stiffness_figure),
-    }
-
-
-def _aligned(matrix: np.ndarray) -> list[list[str]]:
-    """Entries with as many decimals as give the largest five digits."""
-    decimals = max(0, 4 - math.floor(math.log10(np.abs(matrix).max())))
-    return [[f"{value + 0.0:.{decimals}f}".replace("-", "−") for value in row] for row in matrix.round(decimals)]
 
 
 def offered(request: DesignRequest) -> Sequence[Material]:
@@ -88,46 +105,124 @@ def offered(request: DesignRequest) -> Sequence[Material]:
     return (Catalogue.default() if own is None else Catalogue.from_csv(own.encode())).materials
 
 
-def _quantities(design: Design) -> list[str]:
-    """What the stages are compared by: the bulk modulus and the quantities of the targets."""
-    return list(dict.fromkeys(["K", *design.misses]))
+def number(value: float | None, digits: int = 4) -> str:
+    """A number with so many digits, – for none."""
+    return "–" if value is None else f"{value:.{digits}g}"
 
 
-def _worst(misses: dict[str, float]) -> float | None:
-    return max(misses.values(), key=abs, default=None)
-
-
-def _rows(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Settings as names and texts, nested ones with a dot; those left open are not shown."""
-    rows: list[tuple[str, str]] = []
-    for name, value in values.items():
-        if isinstance(value, dict):
-            rows += _rows(value, f"{prefix}{name}.")
-        elif value not in (None, [], ""):
-            text = ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
-            rows.append((f"{prefix}{name}".replace("_", " "), text))
+def _overview(exports: Sequence[DesignExport]) -> Table:
+    rows = [["Design", "Matrix", "Particles", "Fraction", "K", "Error", "G", "E", "Density"]]
+    for export in exports:
+        design, effective = export.design, export.evaluation
+        rows.append(
+            [
+                str(export.number),
+                export.matrix.name,
+                export.particle.name,
+                number(float(export.phase.mean()), 3),
+                number(design.K.realised),
+                _percent(design.error),
+                number(effective.shear),
+                number(effective.young),
+                number(effective.density),
+            ]
+        )
     return rows
 
 
-def _link(material: Material) -> str:
-    """The address of the source if it is one of the web, never a script's."""
-    return material.url if material.url.startswith(("https://", "http://")) else ""
-
-
-def _inline(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()
-
-
-@lru_cache(maxsize=1)
-def _template() -> Template:
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+def _chapter(export: DesignExport) -> Chapter:
+    design, effective, load = export.design, export.evaluation, export.options.load
+    miss = "" if design.error is None else f", {_percent(design.error)} off the target"
+    diameter = "" if design.diameter is None else f", diameter {number(design.diameter)} of its edge"
+    shape = " × ".join(str(n) for n in export.phase.shape)
+    fibres = "; fibres seen end-on" if export.phase.shape[2] == 1 else ""
+    spread = design.spread
+    return Chapter(
+        number=export.number,
+        anchor=export.name,
+        title=f"Design {export.number}: K = {number(design.K.realised)} GPa{miss}",
+        materials=[
+            (role, material, web_address(material.url))
+            for role, material in (("Matrix", export.matrix), ("Particles", export.particle))
+        ],
+        filling=f"Particles fill {number(100 * float(export.phase.mean()))} % of the cell{diameter}.",
+        stages=_stages(design),
+        spread="" if spread is None else f"Standard deviation over other placements: {number(spread, 2)} GPa.",
+        properties=_properties(effective),
+        bounds=[
+            ["", "Reuss", "HS lower", "Cell", "HS upper", "Voigt"],
+            _bounds("K", effective.bulk, effective.bulk_bounds),
+            _bounds("G", effective.shear, effective.shear_bounds),
+        ],
+        stiffness_entries=_stiffness(effective.C),
+        captions=(
+            f"{shape} voxels, edge {number(export.options.cell_size_mm)} mm{fibres}.",
+            f"Von Mises stress under the unit strain {load} (linear: multiply by the strain).",
+        ),
+        cell=export.phase_figure,
+        stress=export.stress_figure,
+        stiffness=export.stiffness_figure,
+        sha256=export.record["origin"]["cell_sha256"],
     )
-    environment.filters["number"] = lambda value, digits=4: "–" if value is None else f"{value:.{digits}g}"
-    environment.filters["percent"] = _percent
-    environment.filters["quantity"] = lambda name: f"{name}, {QUANTITIES[name].unit}" if QUANTITIES[name].unit else name
-    return environment.get_template("report.html")
+
+
+def _stages(design: Design) -> Table:
+    """K and the quantities of the targets at every stage, with the worst miss."""
+    names = list(dict.fromkeys(["K", *design.misses]))
+    heads = [f"{name}, {QUANTITIES[name].unit}" if QUANTITIES[name].unit else name for name in names]
+    rows = [["Stage", *heads, "Worst miss"]]
+    for stage, title in STAGES.items():
+        reached = design.stages.get(stage, {})
+        worst = max(design.misses_at(stage).values(), key=abs, default=None)
+        rows.append([title, *(number(reached.get(name), 5) for name in names), _percent(worst)])
+    return rows
+
+
+def _properties(effective: Evaluation) -> list[tuple[str, str]]:
+    along = ", ".join(number(value) for value in effective.directional_young)
+    rows = [
+        ("Bulk, shear modulus", f"{number(effective.bulk, 5)}, {number(effective.shear, 5)} GPa"),
+        ("E and ν (averages)", f"{number(effective.young, 5)} GPa, {number(effective.poisson)}"),
+        ("E_x, E_y, E_z", f"{along} GPa"),
+        ("Anisotropy A^U", number(effective.anisotropy, 3)),
+        ("Density", f"{number(effective.density)} g/cm³"),
+        ("Solved with", f"{effective.iterations} iterations, residual {number(effective.residual, 1)}"),
+    ]
+    if effective.conduction is not None:
+        rows.insert(-1, ("Conductivity", f"{number(effective.conduction.mean)} W/(m K)"))
+    return rows
+
+
+def _bounds(symbol: str, value: float, bounds: Bounds) -> list[str]:
+    numbers = (bounds.reuss, bounds.hs_lower, value, bounds.hs_upper, bounds.voigt)
+    return [symbol, *(number(float(n)) for n in numbers)]
+
+
+def _stiffness(C: np.ndarray) -> Table:
+    """Entries with as many decimals as give the largest five digits."""
+    decimals = max(0, 4 - math.floor(math.log10(np.abs(C).max())))
+    names = ["xx", "yy", "zz", "yz", "xz", "xy"]
+    rows = [[f"{value + 0.0:.{decimals}f}".replace("-", "−") for value in row] for row in C.round(decimals)]
+    return [["", *names], *([name, *row] for name, row in zip(names, rows, strict=True))]
+
+
+def _settings(values: dict[str, Any], group: str = "") -> list[tuple[str, str]]:
+    """Settings as names and texts, nested ones after the name of their group; those left open are not shown."""
+    rows: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            rows += _settings(value, f"{name}: ")
+        elif value not in (None, [], ""):
+            rows.append((f"{group}{name.replace('_', ' ')}", _text(value)))
+    return rows
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _percent(value: float | None) -> str:

@@ -184,8 +184,8 @@ def _baselines(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
     names = list(dict.fromkeys(s.name for s in summaries))
     lines = [
         "## Against other methods",
-        "The same request, evaluator, refinement and number of simulated cells per candidate before refinement (but for "
-        "*conditional*, whose prior is told the bulk modulus and simulates nothing). "
+        "The same request, evaluator, refinement and number of simulated cells per candidate before refinement (but "
+        "for *conditional*, whose prior is told the bulk modulus and simulates nothing). "
         "*Without refinement* is the snapped stage, *with* the realised one. "
         + " ".join(f"**{name}**: {DESCRIPTIONS[name]}." for name in names if name in DESCRIPTIONS),
     ]

@@ -99,7 +99,7 @@ def can_render() -> bool:
     return _start()["rendering"].result()
 
 
-@st.cache_data(show_spinner=False, max_entries=20)
+@st.cache_resource(show_spinner=False, max_entries=20)
 def own_catalogue(csv: str) -> Catalogue:
     """A visitor's own materials. Raises CatalogueError."""
     from relaxdesign.catalogue import Catalogue
@@ -115,18 +115,20 @@ def reachable(
     dim: int,
     projection: str = "statistical",
     csv: str | None = None,
+    exclude: tuple[str, ...] = (),
 ) -> tuple[float, float]:
     """Smallest and largest effective value of a quantity that pairs of these materials can reach.
 
-    csv: the visitor's own materials instead of the shipped ones. Raises ValueError if the quantity is unknown of them.
+    csv: the visitor's own materials instead of the shipped ones. exclude: ids of those left out. Raises ValueError if
+    the quantity is unknown of the rest, or fewer than two are left.
     """
     from relaxdesign import pairs, study
     from relaxdesign.request import Objective
 
     materials = catalogue() if csv is None else own_catalogue(csv)
     wanted = Objective(quantity=quantity, sense="minimise")
-    offered = pairs.with_known_properties(materials.select(categories=categories, flagged=flagged), [wanted])
-    return study.reachable(offered, dim, quantity, projection)
+    selected = materials.select(categories=categories, flagged=flagged, exclude=exclude)
+    return study.reachable(pairs.with_known_properties(selected, [wanted]), dim, quantity, projection)
 
 
 def refusal(request: DesignRequest) -> str:
@@ -163,11 +165,6 @@ def _calibrations() -> dict[int, Future]:
 
     pool = ThreadPoolExecutor(1, thread_name_prefix="relaxdesign-timing")
     return {dim: pool.submit(timing.calibration_of, study.DEFAULT_PRIORS[dim]) for dim in dimensions()}
-
-
-def reachable_bulk(categories: tuple[str, ...] | None, flagged: bool, dim: int) -> tuple[float, float]:
-    """The same of the bulk modulus, GPa."""
-    return reachable("K", categories, flagged, dim)
 
 
 @st.cache_data(show_spinner=False, ttl=60)

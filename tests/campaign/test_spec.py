@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from relaxdesign.campaign.reading import parse_spec, read_spec, write_spec
-from relaxdesign.campaign.spec import MOST_REQUESTS, CampaignSpec, SpecError, request_hash
+from relaxdesign.campaign.spec import MOST_FAULTS, MOST_REQUESTS, CampaignSpec, SpecError, request_hash
 from relaxdesign.request import DesignRequest
+
+OWN = "id,name,E_GPa,nu,rho_g_cm3,category\na,A,70,0.3,2.7,soft\nb,B,400,0.2,3.2,hard\n"
 
 
 def plan(text: str) -> list[DesignRequest]:
@@ -97,12 +99,62 @@ def test_hashes_name_what_is_asked_for_and_nothing_else():
         ("", "a spec is a mapping"),
         ("name: m\nbase: &a {seed: 1}\nvary: *a", "aliases"),
         ("name: !!python/object/apply:os.system ['echo']", "line 1: could not determine a constructor"),
-        ("name: m\nmaterials: nowhere.csv\nbase: {target_bulk: 5}", "line 2: materials: nowhere.csv: No such file"),
+        (
+            "name: m\nmaterials: own.csv\nbase: {target_bulk: 5}",
+            "line 2: materials: files are read by the command line",
+        ),
+        (
+            "name: m\nbase:\n  target_bulk: 5\n  categories:\n    - glass\n    - metall",
+            r"line 6: base.categories\[1\]: unknown category 'metall'; there are .*glass, metal",
+        ),
+        (
+            "name: m\nbase: {target_bulk: 5}\nvary:\n  categories:\n  - [metal]\n  - [metall]",
+            r"line 6: vary.categories\[1\]\[0\]: unknown category 'metall'",
+        ),
+        (
+            "name: m\nbase:\n  target_bulk: 5\n  exclude: [iron!]",
+            r"line 4: base.exclude\[0\]: unknown material 'iron!'",
+        ),
+        (
+            "name: m\nbase: {target_bulk: 5}\nvary:\n  prior: [composite-2d-64, composite-2d]",
+            r"line 4: vary.prior\[1\]: unknown prior 'composite-2d'; shipped are composite-2d-64",
+        ),
+        (
+            "name: m\nbase: {target_bulk: 5, categories: [metal], materials_csv: id}",
+            "line 2: base.materials_csv: missing column",
+        ),
     ],
 )
 def test_errors_name_line_and_field(text, message):
     with pytest.raises(SpecError, match=message):
         parse_spec(text)
+
+
+def test_every_fault_is_told_once_in_the_order_of_the_lines():
+    text = """name: m
+base: {steps: 0, categories: [metall]}
+vary:
+  K: {from: 5, to: 300, count: 20}
+  seed: [0, -1, -2]
+requests:
+  - {target_bulk: 5, steps: 9, prior: none, exclude: [iron!]}
+"""
+    with pytest.raises(SpecError) as refused:
+        parse_spec(text, "map.yaml")
+    assert [line.split(": ")[:2] for line in str(refused.value).splitlines()] == [
+        ["map.yaml, line 2", "base.categories[0]"],
+        ["map.yaml, line 2", "base.steps"],
+        ["map.yaml, line 5", "vary.seed[1]"],
+        ["map.yaml, line 5", "vary.seed[2]"],
+        ["map.yaml, line 7", "requests[0].exclude[0]"],
+        ["map.yaml, line 7", "requests[0].prior"],
+    ]
+
+
+def test_many_faults_are_cut_short():
+    with pytest.raises(SpecError) as refused:
+        CampaignSpec.parse({"name": "m", "base": {"target_bulk": 5}, "vary": {"seed": list(range(-100, 0))}})
+    assert len(refused.value.faults) == MOST_FAULTS + 1 and "may be more" in str(refused.value)
 
 
 def test_too_many_requests_are_refused_before_they_are_made():
@@ -112,13 +164,29 @@ def test_too_many_requests_are_refused_before_they_are_made():
 
 
 def test_a_spec_survives_its_file(tmp_path):
-    (tmp_path / "own.csv").write_text("id")
+    (tmp_path / "own.csv").write_text(OWN)
     (tmp_path / "a.yaml").write_text("name: ü\nvary: {K: {from: 5, to: 9, count: 3}}\nmaterials: own.csv\n")
     spec = read_spec(tmp_path / "a.yaml")
     assert spec.materials == tmp_path / "own.csv", "relative to the spec"
     (tmp_path / "elsewhere").mkdir()
     write_spec(spec, tmp_path / "elsewhere" / "b.yaml")
     assert read_spec(tmp_path / "elsewhere" / "b.yaml").plan() == spec.plan()
+
+
+def test_own_materials_are_checked_and_have_categories_of_their_own(tmp_path):
+    (tmp_path / "own.csv").write_text(OWN)
+    path = tmp_path / "a.yaml"
+    path.write_text("name: m\nmaterials: own.csv\nbase:\n  target_bulk: 90\n  categories: [soft, metal]")
+    with pytest.raises(
+        SpecError, match=r"line 5: base.categories\[1\]: unknown category 'metal'; there are hard, soft"
+    ):
+        read_spec(path)
+    (tmp_path / "own.csv").write_text(OWN.replace("70", "much"))
+    with pytest.raises(SpecError, match=r"line 2: materials: .*own.csv: line 2 \(a\): E_GPa is 'much'"):
+        read_spec(path)
+    (tmp_path / "own.csv").unlink()
+    with pytest.raises(SpecError, match=r"line 2: materials: .*own.csv: No such file"):
+        read_spec(path)
 
 
 def test_files_that_are_no_specs(tmp_path):

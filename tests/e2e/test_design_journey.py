@@ -98,7 +98,7 @@ def test_design_watch_download_and_reopen(page: Page, tmp_path):
     assert_no_errors(page)
 
     page.get_by_role("link", name="Library").click()
-    row.locator("[class*='st-key-menu-'] button").first.click()
+    row.locator("[class*='st-key-icon-menu-'] button").first.click()
     page.get_by_role("button", name="Discard", exact=True).click()
     expect(row).to_have_count(0, timeout=PATIENCE_MS)
     expect(page.locator(".st-key-undo")).to_be_visible(timeout=PATIENCE_MS)

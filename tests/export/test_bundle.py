@@ -18,7 +18,17 @@ import torch
 import trimesh
 from PIL import Image
 
-from relaxdesign.export import ALL_FORMATS, ExportError, ExportOptions, records_csv, result_files, safe_name, zip_bytes
+from relaxdesign.export import (
+    ALL_FORMATS,
+    ExportError,
+    ExportOptions,
+    records_csv,
+    result_files,
+    safe_name,
+    web_address,
+    zip_bytes,
+)
+from relaxdesign.export.figures import phase_png
 from relaxdesign.export.names import safe_cell
 from relaxdesign.fem import bulk_shear_from_young_poisson, effective_stiffness
 from relaxdesign.request import DesignRequest, Objective
@@ -37,13 +47,23 @@ def files(result):
 
 
 def test_every_format_is_there(files):
-    folder = {path.removeprefix("design-00/") for path in files if path.startswith("design-00/")}
+    folder = {path.removeprefix("design-01/") for path in files if path.startswith("design-01/")}
     assert folder == {
         "particles.stl", "matrix.stl", "design.vti", "abaqus.inp", "calculix.inp", "ansys.inp", "design.json",
         "design.csv", "cell.png", "stress.png", "stiffness.png",
     }  # fmt: skip
-    assert {"result.json", "designs.csv", "designs.png", "report.html", "SHA256SUMS"} <= set(files)
-    assert not any("design-01" in path for path in files)
+    assert {"result.json", "designs.csv", "designs.png", "report.html", "report.pdf", "SHA256SUMS"} <= set(files)
+    assert not any("design-02" in path for path in files)
+
+
+def test_everything_is_numbered_from_one(files):
+    """Folder, surface, card, fields, records and report of the first design all say 1."""
+    assert files["design-01/particles.stl"][:80].decode().strip() == "RelaxDesign design-01 particles mm"
+    assert "NAME=RELAXDESIGN-DESIGN-01" in files["design-01/abaqus.inp"].decode()
+    assert b"design-00" not in b"".join(files.values())
+    assert json.loads(files["design-01/design.json"])["number"] == 1
+    assert [design["number"] for design in json.loads(files["result.json"])["designs"]] == [1, 2]
+    assert "Design 1: K = " in files["report.html"].decode()
 
 
 def test_hashes_are_those_of_the_files(files):
@@ -57,7 +77,7 @@ def test_hashes_are_those_of_the_files(files):
 @pytest.mark.parametrize("name", ["particles", "matrix"])
 def test_tiled_surfaces_open_closed_in_trimesh_and_meshio(files, tmp_path, name):
     path = tmp_path / "phase.stl"
-    path.write_bytes(files[f"design-00/{name}.stl"])
+    path.write_bytes(files[f"design-01/{name}.stl"])
     mesh = trimesh.load(path)
     assert mesh.is_watertight and mesh.is_winding_consistent and mesh.volume > 0
     assert len(meshio.read(path).cells_dict["triangle"]) == len(mesh.faces)
@@ -81,7 +101,7 @@ def test_tiles_make_one_body_without_inner_walls(make_design):
 
 def test_the_vti_opens_with_materials_and_fields(files, result, tmp_path):
     path = tmp_path / "design.vti"
-    path.write_bytes(files["design-00/design.vti"])
+    path.write_bytes(files["design-01/design.vti"])
     image = pyvista.read(path)
     assert {"phase", "E", "nu", "rho", "strain", "stress", "von_mises", "pressure", "energy_density"} <= set(
         image.cell_data
@@ -92,12 +112,12 @@ def test_the_vti_opens_with_materials_and_fields(files, result, tmp_path):
     expected = np.sqrt(0.5 * ((xx - yy) ** 2 + (yy - zz) ** 2 + (zz - xx) ** 2) + 3 * (xy**2 + yz**2 + xz**2))
     assert image.cell_data["von_mises"] == pytest.approx(expected, rel=1e-9)
     # Hydrostatic unit strain: the mean stress is what the stiffness gives.
-    record = json.loads(files["design-00/design.json"])
+    record = json.loads(files["design-01/design.json"])
     assert stress[:, :3].mean() == pytest.approx(3 * record["effective"]["K"], rel=1e-6)
 
 
 def test_the_record_says_what_was_solved_and_where_from(files, result):
-    record = json.loads(files["design-00/design.json"])
+    record = json.loads(files["design-01/design.json"])
     design = result.designs[0]
     young = torch.from_numpy(np.where(design.phase == 1, 400.0, 3.2))[None]
     poisson = torch.from_numpy(np.where(design.phase == 1, 0.2, 0.35))[None]
@@ -112,14 +132,14 @@ def test_the_record_says_what_was_solved_and_where_from(files, result):
 
 def test_figures_are_pictures(files):
     for path in ("cell.png", "stress.png", "stiffness.png"):
-        picture = np.asarray(Image.open(io.BytesIO(files[f"design-00/{path}"])).convert("L"), float)
+        picture = np.asarray(Image.open(io.BytesIO(files[f"design-01/{path}"])).convert("L"), float)
         assert min(picture.shape) > 400 and picture.std() > 10
 
 
 def test_figures_of_3d_cells_show_three_faces(make_design, make_result):
     one = make_result((make_design(3, 8, 0.3, 0.4),))
     files = dict(result_files(one, ["png"]))
-    picture = np.asarray(Image.open(io.BytesIO(files["design-00/cell.png"])).convert("RGB"))
+    picture = np.asarray(Image.open(io.BytesIO(files["design-01/cell.png"])).convert("RGB"))
     _, counts = np.unique(picture.reshape(-1, 3), axis=0, return_counts=True)
     # white, and both phases in three shades
     assert (counts > 800).sum() >= 6
@@ -144,14 +164,47 @@ def test_links_of_sources_cannot_run_scripts(make_design, make_result):
         "report.html"
     ].decode()
     assert "javascript:" not in report
-    assert "a book" in report and "<b>" not in report.split("<body>")[1].split("Cell</th>")[0].replace("<b>10", "")
+    assert "a book" in report and "<b>" not in report
+
+
+def test_sources_of_the_web_are_links(make_design, make_result):
+    design = make_design(2, 16)
+    matrix = replace(design.matrix, url="https://example.org/a", source="a paper")
+    files = dict(result_files(make_result((replace(design, matrix=matrix),)), ["report"]))
+    assert '<a class="address" href="https://example.org/a">' in files["report.html"].decode()
+    assert b"(https://example.org/a)" in files["report.pdf"]
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("https://example.org/x_(y)", "https://example.org/x_(y)"), ("javascript:alert(1)", ""), ("", ""),
+     ('https://a.b/"><b>', ""), ("http://a.b c", "")],
+)  # fmt: skip
+def test_only_addresses_of_the_web_are_links(text, address):
+    assert web_address(text) == address
+
+
+def test_the_pdf_has_two_pages_per_design_and_is_repeatable(files, make_design, make_result):
+    assert files["report.pdf"].startswith(b"%PDF-")
+    assert len(re.findall(rb"/Type /Page\b", files["report.pdf"])) == 3
+    assert len(re.findall(rb"/Subtype /Image", files["report.pdf"])) >= 4
+    two = make_result((make_design(2, 16), make_design(2, 16, index=1)))
+    first, second = (dict(result_files(two, ["report"]))["report.pdf"] for _ in range(2))
+    assert first == second
+
+
+def test_long_names_fit_into_the_legend(make_design):
+    design = make_design(2, 16)
+    matrix = replace(design.matrix, name="Glass-fibre-reinforced poly(ether ether ketone), 30 % fibres by weight " * 3)
+    picture = np.asarray(Image.open(io.BytesIO(phase_png(design.phase, matrix, matrix, 10.0))).convert("L"))
+    assert (picture[:, :8] == 255).all() and (picture[:, -8:] == 255).all(), "the legend runs over the edge"
 
 
 def test_tables_have_a_row_per_design(files):
     text = files["designs.csv"].decode()
     assert text.startswith("\ufeff")
     rows = list(csv.DictReader(io.StringIO(text.lstrip("\ufeff"))))
-    assert [row["index"] for row in rows] == ["0", "1"]
+    assert [row["number"] for row in rows] == ["1", "2"] and "index" not in rows[0]
     assert float(rows[0]["K.realised"]) == 10.01
     assert float(rows[0]["effective.C11"]) > 0 and "effective.C66" in rows[0]
     assert rows[1]["message"] == "no packing was found" and rows[1]["effective.K"] == ""
@@ -190,13 +243,13 @@ def test_the_zip_is_repeatable_and_complete(result):
     assert archives[0] == archives[1]
     with zipfile.ZipFile(io.BytesIO(archives[0])) as archive:
         assert archive.testzip() is None
-        assert "run/design-00/abaqus.inp" in archive.namelist()
+        assert "run/design-01/abaqus.inp" in archive.namelist()
         assert all(name.startswith("run/") for name in archive.namelist())
 
 
 def test_single_designs_can_be_chosen(result):
     paths = [path for path, _ in result_files(result, ["json"], indices=[0])]
-    assert paths == ["design-00/design.json", "SHA256SUMS"]
+    assert paths == ["design-01/design.json", "SHA256SUMS"]
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,15 @@ from relaxdesign.export import clear_directory, design_json, result_json, to_jso
 from relaxdesign.result import Design
 
 
-def test_a_design_returns_from_its_json(make_design):
+def test_a_design_s_json_has_its_number_and_a_design_returns_from_its_record(make_design):
     design = make_design()
     values = json.loads(design_json(design, {"vti": "design.vti"}))
+    assert values["number"] == 1 and "index" not in values
     assert values["files"] == {"vti": "design.vti"}
     assert values["error"] == pytest.approx(0.001)
     assert list(values["K"]) == ["relaxed", "projected", "snapped", "refined", "realised"]
     assert {"voigt", "reuss", "hs_lower", "hs_upper"} == set(values["bounds"])
-    again = Design.from_dict(values, design.phase)
+    again = Design.from_dict(design.to_dict(), design.phase)
     assert again.matrix == design.matrix
     assert again.K == design.K
 
@@ -32,13 +33,13 @@ def test_the_folder_holds_what_result_json_names(make_result, tmp_path):
     files = write_result(make_result(), tmp_path / "new" / "run", cell_size_mm=2.0, thickness_mm=0.5)
     folder = tmp_path / "new" / "run"
     result = json.loads((folder / "result.json").read_text())
-    assert files[0] == {"vti": "design-00/design.vti", "stl": "design-00/design.stl", "json": "design-00/design.json"}
-    assert files[1] == {"json": "design-01/design.json"}
+    assert files[0] == {"vti": "design-01/design.vti", "stl": "design-01/design.stl", "json": "design-01/design.json"}
+    assert files[1] == {"json": "design-02/design.json"}
     for design in result["designs"]:
-        assert design["files"] == files[design["index"]]
+        assert design["files"] == files[design["number"] - 1]
         for name in design["files"].values():
             assert (folder / name).stat().st_size > 0
-    assert json.loads((folder / "design-00/design.json").read_text())["K"]["realised"] == 10.01
+    assert json.loads((folder / "design-01/design.json").read_text())["K"]["realised"] == 10.01
     assert result["designs"][1]["message"] == "no packing was found"
     assert not list(folder.rglob("*.partial"))
 
@@ -46,7 +47,7 @@ def test_the_folder_holds_what_result_json_names(make_result, tmp_path):
 def test_designs_written_on_the_way_are_not_written_again(make_result, tmp_path):
     result = make_result()
     written = {0: write_design(result.designs[0], tmp_path)}
-    stl = tmp_path / "design-00" / "design.stl"
+    stl = tmp_path / "design-01" / "design.stl"
     stl.write_bytes(b"untouched")
     assert write_result(result, tmp_path, written=written)[0] == written[0]
     assert stl.read_bytes() == b"untouched"
@@ -68,10 +69,10 @@ def test_a_failed_write_leaves_the_earlier_file(make_result, tmp_path, monkeypat
 def test_clearing_takes_an_earlier_result_and_nothing_else(make_result, tmp_path):
     write_result(make_result(), tmp_path)
     (tmp_path / "notes.txt").write_text("mine")
-    (tmp_path / "design-01" / "photo.png").write_text("mine")
+    (tmp_path / "design-02" / "photo.png").write_text("mine")
     clear_directory(tmp_path)
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {"notes.txt", "design-01/design.json", "design-01/photo.png"}
+    assert left == {"notes.txt", "design-02/design.json", "design-02/photo.png"}
 
 
 def test_result_json_has_the_request(make_result):

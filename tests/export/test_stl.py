@@ -11,6 +11,7 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from vtkmodules.vtkIOGeometry import vtkSTLReader
 
 from relaxdesign.export import ExportError, Surface, phase_surface, stl_bytes
 from relaxdesign.export.stl import surface_to_stl
@@ -47,6 +48,22 @@ def test_particles_and_matrix_are_solids_of_the_right_volume(make_design, dim, g
     assert abs(mesh.volume - share * cell_volume) < half_voxel_shell(mesh, size / grid)
     # The bias of corner cutting is far smaller than the bound.
     assert mesh.volume == pytest.approx(share * cell_volume, rel=0.01 if dim == 2 else 0.08)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_vtk_s_reader_opens_them_without_complaint(make_design, tmp_path, dim, label):
+    """ParaView opens STL files by this reader."""
+    path = tmp_path / "phase.stl"
+    path.write_bytes(stl_bytes(make_design(dim, 16), phase=label))
+    complaints: list[str] = []
+    reader = vtkSTLReader()
+    for event in ("ErrorEvent", "WarningEvent"):
+        reader.AddObserver(event, lambda _, name: complaints.append(name))
+    reader.SetFileName(str(path))
+    reader.Update()
+    assert not complaints
+    assert reader.GetOutput().GetNumberOfCells() == len(read(path.read_bytes()).faces)
 
 
 def test_the_edge_is_as_long_as_asked(make_design):

@@ -8,18 +8,23 @@ import numpy as np
 import pytest
 from vtkmodules.vtkIOXML import vtkXMLImageDataReader
 
-from relaxdesign.export import ExportError, vti_bytes
+from relaxdesign.export import FORMATS, DesignExport, ExportError, vti_bytes
 from relaxdesign.fields_io import load_field
 
 
 @pytest.fixture
 def image_of():
+    """Reads as ParaView does, and takes no complaint of the reader."""
+    complaints: list[str] = []
     reader = vtkXMLImageDataReader()
+    for event in ("ErrorEvent", "WarningEvent"):
+        reader.AddObserver(event, lambda _, name: complaints.append(name))
 
     def read(content: bytes):
         reader.ReadFromInputStringOn()
         reader.SetInputString(content.decode())
         reader.Update()
+        assert not complaints
         return reader.GetOutput()
 
     return read
@@ -65,11 +70,24 @@ def test_sizes_labels_and_texts(make_design, image_of):
     assert phase.GetRange() == (0, 1)
     fields = image.GetFieldData()
     assert fields.GetAbstractArray("matrix").GetValue(0) == "Époxy β <& test> [epoxy]"
-    assert fields.GetAbstractArray("name").GetValue(0) == "design-00"
+    assert fields.GetAbstractArray("name").GetValue(0) == "design-01"
     assert "GPa" in fields.GetAbstractArray("units").GetValue(0)
     assert fields.GetArray("K_realised").GetValue(0) == 10.01
     assert fields.GetArray("K_target").GetValue(0) == 10.0
     assert fields.GetArray("volume_fraction").GetValue(0) == design.volume_fraction
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_exported_fields_open_without_complaint(make_design, image_of, dim):
+    export = DesignExport(make_design(dim, 8, 0.3, 0.4))
+    image = image_of(FORMATS["vti"].files["design.vti"](export))
+    assert image.GetNumberOfCells() == 8**dim
+    assert image.GetCellData().GetArray("stress").GetNumberOfComponents() == 6
+
+
+def test_a_damaged_file_would_be_complained_of(make_design, image_of):
+    with pytest.raises(AssertionError):
+        image_of(vti_bytes(make_design())[:-200])
 
 
 def test_what_cannot_be_exported_says_why(make_design, make_result):

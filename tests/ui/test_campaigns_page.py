@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+import streamlit as st
 
 from relaxdesign.campaign import CampaignSpec
 from relaxdesign.request import DesignRequest
-from relaxdesign.store import Campaigns
+from relaxdesign.store import Campaigns, Curves
 from relaxdesign.ui import server
 from relaxdesign.ui.components import campaign_form, campaign_map, campaign_view
 from tests.scripted_study import scripted_study
@@ -83,14 +86,58 @@ def test_the_form_begins_with_a_run(app, launched):
     assert {request.seed for request in requests} == {5, 6}
 
 
+def test_the_form_begins_with_the_settings_of_the_design_page(app, launched):
+    app.run()
+    app.number_input(key="target").set_value(77.0)
+    app.number_input(key="steps").set_value(14)
+    app.number_input(key="seed").set_value(9)
+    # As by a click on another page while a field is still being left: the design page does not run once more.
+    app.switch_page(CAMPAIGNS).run()
+    assert "K = 77 GPa · 2D · 14 steps · seed 9" in texts(app.caption).replace("\\", "")
+    app.button(key="campaign_start").click().run()
+    requests = [planned.request for planned in launched[0].plan()]
+    assert len(requests) == 5 and all((request.steps, request.seed) == (14, 9) for request in requests)
+
+
+def test_unusable_settings_of_the_design_page_are_told(app):
+    app.run()
+    app.number_input(key="target").set_value(-5.0)
+    app.switch_page(CAMPAIGNS).run()
+    assert "settings of the design page" in texts(app.warning) and not app.exception
+
+
+@pytest.mark.parametrize("source", ["settings", "run"])
+def test_design_page_and_runs_lead_to_the_form(app, source):
+    app.run()
+    request = DesignRequest(target_bulk=70, seed=5, steps=2, count=1)
+    run_id = server.store().create_run(request)
+    result = list(scripted_study()(request))[-1].result
+    server.store().save_designs(run_id, result.designs)
+    server.store().finish(run_id, result, Curves())
+    stored_campaign("finished")  # with which the form is folded up
+    if source == "run":
+        app.query_params["run"] = run_id
+    app.run()
+    links = [element.proto.query_string for element in app.get("page_link")]
+    wanted = "settings" if source == "settings" else run_id
+    assert f"from={wanted}" in links
+    open_page(app, **{"from": wanted})
+    assert app.expander[0].proto.expanded
+    assert app.selectbox(key="campaign_base").value == wanted
+
+
 def test_a_spec_in_yaml_is_checked(app, launched):
     open_page(app)
     app.toggle(key="campaign_yaml").set_value(True).run()
     assert "**10 requests**" in texts(app.markdown)
     app.text_area(key="campaign_text").set_value("name: m\nvary:\n  seed: [-1]\nbase: {target_bulk: 5}").run()
     assert "line 3" in texts(app.warning) and not launched
+    app.text_area(key="campaign_text").set_value("name: m\nvary:\n  seed: [-1]\n  K: [-2]").run()
+    assert texts(app.warning).count("- spec") == 2, "one line for each fault"
     app.text_area(key="campaign_text").set_value("name: m\nmaterials: /etc/passwd\nbase: {target_bulk: 5}").run()
     assert texts(app.warning) and "root" not in texts(app.warning), "files of the server are not read"
+    app.text_area(key="campaign_text").set_value("name: m\nbase: {target_bulk: 5, start: /data/own.vti}").run()
+    assert "begins from a file" in texts(app.warning)
 
 
 def test_a_campaign_shows_pace_failures_and_map(app):
@@ -121,7 +168,8 @@ def test_the_map_marks_the_front_with_its_bounds(app):
     app.run()
     table = campaign_map._table(stored_campaign("finished"), 3)
     assert sorted(table.K) == pytest.approx([50.1, 100.2, 150.3])
-    figure = json.loads(campaign_map.chart(table, "density", "K", [2]).to_json())
+    bounds = campaign_map.BOUNDS["Hashin–Shtrikman"]
+    figure = json.loads(campaign_map.chart(table, "density", "K", np.array([2]), bounds).to_json())
     catalogue, designs, front = figure["data"]
     assert len(catalogue["x"]) == len(server.catalogue())
     assert designs["name"] == "Designs" and front["name"] == "Front"
@@ -142,14 +190,40 @@ def test_a_brush_names_rows_once():
     assert campaign_map.brushed(points, 3) == [1], "of a table that has grown shorter"
 
 
-def test_exports_hold_the_designs_and_no_formulas(app):
+def test_totals_are_true_where_not_all_is_drawn(app, monkeypatch):
+    monkeypatch.setattr(campaign_map, "MOST_DRAWN", 2)
     app.run()
     campaign_id = stored_campaign("finished")
-    record = Campaigns(server.store()).get(campaign_id)
-    table = campaign_map._table(campaign_id, 3)
-    table.loc[0, "run_name"] = "=HYPERLINK(1)"
-    text = campaign_map._csv(table).decode("utf-8-sig")
-    assert "'=HYPERLINK(1)" in text and "\n=" not in text
-    content = campaign_map._zip(record, table, "a-map")
-    assert content[:2] == b"PK" and b"designs.parquet" in content
-    assert isinstance(table, pd.DataFrame) and len(table) == 3
+    open_page(app, campaign=campaign_id)
+    assert "2 of 3 verified designs drawn, the newest" in texts(app.caption)
+    assert len(campaign_map._table(campaign_id, 3)) == 2
+
+
+def test_bounds_are_drawn_as_chosen_and_named(app):
+    app.run()
+    open_page(app, campaign=stored_campaign("finished"))
+    assert "Bars: Hashin–Shtrikman bounds on K" in texts(app.caption)
+    app.selectbox(key="map_bounds").set_value("Voigt–Reuss").run()
+    assert "Bars: Voigt–Reuss bounds on K" in texts(app.caption)
+    front = json.loads(app.get("plotly_chart")[0].proto.spec)["data"][-1]
+    assert front["error_y"]["array"]["bdata"]
+    app.selectbox(key="map_y").set_value("volume_fraction").run()
+    assert app.selectbox(key="map_bounds").disabled and "Bars" not in texts(app.caption)
+
+
+def test_the_map_keeps_its_designs_while_some_are_selected(app, monkeypatch):
+    """New ones would change the figure, and with it Streamlit forgets what was selected."""
+    app.run()
+    campaign_id = stored_campaign("running", done=2)
+    campaigns = Campaigns(server.store())
+    state: dict[str, Any] = {}
+    monkeypatch.setattr(st, "session_state", state)
+    before = campaign_map._drawn(campaigns.get(campaign_id))
+    result = list(scripted_study()(DesignRequest(target_bulk=170.0, count=2, steps=2)))[-1].result
+    campaigns.add_result(campaign_id, "new", "run", result)
+    record = campaigns.get(campaign_id)
+    state[f"map-{campaign_id}"] = {"selection": {"points": [{"customdata": 0}]}}
+    assert campaign_map._drawn(record).equals(before)
+    assert campaign_map._caption(record, 2, 1, 1, "").startswith("2 of 3 verified designs drawn;")
+    state[f"map-{campaign_id}"] = {"selection": {"points": []}}
+    assert len(campaign_map._drawn(record)) == 3

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from relaxdesign.replay import Frame
 from relaxdesign.request import DesignRequest, parse_objective
+from relaxdesign.result import StageBulk
 from relaxdesign.ui import vtkjs
 from relaxdesign.ui.colours import ModulusScale, viridis
 from relaxdesign.ui.components import charts, film, measures
@@ -85,6 +87,49 @@ def test_film_shows_every_field_in_the_scale_s_colours(depth):
         assert any((middle == colour).all() for colour in colours)
     stopped = sheet[film.HEADER + edge // 2, 2 * film.MARGIN + edge + edge // 2]
     assert (stopped == 255).all() and not (middle == 255).all()
+
+
+def candidates_page() -> None:
+    from types import SimpleNamespace
+
+    import streamlit as st
+
+    from relaxdesign.ui.components import overview
+
+    snapshot = SimpleNamespace(run_id="run", designs=st.session_state["designs"])
+    overview.designs(snapshot, overview.Selection("run"), None)
+
+
+def ticked(app: AppTest) -> list[int]:
+    """Numbers of the candidates whose rows are ticked."""
+    rows = app.session_state[f"numbers-run-{app.selectbox(key='sort-run').value}"]["selection"]["rows"]
+    return [int(app.dataframe[0].value["Candidate"].iloc[row]) for row in rows]
+
+
+def test_ticks_of_the_table_follow_the_designs():
+    """Chosen elsewhere or here, and sorted by whatever: ticked is what is compared."""
+    app = AppTest.from_function(candidates_page, default_timeout=60)
+    app.session_state["designs"] = DESIGNS
+    app.session_state["marked-run"] = [0, 3]
+    app.session_state["candidates-view"] = "Table"
+    app.run()
+    assert not app.exception and ticked(app) == [1, 4]
+    app.selectbox(key="sort-run").select("Density").run()
+    assert list(app.dataframe[0].value["Candidate"]) == [3, 1, 2, 4] and ticked(app) == [1, 4]
+    app.session_state["marked-run"] = [2]  # taken out and chosen in a card
+    app.run()
+    assert ticked(app) == [3]
+    app.selectbox(key="sort-run").select("Number").run()
+    assert ticked(app) == [3]
+
+
+def test_errors_that_are_shown_as_zero_have_no_minus():
+    app = AppTest.from_function(candidates_page, default_timeout=60)
+    below = replace(scripted_design(0), K=StageBulk(realised=99.9999), stages={})
+    app.session_state["designs"] = [below]
+    app.session_state["candidates-view"] = "Table"
+    app.run()
+    assert below.error < 0 and str(app.dataframe[0].value["Error, %"][0]) == "0.0"
 
 
 def test_vtk_js_is_served_whole_or_not_at_all(tmp_path, monkeypatch):

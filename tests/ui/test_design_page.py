@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from relaxdesign.request import DesignRequest, GuidanceSettings
+from relaxdesign import __version__
+from relaxdesign.request import DesignRequest, GuidanceSettings, request_file
 from relaxdesign.study import RequestError
 from relaxdesign.ui import server
 from tests.scripted_study import scripted_design
@@ -25,7 +28,7 @@ def texts(elements) -> str:
 def test_first_visit_shows_the_reachable_range(app):
     app.run()
     assert not app.exception and not app.error
-    low, high = server.reachable_bulk(None, False, 2)
+    low, high = server.reachable("K", None, False, 2)
     assert low < 0.01 and high > 300
     assert "Reachable" in texts(app.sidebar.caption)
     assert not app.button(key="design").disabled
@@ -44,7 +47,7 @@ def test_fewer_materials_narrow_the_range(app):
     app.run()
     app.multiselect(key="categories").set_value(["polymer"]).run()
     assert "or offer other materials" in texts(app.warning)
-    assert server.reachable_bulk(("polymer",), False, 2)[1] < 120
+    assert server.reachable("K", ("polymer",), False, 2)[1] < 120
 
 
 def test_slider_and_number_follow_each_other(app):
@@ -270,7 +273,7 @@ def test_further_objectives_come_and_go(app):
     app.selectbox(key=f"sense-{row}").set_value("high").run()
     app.number_input(key=f"low-{row}").set_value(3.0).run()
     app.button(key="add_objective").click().run()
-    app.button(key=f"remove-{app.session_state['rows'][1]}").click().run()
+    app.button(key=f"icon-remove-{app.session_state['rows'][1]}").click().run()
     assert queued_request(app).title == "K = 120 GPa, density ≤ 3 g/cm³"
 
 
@@ -295,13 +298,72 @@ def test_in_plane_direction_needs_the_geometric_projection(app):
     assert not app.warning and not app.button(key="design").disabled
 
 
+OWN = "id,name,E_GPa,nu,rho_g_cm3,price_per_kg\na,Alpha,3,0.3,1.2,2\nb,Beta,300,0.2,3,9\nc,Gamma,70,0.3,2.7,3\n"
+
+
+def use_own_materials(app) -> None:
+    app.session_state["materials_csv"] = OWN
+    app.run()
+
+
 def test_own_materials_replace_the_shipped_ones(app):
     app.run()
-    rows = "id,name,E_GPa,nu,rho_g_cm3\na,Alpha,3,0.3,1.2\nb,Beta,300,0.2,3\n"
-    app.session_state["materials_csv"] = rows
+    use_own_materials(app)
     app.number_input(key="target").set_value(6.0).run()
-    assert "2 materials" in texts(app.sidebar.caption) and not app.warning
-    assert queued_request(app).materials_csv == rows
+    assert "3 materials" in texts(app.sidebar.caption) and not app.warning
+    assert "3 materials of your own" in texts(app.main.caption)
+    assert queued_request(app).materials_csv == OWN
+
+
+def test_materials_left_out_narrow_every_range(app):
+    app.run()
+    use_own_materials(app)
+    app.button(key="add_objective").click().run()
+    before = [caption.value for caption in app.sidebar.caption if "Reachable" in caption.value]
+    app.multiselect(key="exclude").set_value(["b"]).run()
+    after = [caption.value for caption in app.sidebar.caption if "Reachable" in caption.value]
+    assert len(before) == len(after) == 2 and not set(before) & set(after)
+    assert "2 materials" in texts(app.sidebar.caption) and "2 materials of your own" in texts(app.main.caption)
+
+
+def test_only_quantities_that_materials_have_are_offered(app):
+    app.run()
+    assert "Price" not in app.selectbox(key="quantity").options
+    use_own_materials(app)
+    assert "Price" in app.selectbox(key="quantity").options
+    assert "Thermal conductivity" not in app.selectbox(key="quantity").options
+    app.selectbox(key="quantity").set_value("price").run()
+    assert not app.warning and not app.error and 2 < app.number_input(key="target").value < 9
+
+
+def test_target_that_no_material_has_is_explained_and_kept(app):
+    app.run()
+    wanted = [{"quantity": "K", "low": 50, "high": 50}, {"quantity": "price", "high": 5}]
+    for objectives in (wanted[1:], wanted):
+        app.session_state["to_load"] = DesignRequest.model_validate({"objectives": objectives})
+        app.run()
+        assert "price of none of the materials" in texts(app.warning) and not app.error and not app.exception
+        assert app.button(key="design").disabled
+    assert app.selectbox(key="quantity-1").value == "price" and app.number_input(key="low-1").value == 5
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0])
+def test_number_that_a_positive_quantity_cannot_have_is_refused(app, value):
+    app.run()
+    app.number_input(key="target").set_value(value).run()
+    assert "must be above 0 GPa" in texts(app.warning) and not app.error and not app.exception
+    assert app.button(key="design").disabled and app.number_input(key="target").value == value
+
+
+def test_request_file_is_complete_and_read_with_or_without_its_version():
+    request = DesignRequest.model_validate({"target_bulk": 50.0, "materials_csv": OWN, "guidance": {"recurrence": 2}})
+    written = json.loads(request_file(request))
+    assert written.pop("version") == __version__
+    assert set(written) == set(DesignRequest.model_fields)
+    assert set(written["guidance"]) == set(GuidanceSettings.model_fields)
+    assert DesignRequest.model_validate_json(request_file(request)) == request
+    assert DesignRequest.model_validate_json(json.dumps(written)) == request
+    assert DesignRequest.model_validate_json(request.model_dump_json(exclude_defaults=True)) == request
 
 
 def test_a_run_to_start_from_fills_the_controls_without_being_shown(app):

@@ -95,7 +95,7 @@ def test_uploaded_labels_ask_for_two_materials(app):
     phase[:4] = 1
     upload(app, "labels.npz", npz(phase=phase))
     assert [box.label for box in app.selectbox][:2] == ["Matrix", "Particles"]
-    assert "Particles fill 50.00%" in texts(app)
+    assert "particles fill 50.00%" in texts(app)
 
 
 def test_bad_files_end_in_a_message_and_the_page_goes_on(app):
@@ -106,6 +106,16 @@ def test_bad_files_end_in_a_message_and_the_page_goes_on(app):
     assert len(app.error) == 1 and "0.7" in app.error[0].value.replace("\\", "")
     app.segmented_control(key="evaluate-source").set_value("Draw a cell").run()
     assert not app.error
+
+
+def test_a_too_large_file_is_told_in_words_and_takes_the_place_of_the_last_one(app, monkeypatch):
+    monkeypatch.setenv("RELAXDESIGN_UPLOAD_MB", "0.01")
+    upload(app, "small.npz", npz(phase=np.eye(8, dtype=np.uint8)[..., None]))
+    assert app.dataframe and "Read from small.npz" in texts(app).replace("\\", "")
+    upload(app, "large.npz", npz(phase=np.zeros((32, 32, 32), int)))
+    message = app.error[0].value.replace("\\", "")
+    assert "large.npz" in message and "at most 0.01 MB are read" in message
+    assert not app.dataframe, "the result of the last file"
 
 
 def test_surfaces_are_asked_for_their_grid(app, monkeypatch):

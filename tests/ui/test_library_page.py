@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from relaxdesign.request import DesignRequest, parse_objective
+from relaxdesign.result import StageBulk
 from relaxdesign.store import RunSearch
 from relaxdesign.ui import server
 from relaxdesign.ui.components import comparison, design_search
@@ -110,9 +111,10 @@ def test_designs_of_several_runs_stand_side_by_side(app):
     open_library(app)
     app.session_state["compared"] = [(first, 0), (second, 1)]
     show(app, "Designs")
-    found, compared = app.dataframe[1].value, app.dataframe[0].value
+    found, compared = app.dataframe[0].value, app.table[0].value
     assert list(found["K, GPa"]) == [60 * 1.002, 60 * 1.004, 50 * 1.002, 50 * 1.004]
-    assert list(compared.columns) == ["K = 50 GPa, 2D, no. 1", "K = 60 GPa, 2D, no. 2"]
+    assert list(found["Link"]) == [f"./?run={run}" for run in (second, second, first, first)]
+    assert [title.replace("\\", "") for title in compared.columns] == ["K = 50 GPa, 2D, no. 1", "K = 60 GPa, 2D, no. 2"]
     assert list(compared.loc["K, realised cell"]) == ["50.1 GPa", "60.24 GPa"]
     server.store().delete(second)
     app.button(key=f"uncompare-{first}-0").click().run()
@@ -130,6 +132,25 @@ def test_comparison_names_quantities_and_shows_entries_of_C_only_if_asked_for(ap
     assert list(table.loc["Stiffness C11"]) == ["–", "90 GPa"] and "Stiffness C12" not in table.index
 
 
+def test_sources_are_links_to_the_web_alone_and_cannot_break_out(app):
+    app.run()
+    run, design = server.store().run(stored_run(50)), scripted_design(0)
+    matrix = replace(design.matrix, source="a [paper] <b>", url="https://example.org/x_(y)")
+    particle = replace(design.particle, source="a book", url="javascript:alert(1)")
+    table = comparison.table([(run, replace(design, matrix=matrix, particle=particle))])
+    assert table.loc["Matrix, source"].iloc[0] == r"[a \[paper\] \<b\>](https://example.org/x_%28y%29)"
+    assert table.loc["Particles, source"].iloc[0] == "a book"
+
+
+def test_errors_that_are_shown_as_zero_have_no_minus(app):
+    app.run()
+    run_id = server.store().create_run(DesignRequest(target_bulk=50.0, count=1, steps=2))
+    below = replace(scripted_design(0, 50), K=StageBulk(realised=49.9999), stages={})
+    server.store().save_designs(run_id, [below])
+    show(open_library(app), "Designs")
+    assert str(app.dataframe[0].value["Error, %"][0]) == "0.0"
+
+
 def test_chosen_rows_are_added_to_the_comparison(app):
     app.run()
     runs = [stored_run(50 + seed, seed) for seed in range(3)]
@@ -145,4 +166,4 @@ def test_comparison_of_unlike_designs_has_every_row_once(app):
     app.run()
     run = server.store().run(stored_run(50))
     table = comparison.table([(run, scripted_design(0, 50)), (run, scripted_design(1, 50))])
-    assert table.index.is_unique and table.loc["Matrix"].iloc[0] == "Aluminium 6061 (metal)"
+    assert table.index.is_unique and table.loc["Matrix"].iloc[0] == r"Aluminium 6061 \(metal\)"

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from relaxdesign.catalogue import Catalogue
 from relaxdesign.replay import Frame
 from relaxdesign.request import DesignRequest
 from relaxdesign.store import Curves
 from relaxdesign.ui import text
 from relaxdesign.ui.colours import ModulusScale, cividis, viridis
-from relaxdesign.ui.components import curves
+from relaxdesign.ui.components import ashby, curves
 from relaxdesign.ui.components.microstructures import describe, faces, picture
 from tests.scripted_study import scripted_step
 
@@ -141,3 +142,33 @@ def test_every_quantity_asked_for_has_its_panel_and_band():
     assert [panel["log"] for panel in panels[:4]] == [True, False, True, True]
     assert panels[1]["series"] == [[0.25], [None], [0.26]] and panels[2]["series"] == [[], [], []]
     assert panels[3]["series"][0] == [2.8]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "bands", "lines", "name"),
+    [
+        ((120.0, 120.0), [], [120], "target 120 GPa"),
+        ((120.0, 200.0), [(120, 200)], [120, 200], "target 120 to 200 GPa"),
+        ((120.0, None), [(120, None)], [120], "target at least 120 GPa"),
+        ((None, 5.0), [(None, 5)], [5], "target at most 5 GPa"),
+        ((0.0, 0.0), [], [], None),
+    ],
+)
+def test_chart_of_materials_shades_what_is_wanted(wanted, bands, lines, name):
+    materials = Catalogue.default()
+    figure = ashby.chart("K", materials, materials, (0.01, 400.0), {"K": wanted, "nu": (0.3, 0.3)})
+    rim = [10**end for end in figure.layout.xaxis.range]
+    drawn = [(s.x0, s.x1) for s in figure.layout.shapes if s.x0 != s.x1]
+    ends = [tuple(side if end is None else end for end, side in zip(band, rim, strict=True)) for band in bands]
+    assert drawn[0] == (0.01, 400) and drawn[1:] == [pytest.approx(end) for end in ends]
+    assert [s.x0 for s in figure.layout.shapes if s.x0 == s.x1] == lines
+    assert [text.text.strip() for text in figure.layout.annotations] == ([name] if name else [])
+    assert rim[0] < min(m.bulk for m in materials.materials) and rim[1] > max(m.bulk for m in materials.materials)
+
+
+def test_density_wanted_is_a_band_across_the_chart():
+    materials = Catalogue.default()
+    figure = ashby.chart("E", materials, materials, (1.0, 2.0), {"density": (None, 3.0)})
+    band, line = figure.layout.shapes[1:]
+    assert band.y1 == 3 and band.xref == "x domain" and (line.y0, line.y1) == (3, 3)
+    assert figure.layout.xaxis.title.text == "Young's modulus E, GPa"

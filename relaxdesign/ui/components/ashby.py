@@ -1,15 +1,20 @@
-"""Charts of the catalogue by bulk modulus, with the reachable band and the target: a slim one, and one over density."""
+"""Charts of the catalogue by a property, with what is reachable and wanted: a slim one, and one over density."""
 
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 import plotly.graph_objects as go
 
 from relaxdesign.catalogue import Catalogue, Material
+from relaxdesign.quantities import QUANTITIES
 from relaxdesign.ui.colours import DISTINCT
-from relaxdesign.ui.text import gpa
+from relaxdesign.ui.text import significant
+
+# Effective quantities that each material has too, with the name of its property.
+AXES = {"K": "bulk", "G": "shear", "E": "young", "conductivity": "conductivity", "price": "price"}
 
 # Plotly's own symbols, so that categories differ by more than colour.
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "x", "hexagon")
@@ -17,42 +22,41 @@ SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "x", "
 # Bars of the slim chart.
 BINS = 48
 
+REACHABLE, WANTED = DISTINCT[0], DISTINCT[5]
+
+Interval = tuple[float | None, float | None]
+"""(at least, at most); None: open. Equal: a value."""
+
 
 def strip(
+    name: str,
     offered: Catalogue,
     everything: Catalogue,
     limits: tuple[float, float],
     reachable: tuple[float, float],
-    target: float,
+    wanted: Interval,
 ) -> go.Figure:
     """How many materials lie where, under the target's slider; the axis runs from limits[0] to limits[1] as that does.
 
-    The full cloud has its own chart on the first page.
+    name: one of ``AXES``. The full cloud has its own chart on the first page.
     """
     edges = np.geomspace(*limits, BINS + 1)
-    counts = [np.histogram([material.bulk for material in c.materials], edges)[0] for c in (offered, everything)]
+    counts = [np.histogram(_values(name, c.materials), edges)[0] for c in (offered, everything)]
     middles, widths = np.sqrt(edges[1:] * edges[:-1]), np.diff(edges)
     figure = go.Figure()
-    _band(figure, reachable)
+    figure.add_vrect(*reachable, fillcolor=REACHABLE, opacity=0.10, line_width=0, layer="below")
     for count, colour, opacity in ((counts[0], DISTINCT[0], 0.8), (counts[1] - counts[0], "#7A8699", 0.3)):
         figure.add_trace(
             go.Bar(
                 x=middles, y=count, width=widths, marker={"color": colour, "opacity": opacity},
-                hovertemplate="%{y} materials near K = %{x:.3g} GPa<extra></extra>",
+                hovertemplate=f"%{{y}} materials near %{{x:.3g}} {QUANTITIES[name].unit}<extra></extra>",
             )
         )  # fmt: skip
-    figure.add_vline(x=target, line_width=2, line_color=DISTINCT[5])
     # The slider's thumb stops half its width from the ends.
-    pad = 0.012 * math.log10(limits[1] / limits[0])
-    figure.update_xaxes(
-        type="log",
-        range=[math.log10(limits[0]) - pad, math.log10(limits[1]) + pad],
-        showgrid=False,
-        zeroline=False,
-        title=None,
-        dtick=1,
-        fixedrange=True,
-    )
+    pad = (limits[1] / limits[0]) ** 0.012
+    span = limits[0] / pad, limits[1] * pad
+    _mark(figure, "x", wanted, span)
+    figure.update_xaxes(**_scale(span, 8), showgrid=False, zeroline=False, title=None, fixedrange=True)
     figure.update_yaxes(visible=False, fixedrange=True)
     figure.update_layout(
         height=84, margin={"l": 2, "r": 2, "t": 4, "b": 24}, showlegend=False, dragmode=False, barmode="stack", bargap=0
@@ -61,31 +65,34 @@ def strip(
 
 
 def chart(
+    name: str,
     offered: Catalogue,
     everything: Catalogue,
-    limits: tuple[float, float],
     reachable: tuple[float, float],
-    target: float | None,
+    wanted: dict[str, Interval],
 ) -> go.Figure:
-    """The full chart: one symbol and colour per category, names under the pointer. target: GPa, if K has one."""
+    """The full chart: one symbol and colour per category, names under the pointer.
+
+    name: of the quantity along x, one of ``AXES``. wanted: of any quantities; shown are this one and the density.
+    """
     used = {material.id for material in offered.materials}
     figure = go.Figure()
-    _band(figure, reachable)
+    figure.add_vrect(*reachable, fillcolor=REACHABLE, opacity=0.10, line_width=0, layer="below")
     for number, category in enumerate(everything.categories):
         members = [m for m in everything.materials if m.category == category and m.id in used]
         if not members:
             continue
         colour, symbol = DISTINCT[number % len(DISTINCT)], SYMBOLS[(number // len(DISTINCT)) % len(SYMBOLS)]
-        figure.add_trace(_cloud(members, colour, 0.85, size=8, name=category.capitalize(), symbol=symbol))
-    if target is not None:
-        figure.add_vline(x=target, line_width=2, line_color=DISTINCT[5])
-        figure.add_annotation(
-            x=math.log10(target), y=1, yref="paper", text=f"target {gpa(target)} ", xanchor="right", yanchor="top",
-            showarrow=False, font_color=DISTINCT[5],
-        )  # fmt: skip
-    span = [math.log10(limit * margin) for limit, margin in zip(limits, (0.7, 1.4), strict=True)]
-    figure.update_xaxes(type="log", range=span, title="Bulk modulus K, GPa", dtick=1)
-    figure.update_yaxes(type="log", title="Density, g/cm³", tickvals=[0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20])
+        figure.add_trace(_cloud(name, members, colour, symbol, category.capitalize()))
+    # All materials set the scale, so that it stays when some are left out.
+    x_span = _span(_values(name, everything.materials))
+    y_span = _span([material.density for material in everything.materials])
+    if name in wanted:
+        _mark(figure, "x", wanted[name], x_span, QUANTITIES[name].unit)
+    if "density" in wanted:
+        _mark(figure, "y", wanted["density"], y_span, QUANTITIES["density"].unit)
+    figure.update_xaxes(**_scale(x_span, 10), title=_title(name))
+    figure.update_yaxes(**_scale(y_span, 10), title=_title("density"))
     figure.update_layout(
         height=400,
         margin={"l": 0, "r": 0, "t": 24, "b": 0},
@@ -94,19 +101,77 @@ def chart(
     return figure
 
 
-def _band(figure: go.Figure, reachable: tuple[float, float]) -> None:
-    figure.add_vrect(x0=reachable[0], x1=reachable[1], fillcolor=DISTINCT[0], opacity=0.10, line_width=0, layer="below")
+def words(wanted: Interval) -> str:
+    """What is wanted, e.g. ``"at least 100"``, without the unit."""
+    low, high = (None if end is None else significant(end) for end in wanted)
+    if low is None:
+        return f"at most {high}"
+    if high is None:
+        return f"at least {low}"
+    return low if low == high else f"{low} to {high}"
 
 
-def _cloud(
-    materials: list[Material], colour: str, opacity: float, *, size: int, name: str = "", symbol: str = "circle"
-) -> go.Scattergl | go.Scatter:
+def _values(name: str, materials: tuple[Material, ...]) -> list[float]:
+    """The property of those materials that have a place on its logarithmic axis."""
+    return [value for material in materials if (value := getattr(material, AXES[name])) and value > 0]
+
+
+def _span(values: list[float]) -> tuple[float, float]:
+    return 0.7 * min(values), 1.4 * max(values)
+
+
+def _scale(span: tuple[float, float], most_ticks: int) -> dict:
+    """A logarithmic axis with ticks at powers of ten, and as many between them as there is room for."""
+    low, high = (math.log10(end) for end in span)
+    ticks: list[float] = []
+    for digits in (range(1, 10), (1, 2, 5), (1,)):
+        ticks = [d * 10.0**power for power in range(math.floor(low), math.ceil(high)) for d in digits]
+        ticks = [tick for tick in ticks if span[0] <= tick <= span[1]]
+        if len(ticks) <= most_ticks:
+            break
+    return {"type": "log", "range": [low, high], "tickvals": ticks, "ticktext": [significant(t, 1) for t in ticks]}
+
+
+def _title(name: str) -> str:
+    quantity = QUANTITIES[name]
+    return f"{quantity.title}{f' {name}' if len(name) == 1 else ''}, {quantity.unit}"
+
+
+def _mark(
+    figure: go.Figure, axis: Literal["x", "y"], wanted: Interval, span: tuple[float, float], unit: str | None = None
+) -> None:
+    """What is wanted along an axis: a line for a value, else a band, which runs to the rim where it is open.
+
+    Nothing where a number has no place on a logarithmic axis. unit: with it, the mark is named.
+    """
+    ends = [end for end in wanted if end is not None]
+    if min(ends, default=0) <= 0:
+        return
+    low, high = (rim if end is None else end for end, rim in zip(wanted, span, strict=True))
+    band, line = (figure.add_vrect, figure.add_vline) if axis == "x" else (figure.add_hrect, figure.add_hline)
+    if low < high:
+        band(low, high, fillcolor=WANTED, opacity=0.15, line_width=0, layer="below")
+    for end in dict.fromkeys(ends):
+        line(end, line_width=2, line_color=WANTED)
+    if unit is None:
+        return
+    text, at = f" target {words(wanted)} {unit} ", math.log10(ends[0])
+    if axis == "x":
+        side = "left" if ends[0] < math.sqrt(span[0] * span[1]) else "right"
+        place = {"x": at, "y": 1, "yref": "paper", "xanchor": side, "yanchor": "top"}
+    else:
+        place = {"x": 0, "xref": "paper", "y": at, "xanchor": "left", "yanchor": "bottom"}
+    figure.add_annotation(text=text, showarrow=False, font_color=WANTED, **place)
+
+
+def _cloud(name: str, materials: list[Material], colour: str, symbol: str, category: str) -> go.Scatter:
+    quantity = QUANTITIES[name]
     return go.Scatter(
-        x=[material.bulk for material in materials],
+        x=[getattr(material, AXES[name]) for material in materials],
         y=[material.density for material in materials],
         text=[material.name.replace("<", "‹") for material in materials],
-        name=name,
+        name=category,
         mode="markers",
-        marker={"size": size, "color": colour, "opacity": opacity, "symbol": symbol, "line": {"width": 0}},
-        hovertemplate="%{text}<br>K = %{x:.4g} GPa, ρ = %{y:.3g} g/cm³<extra></extra>",
+        marker={"size": 8, "color": colour, "opacity": 0.85, "symbol": symbol, "line": {"width": 0}},
+        hovertemplate=f"%{{text}}<br>{name} = %{{x:.4g}} {quantity.unit}, ρ = %{{y:.3g}} g/cm³<extra></extra>",
     )

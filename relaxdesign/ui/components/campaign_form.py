@@ -7,16 +7,21 @@ from typing import Any
 
 import streamlit as st
 import yaml
+from pydantic import ValidationError
 
 from relaxdesign.campaign import CampaignSpec, SpecError, launch, parse_spec
+from relaxdesign.catalogue import Catalogue
+from relaxdesign.jobs import JobLimit, check_names_no_file
 from relaxdesign.quantities import QUANTITIES
-from relaxdesign.request import DesignRequest
+from relaxdesign.request import DesignRequest, problems
 from relaxdesign.store import UnknownRun
 from relaxdesign.ui import server
+from relaxdesign.ui.components import controls
 from relaxdesign.ui.text import escape, plural
 
 CAMPAIGNS_PAGE = "relaxdesign/ui/pages/campaigns.py"
 RECENT = 30
+SETTINGS = "settings"  # to start from, where a run has its id
 
 
 def draw() -> None:
@@ -25,10 +30,13 @@ def draw() -> None:
     as_yaml = st.toggle("Write it as YAML", key="campaign_yaml", help="Everything a spec can hold, see docs/scaling.md")
     try:
         spec = _from_text(name) if as_yaml else CampaignSpec.parse(_from_form(name))
-    except SpecError as error:
-        st.warning(escape(str(error)), icon=":material/info:")
+        plan = spec.plan()
+        for request in {(p.request.start, p.request.prior): p.request for p in plan}.values():
+            check_names_no_file(request)
+    except (SpecError, JobLimit) as error:
+        faults = "\n".join(f"- {escape(line)}" for line in str(error).splitlines())
+        st.warning(faults if "\n" in faults else faults.removeprefix("- "), icon=":material/info:")
         return
-    plan = spec.plan()
     text, count, button = st.columns([2.6, 1.2, 1.2], vertical_alignment="bottom")
     candidates = sum(planned.request.count for planned in plan)
     text.markdown(f"**{plural(len(plan), 'request')}**, {plural(candidates, 'candidate')} in all")
@@ -72,7 +80,7 @@ def _from_form(name: str) -> dict[str, Any]:
     seed_count = int(seeds.number_input("Seeds", 1, 1000, 1, key="campaign_seeds"))
     chosen = subsets.multiselect(
         "Each of these material categories alone",
-        server.catalogue().categories,
+        _catalogue(base).categories,
         format_func=str.capitalize,
         placeholder="No: as in the base",
         key="campaign_categories",
@@ -88,31 +96,42 @@ def _from_form(name: str) -> dict[str, Any]:
 
 
 def _base() -> dict[str, Any]:
-    """Fields of the request to start from: the settings of the design page, or a run."""
-    kept = st.session_state.get("kept")
+    """Fields of the request to start from: the settings of the design page, or a run (``?from=ID``)."""
     runs = {run.id: run for run in server.store().list_runs(RECENT)}
-    asked = st.query_params.get("from")
-    if asked and asked not in runs:
+    asked = st.query_params.get("from", SETTINGS)
+    if asked != SETTINGS and asked not in runs:
         try:
             runs[asked] = server.store().run(asked)
         except UnknownRun:
             st.caption("The run to start from has been removed.")
-            asked = None
-    choices = ["settings of the design page" if isinstance(kept, DesignRequest) else "default settings", *runs]
+            asked = SETTINGS
+    choices = [SETTINGS, *runs]
     chosen = st.selectbox(
         "Start from",
         choices,
-        choices.index(asked) if asked else 0,
-        format_func=lambda key: runs[key].name if key in runs else f"The {key}",
+        choices.index(asked),
+        format_func=lambda key: runs[key].name if key in runs else "The settings of the design page",
         key="campaign_base",
     )
-    request = runs[chosen].request if chosen in runs else kept
-    if not isinstance(request, DesignRequest):
-        return {}
+    request = runs[chosen].request if chosen in runs else _settings()
     base = request.model_dump(mode="json", exclude_defaults=True)
     base.pop("count", None)
     st.caption(f"{escape(request.title)} · {request.dim}D · {request.steps} steps · seed {request.seed}")
     return base
+
+
+def _settings() -> DesignRequest:
+    """What is set on the design page. Raises SpecError."""
+    try:
+        return controls.current()
+    except ValidationError as error:
+        raise SpecError(*(f"The settings of the design page: {problem}" for problem in problems(error))) from None
+
+
+def _catalogue(base: dict[str, Any]) -> Catalogue:
+    """The materials that the base has on offer."""
+    own = base.get("materials_csv")
+    return server.catalogue() if own is None else server.own_catalogue(own)
 
 
 def _from_text(name: str) -> CampaignSpec:
@@ -122,7 +141,4 @@ def _from_text(name: str) -> CampaignSpec:
         "vary": {"K": {"from": 20, "to": 200, "count": 5, "scale": "log"}, "seed": [0, 1]},
     }
     text = st.text_area("Spec", yaml.safe_dump(example, sort_keys=False), height=260, key="campaign_text")
-    spec = parse_spec(text)
-    if spec.materials is not None:
-        raise SpecError("files are read by the command line only", ("materials",))
-    return spec
+    return parse_spec(text)

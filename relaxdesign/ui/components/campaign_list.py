@@ -17,7 +17,7 @@ def draw() -> None:
     """Form and list."""
     st.markdown("## Campaigns")
     campaigns = Campaigns(server.store()).list()
-    with st.expander("New campaign", icon=":material/add:", expanded=not campaigns):
+    with st.expander("New campaign", icon=":material/add:", expanded=not campaigns or "from" in st.query_params):
         campaign_form.draw()
     if not campaigns:
         st.caption(

@@ -5,56 +5,58 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from relaxdesign.export.bundle import zip_bytes
-from relaxdesign.export.names import safe_name
-from relaxdesign.export.tables import records_csv
+from relaxdesign.campaign import designs_table
 from relaxdesign.pareto import pareto_front
 from relaxdesign.quantities import QUANTITIES
 from relaxdesign.store import CampaignRecord, DesignSearch, UnknownRun
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import DISTINCT
-from relaxdesign.ui.components import candidates
+from relaxdesign.ui.components import campaign_downloads, candidates
 from relaxdesign.ui.text import escape, plural
 
 MOST_DRAWN = 20_000
 MOST_CARDS = 8
 DESIGN_PAGE = "relaxdesign/ui/pages/design.py"
 GOOD = ("smaller", "larger")
-_BOUNDS = ("K_hs_lower", "K_hs_upper")
+BOUNDS: dict[str, tuple[str, str] | None] = {
+    "Hashin–Shtrikman": ("K_hs_lower", "K_hs_upper"),
+    "Voigt–Reuss": ("K_reuss", "K_voigt"),
+    "None": None,
+}
 
 
 def draw(record: CampaignRecord) -> None:
-    """Chart, selection and exports."""
-    table = _table(record.id, record.done)
+    """Chart, selection and downloads."""
+    table = _drawn(record)
     if table.empty:
         st.caption("The map appears with the first verified design.")
         return
     names = [name for name in ("density", "K", *QUANTITIES) if name in table.columns]
     names += [name for name in ("volume_fraction", "diameter", "error") if name in table.columns]
     names = list(dict.fromkeys(names))
-    x, y, x_good, y_good = st.columns(4)
+    x, y, x_good, y_good, bars = st.columns(5)
     across = x.selectbox("Across", names, names.index("density"), format_func=_label, key="map_x")
     up = y.selectbox("Up", names, names.index("K"), format_func=_label, key="map_y")
     small_x = x_good.selectbox("Better across", GOOD, 0, key="map_small_x") == "smaller"
     small_y = y_good.selectbox("Better up", GOOD, 1, key="map_small_y") == "smaller"
+    with_bounds = "K" in (across, up) and "K_voigt" in table.columns
+    bounds = bars.selectbox("Bounds on K", list(BOUNDS), key="map_bounds", disabled=not with_bounds)
     front = pareto_front(table[across], table[up], small_x=small_x, small_y=small_y)
     event = st.plotly_chart(
-        chart(table, across, up, front),
-        key=f"map-{record.id}",
+        chart(table, across, up, front, BOUNDS[bounds] if with_bounds else None),
+        key=_key(record),
         on_select="rerun",
         selection_mode=("points", "box", "lasso"),
         config={"displaylogo": False},
     )
     chosen = table.iloc[brushed(event["selection"]["points"], len(table))]
-    st.caption(
-        f"{plural(len(table), 'verified design')}, {len(front)} of them on the front. Draw a box or a lasso on the map "
-        "to see the designs in it. Bars: Hashin–Shtrikman bounds of the designs on the front."
-    )
-    _exports(record, table, chosen)
+    st.caption(_caption(record, len(table), len(front), len(chosen), bounds if with_bounds and BOUNDS[bounds] else ""))
+    campaign_downloads.draw(record, chosen, table.iloc[front])
     if not chosen.empty:
         _chosen(chosen)
 
@@ -65,8 +67,10 @@ def brushed(points: list[dict[str, Any]], count: int) -> list[int]:
     return sorted(row for row in rows if row < count)
 
 
-def chart(table: pd.DataFrame, across: str, up: str, front) -> go.Figure:
-    """All designs, the front as a line, and the bounds of K on it where K is an axis."""
+def chart(
+    table: pd.DataFrame, across: str, up: str, front: np.ndarray, bounds: tuple[str, str] | None = None
+) -> go.Figure:
+    """All designs, the front as a line, and bounds on K of its designs, by their columns, where K is an axis."""
     figure = go.Figure()
     materials = server.catalogue().materials
     if {across, up} == {"K", "density"}:
@@ -100,11 +104,10 @@ def chart(table: pd.DataFrame, across: str, up: str, front) -> go.Figure:
     )
     best = table.iloc[front]
     bars: dict[str, Any] = {}
-    if set(_BOUNDS) <= set(table.columns):
-        for name, bar in ((across, "error_x"), (up, "error_y")):
-            if name == "K":
-                low, high = (best[column] for column in _BOUNDS)
-                bars[bar] = {"array": (high - best.K).clip(0), "arrayminus": (best.K - low).clip(0), "thickness": 1}
+    for name, bar in ((across, "error_x"), (up, "error_y")):
+        if name == "K" and bounds is not None:
+            low, high = (best[column] for column in bounds)
+            bars[bar] = {"array": (high - best.K).clip(0), "arrayminus": (best.K - low).clip(0), "thickness": 1}
     figure.add_trace(
         go.Scatter(
             x=best[across],
@@ -126,50 +129,43 @@ def chart(table: pd.DataFrame, across: str, up: str, front) -> go.Figure:
     return figure
 
 
+def _drawn(record: CampaignRecord) -> pd.DataFrame:
+    """The newest designs; while some are selected, those among which they were selected.
+
+    Streamlit forgets a selection when the figure changes, and its points are rows of the table.
+    """
+    state, key = st.session_state, f"drawn-{record.id}"
+    selected = state.get(_key(record), {}).get("selection", {}).get("points")
+    if not selected or key not in state:
+        state[key] = _table(record.id, record.done)
+    return state[key]
+
+
 @st.cache_data(show_spinner=False, max_entries=4)
 def _table(campaign_id: str, done: int) -> pd.DataFrame:
-    """All verified designs by their numbers. done: read anew when more are there."""
-    records = server.store().find_designs(DesignSearch(campaign=campaign_id), limit=MOST_DRAWN)
-    rows = []
-    for record in records:
-        row = {name: value for name, value in vars(record).items() if name not in ("properties", "bulk", "created")}
-        rows.append(record.properties | row | {"K": record.bulk})
-    return pd.DataFrame(rows)
+    """The newest verified designs by their numbers. done: read anew when more are there."""
+    return designs_table(server.store(), campaign_id, MOST_DRAWN).to_pandas()
 
 
-def _exports(record: CampaignRecord, table: pd.DataFrame, chosen: pd.DataFrame) -> None:
-    what = table if chosen.empty else chosen
-    name = safe_name(record.name)
-    note = "All designs" if chosen.empty else "Designs under the brush"
-    with st.container(horizontal=True):
-        for label, suffix, mime, content in (
-            ("CSV", "csv", "text/csv", lambda: _csv(what)),
-            ("Parquet", "parquet", "application/vnd.apache.parquet", lambda: what.to_parquet(index=False)),
-            ("ZIP", "zip", "application/zip", lambda: _zip(record, what, name)),
-        ):
-            st.download_button(
-                label,
-                content,
-                f"{name}.{suffix}",
-                mime,
-                icon=":material/download:",
-                on_click="ignore",
-                key=f"campaign-{suffix}",
-                help=f"{note}: {len(what)}",
-            )
+def _key(record: CampaignRecord) -> str:
+    return f"map-{record.id}"
 
 
-def _csv(table: pd.DataFrame) -> bytes:
-    return records_csv(table.astype(object).where(table.notna(), None).to_dict("records")).encode()
-
-
-def _zip(record: CampaignRecord, table: pd.DataFrame, name: str) -> bytes:
-    """The table twice, and the spec that made it."""
-    import yaml
-
-    spec = yaml.safe_dump(record.spec, sort_keys=False, allow_unicode=True).encode()
-    files = [("designs.csv", _csv(table)), ("designs.parquet", table.to_parquet(index=False)), ("spec.yaml", spec)]
-    return zip_bytes(files, name)
+def _caption(record: CampaignRecord, drawn: int, on_front: int, selected: int, bounds: str) -> str:
+    """What is on the map, and what is not."""
+    total = server.store().count_designs(DesignSearch(campaign=record.id))
+    if drawn == total:
+        sentences = [f"{plural(total, 'verified design')}, {on_front} on the front."]
+    else:
+        newest = ", the newest" if drawn == MOST_DRAWN else ""
+        sentences = [f"{drawn:,} of {total:,} verified designs drawn{newest}; {on_front} of those drawn on the front."]
+    if bounds:
+        sentences.append(f"Bars: {bounds} bounds on K of the designs on the front.")
+    if not selected:
+        sentences.append("Draw a box or a lasso on the map to see the designs in it.")
+    elif record.status == "running":
+        sentences.append("While designs are selected no new ones are drawn; a double click on the map ends that.")
+    return " ".join(sentences)
 
 
 def _chosen(chosen: pd.DataFrame) -> None:

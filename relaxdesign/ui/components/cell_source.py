@@ -109,8 +109,9 @@ def _two_phase(phase: np.ndarray, matrix: Material, particle: Material, edge: fl
 
 def _uploaded() -> Source | None:
     limits = UploadLimits.from_environment()
+    # The page takes more than is read (.streamlit/config.toml): what is too large is told in words.
     file = st.file_uploader(
-        "Field or surface", type=list(KINDS), key="evaluate-file", max_upload_size=max(1, int(limits.megabytes)),
+        "Field or surface", type=list(KINDS), key="evaluate-file",
         help="Nothing in the file is run. It is read in a process of its own with limits on memory and time.",
     )  # fmt: skip
     st.caption(
@@ -130,7 +131,7 @@ def _uploaded() -> Source | None:
             "Reading the file",
         )
     except UploadError as error:
-        st.error(escape(str(error)), icon=":material/error:")
+        st.error(f"**{escape(file.name)}**: {escape(str(error))}", icon=":material/error:")
         return None
     return None if upload is None else _source(upload, file.name, digest)
 
@@ -159,8 +160,8 @@ def _stl_grid(limits: UploadLimits) -> StlGrid:
 def _source(upload: Upload, file_name: str, digest: str) -> Source:
     name = safe_name(file_name.rpartition(".")[0] or file_name)
     if upload.data is not None:
-        return Source(Cell(upload.data, upload.phase), name, digest[:12])
+        return Source(Cell(upload.data, upload.phase), name, digest[:12], f"Read from {escape(file_name)}.")
     assert upload.phase is not None  # an upload holds one or the other
     matrix, particle = _materials()
-    remark = f"Particles fill {upload.phase.mean():.2%} of the cell."
+    remark = f"Read from {escape(file_name)}; particles fill {upload.phase.mean():.2%} of the cell."
     return Source(_two_phase(upload.phase, matrix, particle), name, digest[:12], remark)

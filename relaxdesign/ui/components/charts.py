@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
 import plotly.graph_objects as go
 
 from relaxdesign.pareto import pareto_front
@@ -40,11 +41,11 @@ def scatter(designs: Sequence[Design], x: Measure, y: Measure, marked: Collectio
         )
     )
     if x.good and y.good:
-        places = [x.of(design) for design in shown], [y.of(design) for design in shown]
-        front = pareto_front(*places, small_x=x.good < 0, small_y=y.good < 0)
+        places = np.array([(x.of(design), y.of(design)) for design in shown], dtype=float).reshape(-1, 2)
+        front = places[pareto_front(*places.T, small_x=x.good < 0, small_y=y.good < 0)]
         figure.add_scatter(
-            x=[places[0][i] for i in front],
-            y=[places[1][i] for i in front],
+            x=front[:, 0],
+            y=front[:, 1],
             mode="lines",
             line={"color": FAINT, "width": 2, "dash": "dot"},
             hoverinfo="skip",

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 import streamlit as st
 
+from relaxdesign.catalogue import Material
+from relaxdesign.export import web_address
 from relaxdesign.quantities import QUANTITIES
 from relaxdesign.result import Design
 from relaxdesign.store import RunRecord
@@ -44,14 +46,23 @@ def render(entries: Sequence[tuple[RunRecord, Design]], *, on_remove: Callable[[
             )
     if len(entries) == 1:
         st.caption("Choose another design below to see both side by side.")
-    st.dataframe(table(entries), width="stretch", height="content")
+    shown = table(entries)
+    shown.columns = [escape(title) for title in shown.columns]
+    st.table(shown)  # unlike a data frame it breaks long sources into lines
 
 
 def table(entries: Sequence[tuple[RunRecord, Design]]) -> pd.DataFrame:
-    """Quantities down, designs across; texts, as units differ from row to row."""
+    """Quantities down, designs across; texts in Markdown, as units differ from row to row and sources are links."""
     described = {f"{run.name}, no. {design.index + 1}": _facts(run, design) for run, design in entries}
     rows = list(dict.fromkeys(name for facts in described.values() for name in facts))
     return pd.DataFrame({title: [facts.get(row, "–") for row in rows] for title, facts in described.items()}, rows)
+
+
+def source(material: Material) -> str:
+    """Where a material's numbers come from, in Markdown; a link if there is an address of the web."""
+    text = escape(material.source or material.url)
+    address = web_address(material.url).replace("(", "%28").replace(")", "%29")
+    return f"[{text}]({address})" if address else text
 
 
 def _facts(run: RunRecord, design: Design) -> dict[str, str]:
@@ -65,8 +76,8 @@ def _facts(run: RunRecord, design: Design) -> dict[str, str]:
     }
     for phase, material in (("Matrix", design.matrix), ("Particles", design.particle)):
         if material is not None:
-            facts[phase] = f"{material.name} ({material.category})"
-            facts[f"{phase}, source"] = material.source or "–"
+            facts[phase] = escape(f"{material.name} ({material.category})")
+            facts[f"{phase}, source"] = source(material) or "–"
     asked = {objective.quantity for objective in design.objectives}
     for name, value in (design.properties or {}).items():
         if name not in _SAID and (name in asked or not name.startswith("C")):

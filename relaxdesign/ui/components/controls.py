@@ -14,17 +14,20 @@ from streamlit.delta_generator import DeltaGenerator
 from relaxdesign.baselines import DESCRIPTIONS
 from relaxdesign.catalogue import Catalogue, CatalogueError
 from relaxdesign.jobs import JobLimit
-from relaxdesign.request import DesignRequest, Sampler, problems
+from relaxdesign.quantities import format_value
+from relaxdesign.request import DesignRequest, SamplerChoice, problems, request_file
 from relaxdesign.ui import server
-from relaxdesign.ui.components import ashby, objectives
+from relaxdesign.ui.components import ashby, objectives, offer
 from relaxdesign.ui.errors import guard
-from relaxdesign.ui.text import NOTE_2D, duration, escape, gpa, significant
+from relaxdesign.ui.text import NOTE_2D, duration, escape, plural, significant
 
 DEFAULT = DesignRequest.model_validate({"target_bulk": 120.0})
 
 # The largest whole number that a browser holds exactly.
 LARGEST_SEED = 2**53 - 1
 LARGEST_UPLOAD_MB = 1
+MOST_PROBLEMS = 20
+LONGEST_PROBLEM = 300
 
 # Session keys of the widgets; the values stay when another page is visited.
 _FIELDS = ("dim", "count", "steps", "seed", "categories", "exclude", "flagged", "method", "projection", "boundary")
@@ -57,23 +60,6 @@ def render(*, alone: bool) -> None:
         (_form_alone if alone else _form)()
 
 
-def chosen_materials() -> tuple[tuple[str, ...] | None, bool, int]:
-    """(categories or None for all, flagged, dim) as they are set now."""
-    state = st.session_state
-    return tuple(state.get("categories") or ()) or None, bool(state.get("flagged")), state.get("dim") or DEFAULT.dim
-
-
-def target() -> float | None:
-    """The target bulk modulus as it is set now, GPa; None if another quantity is wanted first."""
-    return objectives.target() if objectives.quantity() == "K" else None
-
-
-def catalogue() -> Catalogue:
-    """The materials to choose from: the shipped ones or the visitor's own."""
-    own = st.session_state.get("materials_csv")
-    return server.catalogue() if own is None else server.own_catalogue(own)
-
-
 def _kept() -> DesignRequest:
     """The request that was loaded; what it set beyond these controls is kept."""
     return st.session_state["kept"]
@@ -102,7 +88,7 @@ def _draw() -> None:
         st.segmented_control(
             "Dimension", dimensions, format_func="{}D".format, key="dim", required=True, persist_state="session"
         )
-    objectives.first_target(server.reachable(objectives.quantity(), None, True, st.session_state["dim"]))
+    objectives.first_target()
     chart = st.container()
     objectives.low_density()
     rows = len(st.session_state["rows"])
@@ -156,13 +142,19 @@ def _below(request: DesignRequest | None) -> None:
     if request is not None:
         st.download_button(
             "Request as a file",
-            request.model_dump_json(indent=1, exclude_defaults=True),
+            request_file(request),
             file_name="request.json",
             mime="application/json",
             icon=":material/download:",
             width="stretch",
             key="request_file",
             help="All settings; a colleague opens it here, or runs: relaxdesign design --request request.json",
+        )
+        st.page_link(
+            "relaxdesign/ui/pages/campaigns.py",
+            label="Vary this in a campaign",
+            icon=":material/grid_view:",
+            query_params={"from": "settings"},
         )
 
 
@@ -177,18 +169,35 @@ def _presets() -> None:
         on_change=_use_preset,
         label_visibility="collapsed",
     )
-    with right.popover("", icon=":material/upload_file:", help="Open a request file"):
+    with right.popover(
+        "Open a request file", icon=":material/upload_file:", help="Open a request file", key="icon-open-request"
+    ):
         file = st.file_uploader(
             "Request file (JSON)", type="json", key="request_upload", max_upload_size=LARGEST_UPLOAD_MB
         )
         if file is not None and st.session_state.get("opened_file") != file.file_id:
             st.session_state["opened_file"] = file.file_id
             try:
-                st.session_state["to_load"] = DesignRequest.model_validate_json(file.getvalue())
-            except ValidationError as error:
-                st.error("This is no request: " + "; ".join(escape(text) for text in problems(error)[:3]))
+                st.session_state["to_load"] = _read(file.getvalue())
+            except ValueError as error:
+                st.error(f"This request cannot be used: {escape(_told(error))}")
             else:
                 st.rerun()
+
+
+def _read(content: bytes) -> DesignRequest:
+    """A request file. Raises ValueError, also for categories and materials that do not exist."""
+    request = DesignRequest.model_validate_json(content)
+    own = request.materials_csv
+    materials = server.catalogue() if own is None else server.own_catalogue(own)
+    materials.select(categories=request.categories, flagged=request.flagged, exclude=request.exclude)
+    return request
+
+
+def _told(error: ValueError) -> str:
+    """What is wrong with a request, short: what it quotes may be a whole file."""
+    texts = problems(error) if isinstance(error, ValidationError) else [str(error)]
+    return "; ".join(text if len(text) <= LONGEST_PROBLEM else f"{text[:LONGEST_PROBLEM]} …" for text in texts[:3])
 
 
 def load_waiting() -> None:
@@ -205,7 +214,7 @@ def _use_preset() -> None:
 
 
 def _materials() -> None:
-    materials = catalogue()
+    materials = offer.catalogue()
     st.multiselect(
         "Material categories",
         materials.categories,
@@ -236,34 +245,44 @@ def _materials() -> None:
 
 
 def _own_materials() -> None:
-    if st.session_state.get("materials_csv") is not None:
-        st.caption(f"Your own catalogue of {len(catalogue())} materials is used.")
-        st.button("Use the shipped materials", on_click=_drop_own, key="drop_own", width="stretch")
+    if st.session_state["materials_csv"] is not None:
+        st.caption(f"Your own catalogue of {plural(len(offer.catalogue()), 'material')} is used.")
+        st.button("Use the shipped materials", on_click=_offer_materials, args=(None,), key="drop_own", width="stretch")
         return
     file = st.file_uploader(
         "Own materials (CSV)",
         type="csv",
         key="materials_upload",
         max_upload_size=LARGEST_UPLOAD_MB,
+        on_change=_take_own,
         help="Columns id, name, E_GPa, nu, rho_g_cm3; optional: category, kind, k_W_mK, price_per_kg, flag, source, "
         "url.",
     )
-    if file is None:
-        return
-    try:
-        Catalogue.from_csv(file.getvalue())
-    except CatalogueError as error:
-        st.error(f"{len(error.problems)} problem(s) in {escape(file.name)}; nothing was changed.")
-        st.dataframe({"What is wrong": list(error.problems)}, hide_index=True)
-        return
-    st.session_state["materials_csv"] = file.getvalue().decode("utf-8-sig")
-    st.session_state["categories"], st.session_state["exclude"] = [], []
-    st.rerun()
+    if file is not None and (wrong := st.session_state.get("wrong_rows")):
+        first = f" The first {MOST_PROBLEMS}:" if len(wrong) > MOST_PROBLEMS else ""
+        st.error(f"{plural(len(wrong), 'problem')} in {escape(file.name)}; nothing was changed.{first}")
+        st.table({"What is wrong": [escape(text) for text in wrong[:MOST_PROBLEMS]]}, hide_index=True)
 
 
-def _drop_own() -> None:
-    st.session_state["materials_csv"] = None
-    st.session_state["categories"], st.session_state["exclude"] = [], []
+def _take_own() -> None:
+    """Offers the uploaded materials, or keeps what is wrong with them to be shown."""
+    state = st.session_state
+    state["wrong_rows"] = ()
+    if (file := state["materials_upload"]) is None:
+        return
+    with guard("your own materials"):
+        try:
+            Catalogue.from_csv(file.getvalue())
+        except CatalogueError as error:
+            state["wrong_rows"] = error.problems
+        else:
+            _offer_materials(file.getvalue().decode("utf-8-sig"))
+
+
+def _offer_materials(csv: str | None) -> None:
+    """Own materials, None: the shipped ones. A callback, since what is ticked was of the other materials."""
+    state = st.session_state
+    state["materials_csv"], state["categories"], state["exclude"] = csv, [], []
 
 
 def _advanced() -> None:
@@ -288,7 +307,13 @@ def _advanced() -> None:
         "Boundary condition", ("periodic", "kubc"), key="boundary", required=True, persist_state="session"
     )
     if st.session_state["method"] == "guided":
-        st.selectbox("Sampler", get_args(Sampler), key="sampler", persist_state="session")
+        st.selectbox(
+            "Sampler",
+            get_args(SamplerChoice),
+            format_func=lambda name: "by the number of steps" if name == "auto" else name,
+            key="sampler",
+            persist_state="session",
+        )
         left, right = st.columns(2)
         left.number_input("On the estimate", 0.0, 2.0, step=0.1, key="mean", persist_state="session",
                           help="Weight of the step on the clean estimate (mean guidance).")  # fmt: skip
@@ -304,38 +329,41 @@ def _advanced() -> None:
 
 def _request(chart: DeltaGenerator) -> tuple[DesignRequest | None, str]:
     """The request as set, or None and what is wrong with it."""
-    state = st.session_state
-    categories, flagged, dim = chosen_materials()
-    exclude = tuple(state.get("exclude") or ())
-    everything = catalogue()
+    name = objectives.quantity()
     try:
-        offered = everything.select(categories=categories, flagged=flagged, exclude=exclude)
-        name = objectives.quantity()
-        reachable = server.reachable(name, categories, flagged, dim, state["projection"], state["materials_csv"])
+        offered, reachable = offer.selected(), offer.reachable(name)
     except ValueError as error:
         return None, str(error)
     with chart:
-        if name == "K":
-            limits = server.reachable_bulk(None, True, dim)
-            figure = ashby.strip(offered, everything, limits, reachable, objectives.target())
-            alt = f"Materials by bulk modulus and density; reachable are {gpa(reachable[0])} to {gpa(reachable[1])}"
+        if (scale := offer.scale(name)) and name in ashby.AXES:
+            figure = ashby.strip(name, offered, offer.catalogue(), scale, reachable, objectives.intervals()[name])
+            low, high = (format_value(name, end) for end in reachable)
+            alt = f"Materials by {objectives.QUANTITIES[name].label}; reachable are {low} to {high}"
             st.plotly_chart(figure, key="target_chart", config={"displayModeBar": False}, alt=alt)
         st.caption(f"{_interval(name, reachable)}, {len(offered)} materials")
+    try:
+        request = current()
+    except ValidationError as error:
+        return None, _told(error)
+    refusal = server.refusal(request)
+    return (None, refusal) if refusal else (request, "")
+
+
+def current() -> DesignRequest:
+    """The request as it is set, whichever page is shown. Raises pydantic.ValidationError."""
+    state = st.session_state
+    if "kept" not in state:
+        return DEFAULT
     settings: dict[str, Any] = {field: state.get(field) for field in (*_FIELDS, *_SWITCHES)}
     guidance = _kept().guidance.model_dump() | {field: state[field] for field in _GUIDANCE if field in state}
     values = _kept().model_dump() | settings
     values |= {
         "objectives": objectives.current(),
-        "categories": categories,
-        "exclude": exclude,
+        "categories": tuple(state["categories"]) or None,
+        "exclude": tuple(state["exclude"]),
         "materials_csv": state["materials_csv"],
     }
-    try:
-        request = DesignRequest.model_validate(values | {"guidance": guidance})
-    except ValidationError as error:
-        return None, "; ".join(problems(error))
-    refusal = server.refusal(request)
-    return (None, refusal) if refusal else (request, "")
+    return DesignRequest.model_validate(values | {"guidance": guidance})
 
 
 def _interval(name: str, reachable: tuple[float, float]) -> str:

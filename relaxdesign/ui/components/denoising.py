@@ -30,9 +30,7 @@ _component = component(
 )
 
 
-def live(
-    key: str, frames: Sequence[Frame], curves: Curves, request: DesignRequest, dropped: dict[int, str]
-) -> None:
+def live(key: str, frames: Sequence[Frame], curves: Curves, request: DesignRequest, dropped: dict[int, str]) -> None:
     """Draws the latest steps of a run, one after the other. dropped: per dropped candidate, why."""
     focus = _focus(key, frames[-1])
     described = [microstructures.describe(frame, request.target_bulk, focus=focus) for frame in frames]

@@ -26,7 +26,8 @@ _COLUMNS = {
     "Density, g/cm³": st.column_config.NumberColumn(format="%.3f"),
     "vf": st.column_config.NumberColumn(format="%.3f", help="Volume fraction of the particles"),
     "d": st.column_config.NumberColumn(format="%.3f", help="Particle diameter, fraction of the cell edge"),
-    "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+    "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", help="Runs may have the same name"),
+    "Link": st.column_config.LinkColumn(display_text="Open the run"),
 }
 
 
@@ -92,15 +93,16 @@ def _table(records: list[DesignRecord]) -> pd.DataFrame:
     rows = [
         {
             "Run": record.run_name,
+            "Started": record.created,
             "No.": record.index + 1,
             "K, GPa": record.bulk,
-            "Error, %": None if record.error is None else 100 * record.error,
+            "Error, %": None if record.error is None else round(100 * record.error, 2) + 0.0,  # no minus before 0.00
             "Density, g/cm³": record.density,
             "vf": record.volume_fraction,
             "d": record.diameter,
             "Matrix": record.matrix,
             "Particles": record.particle,
-            "Started": record.created,
+            "Link": f"./?run={record.run_id}",
         }
         for record in records
     ]

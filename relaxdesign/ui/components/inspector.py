@@ -13,7 +13,7 @@ from relaxdesign.quantities import QUANTITIES
 from relaxdesign.result import Design
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import DISTINCT, MATRIX, PARTICLE
-from relaxdesign.ui.components import candidates, cell_views, downloads, viewer
+from relaxdesign.ui.components import candidates, cell_views, comparison, downloads, viewer
 from relaxdesign.ui.components.cell_views import Cell
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.errors import guard
@@ -81,7 +81,7 @@ def _overview(design: Design, cell: Cell, key: str) -> None:
 def _material(colour: str, role: str, material: Material | None) -> str:
     if material is None:
         return f"{candidates.swatch(colour)} **{role}** –"
-    source = f"  \n:small[:gray[Source: {escape(material.source)}]]" if material.source else ""
+    source = f"  \n:small[:gray[Source: {comparison.source(material)}]]" if material.source else ""
     return (
         f"{candidates.swatch(colour)} **{role}: {escape(material.name)}** :gray[{escape(material.category)}]  \n"
         f":small[E {significant(material.young)} GPa · ν {material.poisson:.4g} · K {significant(material.bulk)} GPa · "
@@ -216,8 +216,10 @@ def _downloads(run_id: str, design: Design) -> None:
     files += [
         Download("Figures", lambda: zip_bytes(several(["png"]).items(), name), f"{name}-figures.zip", "application/zip",
                  "PNG pictures of cell, stress and stiffness"),
-        Download("Report", lambda: several([REPORT])["report.html"], f"{name}.html", "text/html",
-                 "One page with everything; print it to PDF from the browser"),
+        Download("Report PDF", lambda: several([REPORT])["report.pdf"], f"{name}.pdf", "application/pdf",
+                 "Two pages with everything, for reading and printing"),
+        Download("Report HTML", lambda: several([REPORT])["report.html"], f"{name}.html", "text/html",
+                 "The same as one self-contained web page"),
         Download("All as ZIP", lambda: zip_bytes(several([*FORMATS, REPORT]).items(), name), f"{name}.zip",
                  "application/zip", "Every file of this design with its hashes", primary=True),
     ]  # fmt: skip

@@ -75,9 +75,7 @@ def _miss(quantity: str) -> Measure:
 def _value(objective: Objective) -> Measure:
     """The quantity of an objective."""
     good = {"minimise": -1, "maximise": 1}.get(objective.sense, 0)
-    return Measure(
-        _title(objective.quantity), QUANTITIES[objective.quantity].unit, _property(objective.quantity), good
-    )
+    return Measure(_title(objective.quantity), QUANTITIES[objective.quantity].unit, _property(objective.quantity), good)
 
 
 def ordered(designs: Sequence[Design], measure: Measure | None) -> list[Design]:

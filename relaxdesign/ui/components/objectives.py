@@ -9,7 +9,7 @@ import streamlit as st
 
 from relaxdesign.quantities import QUANTITIES
 from relaxdesign.request import DesignRequest, Objective
-from relaxdesign.ui import server
+from relaxdesign.ui.components import offer
 from relaxdesign.ui.text import significant
 
 OFFERED = (
@@ -49,7 +49,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 def label(name: str) -> str:
     """A quantity as it is chosen from: symbol and name."""
     quantity = QUANTITIES[name]
-    text = quantity.label if name[0] == "C" and name[1:].isdigit() else f"{name}: {quantity.label}"
+    text = quantity.label if quantity.label.endswith(name) else f"{name}: {quantity.label}"
     return f"{text[:1].upper()}{text[1:]}"
 
 
@@ -93,9 +93,9 @@ def current() -> list[dict]:
     return found
 
 
-def target() -> float:
-    """The first target's number as it is set now."""
-    return float(st.session_state.get("target") or 1.0)
+def intervals() -> dict[str, tuple[float | None, float | None]]:
+    """What is wanted of each quantity with a target, (at least, at most), as it is set now: possible or not."""
+    return {o["quantity"]: (o.get("low"), o.get("high")) for o in current() if "sense" not in o}
 
 
 def quantity() -> str:
@@ -143,12 +143,12 @@ def _remove(row: int) -> None:
 # ---- widgets ----
 
 
-def first_target(limits: tuple[float, float]) -> None:
-    """Quantity, sense, number and, where its values span decades, a slider in equal ratios. limits: of the slider."""
+def first_target() -> None:
+    """Quantity, sense, numbers and, for a positive quantity, a slider in equal ratios."""
     name = quantity()
     left, right = st.columns([3, 2])
     left.selectbox(
-        "Target", OFFERED, format_func=label, key="quantity", persist_state="session", on_change=_new_quantity
+        "Target", _offered(name), format_func=label, key="quantity", persist_state="session", on_change=_new_quantity
     )
     senses = [sense for sense in SENSES if sense not in ("minimise", "maximise")]
     right.selectbox("Wanted", senses, format_func=SENSES.__getitem__, key="sense", persist_state="session")
@@ -162,22 +162,26 @@ def first_target(limits: tuple[float, float]) -> None:
         columns[1].number_input(
             f"{title}, at most", format="%.5g", key="target_high", persist_state="session", step=_step()
         )
-    elif QUANTITIES[name].positive and limits[0] > 0 and np.isfinite(limits[1]):
-        _slider(limits, name)
+    elif scale := offer.scale(name):
+        _slider(scale, name)
+
+
+def _offered(chosen: str) -> list[str]:
+    """What can be chosen from: quantities that the materials have, and the one chosen, whatever they have."""
+    return [name for name in dict.fromkeys((*OFFERED, chosen)) if name == chosen or offer.known(name)]
 
 
 def _step() -> float:
     """Of the buttons beside the number: about a hundredth of it."""
-    value = abs(target())
+    value = abs(st.session_state["target"])
     return float(10.0 ** np.floor(np.log10(value) - 1)) if value > 0 else 0.01
 
 
-def _slider(limits: tuple[float, float], name: str) -> None:
-    low, high = limits
-    exact = float(significant(min(max(target(), low), high), 6))
+def _slider(scale: tuple[float, float], name: str) -> None:
+    low, high = scale
+    exact = float(significant(min(max(st.session_state["target"], low), high), 6))
     options = sorted({float(significant(v, 2)) for v in np.geomspace(low, high, 160)} | {exact})
-    # The slider follows the number, whoever set it.
-    st.session_state["target_slider"] = min(options, key=lambda option: abs(np.log(option / exact)))
+    st.session_state["target_slider"] = exact  # the slider follows the number, whoever set it
     st.select_slider(
         f"{name} on a logarithmic scale",
         options,
@@ -195,7 +199,10 @@ def _follow_slider() -> None:
 def _new_quantity() -> None:
     """A number in the middle of what the new quantity can be."""
     state = st.session_state
-    low, high = server.reachable(quantity(), None, False, state["dim"], state["projection"])
+    try:
+        low, high = offer.reachable(quantity())
+    except ValueError:  # the page says why; the number stays
+        return
     middle = _middle(low, high, QUANTITIES[quantity()].positive)
     state["target"] = state["target_high"] = middle
 
@@ -230,9 +237,15 @@ def further() -> None:
 def _row(row: int) -> None:
     state = st.session_state
     choice, remove = st.columns([5, 1], vertical_alignment="bottom")
-    name = choice.selectbox("Quantity", OFFERED, format_func=label, key=f"quantity-{row}", persist_state="session")
+    offered = _offered(state[f"quantity-{row}"])
+    name = choice.selectbox("Quantity", offered, format_func=label, key=f"quantity-{row}", persist_state="session")
     remove.button(
-        "", icon=":material/close:", key=f"remove-{row}", on_click=_remove, args=(row,), help="Remove this objective"
+        "Remove this objective",
+        icon=":material/close:",
+        key=f"icon-remove-{row}",
+        on_click=_remove,
+        args=(row,),
+        help="Remove this objective",
     )
     sense = st.selectbox(
         "Wanted", list(SENSES), format_func=SENSES.__getitem__, key=f"sense-{row}", persist_state="session"
@@ -249,10 +262,8 @@ def _row(row: int) -> None:
 
 
 def _reach(name: str) -> str:
-    state = st.session_state
-    categories = tuple(state.get("categories") or ()) or None
     try:
-        low, high = server.reachable(name, categories, bool(state.get("flagged")), state["dim"], state["projection"])
+        low, high = offer.reachable(name)
     except ValueError as error:
         return str(error)
     unit = QUANTITIES[name].unit

@@ -13,7 +13,7 @@ from relaxdesign.result import Design
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, charts, comparison, measures
 from relaxdesign.ui.components.measures import Measure
-from relaxdesign.ui.text import escape, plural
+from relaxdesign.ui.text import plural
 
 VIEWS = {"Cards": ":material/grid_view:", "Table": ":material/table:", "Charts": ":material/scatter_plot:"}
 MOST_COMPARED = 4
@@ -68,7 +68,7 @@ def designs(snapshot: Snapshot, selection: Selection, shown: int | None) -> None
     )  # fmt: skip
     shown_designs = measures.ordered(snapshot.designs, known.get(by))
     if view == "Table":
-        _table(shown_designs, selection)
+        _table(shown_designs, selection, by)
     elif view == "Charts":
         _charts([design for design in snapshot.designs if design.ok], known, selection)
     else:
@@ -125,20 +125,28 @@ def side_by_side(snapshot: Snapshot, selection: Selection) -> None:
             run = server.store().run(snapshot.run_id)
             table = comparison.table([(run, design) for design in marked])
             table.columns = [f"Candidate {design.index + 1}" for design in marked]
-            # The inspector shows the whole stiffness; a table, unlike a data frame, breaks long sources into lines.
-            st.table(table[~table.index.str.fullmatch(r"C\d\d")].map(escape))
+            # The inspector shows the whole stiffness.
+            st.table(table[~table.index.str.fullmatch(r"C\d\d")])
 
 
-def _table(designs: Sequence[Design], selection: Selection) -> None:
-    """All numbers; the rows chosen are compared."""
-    key = f"numbers-{selection.run_id}"
+def _table(designs: Sequence[Design], selection: Selection, order: str) -> None:
+    """All numbers; the rows chosen are compared. order: by what they are sorted, for ticks belong to places in it."""
+    key = f"numbers-{selection.run_id}-{order}"
 
     def choose() -> None:
-        rows = st.session_state[key]["selection"]["rows"]
-        selection.replace([designs[row].index for row in rows if designs[row].ok])
+        chosen = [designs[row].index for row in st.session_state[key]["selection"]["rows"] if designs[row].ok]
+        kept = [index for index in selection.marked if index in chosen]
+        selection.replace([*kept, *(index for index in chosen if index not in kept)])
 
+    # Designs are also marked in cards, in charts and beside each other.
+    marked = [row for row, design in enumerate(designs) if design.index in selection.marked]
+    ticked = st.session_state[key]["selection"]["rows"] if key in st.session_state else []
+    if sorted(ticked) != marked:
+        st.session_state[key] = {"selection": {"rows": marked}}
+    table = candidates.stage_table(designs)
+    table["Error, %"] = table["Error, %"].astype(float).round(2) + 0.0  # no minus before 0.00
     st.dataframe(
-        candidates.stage_table(designs),
+        table,
         hide_index=True,
         column_config=candidates.STAGE_COLUMNS,
         placeholder="–",

@@ -14,7 +14,7 @@ from relaxdesign.ui.text import STATES, duration, escape, moment, percent, plura
 
 DESIGN_PAGE = "relaxdesign/ui/pages/design.py"
 PAGE_SIZE = 20
-WIDTHS = [2.6, 1.1, 1.1, 1.4, 0.8, 0.9, 0.5]
+WIDTHS = [2.6, 1.1, 1.1, 1.4, 0.8, 1.4]
 
 _ORDERS: dict[RunOrder, str] = {"newest": "Newest first", "oldest": "Oldest first", "error": "Smallest error first"}
 
@@ -35,7 +35,7 @@ def draw() -> None:
         st.info("No run matches. Fewer words or a wider target usually help.", icon=":material/search_off:")
         return
     for column, title in zip(
-        st.columns(WIDTHS), (plural(count, "run"), "Started", "State", "Designs", "Best error", "", ""), strict=True
+        st.columns(WIDTHS), (plural(count, "run"), "Started", "State", "Designs", "Best error", ""), strict=True
     ):
         column.caption(title)
     for run in runs:
@@ -75,9 +75,11 @@ def _row(run: RunRecord) -> None:
         columns[2].markdown(f":{colour}-badge[{icon} {label}]")
         columns[3].markdown(f"{run.design_count} of {request.count}{computed}")
         columns[4].markdown(best)
-        if columns[5].button("Open", key=f"open-{run.id}", icon=":material/open_in_new:", width="stretch"):
-            st.switch_page(DESIGN_PAGE, query_params={"run": run.id})
-        _menu(run, columns[6])
+        # As wide as their texts: a narrow column would cut them.
+        with columns[5].container(horizontal=True, horizontal_alignment="right", gap="small"):
+            if st.button("Open", key=f"open-{run.id}", icon=":material/open_in_new:"):
+                st.switch_page(DESIGN_PAGE, query_params={"run": run.id})
+            _menu(run)
 
 
 def _request(run: RunRecord) -> str:
@@ -87,9 +89,9 @@ def _request(run: RunRecord) -> str:
     return f"{asked}{plural(request.count, 'candidate')} · {request.steps} steps"
 
 
-def _menu(run: RunRecord, place) -> None:
+def _menu(run: RunRecord) -> None:
     live = run.status in LIVE_STATES
-    with place.popover("", icon=":material/more_vert:", help="Repeat, describe, discard", key=f"menu-{run.id}"):
+    with st.popover("More", icon=":material/more_vert:", help="Repeat, describe, discard", key=f"icon-menu-{run.id}"):
         if st.button(
             "Re-run with changes",
             key=f"again-{run.id}",

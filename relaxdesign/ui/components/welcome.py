@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import streamlit as st
 
-from relaxdesign.ui import server
-from relaxdesign.ui.components import ashby, controls
+from relaxdesign.pairs import with_known_properties
+from relaxdesign.quantities import QUANTITIES
+from relaxdesign.request import Objective
+from relaxdesign.ui.components import ashby, objectives, offer
 from relaxdesign.ui.errors import guard
 
 
 def materials_chart() -> None:
-    """All materials on offer, with the reachable band and the target as they were when the page was drawn."""
+    """All materials on offer, by the first quantity wanted that they have too; with what is reachable and wanted."""
     with guard("the chart of materials"):
-        catalogue = server.catalogue()
-        categories, flagged, dim = controls.chosen_materials()
+        wanted = objectives.intervals()
+        name = next((name for name in wanted if name in ashby.AXES and offer.scale(name)), "K")
         try:
-            offered = catalogue.select(categories=categories, flagged=flagged)
-            reachable = server.reachable_bulk(categories, flagged, dim)
+            offered = with_known_properties(offer.selected(), [Objective(quantity=name, sense="minimise")])
+            reachable = offer.reachable(name)
         except ValueError:
             return  # the sidebar says what is wrong
-        limits = server.reachable_bulk(None, True, dim)
-        figure = ashby.chart(offered, catalogue, limits, reachable, controls.target())
-        st.plotly_chart(figure, key="materials", config={"displaylogo": False})
+        figure = ashby.chart(name, offered, offer.catalogue(), reachable, wanted)
+        label = QUANTITIES[name].label
+        alt = f"Materials by {label} and density"
+        st.plotly_chart(figure, key="materials", config={"displaylogo": False}, alt=alt)
+        count = len(offered)
+        own = st.session_state["materials_csv"] is not None
         st.caption(
-            f"{len(offered)} real materials, each with a source. "
-            "Shaded: effective bulk moduli that pairs of them can reach."
+            f"{count} {'materials of your own' if own else 'real materials, each with a source'}. "
+            f"Shaded blue: the {label} that pairs of them can reach; orange: what is wanted."
         )

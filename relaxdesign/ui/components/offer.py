@@ -1,0 +1,64 @@
+"""What the settings in the sidebar put on offer: materials, and what composites of them can have."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from relaxdesign import pairs
+from relaxdesign.catalogue import Catalogue
+from relaxdesign.quantities import QUANTITIES
+from relaxdesign.request import Objective
+from relaxdesign.ui import server
+
+
+def catalogue() -> Catalogue:
+    """The materials to choose from: the shipped ones or the visitor's own."""
+    own = st.session_state.get("materials_csv")
+    return server.catalogue() if own is None else server.own_catalogue(own)
+
+
+def selected() -> Catalogue:
+    """Those of them that the settings leave. Raises ValueError if there are none."""
+    categories, flagged, exclude = _selection()
+    return catalogue().select(categories=categories, flagged=flagged, exclude=exclude)
+
+
+def reachable(quantity: str) -> tuple[float, float]:
+    """What composites of the selected materials can have. Raises ValueError if that is unknown of them."""
+    return _reachable(quantity, *_selection())
+
+
+def scale(quantity: str) -> tuple[float, float] | None:
+    """Ends of a logarithmic scale: what composites of all materials to choose from can have, whatever is left out.
+
+    None where that is unknown, not positive, or hardly more than one value.
+    """
+    try:
+        low, high = _reachable(quantity, None, True, ())
+    except ValueError:
+        return None
+    return (low, high) if QUANTITIES[quantity].positive and 0 < 1.1 * low < high else None
+
+
+def known(quantity: str) -> bool:
+    """Whether the materials to choose from have the quantity: conductivities and prices are known of some only."""
+    try:
+        pairs.with_known_properties(catalogue(), [Objective(quantity=quantity, sense="minimise")])
+    except pairs.UnknownPropertyError:
+        return False
+    return True
+
+
+def _selection() -> tuple[tuple[str, ...] | None, bool, tuple[str, ...]]:
+    """(categories or None for all, flagged, exclude) as they are set now."""
+    state = st.session_state
+    return tuple(state.get("categories") or ()) or None, bool(state.get("flagged")), tuple(state.get("exclude") or ())
+
+
+def _reachable(
+    quantity: str, categories: tuple[str, ...] | None, flagged: bool, exclude: tuple[str, ...]
+) -> tuple[float, float]:
+    state = st.session_state
+    return server.reachable(
+        quantity, categories, flagged, state["dim"], state["projection"], state["materials_csv"], exclude
+    )
