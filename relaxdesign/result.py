@@ -120,8 +120,10 @@ class Design:
 
     @staticmethod
     def from_dict(values: dict, phase: np.ndarray | None = None, relaxed: np.ndarray | None = None) -> Design:
-        """The inverse of ``to_dict``; arrays come separately."""
-        kept = {key: value for key, value in values.items() if key not in ("ok", "error", "misses", "files")}
+        """The inverse of ``to_dict``, and of an exported design's JSON; arrays come separately."""
+        kept = {key: value for key, value in values.items() if key not in ("number", "ok", "error", "misses", "files")}
+        if "number" in values:  # an exported record
+            kept["index"] = values["number"] - 1
         for key, kind in (("K", StageBulk), ("matrix", Material), ("particle", Material), ("bounds", Bounds)):
             if kept[key] is not None:
                 kept[key] = kind(**kept[key])

@@ -119,7 +119,12 @@ def test_results_survive_json(result):
     for stored, design in zip(values["designs"], result.designs, strict=True):
         assert set(stored["K"]) == {"relaxed", "projected", "snapped", "refined", "realised"}
         back = Design.from_dict(stored, phase=design.phase, relaxed=design.relaxed)
-        assert back.K == design.K and back.matrix == design.matrix and back.bounds == design.bounds
+        assert (
+            back.index == design.index
+            and back.K == design.K
+            and back.matrix == design.matrix
+            and back.bounds == design.bounds
+        )
 
 
 def test_3d_designs_are_spheres_on_target():
