@@ -234,7 +234,8 @@ def _closest(summaries: Sequence[Summary]) -> str:
     counted = ", ".join(f"{name} at {count}" for name, count in best.most_common())
     return (
         f"Closest before refinement, of {len(cases)} targets: {counted}. Every method is offered by the app and by "
-        f"`--method`. Pairs and coverage: means over groups of {COMPARED} designs."
+        f"`--method`. Pairs and coverage are those of {COMPARED} designs, the first ones or means over more groups "
+        "(`groups` in the numbers)."
     )
 
 

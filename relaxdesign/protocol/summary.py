@@ -35,7 +35,7 @@ class StageSummary:
 @dataclass(frozen=True)
 class Summary:
     """Of one case. Times are per design, of the median request; coverage is relative to as many random designs, and
-    group_pairs and group_coverage are means over groups of ``COMPARED`` designs.
+    group_pairs and group_coverage are means over ``groups`` groups of ``COMPARED`` designs.
     priors: names and hashes of the weights that were used. defaults: of the guidance settings when it was run; empty
     where that was not recorded."""
 
@@ -59,6 +59,7 @@ class Summary:
     iterations: float | None
     priors: list[str]
     defaults: dict[str, Any] = field(default_factory=dict)
+    groups: int = 1
 
     @property
     def case(self) -> tuple[str, str, int, float]:
@@ -109,6 +110,7 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         sampling_load_cases=None if load_cases is None else max(0.0, load_cases - after),
         iterations=per(np.mean, "iterations"),
         priors=sorted({cost["prior"] for cost in costs}),
+        groups=len(groups),
         defaults=next((cost["defaults"] for cost in costs if "defaults" in cost), {}),
     )
 
