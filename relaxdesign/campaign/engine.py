@@ -18,6 +18,10 @@ from distributed import Client, Future, LocalCluster
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
+_ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(2**27), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
+"""Memory that was freed goes back to the system, in large pieces: with Dask's own 64 kB, which also has every tensor
+mapped anew, a third of a worker's time went into that."""
+
 TRIES = 3
 """How often a task is tried, whether it raises or its worker dies."""
 
@@ -47,8 +51,8 @@ def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[
     settings = {
         "distributed.scheduler.allowed-failures": TRIES - 1,
         "distributed.worker.profile.enabled": False,  # a worker keeps its profiles of an hour: hundreds of MB
-        # Name by name: Dask's own setting, by which memory that was freed goes back to the system, must stay.
         **{f"distributed.nanny.pre-spawn-environ.{name}": threads for name in _THREADS},
+        **{f"distributed.nanny.pre-spawn-environ.{name}": size for name, size in _ALLOCATOR.items()},
     }
     with (
         _kept_environment((*_THREADS, "PYTHONHASHSEED")),
