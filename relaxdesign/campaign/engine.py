@@ -19,8 +19,8 @@ from distributed import Client, Future, LocalCluster
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 _ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(2**27), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
-"""Memory that was freed goes back to the system, in large pieces: with Dask's own 64 kB, which also has every tensor
-mapped anew, a third of a worker's time went into that."""
+"""Memory that was freed goes back to the system, but in large pieces: with Dask's own 64 kB, with which every tensor is
+mapped anew, more than half of a worker's time went into that."""
 
 TRIES = 3
 """How often a task is tried, whether it raises or its worker dies."""
