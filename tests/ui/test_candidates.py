@@ -31,8 +31,8 @@ def test_smallest_comes_first_and_the_unknown_last():
 
 
 def test_only_known_numbers_are_offered():
-    assert "Universal anisotropy index" in measures.known(DESIGNS)
-    assert "Universal anisotropy index" not in measures.known(DESIGNS[:2])
+    assert "Anisotropy index" in measures.known(DESIGNS)
+    assert "Anisotropy index" not in measures.known(DESIGNS[:2])
     assert measures.known([]) == {}
 
 

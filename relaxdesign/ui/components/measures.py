@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relaxdesign.quantities import QUANTITIES
-from relaxdesign.request import Objective
 from relaxdesign.result import Design
 from relaxdesign.ui.text import significant
 
@@ -15,12 +14,13 @@ from relaxdesign.ui.text import significant
 class Measure:
     """A number of a verified design; None where it is not known.
 
-    good: -1 where a small one was asked for, 1 where a large one, else 0.
+    quantity: that it is the value of, if of one. good: -1 where a small one was asked for, 1 where a large one, else 0.
     """
 
     title: str
     unit: str
     of: Callable[[Design], float | None]
+    quantity: str = ""
     good: int = 0
 
     @property
@@ -37,31 +37,29 @@ def _property(name: str) -> Callable[[Design], float | None]:
 
 
 MEASURES = (
-    Measure("Largest miss", "%", lambda design: None if design.error is None else 100 * abs(design.error), -1),
-    Measure("Density", "g/cm³", lambda design: design.density),
+    Measure("Largest miss", "%", lambda design: None if design.error is None else 100 * abs(design.error), good=-1),
+    Measure("Density", "g/cm³", lambda design: design.density, "density"),
     Measure("Volume fraction", "", lambda design: design.volume_fraction),
     Measure("Diameter", "of the edge", lambda design: design.diameter),
     Measure("Spread of K", "GPa", lambda design: design.spread),
-    Measure("Bulk modulus", "GPa", lambda design: design.K.realised),
-    Measure("Shear modulus", "GPa", _property("G")),
-    Measure("Young’s modulus", "GPa", _property("E")),
-    Measure("Universal anisotropy index", "", _property("AU")),
-    Measure("Thermal conductivity", "W/(m K)", _property("conductivity")),
+    Measure("Bulk modulus", "GPa", lambda design: design.K.realised, "K"),
+    Measure("Shear modulus", "GPa", _property("G"), "G"),
+    Measure("Young’s modulus", "GPa", _property("E"), "E"),
+    Measure("Anisotropy index", "", _property("AU"), "AU"),
+    Measure("Conductivity", "W/(m K)", _property("conductivity"), "conductivity"),
 )
 
 
 def known(designs: Sequence[Design]) -> dict[str, Measure]:
-    """The measures that at least one of these designs has, by title: what was asked for first."""
+    """The measures that at least one of these designs has, by title; with several targets, the miss of each first."""
     wanted = designs[0].objectives if designs else ()
-    targets = [objective for objective in wanted if objective.sense == "reach"]
-    misses = [_miss(target.quantity) for target in targets] if len(targets) > 1 else []
-    values = {_title(o.quantity): _value(o) for o in sorted(wanted, key=lambda o: o.sense != "reach")}
-    every = [*misses, *(values.pop(m.title, m) for m in MEASURES), *values.values()]
+    targets = [objective.quantity for objective in wanted if objective.sense == "reach"]
+    misses = [_miss(name) for name in targets] if len(targets) > 1 else []
+    usual = {measure.quantity for measure in MEASURES}
+    further = [_value(name) for name in dict.fromkeys(o.quantity for o in wanted) if name not in usual]
+    good = {o.quantity: -1 if o.sense == "minimise" else 1 for o in wanted if o.sense != "reach"}
+    every = (replace(m, good=good.get(m.quantity, m.good)) for m in (*misses, *MEASURES, *further))
     return {m.title: m for m in every if any(m.of(design) is not None for design in designs)}
-
-
-def _title(quantity: str) -> str:
-    return QUANTITIES[quantity].title.replace("'", "’")
 
 
 def _miss(quantity: str) -> Measure:
@@ -69,13 +67,12 @@ def _miss(quantity: str) -> Measure:
         miss = design.misses.get(quantity)
         return None if miss is None else 100 * abs(miss)
 
-    return Measure(f"Miss of {quantity}", "%", of, -1)
+    return Measure(f"Miss of {quantity}", "%", of, good=-1)
 
 
-def _value(objective: Objective) -> Measure:
-    """The quantity of an objective."""
-    good = {"minimise": -1, "maximise": 1}.get(objective.sense, 0)
-    return Measure(_title(objective.quantity), QUANTITIES[objective.quantity].unit, _property(objective.quantity), good)
+def _value(quantity: str) -> Measure:
+    described = QUANTITIES[quantity]
+    return Measure(described.title, described.unit, _property(quantity), quantity)
 
 
 def ordered(designs: Sequence[Design], measure: Measure | None) -> list[Design]:
