@@ -14,7 +14,7 @@ from relaxdesign.request import DesignRequest
 from relaxdesign.result import Design
 from relaxdesign.store import LIVE_STATES, Curves
 
-RECENT = 8
+RECENT = 16
 """Steps that a page may catch up on when several were made since it last looked."""
 
 

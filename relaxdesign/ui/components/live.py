@@ -40,10 +40,12 @@ def _view(snapshot: Snapshot) -> None:
         _waiting(snapshot)
         return
     dropped = snapshot.dropped or {}
-    # Every step is shown, also those that were made while the page was drawn.
+    # Every step is shown, also those that were made while the page was drawn. Those of the last drawing are sent once
+    # more: the press of a button may have cut it off. The browser knows what it has.
     shown = f"shown-{snapshot.run_id}"
-    frames = snapshot.since(st.session_state.get(shown, 0))
-    st.session_state[shown] = frames[-1].step
+    before, last = st.session_state.get(shown, (0, 0))
+    frames = snapshot.since(before)
+    st.session_state[shown] = last, frames[-1].step
     denoising.live(f"live-{snapshot.run_id}", frames, snapshot.curves, snapshot.request, dropped)
     for index, message in sorted(dropped.items()):
         st.caption(f"Candidate {index + 1} was stopped. {escape(plain(index, message))}")

@@ -191,7 +191,7 @@ function giveUp(view, error) {
 
 // Live frames come in handfuls; each is shown for its share of the time until the next handful.
 const HANDFUL_MS = 400;
-const WAITING = 12;
+const WAITING = 40;
 
 function enqueue(view, frames) {
   const known = view.waiting.at(-1)?.step ?? view.frame?.step ?? 0;
