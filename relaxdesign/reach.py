@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relaxdesign.catalogue import Catalogue
+from relaxdesign.fem.moduli import young_poisson_from_bulk_shear
 
 _FRACTIONS = np.linspace(0.02, 0.5, 13)  # of the second of every ordered pair
 
@@ -46,15 +47,18 @@ def _of_pairs(bulk: NDArray, shear: NDArray, name: str, dim: int) -> tuple[NDArr
     """Lower and upper bounds, for every pair of materials and fraction."""
     (voigt_bulk, reuss_bulk), (voigt_shear, reuss_shear) = _averages(bulk), _averages(shear)
     if name == "nu":  # grows with K and falls with G
-        return _poisson(reuss_bulk, voigt_shear), _poisson(voigt_bulk, reuss_shear)
+        ends = (reuss_bulk, voigt_shear), (voigt_bulk, reuss_shear)
+        lower, upper = (young_poisson_from_bulk_shear(*end)[1] for end in ends)
+        return lower, upper
     if name == "AU":
         most = 5 * voigt_shear / reuss_shear + voigt_bulk / reuss_bulk - 6
         return np.zeros_like(most), most
     if "/" in name:
-        stiffest, softest = _young(voigt_bulk, voigt_shear), _young(reuss_bulk, reuss_shear)
+        stiffest, _ = young_poisson_from_bulk_shear(voigt_bulk, voigt_shear)
+        softest, _ = young_poisson_from_bulk_shear(reuss_bulk, reuss_shear)
         across, along = softest / stiffest, stiffest / softest
         if dim == 2 and name.endswith("Ez"):  # along the fibres E is at least the mean (Hill 1964)
-            along = stiffest / _averages(_young(bulk, shear))[0]
+            along = stiffest / _averages(young_poisson_from_bulk_shear(bulk, shear)[0])[0]
         return across, along
     return _off_diagonal(name, dim, (voigt_bulk, voigt_shear), (reuss_bulk, reuss_shear))
 
@@ -83,11 +87,3 @@ def _averages(values: NDArray) -> tuple[NDArray, NDArray]:
     vf = _FRACTIONS[:, None, None]
     first, second = values[:, None], values
     return (1 - vf) * first + vf * second, 1 / ((1 - vf) / first + vf / second)
-
-
-def _young(bulk: NDArray, shear: NDArray) -> NDArray:
-    return 9 * bulk * shear / (3 * bulk + shear)
-
-
-def _poisson(bulk: NDArray, shear: NDArray) -> NDArray:
-    return (3 * bulk - 2 * shear) / (2 * (3 * bulk + shear))

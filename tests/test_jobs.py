@@ -74,6 +74,8 @@ def test_snapshot_is_the_latest_step(manage):
     gate._arrived.acquire(timeout=10)
     second = manager.snapshot(run_id)
     assert second.frame.step == 2 and second.curves.step == [1, 2]
+    assert [frame.step for frame in second.since(0)] == [1, 2]
+    assert [frame.step for frame in second.since(1)] == [frame.step for frame in second.since(9)] == [2]
     assert second.remaining == pytest.approx(0.03)
     assert first.curves.step == [1], "a snapshot must not change afterwards"
     gate.open()

@@ -116,7 +116,7 @@ def stage_table(designs: Sequence[Design]) -> pd.DataFrame:
         reached = design.stages.get("realised", {})
         row |= {f"{name}, realised": reached.get(name) for name in design.misses if name != "K"}
         row |= {
-            "Error, %": None if design.error is None else 100 * design.error,
+            "Error, %": None if design.error is None else round(100 * design.error, 2) + 0.0,  # no minus before 0.00
             "Spread, GPa": design.spread,
             "Density, g/cm³": design.density,
             "vf": design.volume_fraction,

@@ -143,10 +143,8 @@ def _table(designs: Sequence[Design], selection: Selection, order: str) -> None:
     ticked = st.session_state[key]["selection"]["rows"] if key in st.session_state else []
     if sorted(ticked) != marked:
         st.session_state[key] = {"selection": {"rows": marked}}
-    table = candidates.stage_table(designs)
-    table["Error, %"] = table["Error, %"].astype(float).round(2) + 0.0  # no minus before 0.00
     st.dataframe(
-        table,
+        candidates.stage_table(designs),
         hide_index=True,
         column_config=candidates.STAGE_COLUMNS,
         placeholder="–",
