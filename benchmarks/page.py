@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the browser is driven as in the tests
 
-from playwright.sync_api import Page  # noqa: E402
+from playwright.sync_api import Locator, Page  # noqa: E402
 
 from tests.e2e.driving import (  # noqa: E402
     await_step,
@@ -33,6 +33,23 @@ from tests.e2e.driving import (  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "page.json"
 POLL_MS = 20
+# Seconds from a press (the browser's own stamp of it) to the frame in which its answer can be seen.
+WATCH_ANSWER = """([selector, before]) => {
+    window.answered = null;
+    let pressed = null;
+    addEventListener("click", press => { pressed ??= press.timeStamp; }, { capture: true, once: true });
+    const watcher = new MutationObserver(() => {
+        const now = document.querySelector(selector)?.innerText;
+        if (pressed === null || now === undefined || now === before) return;
+        watcher.disconnect();
+        requestAnimationFrame(() => {
+            const painted = new MessageChannel();
+            painted.port1.onmessage = () => { window.answered = (performance.now() - pressed) / 1000; };
+            painted.port2.postMessage(0);
+        });
+    });
+    watcher.observe(document.body, { subtree: true, childList: true, characterData: true });
+}"""
 READING_MS = 1000  # what a user takes to look at one design before choosing the next
 STEPS = 60  # of the watched run: more than default, so that frames can be counted
 
@@ -44,6 +61,16 @@ def seconds_until(page: Page, happened: Callable[[], bool], since: float, limit:
             raise TimeoutError("the page did not answer")
         page.wait_for_timeout(POLL_MS)
     return time.monotonic() - since
+
+
+def seconds_to_answer(page: Page, button: Locator, selector: str) -> float:
+    """Presses a button; seconds from the press to the frame in which the text at ``selector`` is another one.
+
+    What the driver does before it presses (it waits until the button has stood still for two frames) is not counted.
+    """
+    page.evaluate(WATCH_ANSWER, [selector, page.locator(selector).first.inner_text()])
+    button.click()
+    return float(page.wait_for_function("window.answered").json_value())
 
 
 def open_design_page(page: Page, address: str) -> tuple[float, float]:
@@ -65,11 +92,10 @@ def watch_run(page: Page) -> dict[str, float]:
         seen.add(step)
         page.wait_for_timeout(POLL_MS)
     rate = len(seen) / (time.monotonic() - begin)
-    since = time.monotonic()
-    page.get_by_role("button", name="Pause", exact=True).click()
-    resume = page.get_by_role("button", name="Resume", exact=True)
-    pause = seconds_until(page, lambda: resume.count() > 0 and resume.is_visible(), since)
-    resume.click()
+    pause = seconds_to_answer(
+        page, page.get_by_role("button", name="Pause", exact=True), "[class*='st-key-pause-'] button"
+    )
+    page.get_by_role("button", name="Resume", exact=True).click()
     await_step(page, STEPS)
     page.get_by_text("Finished").wait_for()
     settle(page)
@@ -78,11 +104,8 @@ def watch_run(page: Page) -> dict[str, float]:
 
 def choose_candidate(page: Page, index: int) -> float:
     """Seconds from the click on a candidate until its numbers are on the page."""
-    heading = page.locator(".st-key-inspector h3")
-    before = heading.inner_text()
-    since = time.monotonic()
-    page.get_by_role("button", name="Inspect", exact=True).nth(index).click()
-    answer = seconds_until(page, lambda: heading.inner_text() != before, since)
+    inspect = page.get_by_role("button", name="Inspect", exact=True).nth(index)
+    answer = seconds_to_answer(page, inspect, ".st-key-inspector h3")
     settle(page)
     return answer
 

@@ -2,7 +2,8 @@
 
 Passes if no run is lost, no page shows an error, and the server's memory and open files do not grow. Writes
 ``benchmarks/results/soak.json`` and prints its table: ``python benchmarks/soak.py --minutes 30``. Needs Chromium and
-the dev packages. Memory is that of the server and of its computing processes; the browsers are not counted.
+the dev packages. Memory is that of the server and its processes, what they share counted once; the browsers are not
+counted.
 """
 
 from __future__ import annotations
@@ -112,16 +113,17 @@ def sample(server: psutil.Process, log: Log) -> None:
     """Memory, files and threads of the server and its children, every ten seconds."""
     begin = time.monotonic()
     while not log.over:
-        rss = files = threads = 0
+        memory = files = threads = 0
         for process in (server, *server.children(recursive=True)):
             try:
-                rss += process.memory_info().rss
+                info = process.memory_full_info()
+                memory += getattr(info, "pss", info.uss)  # forks that draw a scene share almost all of theirs
                 files += process.num_fds()
                 threads += process.num_threads()
             except psutil.Error:  # it has just ended
                 continue
         seconds = round(time.monotonic() - begin)
-        log.samples.append({"seconds": seconds, "MB": round(rss / 1e6), "files": files, "threads": threads})
+        log.samples.append({"seconds": seconds, "MB": round(memory / 1e6), "files": files, "threads": threads})
         time.sleep(SAMPLE_S)
 
 

@@ -25,6 +25,7 @@ from torch import Tensor
 from relaxdesign.catalogue import Catalogue, Material
 from relaxdesign.channels import Channels, Properties
 from relaxdesign.effective import Evaluator
+from relaxdesign.pairs import cost_of_known_kinds
 from relaxdesign.projection import label_phases
 from relaxdesign.quantities import QUANTITIES
 from relaxdesign.refinement import Realised, RefinementError
@@ -101,7 +102,9 @@ def _near_pairs(
     """Pairs to try: materials near the phases' that bound the moduli wanted, those first that miss little unshifted."""
     points = channels.encode(materials.properties, axis=-1).numpy()
     far = [np.square(points - mean.numpy()).sum(1) for mean in (phases.matrix, phases.particle)]
-    cost = far[0][:, None] + far[1][None, :]
+    extremes = [objective for objective in objectives if objective.sense != "reach"]
+    repeated = cost_of_known_kinds(materials, taken, extremes)
+    cost = (far[0] + repeated)[:, None] + (far[1] + repeated)[None, :]
     np.fill_diagonal(cost, np.inf)
     bulk, shear, density = (
         values.numpy()

@@ -77,8 +77,8 @@ def guided_sample(
     noisy = draw_noise((count, *prior.field_shape), generator, prior.device)
     first = 0
     if start is not None:
-        field, noise_level = start
-        passed = (i for i, level in enumerate(levels) if float(prior.schedule.noise[level]) <= noise_level)
+        field, start_level = start
+        passed = (i for i, level in enumerate(levels) if float(prior.schedule.noise[level]) <= start_level)
         first = next(passed, steps - 1)
         signal, noise = (float(part[levels[first]]) for part in (prior.schedule.signal, prior.schedule.noise))
         noisy = signal * field.to(noisy) + noise * noisy
@@ -88,7 +88,9 @@ def guided_sample(
     messages: dict[int, str] = {}
 
     for index, level in enumerate(levels[first:], first):
-        steered = settings.end <= float(prior.schedule.noise[level]) <= settings.begin
+        noise_level = float(prior.schedule.noise[level])
+        steered = settings.end <= noise_level <= settings.begin
+        strength = settings.strength_at(noise_level)
         following = levels[index + 1] if index + 1 < steps else None
         repeats = settings.recurrence if following is not None else 1
         for repeat in range(repeats):
@@ -97,7 +99,7 @@ def guided_sample(
             with torch.set_grad_enabled(through_network):
                 noisy.requires_grad_(through_network)
                 painting = prior.paint(noisy, t)
-                if committed is None and first < index and float(prior.schedule.noise[level]) <= settings.commit:
+                if committed is None and first < index and noise_level <= settings.commit:
                     committed = painting.likeliest()
                 if committed is not None:
                     painting = painting.restrict(committed)
@@ -107,9 +109,9 @@ def guided_sample(
             evaluation = objectives.evaluate(prior, shown) if steered else objectives.unevaluated(prior, shown)
             if through_network:
                 pulled = pull_back(evaluation.linearisation, crisp, noisy)
-                shift_noisy = settings.variance * clip_step(step_direction(pulled), settings.clip)
+                shift_noisy = strength * settings.variance * clip_step(step_direction(pulled), settings.clip)
             if steered:
-                shift_clean = _mean_guidance(prior, objectives, shown, evaluation, settings)
+                shift_clean = strength * _mean_guidance(prior, objectives, shown, evaluation, settings)
             noisy = noisy.detach()
             failed = _failures(shown, evaluation)
             if failed:

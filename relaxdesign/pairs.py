@@ -27,6 +27,9 @@ FRACTIONS = np.linspace(*VOLUME_FRACTION_RANGE, 24)
 # A pair serves the targets if its estimated miss (coordinates) is below this, or not far above the smallest of all.
 _GOOD_MISS = 1e-6
 _FAIR_MISS = 0.05
+_KNOWN_KIND = 0.1
+"""What it costs a pair, per phase, that designs of the result use this kind of material already: a new kind is taken
+instead if it lies at most √0.1 = 0.3 channel units farther from the sample. See docs/results.md for what it does."""
 
 
 class UnknownPropertyError(ValueError):
@@ -138,8 +141,8 @@ class PairTable:
     ) -> list[Candidate]:
         """The pairs that serve the targets, those near a sample first.
 
-        Near means close in channel units and volume fraction; good in what is to be small or large, and resolved by
-        the grid, count as well.
+        Near means close in channel units and volume fraction; good in what is to be small or large, resolved by the
+        grid, and of kinds that the result has not yet, count as well. taken: pairs that other designs of it use.
         """
         matrix, particle, vf = self.matrix, self.particle, self.fraction
         points = channels.encode(self.catalogue.properties, axis=-1).numpy()
@@ -161,6 +164,8 @@ class PairTable:
             + 0.05 * rim
             + 0.05 * unresolved
         )
+        repeated = cost_of_known_kinds(self.catalogue, taken, self.extremes)
+        cost += repeated[matrix] + repeated[particle]
         order = np.argsort(cost, kind="stable")
         ranked = (Candidate(int(matrix[i]), int(particle[i]), float(vf[i]), float(self.miss[i])) for i in order)
         return [pair for pair in ranked if (pair.matrix, pair.particle) not in taken]
@@ -175,6 +180,19 @@ class PairTable:
         residuals = [t.gap(c + shift) for t, c, shift in zip(self.targets, curves, offsets, strict=True)]
         fraction, miss = best_fraction(np.stack(residuals), np.array([t.weight for t in self.targets]))
         return Candidate(pair.matrix, pair.particle, float(fraction[0, 0]), float(miss[0, 0]))
+
+
+def cost_of_known_kinds(
+    catalogue: Catalogue, taken: Collection[tuple[int, int]], extremes: Sequence[Objective] = ()
+) -> NDArray[np.float64]:
+    """Of each material: above 0 if pairs that are taken have one of its kind, that is of its cell of the property grid.
+
+    In squared channel units, to be weighed against the distance from a sample. extremes: what is to be small or large,
+    which counts for more than variety, the more the larger its weight.
+    """
+    cells = catalogue.property_cell
+    known = np.isin(cells, cells[[index for pair in taken for index in pair]])
+    return _KNOWN_KIND / (1.0 + sum(objective.weight for objective in extremes)) * known
 
 
 def best_fraction(residuals: NDArray, weights: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

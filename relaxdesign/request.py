@@ -12,6 +12,7 @@ from relaxdesign import __version__
 from relaxdesign.quantities import QUANTITIES, check_value, format_value
 
 Sampler = Literal["ddpm", "ddim", "dpm++"]
+Schedule = Literal["constant", "rising", "falling"]
 SamplerChoice = Literal["auto", "ddpm", "ddim", "dpm++"]
 Sense = Literal["reach", "minimise", "maximise"]
 Method = Literal["guided", "noise", "best-of-n", "random", "pairs", "genetic", "cma-es", "gradient", "conditional"]
@@ -33,6 +34,9 @@ class GuidanceSettings(BaseModel):
     clip: float = Field(
         default=0.2, gt=0, description="largest step, as root mean square over a sample in channel units"
     )
+    schedule: Schedule = Field(
+        default="constant", description="of both weights: rising from 0 to all of them as noise goes, or falling to 0"
+    )
     recurrence: int = Field(default=1, ge=1, le=8, description="times each noise level is repeated")
     begin: float = Field(default=1.0, gt=0, le=1, description="noise level below which samples are steered")
     end: float = Field(default=0.0, ge=0, lt=1, description="noise level down to which samples are steered")
@@ -53,6 +57,11 @@ class GuidanceSettings(BaseModel):
         if self.end >= self.begin:
             raise ValueError(f"guidance ends at noise level {self.end:g}, not below the {self.begin:g} it begins at")
         return self
+
+    def strength_at(self, noise_level: float) -> float:
+        """Part of the weights that acts at a noise level √(1-ᾱ), 0 to 1."""
+        signal_level = (1.0 - noise_level**2) ** 0.5
+        return {"constant": 1.0, "rising": signal_level, "falling": noise_level}[self.schedule]
 
     def sampler_at(self, steps: int) -> Sampler:
         """The sampler for a number of steps: left to choose, the best of the recorded search (docs/results.md)."""

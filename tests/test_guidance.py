@@ -192,6 +192,20 @@ def test_guided_samples_meet_a_linear_target_and_keep_the_rest_of_the_prior(sett
     assert float((clean - means[:, None, None, None]).std()) == pytest.approx(deviation_of_ddpm(50), rel=0.02)
 
 
+@pytest.mark.parametrize("schedule", ["rising", "falling"])
+def test_weights_may_rise_or_fall_over_the_sampling(schedule):
+    def steps(settings: GuidanceSettings) -> list[torch.Tensor]:
+        made = guided_sample(gaussian_prior(), MeanTarget(0.3), 4, steps=10, settings=settings, generator=generator())
+        return [step.clean for step in made]
+
+    scheduled, constant = steps(GuidanceSettings(schedule=schedule)), steps(GuidanceSettings())
+    unguided = steps(GuidanceSettings(mean=0, variance=0))
+    # The second estimate is the first that a correction can show in: of pure noise, where all or nothing of it acts.
+    torch.testing.assert_close(scheduled[1], (unguided if schedule == "rising" else constant)[1])
+    assert not torch.allclose(scheduled[5], constant[5])
+    torch.testing.assert_close(scheduled[-1].flatten(1).mean(1), torch.full((4,), 0.3), atol=2e-3, rtol=0)
+
+
 def test_recurrence_repeats_each_level_and_still_meets_the_target():
     once, twice = MeanTarget(0.3), MeanTarget(0.3)
     list(guided_sample(gaussian_prior(), once, 4, steps=10, generator=generator()))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from relaxdesign.catalogue import Catalogue
+from relaxdesign.catalogue import Catalogue, occupied_cells
 from relaxdesign.channels import AsinhChannels
 from relaxdesign.fem import bulk_modulus
 from relaxdesign.pairs import PairTable, crowded, pair_estimates
@@ -113,6 +113,28 @@ def test_taken_pairs_are_not_offered_again():
     first = table.rank(projection, CHANNELS)[0]
     again = table.rank(projection, CHANNELS, taken={(first.matrix, first.particle)})
     assert (first.matrix, first.particle) not in {(pair.matrix, pair.particle) for pair in again}
+
+
+def test_designs_of_alike_samples_are_of_different_kinds():
+    projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
+    table, _ = task("K = 150")
+    nearest = [(pair.matrix, pair.particle) for pair in table.rank(projection, CHANNELS)[:6]]
+    chosen: list[tuple[int, int]] = []
+    for _ in range(6):
+        pair = table.rank(projection, CHANNELS, taken=chosen)[0]
+        chosen.append((pair.matrix, pair.particle))
+
+    def kinds(pairs):
+        return occupied_cells([CATALOGUE.materials[i] for pair in pairs for i in pair])
+
+    assert chosen[0] == nearest[0]
+    assert kinds(chosen) >= kinds(nearest) + 3
+    values = CHANNELS.encode(CATALOGUE.properties, axis=-1)
+    far = [
+        float((values[m] - projection.matrix).square().sum() + (values[p] - projection.particle).square().sum())
+        for m, p in chosen
+    ]
+    assert max(far) < 0.1, "another kind was bought with a design unlike the sample"
 
 
 def test_unreachable_targets_are_refused():

@@ -22,6 +22,15 @@ _ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(2**27), "MALLOC_MMAP_THRESHOLD_": st
 """Memory that was freed goes back to the system, but in large pieces: with Dask's own 64 kB, with which every tensor is
 mapped anew, more than half of a worker's time went into that."""
 
+_WATCHING = {
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "2s",
+    "distributed.worker.memory.monitor-interval": "1s",
+    "distributed.worker.profile.enabled": False,  # a worker keeps its profiles of an hour: hundreds of MB
+}
+"""How often processes look at themselves: every 20 to 500 ms if not told, each time taking the interpreter from the
+computing thread, or the core of a worker."""
+
 TRIES = 3
 """How often a task is tried, whether it raises or its worker dies."""
 
@@ -50,7 +59,7 @@ def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[
     threads = str(max(1, CPU_COUNT // count))
     settings = {
         "distributed.scheduler.allowed-failures": TRIES - 1,
-        "distributed.worker.profile.enabled": False,  # a worker keeps its profiles of an hour: hundreds of MB
+        **_WATCHING,
         **{f"distributed.nanny.pre-spawn-environ.{name}": threads for name in _THREADS},
         **{f"distributed.nanny.pre-spawn-environ.{name}": size for name, size in _ALLOCATOR.items()},
     }

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relaxdesign.cli.console import stop_on_interrupt, user_errors
+from relaxdesign.cli.console import user_errors
 from relaxdesign.cli.options import PriorName
-from relaxdesign.cli.recording import recording
-from relaxdesign.cli.showing import exit_by, print_result, study_progress
+from relaxdesign.cli.running import run_study
+from relaxdesign.cli.showing import exit_by, print_result
 
 if TYPE_CHECKING:
+    from relaxdesign.events import Event
     from relaxdesign.request import DesignRequest, GuidanceSettings
-    from relaxdesign.result import DesignResult
 
 
 def design(
@@ -92,8 +92,7 @@ def design(
     Ctrl-C stops after the current step and keeps what there is; relaxdesign resume goes on from there.
     """
     with user_errors():
-        from relaxdesign import study
-        from relaxdesign.events import DesignEvent, FinishedEvent
+        from relaxdesign.events import DesignEvent
         from relaxdesign.export import check_sizes, clear_directory, result_record, to_json, write_design, write_result
         from relaxdesign.request import DesignRequest, parse_objective
 
@@ -134,25 +133,17 @@ def design(
         directory = out or Path("runs") / _folder(request)
 
         files: dict[int, dict[str, str]] = {}
-        result: DesignResult | None = None
         cleared = False
-        with (
-            stop_on_interrupt() as stopped,
-            study_progress(request) as show,
-            recording(request, wanted=library) as record,
-        ):
-            for event in study.run(request, cancel=stopped):
-                if not cleared:  # not before the request was found feasible
-                    clear_directory(directory)
-                    cleared = True
-                show(event)
-                record.take(event)
-                if isinstance(event, DesignEvent):
-                    files[event.design.index] = write_design(event.design, directory, cell_size, thickness)
-                elif isinstance(event, FinishedEvent):
-                    result = event.result
-        if result is None:
-            raise RuntimeError("the study ended without a result")
+
+        def write(event: Event) -> None:
+            nonlocal cleared
+            if not cleared:  # not before the request was found feasible
+                clear_directory(directory)
+                cleared = True
+            if isinstance(event, DesignEvent):
+                files[event.design.index] = write_design(event.design, directory, cell_size, thickness)
+
+        result, record = run_study(request, library=library, heed=write)
         files = write_result(result, directory, cell_size, thickness, files)
 
     if as_json:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from relaxdesign.cli.console import EXIT_NO_RESULT, fail, stop_on_interrupt, user_errors
+from relaxdesign.cli.console import EXIT_NO_RESULT, fail, user_errors
 from relaxdesign.cli.library import find_run, open_library
-from relaxdesign.cli.recording import recording
-from relaxdesign.cli.showing import exit_by, print_result, study_progress
-
-if TYPE_CHECKING:
-    from relaxdesign.result import DesignResult
+from relaxdesign.cli.running import run_study
+from relaxdesign.cli.showing import exit_by, print_result
 
 
 def resume(
@@ -23,8 +20,6 @@ def resume(
     The steps are computed again with the same seed, so the same fields come out. Finished designs are kept.
     """
     with user_errors():
-        from relaxdesign import study
-        from relaxdesign.events import FinishedEvent
         from relaxdesign.store import LIVE_STATES
 
         with open_library() as store:
@@ -32,19 +27,7 @@ def resume(
             if found.status in (*LIVE_STATES, "finished"):
                 raise ValueError(f"run {found.id} is {found.status}: there is nothing to resume")
             kept = store.designs(found.id)
-        result: DesignResult | None = None
-        with (
-            stop_on_interrupt() as stopped,
-            study_progress(found.request) as show,
-            recording(found.request, resumed=found.id) as record,
-        ):
-            for event in study.run(found.request, cancel=stopped, finished=kept):
-                show(event)
-                record.take(event)
-                if isinstance(event, FinishedEvent):
-                    result = event.result
-        if result is None:
-            raise RuntimeError("the study ended without a result")
+        result, record = run_study(found.request, resumed=found.id, finished=kept)
     print_result(result, *record.remarks(result))
     if record.run_id is None:
         fail("the library took none of it", EXIT_NO_RESULT)

@@ -157,6 +157,8 @@ MANY_STEPS: dict[str, dict[str, Any]] = {
     "not through the network": {"guidance": {"variance": 0.0}},
     "half through the network": {"guidance": {"variance": 0.5}},
     "through the network only": {"guidance": {"mean": 0.0}},
+    "weights rising": {"guidance": {"schedule": "rising"}},
+    "weights falling": {"guidance": {"schedule": "falling"}},
     "recurrence 2": {"guidance": {"recurrence": 2}},
     "two inner steps": {"guidance": {"mean_iterations": 2}},
     "gradient reused 3 times": {"guidance": {"reuse": 3}},

@@ -80,7 +80,9 @@ def _designs(s: Summary) -> str:
     """How many, with a mark if weights that are no longer shipped or other defaults of the guidance made them."""
     guided = s.set != "baselines"
     weights_differ = bool(set(s.priors) - _shipped()) and (guided or s.name in WITH_PRIOR)
-    defaults_differ = guided and s.defaults != guidance_defaults()
+    # A setting that there was not is one that did not act, as its default does not.
+    recorded = guidance_defaults() | s.defaults
+    defaults_differ = guided and (not s.defaults or recorded != guidance_defaults())
     return f"{s.designs}{' †' if weights_differ or defaults_differ else ''}"
 
 

@@ -1,0 +1,45 @@
+"""A study on the terminal: with its progress, ended by Ctrl-C, kept in the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from relaxdesign.cli.console import stop_on_interrupt
+from relaxdesign.cli.recording import Recording, recording
+from relaxdesign.cli.showing import study_progress
+
+if TYPE_CHECKING:
+    from relaxdesign.events import Event
+    from relaxdesign.request import DesignRequest
+    from relaxdesign.result import Design, DesignResult
+
+
+def run_study(
+    request: DesignRequest,
+    *,
+    library: bool = True,
+    resumed: str | None = None,
+    finished: Sequence[Design] = (),
+    heed: Callable[[Event], None] = lambda event: None,
+) -> tuple[DesignResult, Recording]:
+    """The result of a request, whole or what there was at Ctrl-C, and its entry in the library.
+
+    library: whether to make an entry. resumed: the run that goes on. finished: designs that are kept. heed: takes every
+    event, from the first, which comes when the request was found feasible. Raises what `study.run` raises.
+    """
+    from relaxdesign import study
+    from relaxdesign.events import FinishedEvent
+
+    with (
+        stop_on_interrupt() as stopped,
+        study_progress(request) as show,
+        recording(request, wanted=library, resumed=resumed) as record,
+    ):
+        for event in study.run(request, cancel=stopped, finished=finished):
+            show(event)
+            record.take(event)
+            heed(event)
+            if isinstance(event, FinishedEvent):
+                return event.result, record
+    raise RuntimeError("the study ended without a result")
