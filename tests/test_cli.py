@@ -143,7 +143,7 @@ def test_design_json_is_json_and_nothing_else(cli, scripted):
 def test_design_passes_every_option_on(cli, scripted, tmp_path):
     seen = {}
 
-    def run(request, *, cancel):
+    def run(request, *, cancel, finished=()):
         seen.update(request=request)
         yield from scripted_study()(request, cancel=cancel)
 
@@ -211,7 +211,7 @@ def test_a_library_that_fails_costs_no_design(cli, scripted, library, monkeypatc
     ("error", "status"), [(ValueError("a reason"), "failed"), (KeyboardInterrupt(), "interrupted")]
 )
 def test_a_run_that_breaks_off_can_be_resumed(cli, scripted, library, error, status):
-    def broken(request, *, cancel):
+    def broken(request, *, cancel, finished=()):
         for event in scripted_study()(request, cancel=cancel):
             yield event
             if isinstance(event, DesignEvent):
@@ -240,7 +240,7 @@ def test_a_run_that_breaks_off_can_be_resumed(cli, scripted, library, error, sta
 
 @pytest.mark.parametrize("at", ["step", "design"])
 def test_ctrl_c_keeps_what_there_is(cli, scripted, library, tmp_path, at):
-    def run(request, *, cancel):
+    def run(request, *, cancel, finished=()):
         designs = []
         for event in scripted_study()(request, cancel=cancel):
             yield event
@@ -268,7 +268,7 @@ def test_ctrl_c_keeps_what_there_is(cli, scripted, library, tmp_path, at):
 
 
 def test_no_design_at_all_is_exit_code_1(cli, scripted):
-    def run(request, *, cancel):
+    def run(request, *, cancel, finished=()):
         failed = Design(0, request.target_bulk, StageBulk(), "No two phases were found.")
         yield FinishedEvent(ended(request, [failed], "finished"))
 

@@ -133,17 +133,12 @@ def design(
         directory = out or Path("runs") / _folder(request)
 
         files: dict[int, dict[str, str]] = {}
-        cleared = False
 
         def write(event: Event) -> None:
-            nonlocal cleared
-            if not cleared:  # not before the request was found feasible
-                clear_directory(directory)
-                cleared = True
             if isinstance(event, DesignEvent):
                 files[event.design.index] = write_design(event.design, directory, cell_size, thickness)
 
-        result, record = run_study(request, library=library, heed=write)
+        result, record = run_study(request, library=library, prepare=lambda: clear_directory(directory), heed=write)
         files = write_result(result, directory, cell_size, thickness, files)
 
     if as_json:

@@ -21,12 +21,13 @@ def run_study(
     library: bool = True,
     resumed: str | None = None,
     finished: Sequence[Design] = (),
+    prepare: Callable[[], None] = lambda: None,
     heed: Callable[[Event], None] = lambda event: None,
 ) -> tuple[DesignResult, Recording]:
     """The result of a request, whole or what there was at Ctrl-C, and its entry in the library.
 
-    library: whether to make an entry. resumed: the run that goes on. finished: designs that are kept. heed: takes every
-    event, from the first, which comes when the request was found feasible. Raises what `study.run` raises.
+    library: whether to make an entry. resumed: the run that goes on. finished: designs that are kept. prepare: called
+    once the request was found feasible, before anything is kept. heed: takes every event. Raises what `study.run` does.
     """
     from relaxdesign import study
     from relaxdesign.events import FinishedEvent
@@ -36,7 +37,9 @@ def run_study(
         study_progress(request) as show,
         recording(request, wanted=library, resumed=resumed) as record,
     ):
-        for event in study.run(request, cancel=stopped, finished=finished):
+        for number, event in enumerate(study.run(request, cancel=stopped, finished=finished)):
+            if number == 0:
+                prepare()
             show(event)
             record.take(event)
             heed(event)
