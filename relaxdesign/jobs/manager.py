@@ -81,6 +81,7 @@ class JobManager:
         with self._changed:
             job = self._jobs.get(run_id)
             if job is None or job.state != "running" or job.cancelled:
+                logger.info("run %s was not paused: it is not running (any more)", run_id)
                 return
             if self._count("paused") >= self.limits.paused:
                 raise JobLimit(f"This server holds {self.limits.paused} paused runs at most. Stop or resume another.")
