@@ -127,6 +127,10 @@ class Replay:
                 int(step), int(steps), float(noise_level), *(arrays[name] for name in ("codes", "low", "high", "bulk"))
             )
 
+    def latest(self, count: int) -> tuple[Frame, ...]:
+        """The last frames, at most ``count``."""
+        return tuple(self[index] for index in range(max(0, len(self) - count), len(self)))
+
 
 class Replays:
     """The folder of all replays of a library, one file per run."""

@@ -224,7 +224,10 @@ class DesignRequest(BaseModel):
     )
     boundary: Literal["periodic", "kubc"] = Field(default="periodic", description="boundary condition of the cell")
     refine: bool = Field(default=True, description="move the snapped design onto its targets")
-    distinct: bool = Field(default=True, description="no two refined designs of the same two materials")
+    distinct: bool = Field(
+        default=True,
+        description="no two refined designs of the same two materials; kinds that no other has are preferred",
+    )
     start: str | None = Field(default=None, description="VTI file of a microstructure to begin from")
     start_noise: float = Field(default=0.6, gt=0, le=1, description="noise level to which the start is taken")
     guidance: GuidanceSettings = GuidanceSettings()

@@ -238,6 +238,27 @@ def test_a_run_that_breaks_off_can_be_resumed(cli, scripted, library, error, sta
     assert_one_clear_error(cli("resume", "zzz"), "no run", "relaxdesign runs")
 
 
+def test_a_run_that_the_app_stops_keeps_what_there_is(cli, scripted, library):
+    def run(request, *, cancel, finished=()):
+        designs = []
+        for event in scripted_study()(request, cancel=lambda: False):
+            yield event
+            if isinstance(event, DesignEvent):
+                designs.append(event.design)
+                assert not cancel()
+                (running,) = library.list_runs()
+                library.stop(running.id, "cancelled")  # as a server does, see JobManager.cancel
+                assert cancel()
+                yield FinishedEvent(ended(request, designs, "cancelled"))
+                return
+
+    scripted(run)
+    result = cli("design", "--target-bulk", 100, "--count", 3, "--out", "out", "--json")
+    assert json.loads(result.stdout)["status"] == "cancelled"
+    (kept,) = library.list_runs()
+    assert kept.status == "cancelled" and len(library.designs(kept.id)) == 1
+
+
 @pytest.mark.parametrize("at", ["step", "design"])
 def test_ctrl_c_keeps_what_there_is(cli, scripted, library, tmp_path, at):
     def run(request, *, cancel, finished=()):

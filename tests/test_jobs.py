@@ -10,6 +10,7 @@ import pytest
 
 from relaxdesign.fields_io import FieldError
 from relaxdesign.jobs import JobLimit, JobManager, Limits
+from relaxdesign.recording import RunRecorder
 from relaxdesign.request import DesignRequest
 from relaxdesign.store import Store, UnknownRun
 from relaxdesign.study import DEFAULT_PRIORS, RequestError
@@ -117,6 +118,28 @@ def test_cancel_while_running_keeps_what_there_is(manage, store):
     assert manager.wait(run_id, 10)
     assert store.run(run_id).status == "cancelled"
     assert store.curves(run_id).step == [1]
+
+
+def test_runs_of_another_process_are_watched_and_stopped_in_the_library(manage, store):
+    manager = manage(scripted_study())
+    run_id = store.create_run(REQUEST)
+    recorder = RunRecorder(store, run_id)
+    for step in (1, 2):
+        recorder.keep_step(scripted_step(REQUEST, step), seconds=1.0)
+    recorder.keep_design(scripted_design(0), seconds=2.0)
+    snapshot = manager.snapshot(run_id)
+    assert snapshot.live and snapshot.elsewhere and snapshot.state == "running"
+    assert [frame.step for frame in snapshot.recent] == [1, 2] and len(snapshot.designs) == 1
+    assert recorder.wanted()
+    manager.pause(run_id)
+    assert manager.snapshot(run_id).state == "running", "only its own process can hold it"
+    manager.cancel(run_id)
+    assert not recorder.wanted() and not manager.snapshot(run_id).live
+    recorder.stop("interrupted", 3.0)
+    ended = manager.snapshot(run_id)
+    assert ended.state == "interrupted" and ended.curves.step == [1, 2] and not ended.recent
+    manager.cancel(run_id)
+    assert store.run(run_id).status == "interrupted", "what has ended stays as it is"
 
 
 def test_queue_is_first_come_first_served(manage, store):

@@ -13,44 +13,9 @@ from relaxdesign.cli.library import LibraryError, library_errors
 
 if TYPE_CHECKING:
     from relaxdesign.events import Event
+    from relaxdesign.recording import RunRecorder
     from relaxdesign.request import DesignRequest
     from relaxdesign.result import DesignResult
-    from relaxdesign.store import Store
-
-
-class Entry:
-    """A run in the library while it is computed: every step is kept for the replay, every design when it comes."""
-
-    def __init__(self, store: Store, run_id: str):
-        from relaxdesign.replay import Replays
-        from relaxdesign.store import Curves
-
-        self.run_id = run_id
-        self._store = store
-        self._replay = Replays.beside(store.engine.url).record(run_id)
-        self._curves = Curves()
-        store.mark_running(run_id)
-
-    def take(self, event: Event) -> None:
-        """Keeps what an event brings."""
-        from relaxdesign.events import DesignEvent, FinishedEvent, StepEvent
-        from relaxdesign.replay import Frame
-
-        if isinstance(event, StepEvent):
-            self._curves.append(event)
-            self._replay.add(Frame.of(event))
-        elif isinstance(event, DesignEvent):
-            self._store.save_design(self.run_id, event.design)
-            self._store.save_curves(self.run_id, self._curves, event.seconds)
-        elif isinstance(event, FinishedEvent):
-            self._replay.close()
-            self._store.finish(self.run_id, event.result, self._curves)
-
-    def fail(self, error: BaseException) -> None:
-        """Ends a run that an error ended."""
-        self._replay.close()
-        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        self._store.stop(self.run_id, status, error=str(error) if isinstance(error, ValueError | OSError) else "")
 
 
 class Recording:
@@ -64,7 +29,8 @@ class Recording:
         self._request = request
         self._wanted = wanted
         self._resumed = resumed
-        self._entry: Entry | None = None
+        self._entry: RunRecorder | None = None
+        self._seconds = 0.0
 
     @property
     def run_id(self) -> str | None:
@@ -78,25 +44,43 @@ class Recording:
 
     def take(self, event: Event) -> None:
         """Keeps what an event brings."""
+        from relaxdesign.events import DesignEvent, FinishedEvent
+
         with self._not_needed():
-            if self._wanted:
-                self._entry = self._entry or self._begin()
-                self._entry.take(event)
+            if not self._wanted:
+                return
+            self._entry = self._entry or self._begin()
+            self._seconds = event.result.seconds if isinstance(event, FinishedEvent) else event.seconds
+            if isinstance(event, FinishedEvent):
+                self._entry.finish(event.result)
+            elif isinstance(event, DesignEvent):
+                self._entry.keep_design(event.design, self._seconds)
+            else:
+                self._entry.keep_step(event, self._seconds)
+
+    def stopped(self) -> bool:
+        """Whether the run was stopped in the library, by the app."""
+        with self._not_needed():
+            return self._entry is not None and not self._entry.wanted()
+        return False
 
     def fail(self, error: BaseException) -> None:
         """Notes what ended the run early."""
         with self._not_needed():
             if self._entry is not None:
-                self._entry.fail(error)
+                status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+                told = str(error) if isinstance(error, ValueError | OSError) else ""
+                self._entry.stop(status, self._seconds, error=told)
 
-    def _begin(self) -> Entry:
+    def _begin(self) -> RunRecorder:
+        from relaxdesign.recording import RunRecorder
         from relaxdesign.store import Store
 
         store = Store()
         if self._resumed is None:
-            return Entry(store, store.create_run(self._request))
+            return RunRecorder(store, store.create_run(self._request))
         store.requeue(self._resumed)
-        return Entry(store, self._resumed)
+        return RunRecorder(store, self._resumed)
 
     @contextmanager
     def _not_needed(self) -> Iterator[None]:

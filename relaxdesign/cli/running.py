@@ -24,7 +24,7 @@ def run_study(
     prepare: Callable[[], None] = lambda: None,
     heed: Callable[[Event], None] = lambda event: None,
 ) -> tuple[DesignResult, Recording]:
-    """The result of a request, whole or what there was at Ctrl-C, and its entry in the library.
+    """The result of a request, whole or what there was at Ctrl-C or a stop by the app, and its entry in the library.
 
     library: whether to make an entry. resumed: the run that goes on. finished: designs that are kept. prepare: called
     once the request was found feasible, before anything is kept. heed: takes every event. Raises what `study.run` does.
@@ -37,7 +37,11 @@ def run_study(
         study_progress(request) as show,
         recording(request, wanted=library, resumed=resumed) as record,
     ):
-        for number, event in enumerate(study.run(request, cancel=stopped, finished=finished)):
+
+        def cancelled() -> bool:
+            return stopped() or record.stopped()
+
+        for number, event in enumerate(study.run(request, cancel=cancelled, finished=finished)):
             if number == 0:
                 prepare()
             show(event)

@@ -23,7 +23,8 @@ class Snapshot:
     """What can be shown of a run at one moment.
 
     state: queued, running, paused, finished, cancelled, failed or interrupted. ahead: jobs that come first while it
-    waits. recent: the latest denoising steps; empty before the first and for runs read back from the library.
+    waits. recent: the latest denoising steps; empty before the first and for runs that have ended. elsewhere: computed
+    by another process, as the command line: it can be watched and stopped.
     message: why it failed or what is the matter, for the user. error_id: to be found in the log.
     """
 
@@ -38,6 +39,7 @@ class Snapshot:
     seconds: float = 0.0
     seconds_per_step: float | None = None
     stopping: bool = False
+    elsewhere: bool = False
     message: str = ""
     error_id: str = ""
 

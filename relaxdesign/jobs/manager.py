@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 from relaxdesign.events import DesignEvent, Event, FinishedEvent
-from relaxdesign.jobs.job import Job, Snapshot
+from relaxdesign.jobs.job import RECENT, Job, Snapshot
 from relaxdesign.jobs.limits import JobLimit, Limits, check_names_no_file
-from relaxdesign.replay import Frame, Replay, Replays
+from relaxdesign.recording import RunRecorder
+from relaxdesign.replay import Replay, Replays
 from relaxdesign.request import DesignRequest
-from relaxdesign.store import Store, UnknownRun
+from relaxdesign.store import LIVE_STATES, Store, UnknownRun
 from relaxdesign.worker import OutOfMemory, StudyProcess, WorkerDied
 
 logger = logging.getLogger(__name__)
 
 Study = Callable[..., Iterator[Event]]
-
-# Curves are rewritten as a whole, so not at every step.
-CURVES_INTERVAL_S = 2.0
 
 
 class JobManager:
@@ -90,32 +88,42 @@ class JobManager:
             self._start_next()
 
     def cancel(self, run_id: str) -> None:
-        """Stops a run: at once while queued, else after its current step. No-op for one that has ended."""
+        """Stops a run: at once while queued, else after its current step. No-op for one that has ended.
+
+        One of another process is stopped in the library, where that process looks.
+        """
         with self._changed:
             job = self._jobs.get(run_id)
-            if job is None:
-                return
-            job.cancel()
-            if job.started:
-                return
-            del self._jobs[run_id]
-            self._changed.notify_all()
-        self.store.stop(run_id, "cancelled")
+            if job is not None:
+                job.cancel()
+                if job.started:
+                    return
+                del self._jobs[run_id]
+                self._changed.notify_all()
+        if job is not None or self.store.run(run_id).status in LIVE_STATES:
+            self.store.stop(run_id, "cancelled")
 
     def snapshot(self, run_id: str) -> Snapshot:
-        """The state of a live run, or of an ended one from the library. Raises UnknownRun."""
+        """The state of a live run, or from the library of one that has ended or is another process's.
+
+        Raises UnknownRun.
+        """
         with self._changed:
             job = self._jobs.get(run_id)
             if job is not None:
                 ahead = self._queue().index(job) + self._count("running") if job.state == "queued" else 0
                 return job.snapshot(ahead)
         record = self.store.run(run_id)
+        live = record.status in LIVE_STATES
+        replay = self.replays.open(run_id) if live else None
         return Snapshot(
             run_id=run_id,
             request=record.request,
             state=record.status,
             curves=self.store.curves(run_id),
             designs=tuple(self.store.designs(run_id)),
+            recent=() if replay is None else replay.latest(RECENT),
+            elsewhere=live,
             seconds=record.seconds or 0.0,
             message=record.error,
             error_id=record.error_id,
@@ -204,32 +212,22 @@ class JobManager:
                 self._changed.notify_all()
 
     def _run(self, job: Job, study: Study) -> None:
-        self.store.mark_running(job.run_id)
-        recorder = self.replays.record(job.run_id)
-        saved, result = time.monotonic(), None
-        try:
+        result = None
+        with contextlib.closing(RunRecorder(self.store, job.run_id)) as recorder:
             # To its end, also after the result: a study that is left earlier takes its process with it.
             for event in study(job.request, cancel=lambda: job.cancelled, finished=job.kept):
                 job.await_turn()  # while it is held nobody takes the next event, and the study goes no further
+                # Kept before it is shown: a server killed in between loses nothing that was seen.
                 if isinstance(event, FinishedEvent):
                     result = event.result
-                    continue
-                # Kept before it is shown: a server killed in between loses nothing that was seen.
-                if isinstance(event, DesignEvent):
-                    self.store.save_design(job.run_id, event.design)
+                elif isinstance(event, DesignEvent):
+                    recorder.keep_design(event.design, job.seconds)
                     job.show_design(event.design)
                 else:
-                    frame = Frame.of(event)
-                    recorder.add(frame)
-                    job.show_step(event, frame)
-                if time.monotonic() - saved > CURVES_INTERVAL_S:
-                    self.store.save_curves(job.run_id, job.curves, job.seconds)
-                    saved = time.monotonic()
-        finally:
-            recorder.close()
-        if result is None:
-            raise RuntimeError("the study ended without a result")
-        self.store.finish(job.run_id, result, job.curves)
+                    job.show_step(event, recorder.keep_step(event, job.seconds))
+            if result is None:
+                raise RuntimeError("the study ended without a result")
+            recorder.finish(result)
 
     def _take_process(self) -> StudyProcess:
         with self._changed:

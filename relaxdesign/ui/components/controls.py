@@ -15,7 +15,7 @@ from relaxdesign.baselines import DESCRIPTIONS
 from relaxdesign.catalogue import Catalogue, CatalogueError
 from relaxdesign.jobs import JobLimit
 from relaxdesign.quantities import format_value
-from relaxdesign.request import DesignRequest, SamplerChoice, problems, request_file
+from relaxdesign.request import DesignRequest, SamplerChoice, Schedule, problems, request_file
 from relaxdesign.ui import server
 from relaxdesign.ui.components import ashby, objectives, offer
 from relaxdesign.ui.errors import guard
@@ -32,7 +32,7 @@ LONGEST_PROBLEM = 300
 # Session keys of the widgets; the values stay when another page is visited.
 _FIELDS = ("dim", "count", "steps", "seed", "categories", "exclude", "flagged", "method", "projection", "boundary")
 _SWITCHES = ("refine", "distinct")
-_GUIDANCE = ("sampler", "mean", "variance", "recurrence")
+_GUIDANCE = ("sampler", "mean", "variance", "schedule", "recurrence")
 
 
 def load(request: DesignRequest) -> None:
@@ -319,9 +319,18 @@ def _advanced() -> None:
                           help="Weight of the step on the clean estimate (mean guidance).")  # fmt: skip
         right.number_input("Through the net", 0.0, 2.0, step=0.1, key="variance", persist_state="session",
                            help="Weight of the step on the noisy sample, through the network.")  # fmt: skip
-        st.number_input("Recurrences", 1, 8, step=1, key="recurrence", persist_state="session")
+        left, right = st.columns(2)
+        left.selectbox("Both weights", get_args(Schedule), key="schedule", persist_state="session",
+                       help="Over the steps: the same, rising from 0, or falling to 0.")  # fmt: skip
+        right.number_input("Recurrences", 1, 8, step=1, key="recurrence", persist_state="session",
+                           help="How often each noise level is repeated.")  # fmt: skip
     st.toggle("Refine onto the targets", key="refine", persist_state="session")
-    st.toggle("Different materials in every design", key="distinct", persist_state="session")
+    st.toggle(
+        "Different materials in every design",
+        key="distinct",
+        persist_state="session",
+        help="No two designs are of the same two materials; kinds that no other design has are preferred.",
+    )
     kept = [name for name in ("prior", "start") if getattr(_kept(), name) != getattr(DEFAULT, name)]
     if kept:
         st.caption(f"As in the opened request: {', '.join(kept)}.")

@@ -78,9 +78,9 @@ def _progress(snapshot: Snapshot) -> None:
         "Resume" if paused else "Pause",
         icon=":material/play_arrow:" if paused else ":material/pause:",
         key=f"pause-{snapshot.run_id}",
-        disabled=snapshot.stopping or snapshot.state == "queued",
+        disabled=snapshot.stopping or snapshot.state == "queued" or snapshot.elsewhere,
         width="stretch",
-        help="Goes on where it was held" if paused else "Holds the run after its current step; others go on meanwhile",
+        help=_about_holding(snapshot),
         on_click=_toggle,
         args=(snapshot.run_id, paused),
     )
@@ -96,6 +96,14 @@ def _progress(snapshot: Snapshot) -> None:
     )
     if refused := st.session_state.get(_refusal(snapshot.run_id)):
         st.warning(refused, icon=":material/front_hand:")
+
+
+def _about_holding(snapshot: Snapshot) -> str:
+    if snapshot.elsewhere:
+        return "Another process computes this run; from here it can be stopped"
+    if snapshot.state == "paused":
+        return "Goes on where it was held"
+    return "Holds the run after its current step; others go on meanwhile"
 
 
 def _toggle(run_id: str, paused: bool) -> None:
