@@ -35,7 +35,10 @@ def test_two_sessions_take_turns_and_find_their_runs_again(tmp_path):
         second = first.context.browser.new_context().new_page()
         second.set_default_timeout(PATIENCE_MS)
         second.goto(server.address)
-        expect(second.get_by_text("is being designed: watch")).to_be_visible(timeout=PATIENCE_MS)
+        second.get_by_role("button", name="is being designed: watch").click()
+        expect(second).to_have_url(first.url, timeout=PATIENCE_MS)
+        await_step(second, 2)
+        second.goto(server.address)
         waiting = start_design(second, count=1, steps=12)
         expect(second.get_by_text("1 run first")).to_be_visible(timeout=PATIENCE_MS)
 

@@ -18,7 +18,13 @@ POLL_S = 2.0
 
 def draw(campaign_id: str) -> None:
     """The whole page; redrawn by itself while the campaign runs."""
-    st.page_link(campaign_list.CAMPAIGNS_PAGE, label="All campaigns", icon=":material/arrow_back:")
+    st.button(
+        "All campaigns",
+        key="all-campaigns",
+        icon=":material/arrow_back:",
+        type="tertiary",
+        on_click=st.query_params.clear,
+    )
     try:
         record = Campaigns(server.store()).get(campaign_id)
     except UnknownCampaign:

@@ -67,12 +67,19 @@ def running() -> None:
     with guard("the running designs"):
         for run in server.store().list_runs(limit=5):
             if run.status in LIVE_STATES:
-                st.page_link(
-                    "relaxdesign/ui/pages/design.py",
-                    label=f"{escape(run.request.title)} is being designed: watch",
+                # No link: one to the page itself would leave the address as it is, and the run with the next redrawing.
+                st.button(
+                    f"{escape(run.request.title)} is being designed: watch",
+                    key=f"watch-{run.id}",
                     icon=":material/play_circle:",
-                    query_params={"run": run.id},
+                    type="tertiary",
+                    on_click=_watch,
+                    args=(run.id,),
                 )
+
+
+def _watch(run_id: str) -> None:
+    st.query_params["run"] = run_id
 
 
 def head(snapshot: Snapshot) -> None:
