@@ -140,6 +140,7 @@ def test_runs_of_another_process_are_watched_and_stopped_in_the_library(manage, 
     assert ended.state == "interrupted" and ended.curves.step == [1, 2] and not ended.recent
     manager.cancel(run_id)
     assert store.run(run_id).status == "interrupted", "what has ended stays as it is"
+    manager.cancel("deleted")
 
 
 def test_queue_is_first_come_first_served(manage, store):

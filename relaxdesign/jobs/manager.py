@@ -88,9 +88,9 @@ class JobManager:
             self._start_next()
 
     def cancel(self, run_id: str) -> None:
-        """Stops a run: at once while queued, else after its current step. No-op for one that has ended.
+        """Stops a run: at once while queued, else after its current step. No-op for one that has ended or is unknown.
 
-        One of another process is stopped in the library, where that process looks.
+        One that the command line computes is stopped in the library, where it looks.
         """
         with self._changed:
             job = self._jobs.get(run_id)
@@ -100,8 +100,9 @@ class JobManager:
                     return
                 del self._jobs[run_id]
                 self._changed.notify_all()
-        if job is not None or self.store.run(run_id).status in LIVE_STATES:
-            self.store.stop(run_id, "cancelled")
+        with contextlib.suppress(UnknownRun):
+            if job is not None or self.store.run(run_id).status in LIVE_STATES:
+                self.store.stop(run_id, "cancelled")
 
     def snapshot(self, run_id: str) -> Snapshot:
         """The state of a live run, or from the library of one that has ended or is another process's.
