@@ -107,9 +107,7 @@ class Finisher:
     ) -> tuple[tuple[int, int], Realised, float | None, str]:
         """Equal particles, placed anew."""
         projection, remark = _project(field)
-        values = torch.stack((projection.matrix, projection.particle))
-        nearest = self.materials.nearest(self.prior.channels, values)[1][:, 0]
-        pair = int(nearest[0]), int(nearest[1])
+        pair = self._nearest_pair(projection.matrix, projection.particle, taken)
         snapped = self._over_placements(projection, pair, simulation, stages, generator)
         if not self.request.refine:
             if snapped is None:
@@ -125,6 +123,16 @@ class Finisher:
         pair = refined.matrix, refined.particle
         near = self._crowding(realised, pair)
         return pair, realised, refined.values.deviation["K"], "; ".join(filter(None, (remark, near)))
+
+    def _nearest_pair(self, matrix: Tensor, particle: Tensor, taken: Collection[tuple[int, int]]) -> tuple[int, int]:
+        """Indices of the materials nearest to the phases' channel values; without refinement, of those not taken."""
+        points = self.prior.channels.encode(self.materials.properties, axis=-1)
+        far = [(points - values).square().sum(1) for values in (matrix, particle)]
+        cost = far[0][:, None] + far[1][None, :]
+        for pair in () if self.request.refine else taken:
+            cost[pair] = torch.inf
+        nearest = divmod(int(cost.argmin()), len(points))
+        return nearest[0], nearest[1]
 
     def _over_placements(
         self,
@@ -164,9 +172,7 @@ class Finisher:
     ) -> tuple[tuple[int, int], Realised, str]:
         """The sampled phase map itself."""
         phases = PhaseMap.of(field)
-        values = torch.stack((phases.matrix, phases.particle))
-        nearest = self.materials.nearest(self.prior.channels, values)[1][:, 0]
-        pair = int(nearest[0]), int(nearest[1])
+        pair = self._nearest_pair(phases.matrix, phases.particle, taken)
         phase = torch.from_numpy(phases.labels)
         chosen = self.materials.materials[pair[0]], self.materials.materials[pair[1]]
         stages["snapped"] = self._kept(simulation.phases(*chosen, phase[None]).mean)
