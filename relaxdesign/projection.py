@@ -106,6 +106,10 @@ def label_phases(clean: Tensor, seed: int = 0) -> tuple[NDArray[np.bool_], dict[
 
     channels, *grid = clean.shape
     voxels = clean.detach().double().reshape(channels, -1).T.cpu()
+    if 2 * float((voxels - voxels.mean(0)).norm(dim=1).max()) < _SAME_MATERIAL:
+        raise ProjectionError(
+            f"the sample is a homogeneous material: its voxels differ by less than {_SAME_MATERIAL} channel units"
+        )
     mixture = GaussianMixture(2, covariance_type="spherical", reg_covar=1e-6, random_state=seed)
     labels = mixture.fit_predict(voxels.numpy()).reshape(grid).astype(bool)
     share = float(labels.mean())
