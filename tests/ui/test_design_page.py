@@ -183,8 +183,10 @@ def test_running_job_is_found_again_from_the_first_page(app, script):
     run_id = server.jobs().submit(DesignRequest(target_bulk=42.0, count=2, steps=50))
     app.run()
     assert not app.exception and not app.error
-    link = app.get("page_link")[0].proto
-    assert "42 GPa" in link.label and run_id in link.query_string
+    watch = app.button(key=f"watch-{run_id}")
+    assert "42 GPa" in watch.label
+    watch.click().run()
+    assert app.query_params["run"] == run_id and not app.exception
     server.jobs().cancel(run_id)
 
 
