@@ -191,7 +191,7 @@ def cost_of_known_kinds(
     which counts for more than variety, the more the larger its weight.
     """
     cells = catalogue.property_cell
-    known = np.isin(cells, cells[[index for pair in taken for index in pair]])
+    known = np.isin(cells, cells[[index for pair in taken for index in pair]]).astype(np.float64)
     return _KNOWN_KIND / (1.0 + sum(objective.weight for objective in extremes)) * known
 
 
