@@ -102,14 +102,14 @@ def label_phases(clean: Tensor, seed: int = 0) -> tuple[NDArray[np.bool_], dict[
 
     Raises ProjectionError for a homogeneous field.
     """
-    from sklearn.mixture import GaussianMixture  # seconds to import: not before it is used
-
     channels, *grid = clean.shape
     voxels = clean.detach().double().reshape(channels, -1).T.cpu()
     if 2 * float((voxels - voxels.mean(0)).norm(dim=1).max()) < _SAME_MATERIAL:
         raise ProjectionError(
             f"the sample is a homogeneous material: its voxels differ by less than {_SAME_MATERIAL} channel units"
         )
+    from sklearn.mixture import GaussianMixture  # seconds to import: not before it is used
+
     mixture = GaussianMixture(2, covariance_type="spherical", reg_covar=1e-6, random_state=seed)
     labels = mixture.fit_predict(voxels.numpy()).reshape(grid).astype(bool)
     share = float(labels.mean())
