@@ -31,6 +31,9 @@ _WATCHING = {
 """How often processes look at themselves: every 20 to 500 ms if not told, each time taking the interpreter from the
 computing thread, or the core of a worker."""
 
+_LEAVING = {"distributed.worker.preload": ["import atexit, gc; atexit.register(gc.freeze)"]}
+"""The interpreter's last garbage collection would go through all of PyTorch, which takes a second at the end."""
+
 TRIES = 3
 """How often a task is tried, whether it raises or its worker dies."""
 
@@ -60,6 +63,7 @@ def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[
     settings = {
         "distributed.scheduler.allowed-failures": TRIES - 1,
         **_WATCHING,
+        **_LEAVING,
         **{f"distributed.nanny.pre-spawn-environ.{name}": threads for name in _THREADS},
         **{f"distributed.nanny.pre-spawn-environ.{name}": size for name, size in _ALLOCATOR.items()},
     }

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from relaxdesign.campaign.engine import run_tasks, workers
 from relaxdesign.campaign.folder import write_whole
 
@@ -150,6 +148,8 @@ def _earlier(partial: Path, tasks: list[FieldTask]) -> dict[str, dict[str, Any]]
 
 
 def _write(out: Path, rows: list[dict[str, Any]]) -> None:
+    import pandas as pd
+
     table = pd.DataFrame(rows).drop(columns=["stamp", "tol"])
     if out.suffix == ".parquet":
         write_whole(out, table.to_parquet(index=False))

@@ -1,4 +1,7 @@
-"""What is taken along from a campaign: the numbers of its designs as a table, and the files of some of them."""
+"""What is taken along from a campaign: the numbers of its designs as a table, and the files of some of them.
+
+`relaxdesign.export`, which draws, is imported where it is used: workers, which import this package, do without.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,6 @@ import pyarrow.parquet as pq
 import yaml
 
 from relaxdesign.campaign.folder import table_of
-from relaxdesign.export import result_files, zip_bytes
-from relaxdesign.export.names import safe_cell
-from relaxdesign.export.stored import stored_result
 from relaxdesign.store import CampaignRecord, DesignRecord, DesignSearch, Store, UnknownRun, rows
 
 MOST_WITH_FILES = 50
@@ -59,12 +59,17 @@ def archive(
 
     designs: (id of the run, index); what was removed meanwhile is left out. folder: of all files in the ZIP.
     """
+    from relaxdesign.export import zip_bytes
+
     return zip_bytes(_files(record, store, table, designs), folder)
 
 
 def _files(
     record: CampaignRecord, store: Store, table: pa.Table, designs: Iterable[tuple[str, int]]
 ) -> Iterator[tuple[str, bytes]]:
+    from relaxdesign.export import result_files
+    from relaxdesign.export.stored import stored_result
+
     yield "spec.yaml", yaml.safe_dump(record.spec, sort_keys=False, allow_unicode=True).encode()
     yield "designs.csv", csv_bytes(table)
     yield "designs.parquet", parquet_bytes(table)
@@ -88,4 +93,6 @@ def _numbers(record: DesignRecord) -> dict[str, Any]:
 
 def _safe(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
     """Without formulas."""
+    from relaxdesign.export.names import safe_cell
+
     return pa.array([safe_cell(text) for text in column.to_pylist()]) if pa.types.is_string(column.type) else column
