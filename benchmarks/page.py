@@ -52,6 +52,7 @@ WATCH_ANSWER = """([selector, before]) => {
 }"""
 READING_MS = 1000  # what a user takes to look at one design before choosing the next
 STEPS = 60  # of the watched run: more than default, so that frames can be counted
+LONG = 400  # of a run that is stopped
 
 
 def seconds_until(page: Page, happened: Callable[[], bool], since: float, limit: float = 120.0) -> float:
@@ -92,14 +93,35 @@ def watch_run(page: Page) -> dict[str, float]:
         seen.add(step)
         page.wait_for_timeout(POLL_MS)
     rate = len(seen) / (time.monotonic() - begin)
-    pause = seconds_to_answer(
-        page, page.get_by_role("button", name="Pause", exact=True), "[class*='st-key-pause-'] button"
-    )
+    answer = pause(page)
     page.get_by_role("button", name="Resume", exact=True).click()
     await_step(page, STEPS)
     page.get_by_text("Finished").wait_for()
     settle(page)
-    return {"first picture": first, "pictures per second": rate, "pause, while it computes": pause}
+    return {"first picture": first, "pictures per second": rate, "pause, while it computes": answer}
+
+
+def watch_pauses(page: Page, count: int) -> list[float]:
+    """Starts a 3D run and holds it so many times; seconds until each press is answered."""
+    page.get_by_text("3D", exact=True).first.click()
+    settle(page)
+    set_number(page, "Steps", LONG)
+    page.locator(".st-key-design button").click()
+    await_step(page, 3)
+    answers = []
+    for _ in range(count):
+        page.wait_for_timeout(READING_MS)
+        answers.append(pause(page))
+        page.wait_for_timeout(READING_MS)
+        page.get_by_role("button", name="Resume", exact=True).click()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    return answers
+
+
+def pause(page: Page) -> float:
+    """Seconds until the button offers to go on."""
+    button = page.get_by_role("button", name="Pause", exact=True)
+    return seconds_to_answer(page, button, "[class*='st-key-hold-'] button")
 
 
 def choose_candidate(page: Page, index: int) -> float:
@@ -140,6 +162,10 @@ def main() -> None:
                 for index in (1, 2, 3):
                     page.wait_for_timeout(READING_MS)
                     note("another candidate", choose_candidate(page, index))
+            open_design_page(page, server.address)
+            settle(page)
+            for answer in watch_pauses(page, 3 * options.repeats):
+                note("pause, while it computes in 3D", answer)
 
     rows = {name: {"median": statistics.median(v), "worst": max(v), "n": len(v)} for name, v in times.items()}
     rows["pictures per second"]["worst"] = min(times["pictures per second"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import re
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -108,10 +108,16 @@ def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
         assert drawn.evaluate("canvas => canvas.isConnected"), "the view was taken away by the pause"
         whole = canvas.screenshot()
 
+        page.locator(".denoising .tile").nth(1).click()
+        expect(surface).to_have_attribute("aria-label", re.compile("candidate 2"), timeout=PATIENCE_MS)
+        page.wait_for_timeout(500)
+        other = canvas.screenshot()
+        assert other != whole, "it still shows the first candidate"
+
         page.get_by_role("slider", name="Cut").fill("0.5")
         page.wait_for_timeout(500)
         cut = canvas.screenshot()
-        assert cut != whole
+        assert cut != other
         box = canvas.bounding_box()
         page.mouse.move(box["x"] + 100, box["y"] + 100)
         page.mouse.down()
@@ -131,14 +137,11 @@ def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
 
 
 def pause(page: Page) -> None:
-    """Holds the run; pressed again, as a user would, if the page was being redrawn under the first press."""
-    button, paused = page.get_by_role("button", name="Pause", exact=True), page.get_by_text("Paused: step")
-    for _ in range(3):
-        button.click()
-        with suppress(AssertionError):
-            expect(paused).to_be_visible(timeout=PATIENCE_MS / 8)
-            return
-    expect(paused).to_be_visible(timeout=PATIENCE_MS)
+    """Holds the run by one press."""
+    page.get_by_role("button", name="Pause", exact=True).click()
+    expect(page.get_by_text("Paused: step")).to_be_visible(timeout=PATIENCE_MS)
+    page.wait_for_timeout(1500)
+    expect(page.get_by_role("button", name="Resume", exact=True)).to_be_visible()
 
 
 def record_steps(page: Page) -> None:

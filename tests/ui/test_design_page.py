@@ -99,10 +99,10 @@ def test_running_job_is_paused_and_goes_on(app, script):
     while server.jobs().snapshot(run_id).frame is None:
         pass
     app.run()
-    app.button(key=f"pause-{run_id}").click().run()
+    app.button(key=f"hold-pause-{run_id}").click().run()
     assert server.jobs().snapshot(run_id).state == "paused"
-    assert "Paused" in texts(app.markdown) and app.button(key=f"pause-{run_id}").label == "Resume"
-    app.button(key=f"pause-{run_id}").click().run()
+    assert "Paused" in texts(app.markdown) and app.button(key=f"hold-resume-{run_id}").label == "Resume"
+    app.button(key=f"hold-resume-{run_id}").click().run()
     assert server.jobs().snapshot(run_id).state == "running" and not app.exception
     server.jobs().cancel(run_id)
 

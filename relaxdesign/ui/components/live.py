@@ -73,11 +73,12 @@ def _progress(snapshot: Snapshot) -> None:
     share, text = _describe(snapshot)
     bar.progress(share, text=text)
     paused = snapshot.state == "paused"
-    # Callbacks, as what follows in a script may be cut off by the next redrawing, and the press with it.
+    # Callbacks, as what follows in a script may be cut off by the next redrawing, and the press with it. Streamlit
+    # delivers some presses twice: each way has its own button, so that the second does nothing.
     hold.button(
         "Resume" if paused else "Pause",
         icon=":material/play_arrow:" if paused else ":material/pause:",
-        key=f"pause-{snapshot.run_id}",
+        key=f"hold-{'resume' if paused else 'pause'}-{snapshot.run_id}",
         disabled=snapshot.stopping or snapshot.state == "queued" or snapshot.elsewhere,
         width="stretch",
         help=_about_holding(snapshot),

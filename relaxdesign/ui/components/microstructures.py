@@ -27,7 +27,7 @@ def describe(frame: Frame, target: float | None, *, focus: int | None = None) ->
         for codes, low, high, bulk in zip(frame.codes, frame.low, frame.high, frame.bulk, strict=True)
     ]
     volume = None if focus is None else encode(frame.codes[focus].ravel(order="F"))
-    return {"step": frame.step, "tiles": tiles, "volume": volume}
+    return {"step": frame.step, "tiles": tiles, "focus": focus, "volume": volume}
 
 
 def faces(field: np.ndarray) -> np.ndarray:

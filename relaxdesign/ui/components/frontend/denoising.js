@@ -142,13 +142,13 @@ function draw(root, view) {
 
 function drawFocus(view, frame, range) {
   const { data, set } = view;
-  const tile = frame.tiles[data.focus];
+  const tile = frame.tiles[frame.focus];
   const drawable = Boolean(frame.volume) && tile.low !== null;
   view.phase.show(set.soft ? 1 : 0);
   view.axis.show(set.axis);
   view.cut.input.value = set.share;
   view.cut.value.textContent = set.share < 1 ? `${Math.round(100 * set.share)} %` : "none";
-  const hint = view.surface ? `Candidate ${data.focus + 1} · drag to turn, scroll to zoom` : "Loading the 3D view …";
+  const hint = view.surface ? `Candidate ${frame.focus + 1} · drag to turn, scroll to zoom` : "Loading the 3D view …";
   view.focusNote.textContent = view.failure ?? (drawable ? hint : "This candidate has no field at this step.");
   view.focus.parentElement.hidden = Boolean(data.image);
   if (!drawable || data.image) return;
@@ -162,7 +162,7 @@ function drawFocus(view, frame, range) {
   view.volumeShape = data.volumeShape;
   const look = { limit, soft: set.soft, cut: set.share < 1 ? set : null, camera: set.camera };
   const table = colourTable(tile, range, view.palette);
-  view.focus.setAttribute("aria-label", `Surface of candidate ${data.focus + 1} at ${view.limit.value.textContent}`);
+  view.focus.setAttribute("aria-label", `Surface of candidate ${frame.focus + 1} at ${view.limit.value.textContent}`);
   const show = () => {
     if (view.surface.placed) set.camera = savedCamera(view.surface);
     const points = drawSurface(view.surface, codes, data.volumeShape, look, table);
@@ -192,6 +192,12 @@ function giveUp(view, error) {
 // Live frames come in handfuls; each is shown for its share of the time until the next handful.
 const HANDFUL_MS = 400;
 const WAITING = 40;
+// What was pressed is answered before the next picture, which would keep the browser busy.
+const ANSWER_MS = 500;
+let pressed = -Infinity;
+for (const kind of ["pointerdown", "keydown"]) {
+  document.addEventListener(kind, () => (pressed = performance.now()), { capture: true, passive: true });
+}
 
 function enqueue(view, frames) {
   const known = view.waiting.at(-1)?.step ?? view.frame?.step ?? 0;
@@ -199,10 +205,13 @@ function enqueue(view, frames) {
   const fresh = frames.filter((frame) => !view.frame || frame.step > known);
   view.waiting = [...view.waiting, ...fresh].slice(-WAITING);
   view.frame ??= view.waiting.shift() ?? frames.at(-1);
+  // The same step with the volume of another candidate.
+  view.frame = frames.find((frame) => frame.step === view.frame.step) ?? view.frame;
   if (!view.waiting.length || view.playing) return;
   const next = () => {
-    view.playing = null;
-    if (!view.waiting.length) return;
+    const answering = pressed + ANSWER_MS - performance.now();
+    view.playing = answering > 0 ? setTimeout(next, answering) : null;
+    if (view.playing || !view.waiting.length) return;
     view.playing = setTimeout(next, HANDFUL_MS / (view.waiting.length + 1));
     view.frame = view.waiting.shift();
     view.draw();
@@ -228,10 +237,12 @@ export default function (component) {
     views.set(root, view);
   }
   view.data = data;
+  const before = view.frame;
   if (!data.player) enqueue(view, data.frames);
   view.tell = (name, value) => component.setStateValue(name, value);
   root.style.setProperty("--columns", data.columns);
-  view.draw();
+  // A surface takes the browser long: not for the same frame once more.
+  if (!data.cube || data.player || view.frame?.focus !== before?.focus) view.draw();
   // Called when new data arrive too: only a component that has left the page gives its context back.
   return () => setTimeout(() => {
     if (root.isConnected) return;
