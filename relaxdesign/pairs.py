@@ -27,9 +27,9 @@ FRACTIONS = np.linspace(*VOLUME_FRACTION_RANGE, 24)
 # A pair serves the targets if its estimated miss (coordinates) is below this, or not far above the smallest of all.
 _GOOD_MISS = 1e-6
 _FAIR_MISS = 0.05
-_KNOWN_KIND = 0.1
+KNOWN_KIND = 0.3
 """What it costs a pair, per phase, that designs of the result use this kind of material already: a new kind is taken
-instead if it lies at most √0.1 = 0.3 channel units farther from the sample. See docs/results.md for what it does."""
+instead if it lies at most √0.3 = 0.55 channel units farther from the sample. See docs/results.md for what it does."""
 
 
 class UnknownPropertyError(ValueError):
@@ -192,7 +192,7 @@ def cost_of_known_kinds(
     """
     cells = catalogue.property_cell
     known = np.isin(cells, cells[[index for pair in taken for index in pair]]).astype(np.float64)
-    return _KNOWN_KIND / (1.0 + sum(objective.weight for objective in extremes)) * known
+    return KNOWN_KIND / (1.0 + sum(objective.weight for objective in extremes)) * known
 
 
 def best_fraction(residuals: NDArray, weights: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -101,12 +101,18 @@ def test_report_holds_every_case(work, tmp_path):
     assert (tmp_path / "results" / "errors-2d.html").stat().st_size > 1000
 
 
-def test_report_marks_what_other_defaults_of_the_guidance_made(work, tmp_path):
+def test_report_marks_what_other_defaults_made(work, tmp_path):
     summary = summarise(CASE, *load_designs(CASE, work))
     assert summary.defaults == guidance_defaults()
     machine = {"version": "0", "cpu": "test", "cores": 1, "memory_GiB": 1, "torch": "0", "processes": 1}
-    for defaults, mark in ((summary.defaults, "| 3 |"), (summary.defaults | {"clip": 0.1}, "| 3 † |"), ({}, "| 3 † |")):
-        write_report([replace(summary, defaults=defaults)], tmp_path / "results.md", tmp_path / "results", machine)
+    now = summary.defaults
+    for changes, mark in (
+        ({}, "| 3 |"),
+        ({"defaults": now | {"clip": 0.1}}, "| 3 † |"),
+        ({"defaults": {}}, "| 3 † |"),
+        ({"known_kind": None}, "| 3 † |"),
+    ):
+        write_report([replace(summary, **changes)], tmp_path / "results.md", tmp_path / "results", machine)
         assert mark in (tmp_path / "results.md").read_text()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from relaxdesign.baselines import DESCRIPTIONS
+from relaxdesign.pairs import KNOWN_KIND
 from relaxdesign.prior.model import load_prior, shipped_priors
 from relaxdesign.protocol.cases import SETS, WITH_PRIOR
 from relaxdesign.protocol.summary import COMPARED, Summary
@@ -62,7 +63,8 @@ on this page is typed by hand. Numbers and interactive figures: [results/](resul
 Last measured with version {version} on {cpu}, {cores} cores, {memory_GiB} GiB, PyTorch {torch}; processes: {processes}.
 The numbers of every case are in `results/protocol.json`. Times are those of the median request of a case, on a machine
 that was not idle otherwise. What the channels do is measured in [priors.md](priors.md#channels).
-Weights: {weights}; † made with earlier ones, or with earlier defaults of the guidance.
+Weights: {weights}; † made with earlier ones, with earlier defaults of the guidance, or when refinement
+preferred new kinds of materials less or not.
 
 Targets are quantiles of the effective bulk modulus of random catalogue designs, each sought with seeds 1000, 1001, …
 A design counts as a hit if *every* target is met within the limit; candidates without a design count as misses.
@@ -77,13 +79,14 @@ def _shipped() -> frozenset[str]:
 
 
 def _designs(s: Summary) -> str:
-    """How many, with a mark if weights that are no longer shipped or other defaults of the guidance made them."""
+    """How many, with a mark if weights that are no longer shipped or other defaults made them."""
     guided = s.set != "baselines"
     weights_differ = bool(set(s.priors) - _shipped()) and (guided or s.name in WITH_PRIOR)
     # A setting that there was not is one that did not act, as its default does not.
     recorded = guidance_defaults() | s.defaults
     defaults_differ = guided and (not s.defaults or recorded != guidance_defaults())
-    return f"{s.designs}{' †' if weights_differ or defaults_differ else ''}"
+    earlier = weights_differ or defaults_differ or s.known_kind != KNOWN_KIND
+    return f"{s.designs}{' †' if earlier else ''}"
 
 
 def _default(default: Sequence[Summary], summaries: Sequence[Summary]) -> list[Summary]:

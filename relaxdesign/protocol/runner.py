@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from relaxdesign.pairs import KNOWN_KIND
 from relaxdesign.protocol.cases import Case
 from relaxdesign.request import DesignRequest, guidance_defaults
 from relaxdesign.result import Design
@@ -88,6 +89,7 @@ def run_chunk(request: DesignRequest, path: Path) -> None:
                     "iterations": result.solver_iterations,
                     "prior": result.prior,
                     "defaults": guidance_defaults(),
+                    "known_kind": KNOWN_KIND,
                     "resumed": bool(finished),
                 }
                 _append(file, {"cost": cost})

@@ -37,7 +37,7 @@ class Summary:
     """Of one case. Times are per design, of the median request; coverage is relative to as many random designs, and
     group_pairs and group_coverage are means over ``groups`` groups of ``COMPARED`` designs.
     priors: names and hashes of the weights that were used. defaults: of the guidance settings when it was run; empty
-    where that was not recorded."""
+    where that was not recorded. known_kind: what refinement charged for kinds of materials a result had already."""
 
     set: str
     name: str
@@ -60,6 +60,7 @@ class Summary:
     priors: list[str]
     defaults: dict[str, Any] = field(default_factory=dict)
     groups: int = 1
+    known_kind: float | None = None
 
     @property
     def case(self) -> tuple[str, str, int, float]:
@@ -112,6 +113,7 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         priors=sorted({cost["prior"] for cost in costs}),
         groups=len(groups),
         defaults=next((cost["defaults"] for cost in costs if "defaults" in cost), {}),
+        known_kind=next((cost["known_kind"] for cost in costs if "known_kind" in cost), None),
     )
 
 
