@@ -66,6 +66,34 @@ def test_vtk_s_reader_opens_them_without_complaint(make_design, tmp_path, dim, l
     assert reader.GetOutput().GetNumberOfCells() == len(read(path.read_bytes()).faces)
 
 
+@pytest.fixture
+def gmsh():
+    try:
+        import gmsh
+    except OSError as error:
+        pytest.skip(f"Gmsh cannot be loaded: {error}")
+    gmsh.initialize(interruptible=False)
+    gmsh.option.setNumber("General.Terminal", 0)
+    yield gmsh
+    gmsh.finalize()
+
+
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_gmsh_opens_them_without_complaint(make_design, tmp_path, gmsh, dim, label):
+    path = tmp_path / "phase.stl"
+    path.write_bytes(stl_bytes(make_design(dim, 16), 4.0, phase=label))
+    gmsh.logger.start()
+    gmsh.open(str(path))
+    complaints = [line for line in gmsh.logger.get() if line.startswith(("Warning", "Error"))]
+    gmsh.logger.stop()
+    assert not complaints
+    triangles, _ = gmsh.model.mesh.getElementsByType(2)
+    assert len(triangles) == len(read(path.read_bytes()).faces)
+    _, points, _ = gmsh.model.mesh.getNodes()
+    assert 3.0 < np.ptp(points[0::3]) <= 4.0
+
+
 def test_the_edge_is_as_long_as_asked(make_design):
     flat = read(stl_bytes(make_design(2), 4.0, 0.7, phase=0))
     assert np.allclose(flat.bounds, [[0, 0, 0], [4, 4, 0.7]], atol=1e-6)
