@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 from typing import Annotated
 
@@ -53,4 +55,5 @@ def main() -> None:
     # Threads that wait for each other sleep: spinning, they took five times as long where other programs ran, too.
     # OpenMP reads it when torch is loaded, in the commands.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    atexit.register(gc.freeze)  # the interpreter's last garbage collection goes through all of PyTorch: a second
     app()
