@@ -27,6 +27,8 @@ FRACTIONS = np.linspace(*VOLUME_FRACTION_RANGE, 24)
 # A pair serves the targets if its estimated miss (coordinates) is below this, or not far above the smallest of all.
 _GOOD_MISS = 1e-6
 _FAIR_MISS = 0.05
+# A pair that misses by more than this gains little by being of a new kind.
+_NEAR_MISS = 0.01
 KNOWN_KIND = 0.3
 """What it costs a pair, per phase, that designs of the result use this kind of material already: a new kind is taken
 instead if it lies at most √0.3 = 0.55 channel units farther from the sample. See docs/results.md for what it does."""
@@ -165,7 +167,10 @@ class PairTable:
             + 0.05 * unresolved
         )
         repeated = cost_of_known_kinds(self.catalogue, taken, self.extremes)
+        # New kinds are worth something where the pair serves: one that misses counts as known.
+        missing = 1.0 - 1.0 / (1.0 + np.square(self.miss / _NEAR_MISS))
         cost += repeated[matrix] + repeated[particle]
+        cost += missing * (2.0 * _worth_of_kinds(self.extremes) - repeated[matrix] - repeated[particle])
         order = np.argsort(cost, kind="stable")
         ranked = (Candidate(int(matrix[i]), int(particle[i]), float(vf[i]), float(self.miss[i])) for i in order)
         return [pair for pair in ranked if (pair.matrix, pair.particle) not in taken]
@@ -192,7 +197,11 @@ def cost_of_known_kinds(
     """
     cells = catalogue.property_cell
     known = np.isin(cells, cells[[index for pair in taken for index in pair]]).astype(np.float64)
-    return KNOWN_KIND / (1.0 + sum(objective.weight for objective in extremes)) * known
+    return _worth_of_kinds(extremes) * known
+
+
+def _worth_of_kinds(extremes: Sequence[Objective]) -> float:
+    return KNOWN_KIND / (1.0 + sum(objective.weight for objective in extremes))
 
 
 def best_fraction(residuals: NDArray, weights: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -7,7 +7,7 @@ import torch
 from relaxdesign.catalogue import Catalogue, occupied_cells
 from relaxdesign.channels import AsinhChannels
 from relaxdesign.fem import bulk_modulus
-from relaxdesign.pairs import PairTable, crowded, pair_estimates
+from relaxdesign.pairs import Candidate, PairTable, crowded, pair_estimates
 from relaxdesign.projection import Projection
 from relaxdesign.refinement import RefinementError, realise, refine
 from relaxdesign.request import parse_objective
@@ -135,6 +135,15 @@ def test_designs_of_alike_samples_are_of_different_kinds():
         for m, p in chosen
     ]
     assert max(far) < 0.1, "another kind was bought with a design unlike the sample"
+
+
+def test_other_kinds_are_not_bought_with_a_miss():
+    projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
+    table, _ = task("K = 100", "G = 45")
+    chosen: list[Candidate] = []
+    for _ in range(8):
+        chosen.append(table.rank(projection, CHANNELS, taken=[(pair.matrix, pair.particle) for pair in chosen])[0])
+    assert max(pair.miss for pair in chosen) < 0.005 < 0.04 < table.miss.max()
 
 
 def test_unreachable_targets_are_refused():
