@@ -40,6 +40,7 @@ _ACCEPTED = 0.01
 _STEPS = 10
 _TRIED_PAIRS = 8
 _SCREENED = 40
+_KINDS = 1 / 3  # of what new kinds are worth elsewhere: at 157 GPa 95 % met a direction within 2 %, not 73 %
 _PROBE = 0.7  # voxels by which the interface moves for a finite difference
 _LARGEST_SHIFT = 1.5  # voxels per step
 _SMOOTHING = 1.0  # voxels
@@ -103,7 +104,7 @@ def _near_pairs(
     points = channels.encode(materials.properties, axis=-1).numpy()
     far = [np.square(points - mean.numpy()).sum(1) for mean in (phases.matrix, phases.particle)]
     extremes = [objective for objective in objectives if objective.sense != "reach"]
-    repeated = cost_of_known_kinds(materials, taken, extremes)
+    repeated = _KINDS * cost_of_known_kinds(materials, taken, extremes)
     cost = (far[0] + repeated)[:, None] + (far[1] + repeated)[None, :]
     np.fill_diagonal(cost, np.inf)
     bulk, shear, density = (
