@@ -201,7 +201,7 @@ def cost_of_known_kinds(
 
 
 def _worth_of_kinds(extremes: Sequence[Objective]) -> float:
-    return KNOWN_KIND / (1.0 + sum(objective.weight for objective in extremes))
+    return KNOWN_KIND / (1.0 + 5.0 * sum(objective.weight for objective in extremes))
 
 
 def best_fraction(residuals: NDArray, weights: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
