@@ -25,7 +25,7 @@ from torch import Tensor
 from relaxdesign.catalogue import Catalogue, Material
 from relaxdesign.channels import Channels, Properties
 from relaxdesign.effective import Evaluator
-from relaxdesign.pairs import cost_of_known_kinds
+from relaxdesign.pairs import worth_of_new_kinds
 from relaxdesign.projection import label_phases
 from relaxdesign.quantities import QUANTITIES
 from relaxdesign.refinement import Realised, RefinementError
@@ -104,8 +104,8 @@ def _near_pairs(
     points = channels.encode(materials.properties, axis=-1).numpy()
     far = [np.square(points - mean.numpy()).sum(1) for mean in (phases.matrix, phases.particle)]
     extremes = [objective for objective in objectives if objective.sense != "reach"]
-    repeated = _KINDS * cost_of_known_kinds(materials, taken, extremes)
-    cost = (far[0] + repeated)[:, None] + (far[1] + repeated)[None, :]
+    new = _KINDS * worth_of_new_kinds(materials, taken, extremes)
+    cost = (far[0] - new)[:, None] + (far[1] - new)[None, :]
     np.fill_diagonal(cost, np.inf)
     bulk, shear, density = (
         values.numpy()

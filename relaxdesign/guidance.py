@@ -11,6 +11,9 @@ denoiser must answer, but no material. And at a low noise level each candidate i
 of its phases: a target that is met by a blend of materials afterwards would be lost when the nearest is taken, while
 shapes can still answer for it.
 
+The first, noisiest levels are not steered. What a cell is made of shows first, being the mean of many voxels. From pure
+noise every candidate would take the same step towards the target, and all would end near the same materials.
+
 The size of a correction is not tuned. With residuals r of the targets and gradients G the
 smallest change that meets the linearised targets is  δ = −Gᵀ (G Gᵀ)⁻¹ r. Quantities to minimise move in
 the null space of the targets only, so they cannot push a target off.
@@ -106,7 +109,7 @@ def guided_sample(
                 crisp = painting.field(settings.sharpness).clamp(-1, 1)
             clean, shown = painting.field().detach().clamp(-1, 1), crisp.detach()
             shift_noisy, shift_clean = torch.zeros_like(shown), torch.zeros_like(shown)
-            evaluation = objectives.evaluate(prior, shown) if steered else objectives.unevaluated(prior, shown)
+            evaluation = objectives.evaluate(prior, shown)  # also where it does not steer: it is shown
             if through_network:
                 pulled = pull_back(evaluation.linearisation, crisp, noisy)
                 shift_noisy = strength * settings.variance * clip_step(step_direction(pulled), settings.clip)

@@ -166,11 +166,10 @@ class PairTable:
             + 0.05 * rim
             + 0.05 * unresolved
         )
-        repeated = cost_of_known_kinds(self.catalogue, taken, self.extremes)
-        # New kinds are worth something where the pair serves: one that misses counts as known.
-        missing = 1.0 - 1.0 / (1.0 + np.square(self.miss / _NEAR_MISS))
-        cost += repeated[matrix] + repeated[particle]
-        cost += missing * (2.0 * _worth_of_kinds(self.extremes) - repeated[matrix] - repeated[particle])
+        # New kinds are worth something where the pair serves, little where it misses.
+        new = worth_of_new_kinds(self.catalogue, taken, self.extremes)
+        serving = 1.0 / (1.0 + np.square(self.miss / _NEAR_MISS))
+        cost -= serving * (new[matrix] + new[particle])
         order = np.argsort(cost, kind="stable")
         ranked = (Candidate(int(matrix[i]), int(particle[i]), float(vf[i]), float(self.miss[i])) for i in order)
         return [pair for pair in ranked if (pair.matrix, pair.particle) not in taken]
@@ -187,21 +186,17 @@ class PairTable:
         return Candidate(pair.matrix, pair.particle, float(fraction[0, 0]), float(miss[0, 0]))
 
 
-def cost_of_known_kinds(
+def worth_of_new_kinds(
     catalogue: Catalogue, taken: Collection[tuple[int, int]], extremes: Sequence[Objective] = ()
 ) -> NDArray[np.float64]:
-    """Of each material: above 0 if pairs that are taken have one of its kind, that is of its cell of the property grid.
+    """Of each material: 0 if pairs that are taken have one of its kind, that is of its cell of the property grid.
 
     In squared channel units, to be weighed against the distance from a sample. extremes: what is to be small or large,
     which counts for more than variety, the more the larger its weight.
     """
     cells = catalogue.property_cell
-    known = np.isin(cells, cells[[index for pair in taken for index in pair]]).astype(np.float64)
-    return _worth_of_kinds(extremes) * known
-
-
-def _worth_of_kinds(extremes: Sequence[Objective]) -> float:
-    return KNOWN_KIND / (1.0 + 5.0 * sum(objective.weight for objective in extremes))
+    new = ~np.isin(cells, cells[[index for pair in taken for index in pair]])
+    return new * KNOWN_KIND / (1.0 + 5.0 * sum(objective.weight for objective in extremes))
 
 
 def best_fraction(residuals: NDArray, weights: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -38,7 +38,12 @@ class GuidanceSettings(BaseModel):
         default="constant", description="of both weights: rising from 0 to all of them as noise goes, or falling to 0"
     )
     recurrence: int = Field(default=1, ge=1, le=8, description="times each noise level is repeated")
-    begin: float = Field(default=1.0, gt=0, le=1, description="noise level below which samples are steered")
+    begin: float = Field(
+        default=0.993,
+        gt=0,
+        le=1,
+        description="noise level below which samples are steered; before, what they are made of is left to the prior",
+    )
     end: float = Field(default=0.0, ge=0, lt=1, description="noise level down to which samples are steered")
     sharpness: float = Field(
         default=4.0, ge=1, le=20, description="exponent of the labels' probabilities where objectives are taken"

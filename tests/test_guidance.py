@@ -198,7 +198,7 @@ def test_weights_may_rise_or_fall_over_the_sampling(schedule):
         made = guided_sample(gaussian_prior(), MeanTarget(0.3), 4, steps=10, settings=settings, generator=generator())
         return [step.clean for step in made]
 
-    scheduled, constant = steps(GuidanceSettings(schedule=schedule)), steps(GuidanceSettings())
+    scheduled, constant = steps(GuidanceSettings(schedule=schedule, begin=1)), steps(GuidanceSettings(begin=1))
     unguided = steps(GuidanceSettings(mean=0, variance=0))
     # The second estimate is the first that a correction can show in: of pure noise, where all or nothing of it acts.
     torch.testing.assert_close(scheduled[1], (unguided if schedule == "rising" else constant)[1])
@@ -358,12 +358,24 @@ def test_conflicting_targets_share_the_step_by_their_weights():
 
 
 def test_guidance_can_be_kept_to_a_window_of_noise_levels():
-    target = MeanTarget(0.3)
-    settings = GuidanceSettings(begin=0.7)
-    steps = list(guided_sample(gaussian_prior(), target, 4, steps=20, settings=settings, generator=generator()))
+    def steps(**settings: float) -> list[torch.Tensor]:
+        made = guided_sample(
+            gaussian_prior(),
+            MeanTarget(0.3),
+            4,
+            steps=20,
+            settings=GuidanceSettings(**settings),
+            generator=generator(),
+        )
+        return [step.clean for step in made]
+
+    windowed, unguided = steps(begin=0.7), steps(mean=0, variance=0)
     levels = [float(gaussian_prior().schedule.noise[i]) for i in gaussian_prior().schedule.trailing(20)]
-    assert len(target.calls) == sum(level <= 0.7 for level in levels) + 1
-    torch.testing.assert_close(steps[-1].clean.flatten(1).mean(1), torch.full((4,), 0.3), atol=1e-4, rtol=0)
+    steered = next(i for i, level in enumerate(levels) if level <= 0.7)
+    # A correction shows in the estimate after it.
+    assert all(torch.equal(windowed[i], unguided[i]) for i in range(steered + 1))
+    assert not torch.allclose(windowed[steered + 1], unguided[steered + 1])
+    torch.testing.assert_close(windowed[-1].flatten(1).mean(1), torch.full((4,), 0.3), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(("commit", "start", "expected"), [(0.5, None, 0.5), (0.0, None, None), (1.0, 0.3, 0.3)])

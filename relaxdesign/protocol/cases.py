@@ -30,6 +30,8 @@ DESIGNS = {
 }  # fmt: skip
 """Sets of cases, and designs of each case unless another number is asked for."""
 SETS = tuple(DESIGNS)
+_BEST_OF_N_DESIGNS = 32
+"""The goal for diversity is to be no worse than this baseline: more than one group of designs, to tell."""
 GRIDS = {2: 64, 3: 32}
 _RANDOM_DESIGNS = {2: 1000, 3: 400}
 _AT_ONCE = 20
@@ -122,7 +124,8 @@ def plan(
             for q in quantiles:
                 target = {"target_bulk": wanted["K"][f"{q:g}"]}
                 extra = {key: value(q) if callable(value) else value for key, value in request.items()}
-                cases.append(Case(set_, name, dim, q, designs or DESIGNS[set_], target | extra))
+                usual = _BEST_OF_N_DESIGNS if name == "best-of-n" else DESIGNS[set_]
+                cases.append(Case(set_, name, dim, q, designs or usual, target | extra))
 
         few_targets = (0.05, 0.5, 0.95)
         everywhere = few_targets if quick else QUANTILES
@@ -162,6 +165,7 @@ MANY_STEPS: dict[str, dict[str, Any]] = {
     "recurrence 2": {"guidance": {"recurrence": 2}},
     "two inner steps": {"guidance": {"mean_iterations": 2}},
     "gradient reused 3 times": {"guidance": {"reuse": 3}},
+    "guided from the first step": {"guidance": {"begin": 1.0}},
     "guided below noise 0.7": {"guidance": {"begin": 0.7}},
     "last tenth unguided": {"guidance": {"end": 0.1}},
     "not read crisply": {"guidance": {"sharpness": 1.0}},

@@ -267,6 +267,7 @@ def _settings(title: str, text: str):
                         *(_median(of[q], "snapped") if q in of else "-" for q in quantiles),
                         f"{100 * float(np.mean([s.stages['snapped'].within['0.05'] for s in every])):.0f} %",
                         f"{100 * min(s.stages['realised'].within['0.01'] for s in every):.0f} %",
+                        f"{100 * float(np.mean([s.group_coverage for s in every])):.0f} %",
                         _number(_mean([s.sampling_seconds for s in every]), ".2f"),
                         _number(_mean([s.seconds for s in every]), ".1f"),
                     ]
@@ -280,6 +281,7 @@ def _settings(title: str, text: str):
                 *(f"snapped, median: {targets[q]}" for q in quantiles),
                 "snapped ≤ 5 %, mean",
                 "realised ≤ 1 %, least",
+                f"coverage of {COMPARED}, mean",
                 "s sampling",
                 "s per design",
             )

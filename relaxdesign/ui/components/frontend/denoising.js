@@ -130,6 +130,7 @@ function draw(root, view) {
   });
   view.drawnCurves = data.curves.key;
   if (data.cube) drawFocus(view, frame, range);
+  view.drawn = pictureOf(view);
   if (data.player) {
     set.at = at;
     view.position.input.max = last;
@@ -219,6 +220,8 @@ function enqueue(view, frames) {
   next();
 }
 
+const pictureOf = ({ frame, data }) => `${frame?.step} ${frame?.focus} ${data.image}`;
+
 const views = new WeakMap();
 
 export default function (component) {
@@ -237,12 +240,11 @@ export default function (component) {
     views.set(root, view);
   }
   view.data = data;
-  const before = view.frame;
   if (!data.player) enqueue(view, data.frames);
   view.tell = (name, value) => component.setStateValue(name, value);
   root.style.setProperty("--columns", data.columns);
-  // A surface takes the browser long: not for the same frame once more.
-  if (!data.cube || data.player || view.frame?.focus !== before?.focus) view.draw();
+  // A surface takes the browser long: not for the same picture once more.
+  if (!data.cube || data.player || view.drawn !== pictureOf(view)) view.draw();
   // Called when new data arrive too: only a component that has left the page gives its context back.
   return () => setTimeout(() => {
     if (root.isConnected) return;
