@@ -82,6 +82,18 @@ def test_summary_counts_hits_and_misses(work):
     assert 0 < summary.coverage < 1.5
 
 
+def test_diversity_is_compared_over_groups_of_as_many_designs(work):
+    designs, costs = load_designs(CASE, work)
+    same, varied = [designs[0]] * 8, [designs[0]] * 6 + designs[1:]
+    alone = [summarise(CASE, group, costs) for group in (same, varied)]
+    assert [s.group_coverage_error for s in alone] == [None, None]
+    assert alone[0].group_pairs == 1 < alone[1].group_pairs and alone[0].group_coverage < alone[1].group_coverage
+    both = summarise(CASE, same + varied, costs)
+    few, many = (s.group_coverage for s in alone)
+    assert both.groups == 2 and both.group_coverage == pytest.approx((few + many) / 2)
+    assert both.group_coverage_error == pytest.approx((many - few) / 2)  # s / √n of two values
+
+
 def test_hypervolume_of_known_fronts():
     assert hypervolume([]) == 0
     assert hypervolume([(0.0, 10.0)]) == pytest.approx(0.5)

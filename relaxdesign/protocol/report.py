@@ -207,7 +207,7 @@ def _baselines(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
                 _median(s, "snapped"),
                 _share(s, "realised", "0.01"),
                 f"{s.group_pairs:.3g}",
-                f"{100 * s.group_coverage:.0f} %",
+                _group_coverage(s),
                 _number(s.sampling_load_cases, ".0f"),
                 _number(s.load_cases, ".0f"),
                 _number(s.seconds, ".1f"),
@@ -240,9 +240,14 @@ def _closest(summaries: Sequence[Summary]) -> str:
     counted = ", ".join(f"{name} at {count}" for name, count in best.most_common())
     return (
         f"Closest before refinement, of {len(cases)} targets: {counted}. Every method is offered by the app and by "
-        f"`--method`. Pairs and coverage are those of {COMPARED} designs, the first ones or means over more groups "
-        "(`groups` in the numbers)."
+        f"`--method`. Pairs and coverage are those of {COMPARED} designs: with a standard error means over "
+        "groups of so many, else of the only group."
     )
+
+
+def _group_coverage(s: Summary) -> str:
+    error = "" if s.group_coverage_error is None else f" ± {100 * s.group_coverage_error:.0f}"
+    return f"{100 * s.group_coverage:.0f}{error} %"
 
 
 def _settings(title: str, text: str):

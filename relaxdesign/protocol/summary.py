@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import sem
 
 from relaxdesign.catalogue import Catalogue, occupied_cells
 from relaxdesign.protocol.cases import Case
@@ -35,7 +36,8 @@ class StageSummary:
 @dataclass(frozen=True)
 class Summary:
     """Of one case. Times are per design, of the median request; coverage is relative to as many random designs, and
-    group_pairs and group_coverage are means over ``groups`` groups of ``COMPARED`` designs.
+    group_pairs and group_coverage are means over ``groups`` groups of ``COMPARED`` designs, group_coverage_error the
+    standard error of the latter; None for a single group.
     priors: names and hashes of the weights that were used. defaults: of the guidance settings when it was run; empty
     where that was not recorded. known_kind: what refinement charged for kinds of materials a result had already."""
 
@@ -60,6 +62,7 @@ class Summary:
     priors: list[str]
     defaults: dict[str, Any] = field(default_factory=dict)
     groups: int = 1
+    group_coverage_error: float | None = None
     known_kind: float | None = None
 
     @property
@@ -82,6 +85,7 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
     done = [design for design in designs if design.ok]
     starts = range(0, max(1, len(designs) - COMPARED + 1), COMPARED)
     groups = [[design for design in designs[start : start + COMPARED] if design.ok] for start in starts]
+    covered = [_coverage(group) for group in groups]
     whole = [cost for cost in costs if not cost["resumed"]]
     per_design = sum(request.count for request in case.requests()) / max(1, len(case.requests()))
     after = float(np.mean([design.load_cases or 0 for design in done])) if done else 0.0
@@ -102,7 +106,7 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         pairs=_pairs(done),
         coverage=_coverage(done),
         group_pairs=float(np.mean([_pairs(group) for group in groups])),
-        group_coverage=float(np.mean([_coverage(group) for group in groups])),
+        group_coverage=float(np.mean(covered)),
         density_median=float(np.median(densities)) if densities else None,
         hypervolume=hypervolume([(abs(design.error or 0.0), design.density or np.inf) for design in done]),
         seconds=per(np.median, "seconds"),
@@ -112,6 +116,7 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         iterations=per(np.mean, "iterations"),
         priors=sorted({cost["prior"] for cost in costs}),
         groups=len(groups),
+        group_coverage_error=float(sem(covered)) if len(groups) > 1 else None,
         defaults=next((cost["defaults"] for cost in costs if "defaults" in cost), {}),
         known_kind=next((cost["known_kind"] for cost in costs if "known_kind" in cost), None),
     )
