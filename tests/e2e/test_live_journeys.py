@@ -47,6 +47,7 @@ def test_two_sessions_take_turns_and_find_their_runs_again(tmp_path):
         first.goto("about:blank")
         first.goto(address)
         assert await_step(first, before + 1) > before
+        assert_never_faint(first)
         pause(first)
         expect(second.get_by_text("Finished")).to_be_visible(timeout=RUN_MS)
         expect(second.locator("[class*='st-key-card-']")).to_have_count(1, timeout=PATIENCE_MS)
@@ -142,6 +143,24 @@ def pause(page: Page) -> None:
     expect(page.get_by_text("Paused: step")).to_be_visible(timeout=PATIENCE_MS)
     page.wait_for_timeout(1500)
     expect(page.get_by_role("button", name="Resume", exact=True)).to_be_visible()
+
+
+def assert_never_faint(page: Page, milliseconds: int = 2000) -> None:
+    """What is live stays as it is while it is redrawn: Streamlit shows elements that wait for their turn faintly."""
+    least = page.evaluate(
+        """async (duration) => {
+            const end = performance.now() + duration;
+            let least = 1;
+            while (performance.now() < end) {
+                await new Promise(requestAnimationFrame);
+                const shown = document.querySelectorAll(".st-key-live [data-testid=stElementContainer]");
+                least = Math.min(least, ...[...shown].map((element) => getComputedStyle(element).opacity));
+            }
+            return least;
+        }""",
+        milliseconds,
+    )
+    assert least == 1
 
 
 def record_steps(page: Page) -> None:
