@@ -196,7 +196,7 @@ def worth_of_new_kinds(
     """
     cells = catalogue.property_cell
     new = ~np.isin(cells, cells[[index for pair in taken for index in pair]])
-    return new * KNOWN_KIND / (1.0 + 5.0 * sum(objective.weight for objective in extremes))
+    return new.astype(np.float64) * KNOWN_KIND / (1.0 + 5.0 * sum(objective.weight for objective in extremes))
 
 
 def best_fraction(residuals: NDArray, weights: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -19,7 +19,7 @@ from relaxdesign.ui.components.microstructures import picture
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "figures"
 REQUEST = DesignRequest(target_bulk=120.0, count=8, seed=0)
-CANDIDATE = 3  # from 0; the one whose materials differ most
+CANDIDATE = 5  # from 0; its materials differ enough to be told apart
 SHOWN = {"first": 1, "halfway": REQUEST.steps // 2, "last": REQUEST.steps}  # steps by name of the picture
 ENLARGED = 4  # pixels per voxel
 

@@ -18,7 +18,7 @@ from relaxdesign.prior.model import Prior
 from relaxdesign.request import DesignRequest, Method
 
 DESCRIPTIONS: dict[Method, str] = {
-    "guided": "diffusion prior, steered by exact gradients at each denoising step",
+    "guided": "diffusion prior, steered by exact gradients while it denoises",
     "noise": "diffusion prior with few steps, its initial noise optimised by exact gradients",
     "best-of-n": "the best of many unguided samples of the prior",
     "conditional": "a prior trained to be told the bulk modulus (classifier-free guidance), no simulations",

@@ -11,8 +11,8 @@ from relaxdesign.ui.documents import DOCS, document, summary_table
 
 st.markdown(
     "## How it works, and why to trust it\n"
-    "Two-phase composites are found by a diffusion model that knows what composites look like, steered at every "
-    "denoising step by the exact gradient of a finite-element simulation."
+    "Two-phase composites are found by a diffusion model that knows what composites look like, steered while it "
+    "denoises by the exact gradient of a finite-element simulation."
 )
 server.wait()
 
@@ -25,8 +25,9 @@ def steps() -> None:
     texts = {
         "1 · Relax": "Every voxel has a material of its own. A diffusion model, trained once on random composites of "
         "the catalogue, turns noise into such cells. It knows nothing of your targets.",
-        "2 · Guide": "At each step the cell is homogenised, and the exact gradients of all your objectives move the "
-        "sample: Gauss–Newton steps on the estimate and through the network, no weights to tune. Towards the end each "
+        "2 · Guide": "At each step the cell is homogenised. The first few are left to the model, so that candidates "
+        "differ in what they are made of. Then the exact gradients of all your objectives move the sample: "
+        "Gauss–Newton steps on the estimate and through the network, no weights to tune. Towards the end each "
         "candidate keeps to its materials.",
         "3 · Snap and refine": "Two phases are read off, made of the nearest real materials, and the pair and its "
         "volume fraction are adjusted until the mean over random placements is on target.",
@@ -46,7 +47,7 @@ def steps() -> None:
             if picture.exists():
                 st.image(picture, caption=caption, width="stretch", alt=caption)
             st.markdown(f"**{title}**\n\n{text}")
-    st.caption("Young’s modulus of candidate 4 of the default design, K = 120 GPa in 2D; bright is stiff.")
+    st.caption("Young’s modulus of candidate 6 of the default design, K = 120 GPa in 2D; bright is stiff.")
 
 
 def definitions() -> None:
