@@ -11,8 +11,9 @@ denoiser must answer, but no material. And at a low noise level each candidate i
 of its phases: a target that is met by a blend of materials afterwards would be lost when the nearest is taken, while
 shapes can still answer for it.
 
-The first, noisiest levels are not steered. What a cell is made of shows first, being the mean of many voxels. From pure
-noise every candidate would take the same step towards the target, and all would end near the same materials.
+The first, noisiest levels are not steered. As long as the phases are not apart, a step towards the targets is the same
+for every voxel, and for every candidate: towards stiff targets both phases would become nearly equal materials, often
+the same ones.
 
 The size of a correction is not tuned. With residuals r of the targets and gradients G the
 smallest change that meets the linearised targets is  δ = −Gᵀ (G Gᵀ)⁻¹ r. Quantities to minimise move in

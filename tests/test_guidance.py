@@ -13,7 +13,7 @@ from relaxdesign.effective import Evaluator
 from relaxdesign.guidance import guided_sample, step_direction
 from relaxdesign.objectives import Evaluation, Linearisation, Objectives
 from relaxdesign.pairs import with_known_properties
-from relaxdesign.prior.model import Prior
+from relaxdesign.prior.model import Prior, load_prior
 from relaxdesign.prior.sampling import sample
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.steps import ancestral_step
@@ -376,6 +376,18 @@ def test_guidance_can_be_kept_to_a_window_of_noise_levels():
     assert all(torch.equal(windowed[i], unguided[i]) for i in range(steered + 1))
     assert not torch.allclose(windowed[steered + 1], unguided[steered + 1])
     torch.testing.assert_close(windowed[-1].flatten(1).mean(1), torch.full((4,), 0.3), atol=1e-4, rtol=0)
+
+
+def test_phases_keep_their_contrast_as_the_noisiest_levels_are_not_steered():
+    """Towards a stiff target: a step that is the same for all voxels would make the phases equal."""
+
+    def contrast(settings: GuidanceSettings) -> float:
+        objectives = Objectives([parse_objective("K = 220")])
+        prior = load_prior("composite-2d-64")
+        steps = guided_sample(prior, objectives, 8, steps=15, settings=settings, generator=generator())
+        return float(prior.decode(last(steps).clean).bulk.flatten(1).log().std(1).mean())
+
+    assert contrast(GuidanceSettings()) > 1.5 * contrast(GuidanceSettings(begin=1))
 
 
 @pytest.mark.parametrize(("commit", "start", "expected"), [(0.5, None, 0.5), (0.0, None, None), (1.0, 0.3, 0.3)])
