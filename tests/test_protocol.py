@@ -144,6 +144,7 @@ def test_plan_covers_every_quantile_and_method(tmp_path, monkeypatch):
     assert len({case.key for case in cases}) == len(cases)
     assert {case.quantile for case in cases if case.set == "range" and case.dim == 3} == set(cases_module.QUANTILES)
     assert {case.name for case in cases if case.set == "baselines"} == set(cases_module.BASELINES)
+    assert {case.name for case in cases if case.set == "many-steps" and case.dim == 3} == set(cases_module.IN_3D)
     assert all(sum(request.count for request in case.requests()) == 64 for case in cases)
     assert len({request.seed for request in cases[0].requests()}) == 8
     quick = plan(("range", "baselines"), (2,), 8, tmp_path, quick=True)

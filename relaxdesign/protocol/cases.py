@@ -148,7 +148,8 @@ def plan(
                     add("baselines", method, few_targets if method in COSTLY else everywhere, method=method, **few)
         for set_, variants in (("many-steps", MANY_STEPS), ("few-steps", FEW_STEPS)):
             for name, settings in variants.items() if set_ in sets else ():
-                add(set_, name, few_targets, **settings)
+                if dim == 2 or name in IN_3D:
+                    add(set_, name, few_targets, **settings)
     return cases
 
 
@@ -175,6 +176,9 @@ MANY_STEPS: dict[str, dict[str, Any]] = {
     "committed at noise 0.8": {"guidance": {"commit": 0.8}},
 }
 """Settings that differ from the default in one thing each."""
+
+IN_3D = ("50 steps", "not through the network", "guided from the first step", "materials never committed")
+"""Settings that are measured in 3D as well, where a design takes longer."""
 
 FEW_STEPS: dict[str, dict[str, Any]] = {
     name: {"steps": steps, "guidance": settings}
