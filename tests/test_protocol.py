@@ -147,5 +147,8 @@ def test_plan_covers_every_quantile_and_method(tmp_path, monkeypatch):
     assert {case.name for case in cases if case.set == "many-steps" and case.dim == 3} == set(cases_module.IN_3D)
     assert all(sum(request.count for request in case.requests()) == 64 for case in cases)
     assert len({request.seed for request in cases[0].requests()}) == 8
+    usual = {case.key: case.designs for case in plan(cases_module.SETS, (2, 3), None, tmp_path)}
+    assert {usual[f"two-targets-K-and-G-{dim}d-q50"] for dim in (2, 3)} == {64, 16}
+    assert usual["baselines-best-of-n-3d-q99"] == 32 > usual["baselines-pairs-3d-q99"] == 8
     quick = plan(("range", "baselines"), (2,), 8, tmp_path, quick=True)
     assert len(quick) == 9 and all(case.request["steps"] == 20 for case in quick)

@@ -23,7 +23,7 @@ def protocol(
     ] = "",
     designs: Annotated[
         int | None,
-        typer.Option(min=1, help="Designs per target. Default: 64 of the range, 8 to 32 of other sets; see the page."),
+        typer.Option(min=1, help="Designs per target. Default: 8 to 64, by the set; see the page."),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A few minutes: 2D, three targets, 20 steps, 8 designs.")

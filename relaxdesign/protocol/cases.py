@@ -26,11 +26,13 @@ COSTLY = ("noise", "conditional")
 """Methods that sample for minutes per request: three targets only."""
 WITH_PRIOR = ("best-of-n", "noise", "conditional")
 DESIGNS = {
-    "range": 64, "density": 16, "two-targets": 16, "directional": 16, "baselines": 8, "many-steps": 16, "few-steps": 32,
+    "range": 64, "density": 64, "two-targets": 64, "directional": 64,
+    "baselines": 8, "many-steps": 16, "few-steps": 32,
 }  # fmt: skip
 """Sets of cases, and designs of each case unless another number is asked for."""
 SETS = tuple(DESIGNS)
-_BEST_OF_N_DESIGNS = 32
+_DESIGNS_3D = DESIGNS | {"density": 16, "two-targets": 16}
+_DESIGNS_OF_BEST_OF_N = 32
 """The goal for diversity is to be no worse than this baseline: more than one group of designs, to tell."""
 GRIDS = {2: 64, 3: 32}
 _RANDOM_DESIGNS = {2: 1000, 3: 400}
@@ -124,7 +126,8 @@ def plan(
             for q in quantiles:
                 target = {"target_bulk": wanted["K"][f"{q:g}"]}
                 extra = {key: value(q) if callable(value) else value for key, value in request.items()}
-                usual = _BEST_OF_N_DESIGNS if name == "best-of-n" else DESIGNS[set_]
+                usual = (DESIGNS if dim == 2 else _DESIGNS_3D)[set_]
+                usual = _DESIGNS_OF_BEST_OF_N if name == "best-of-n" else usual
                 cases.append(Case(set_, name, dim, q, designs or usual, target | extra))
 
         few_targets = (0.05, 0.5, 0.95)
