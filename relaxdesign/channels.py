@@ -92,7 +92,7 @@ class AsinhChannels(Channels):
     def decode(self, field: Tensor, axis: int = 1) -> Properties:
         floors = (MIN_BULK_GPA, MIN_SHEAR_GPA, MIN_DENSITY)
         decoded = [
-            (scale * torch.sinh((channel.clamp(-1, 1) + 1) / 2 * math.asinh(top / scale))).clamp_min(floor)
+            _at_least(floor, scale * torch.sinh((channel.clamp(-1, 1) + 1) / 2 * math.asinh(top / scale)))
             for channel, scale, top, floor in zip(field.unbind(axis), self.scale, self.maximum, floors, strict=True)
         ]
         return Properties(*decoded)
@@ -121,13 +121,18 @@ class LinearChannels(Channels):
         # ν = 1/2 is incompressible: K would be infinite. 0.4999 is the evaluator's limit.
         poisson = poisson.clamp(max=0.4999)
         return Properties(
-            (young / (3 * (1 - 2 * poisson))).clamp_min(MIN_BULK_GPA),
-            (young / (2 * (1 + poisson))).clamp_min(MIN_SHEAR_GPA),
-            density.clamp_min(MIN_DENSITY),
+            _at_least(MIN_BULK_GPA, young / (3 * (1 - 2 * poisson))),
+            _at_least(MIN_SHEAR_GPA, young / (2 * (1 + poisson))),
+            _at_least(MIN_DENSITY, density),
         )
 
     def definition(self) -> dict:
         return {"name": self.name, "maximum": list(self.maximum)}
+
+
+def _at_least(floor: float, value: Tensor) -> Tensor:
+    """The larger of both, with the derivative of the value: a field that was taken below the floor can come back."""
+    return value + (value.clamp_min(floor) - value).detach()
 
 
 def channels_from_definition(definition: dict) -> Channels:

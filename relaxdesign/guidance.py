@@ -165,10 +165,17 @@ def _close_gaps(
         open_ = evaluation.linearisation.target_residual.abs() > _CLOSED
         if not open_.any():
             break
-        step = clip_step(step_direction(evaluation.linearisation), settings.clip)
+        step = clip_step(_free_step(clean, evaluation.linearisation), settings.clip)
         clean = torch.where(open_.any(1).view((-1,) + (1,) * (clean.ndim - 1)), (clean + step).clamp(-1, 1), clean)
         evaluation = objectives.evaluate(prior, clean, finished=True)
     return clean, evaluation
+
+
+def _free_step(clean: Tensor, linearisation: Linearisation) -> Tensor:
+    """`step_direction` of the channels that are free to go there: those at the end of their range are held."""
+    held = (clean.abs() == 1) & (step_direction(linearisation) * clean > 0)
+    free = replace(linearisation, target_gradient=linearisation.target_gradient * ~held[:, None])
+    return step_direction(free).masked_fill(held, 0.0)
 
 
 def step_direction(linearisation: Linearisation) -> Tensor:

@@ -29,9 +29,9 @@ _GOOD_MISS = 1e-6
 _FAIR_MISS = 0.05
 # A pair that misses by more than this gains little by being of a new kind.
 _NEAR_MISS = 0.01
-KNOWN_KIND = 0.3
+KNOWN_KIND = 0.5
 """What it costs a pair, per phase, that designs of the result use this kind of material already: a new kind is taken
-instead if it lies at most √0.3 = 0.55 channel units farther from the sample. See docs/results.md for what it does."""
+instead if it lies at most √0.5 = 0.7 channel units farther from the sample. See docs/results.md for what it does."""
 
 
 class UnknownPropertyError(ValueError):

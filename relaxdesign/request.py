@@ -29,7 +29,7 @@ class GuidanceSettings(BaseModel):
     mean: float = Field(default=1.0, ge=0, le=2, description="weight of the step on the clean estimate (mean guidance)")
     mean_iterations: int = Field(default=1, ge=1, le=10, description="inner updates of the clean estimate per step")
     variance: float = Field(
-        default=1.0, ge=0, le=2, description="weight of the step on the noisy sample, through the network"
+        default=0.5, ge=0, le=2, description="weight of the step on the noisy sample, through the network"
     )
     clip: float = Field(
         default=0.2, gt=0, description="largest step, as root mean square over a sample in channel units"

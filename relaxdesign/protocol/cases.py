@@ -19,8 +19,8 @@ from relaxdesign.request import DesignRequest
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 MIDDLE = (0.25, 0.5, 0.75)
-BATCH = {2: 8, 3: 4}
-"""Candidates of one request, by dimension: the default of the app."""
+BATCH = 8
+"""Designs of one request: how different they are is told of these."""
 BASELINES = ("pairs", "random", "genetic", "cma-es", "gradient", "best-of-n", "noise", "conditional")
 COSTLY = ("noise", "conditional")
 """Methods that sample for minutes per request: three targets only."""
@@ -62,8 +62,7 @@ class Case:
 
     def requests(self) -> list[DesignRequest]:
         """The requests of its chunks."""
-        batch = BATCH[self.dim]
-        counts = [min(batch, self.designs - start) for start in range(0, self.designs, batch)]
+        counts = [min(BATCH, self.designs - start) for start in range(0, self.designs, BATCH)]
         return [
             DesignRequest.model_validate(self.request | {"dim": self.dim, "count": count, "seed": 1000 + number})
             for number, count in enumerate(counts)
@@ -162,7 +161,7 @@ MANY_STEPS: dict[str, dict[str, Any]] = {
     "ddim": {"guidance": {"sampler": "ddim"}},
     "dpm++": {"guidance": {"sampler": "dpm++"}},
     "not through the network": {"guidance": {"variance": 0.0}},
-    "half through the network": {"guidance": {"variance": 0.5}},
+    "fully through the network": {"guidance": {"variance": 1.0}},
     "through the network only": {"guidance": {"mean": 0.0}},
     "weights rising": {"guidance": {"schedule": "rising"}},
     "weights falling": {"guidance": {"schedule": "falling"}},
@@ -180,7 +179,7 @@ MANY_STEPS: dict[str, dict[str, Any]] = {
 }
 """Settings that differ from the default in one thing each."""
 
-IN_3D = ("50 steps", "not through the network", "guided from the first step", "materials never committed")
+IN_3D = ("fully through the network", "not through the network", "guided from the first step", "materials never committed")
 """Settings that are measured in 3D as well, where a design takes longer."""
 
 FEW_STEPS: dict[str, dict[str, Any]] = {
