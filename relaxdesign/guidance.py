@@ -3,7 +3,9 @@
 Follows TFG (Ye et al. 2024, arXiv 2409.15761, algorithm 1): at each step the clean estimate x̂_0 is
 predicted, the objectives are linearised there, and the sample is corrected on x̂_0 ("mean guidance") and on x_t
 through the network ("variance guidance"); each level can be repeated. The first meets the targets; the second keeps
-to shapes and materials that the prior knows, so that less is lost when designs are snapped (docs/results.md).
+to shapes and materials that the prior knows, so that less is lost when designs are snapped. It is taken by half: all of
+it makes the particles of soft 3D cells vanish, or touch in a softer matrix, which no fresh placement repeats
+(docs/results.md).
 
 Two things make the sampled field the discrete design it stands for. The objectives are taken of a *crisp* reading of
 x̂_0, in which each voxel belongs to one phase almost: at the voxels between two phases a mean of both is what the

@@ -48,6 +48,15 @@ def test_decode_never_gives_a_void_or_infinite_stiffness():
                 assert torch.isfinite(field).all() and (field > 0).all()
 
 
+@pytest.mark.parametrize("channels", [AsinhChannels(), LinearChannels()], ids=lambda c: c.name)
+def test_a_field_at_the_floor_has_a_way_back(channels):
+    field = torch.full((1, 3, 2, 2), -1.0, dtype=torch.float64, requires_grad=True)
+    decoded = channels.decode(field)
+    for name in ("bulk", "shear", "density"):
+        (slope,) = torch.autograd.grad(getattr(decoded, name).sum(), field, retain_graph=True)
+        assert (slope.amax(1) > 0).all()
+
+
 def test_definition_rebuilds_channels_and_refuses_unknown_ones():
     channels = AsinhChannels(scale=(4.0, 2.0, 1.0))
     assert channels_from_definition(channels.definition()) == channels

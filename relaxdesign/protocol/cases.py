@@ -179,7 +179,12 @@ MANY_STEPS: dict[str, dict[str, Any]] = {
 }
 """Settings that differ from the default in one thing each."""
 
-IN_3D = ("fully through the network", "not through the network", "guided from the first step", "materials never committed")
+IN_3D = (
+    "fully through the network",
+    "not through the network",
+    "guided from the first step",
+    "materials never committed",
+)
 """Settings that are measured in 3D as well, where a design takes longer."""
 
 FEW_STEPS: dict[str, dict[str, Any]] = {

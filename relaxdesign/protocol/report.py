@@ -14,8 +14,8 @@ import plotly.graph_objects as go
 from relaxdesign.baselines import DESCRIPTIONS
 from relaxdesign.pairs import KNOWN_KIND
 from relaxdesign.prior.model import load_prior, shipped_priors
-from relaxdesign.protocol.cases import SETS, WITH_PRIOR
-from relaxdesign.protocol.summary import COMPARED, Summary
+from relaxdesign.protocol.cases import BATCH, SETS, WITH_PRIOR
+from relaxdesign.protocol.summary import Summary
 from relaxdesign.request import guidance_defaults
 from relaxdesign.study import prior_label
 
@@ -221,8 +221,8 @@ def _baselines(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
         "without refinement ≤ 5 %",
         "median",
         "with ≤ 1 %",
-        f"pairs of {COMPARED}",
-        f"coverage of {COMPARED}",
+        f"pairs of {BATCH}",
+        f"coverage of {BATCH}",
         "cells solved",
         "with refinement",
         "s per design",
@@ -240,8 +240,8 @@ def _closest(summaries: Sequence[Summary]) -> str:
     counted = ", ".join(f"{name} at {count}" for name, count in best.most_common())
     return (
         f"Closest before refinement, of {len(cases)} targets: {counted}. Every method is offered by the app and by "
-        f"`--method`. Pairs and coverage are those of {COMPARED} designs: with a standard error means over "
-        "groups of so many, else of the only group."
+        f"`--method`. Pairs and coverage are those of the {BATCH} designs of a request: with a standard error "
+        "means over requests, else of the only one."
     )
 
 
@@ -286,7 +286,7 @@ def _settings(title: str, text: str):
                 *(f"snapped, median: {targets[q]}" for q in quantiles),
                 "snapped ≤ 5 %, mean",
                 "realised ≤ 1 %, least",
-                f"coverage of {COMPARED}, mean",
+                f"coverage of {BATCH}, mean",
                 "s sampling",
                 "s per design",
             )
@@ -304,7 +304,7 @@ _SECTIONS = {
     "baselines": _baselines,
     "many-steps": _settings(
         "Settings of the guidance",
-        "Each differs from *guided* (30 steps of ddpm, corrections of the clean estimate and, through the network, of "
+        "Each differs from *guided* (30 steps of ddpm, corrections of the clean estimate and, half as much, through the network, of "
         "the noisy sample) in one thing. Least and mean are over the targets.",
     ),
     "few-steps": _settings(

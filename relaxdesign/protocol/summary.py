@@ -12,11 +12,8 @@ import torch
 from scipy.stats import sem
 
 from relaxdesign.catalogue import Catalogue, occupied_cells
-from relaxdesign.protocol.cases import Case
+from relaxdesign.protocol.cases import BATCH, Case
 from relaxdesign.result import STAGES, Design
-
-COMPARED = 8
-"""Designs of a group over which diversity is compared: pairs and coverage grow with the number of designs."""
 
 LIMITS = (0.005, 0.01, 0.02, 0.05, 0.10)
 _HYPERVOLUME_REFERENCE = (0.10, 20.0)
@@ -36,8 +33,8 @@ class StageSummary:
 @dataclass(frozen=True)
 class Summary:
     """Of one case. Times are per design, of the median request; coverage is relative to as many random designs, and
-    group_pairs and group_coverage are means over ``groups`` groups of ``COMPARED`` designs, group_coverage_error the
-    standard error of the latter; None for a single group.
+    group_pairs and group_coverage are means over ``groups`` groups of ``BATCH`` designs, those of one request;
+    group_coverage_error is the standard error of the latter, None for a single group.
     priors: names and hashes of the weights that were used. defaults: of the guidance settings when it was run; empty
     where that was not recorded. known_kind: what refinement charged for kinds of materials a result had already."""
 
@@ -83,8 +80,8 @@ class Summary:
 def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> Summary:
     """Summary of the designs of a case. costs: of its chunks; those that were interrupted tell no time."""
     done = [design for design in designs if design.ok]
-    starts = range(0, max(1, len(designs) - COMPARED + 1), COMPARED)
-    groups = [[design for design in designs[start : start + COMPARED] if design.ok] for start in starts]
+    starts = range(0, max(1, len(designs) - BATCH + 1), BATCH)
+    groups = [[design for design in designs[start : start + BATCH] if design.ok] for start in starts]
     covered = [_coverage(group) for group in groups]
     whole = [cost for cost in costs if not cost["resumed"]]
     per_design = sum(request.count for request in case.requests()) / max(1, len(case.requests()))
