@@ -304,8 +304,8 @@ _SECTIONS = {
     "baselines": _baselines,
     "many-steps": _settings(
         "Settings of the guidance",
-        "Each differs from *guided* (30 steps of ddpm, corrections of the clean estimate and, half as much, through the network, of "
-        "the noisy sample) in one thing. Least and mean are over the targets.",
+        "Each differs from *guided* (30 steps of ddpm, corrections of the clean estimate and, half as much, "
+        "through the network, of the noisy sample) in one thing. Least and mean are over the targets.",
     ),
     "few-steps": _settings(
         "Settings for few steps",
