@@ -148,10 +148,10 @@ def test_shipped_priors_say_what_they_are(name):
 
 
 def test_unrefined_designs_are_of_different_materials_too():
-    """Four samples for four ordered pairs of what is on offer: the nearest would be taken more than once."""
+    """Six samples and few pairs of what is on offer that suit them: the nearest would be taken more than once."""
     rows = ("a,A,70,0.33,2.7", "b,B,400,0.2,3.9", "c,C,76,0.33,2.8", "d,D,380,0.21,3.8")
     own = "\n".join(("id,name,E_GPa,nu,rho_g_cm3", *rows))
-    settings = {"target_bulk": 90.0, "count": 4, "steps": 10, "seed": 1, "refine": False, "materials_csv": own}
+    settings = {"target_bulk": 90.0, "count": 6, "steps": 10, "seed": 1, "refine": False, "materials_csv": own}
 
     def pairs(**more) -> list[tuple[str, str]]:
         designs = study.design(DesignRequest.model_validate(settings | more)).designs
