@@ -33,7 +33,7 @@ DESIGNS = {
 SETS = tuple(DESIGNS)
 _DESIGNS_3D = DESIGNS | {"density": 16, "two-targets": 16}
 _DESIGNS_OF_BEST_OF_N = 32
-"""The goal for diversity is to be no worse than this baseline: more than one group of designs, to tell."""
+"""The goal for diversity is to be no worse than this baseline: more than one request, to tell."""
 GRIDS = {2: 64, 3: 32}
 _RANDOM_DESIGNS = {2: 1000, 3: 400}
 _AT_ONCE = 20
