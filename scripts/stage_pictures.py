@@ -1,7 +1,7 @@
 """Makes the pictures of the page "Method" from a real run: ``python scripts/stage_pictures.py``.
 
 Young's modulus of a candidate of the default design (K = 120 GPa, 2D, seed 0) while it forms, and of its realised cell,
-on one scale between its two materials. Writes ``docs/figures/stage-*.png``, a few kB each.
+on one scale. Writes ``docs/figures/stage-*.png``, a few kB each.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from relaxdesign.ui.components.microstructures import picture
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "figures"
 REQUEST = DesignRequest(target_bulk=120.0, count=8, seed=0)
-CANDIDATE = 5  # from 0; its materials differ enough to be told apart
+CANDIDATE = 0  # its materials differ enough to be told apart
 SHOWN = {"first": 1, "halfway": REQUEST.steps // 2, "last": REQUEST.steps}  # steps by name of the picture
 ENLARGED = 4  # pixels per voxel
 
@@ -41,7 +41,7 @@ def fields() -> dict[str, np.ndarray]:
 def main() -> None:
     """Write the pictures."""
     found = fields()
-    scale = ModulusScale(float(found["realised"].min()), float(found["realised"].max()))
+    scale = ModulusScale(min(float(young.min()) for young in found.values()), float(found["realised"].max()))
     for name, young in found.items():
         pixels = np.kron(picture(scale.index(young)), np.ones((ENLARGED, ENLARGED), np.uint8))
         image = Image.fromarray(pixels, "P")

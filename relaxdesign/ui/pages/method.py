@@ -47,7 +47,7 @@ def steps() -> None:
             if picture.exists():
                 st.image(picture, caption=caption, width="stretch", alt=caption)
             st.markdown(f"**{title}**\n\n{text}")
-    st.caption("Young’s modulus of candidate 6 of the default design, K = 120 GPa in 2D; bright is stiff.")
+    st.caption("Young’s modulus of candidate 1 of the default design, K = 120 GPa in 2D; bright is stiff.")
 
 
 def definitions() -> None:
