@@ -29,9 +29,9 @@ _GOOD_MISS = 1e-6
 _FAIR_MISS = 0.05
 # A pair that misses by more than this gains little by being of a new kind.
 _NEAR_MISS = 0.01
-KNOWN_KIND = 0.5
+KNOWN_KIND = 0.7
 """What it costs a pair, per phase, that designs of the result use this kind of material already: a new kind is taken
-instead if it lies at most √0.5 = 0.7 channel units farther from the sample. See docs/results.md for what it does."""
+instead if it lies at most √0.7 = 0.8 channel units farther from the sample. See docs/results.md for what it does."""
 
 
 class UnknownPropertyError(ValueError):
@@ -169,7 +169,7 @@ class PairTable:
         # New kinds are worth something where the pair serves, little where it misses.
         new = worth_of_new_kinds(self.catalogue, taken, self.extremes)
         serving = 1.0 / (1.0 + np.square(self.miss / _NEAR_MISS))
-        cost -= serving * (new[matrix] + new[particle])
+        cost -= serving * new[matrix, particle]
         order = np.argsort(cost, kind="stable")
         ranked = (Candidate(int(matrix[i]), int(particle[i]), float(vf[i]), float(self.miss[i])) for i in order)
         return [pair for pair in ranked if (pair.matrix, pair.particle) not in taken]
@@ -189,14 +189,16 @@ class PairTable:
 def worth_of_new_kinds(
     catalogue: Catalogue, taken: Collection[tuple[int, int]], extremes: Sequence[Objective] = ()
 ) -> NDArray[np.float64]:
-    """Of each material: 0 if pairs that are taken have one of its kind, that is of its cell of the property grid.
+    """Of each pair (matrix, particle): how many kinds it has that pairs which are taken have not, times their worth.
 
-    In squared channel units, to be weighed against the distance from a sample. extremes: what is to be small or large,
-    which counts for more than variety, the more the larger its weight.
+    A kind is a cell of the property grid. In squared channel units, to be weighed against the distance from a sample.
+    extremes: what is to be small or large, which counts for more than variety, the more the larger its weight.
     """
     cells = catalogue.property_cell
     new = ~np.isin(cells, cells[[index for pair in taken for index in pair]])
-    return new.astype(np.float64) * KNOWN_KIND / (1.0 + 5.0 * sum(objective.weight for objective in extremes))
+    second = new & (cells[:, None] != cells)  # of two materials of one kind, one counts
+    worth = KNOWN_KIND / (1.0 + 5.0 * sum(objective.weight for objective in extremes))
+    return worth * (new[:, None].astype(np.float64) + second)
 
 
 def best_fraction(residuals: NDArray, weights: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -137,7 +137,7 @@ def machine() -> dict[str, Any]:
 
 def chunk_path(work: Path, case: Case, request: DesignRequest) -> Path:
     """Named by all of the request, defaults too: what other settings made is not taken for this chunk."""
-    digest = hashlib.sha256(request.model_dump_json().encode()).hexdigest()[:12]
+    digest = hashlib.sha256(f"{request.model_dump_json()} {KNOWN_KIND}".encode()).hexdigest()[:12]
     return work / case.key / f"{request.seed}-{digest}.jsonl"
 
 
