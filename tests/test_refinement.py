@@ -7,7 +7,7 @@ import torch
 from relaxdesign.catalogue import Catalogue, occupied_cells
 from relaxdesign.channels import AsinhChannels
 from relaxdesign.fem import bulk_modulus
-from relaxdesign.pairs import Candidate, PairTable, crowded, pair_estimates
+from relaxdesign.pairs import KNOWN_KIND, Candidate, PairTable, crowded, pair_estimates, worth_of_new_kinds
 from relaxdesign.projection import Projection
 from relaxdesign.refinement import RefinementError, realise, refine
 from relaxdesign.request import parse_objective
@@ -135,6 +135,19 @@ def test_designs_of_alike_samples_are_of_different_kinds():
         for m, p in chosen
     ]
     assert max(far) < 0.1, "another kind was bought with a design unlike the sample"
+
+
+def test_two_materials_of_one_kind_count_once():
+    cells = CATALOGUE.property_cell
+    first = next(i for i in range(len(cells)) if (cells == cells[i]).sum() > 1)
+    alike = int(np.flatnonzero(cells == cells[first])[1])
+    other = int(np.flatnonzero(cells != cells[first])[0])
+
+    def kinds(taken, *pair):
+        return worth_of_new_kinds(CATALOGUE, taken)[pair] / KNOWN_KIND
+
+    assert kinds([], first, alike) == 1 and kinds([], first, other) == kinds([], other, first) == 2
+    assert kinds([(first, other)], first, alike) == kinds([(first, other)], alike, other) == 0
 
 
 def test_other_kinds_are_not_bought_with_a_miss():
