@@ -14,7 +14,7 @@ def test_method_page_shows_verification_priors_and_sources(app):
     page = AppTest.from_file(str(PAGE), default_timeout=60).run()
     assert not page.exception and not page.error
     captions = " ".join(element.value for element in page.caption)
-    assert len(page.get("image")) >= 4 and "candidate 6 of the default design" in captions, "the stages in pictures"
+    assert len(page.get("image")) >= 4 and "candidate 1 of the default design" in captions, "the stages in pictures"
     frames = [frame.value for frame in page.dataframe]
     assert any("verdict" in frame.columns and (frame["verdict"] == "pass").sum() >= 15 for frame in frames)
     assert any("source" in frame.columns and len(frame) >= 350 and frame["source"].all() for frame in frames)
