@@ -176,8 +176,14 @@ def _close_gaps(
 def _free_step(clean: Tensor, linearisation: Linearisation) -> Tensor:
     """`step_direction` of the channels that are free to go there: those at the end of their range are held."""
     held = (clean.abs() == 1) & (step_direction(linearisation) * clean > 0)
-    free = replace(linearisation, target_gradient=linearisation.target_gradient * ~held[:, None])
-    return step_direction(free).masked_fill(held, 0.0)
+    free = ~held[:, None]
+    return step_direction(
+        replace(
+            linearisation,
+            target_gradient=linearisation.target_gradient * free,
+            minimise_gradient=linearisation.minimise_gradient * free,
+        )
+    )
 
 
 def step_direction(linearisation: Linearisation) -> Tensor:
