@@ -29,9 +29,10 @@ _GOOD_MISS = 1e-6
 _FAIR_MISS = 0.05
 # A pair that misses by more than this gains little by being of a new kind.
 _NEAR_MISS = 0.01
-KNOWN_KIND = 0.7
-"""What it costs a pair, per phase, that designs of the result use this kind of material already: a new kind is taken
-instead if it lies at most √0.7 = 0.8 channel units farther from the sample. See docs/results.md for what it does."""
+KNOWN_KIND = 10.0
+"""What it costs a pair, per phase, that designs of the result use this kind of material already, in squared channel
+units: more than nearly all samples are away from a pair that serves, so that new kinds come first and the nearest of
+those next. See docs/results.md for what it does."""
 
 
 class UnknownPropertyError(ValueError):
@@ -197,7 +198,7 @@ def worth_of_new_kinds(
     cells = catalogue.property_cell
     new = ~np.isin(cells, cells[[index for pair in taken for index in pair]])
     second = new & (cells[:, None] != cells)  # of two materials of one kind, one counts
-    worth = KNOWN_KIND / (1.0 + 5.0 * sum(objective.weight for objective in extremes))
+    worth = KNOWN_KIND / (1.0 + 85.0 * sum(objective.weight for objective in extremes))
     return worth * (new[:, None].astype(np.float64) + second)
 
 
