@@ -30,22 +30,24 @@ def watch(run_id: str, state: str) -> None:
             st.rerun()
         with st.container(key="live"):
             _progress(snapshot)
-            _view(snapshot)
+            _view(snapshot, lasting=snapshot.state == state)
         if snapshot.state != state:
             st.rerun()  # only now: what is not drawn before it would leave the page until it has run
 
 
-def _view(snapshot: Snapshot) -> None:
+def _view(snapshot: Snapshot, *, lasting: bool) -> None:
+    """lasting: whether nothing overtakes this drawing on its way to the browser."""
     if snapshot.frame is None:
         _waiting(snapshot)
         return
     dropped = snapshot.dropped or {}
-    # Every step is shown, also those that were made while the page was drawn. Those of the last drawing are sent once
-    # more: the press of a button may have cut it off. The browser knows what it has.
+    # Every step is shown, also those that were made while the page was drawn. Those of the last lasting drawing are sent
+    # once more: the press of a button may have cut it off. The browser knows what it has.
     shown = f"shown-{snapshot.run_id}"
     before, last = st.session_state.get(shown, (0, 0))
     frames = snapshot.since(before)
-    st.session_state[shown] = last, frames[-1].step
+    if lasting:
+        st.session_state[shown] = last, frames[-1].step
     denoising.live(f"live-{snapshot.run_id}", frames, snapshot.curves, snapshot.request, dropped)
     for index, message in sorted(dropped.items()):
         st.caption(f"Candidate {index + 1} was stopped. {escape(plain(index, message))}")
