@@ -231,7 +231,7 @@ class DesignRequest(BaseModel):
     refine: bool = Field(default=True, description="move the snapped design onto its targets")
     distinct: bool = Field(
         default=True,
-        description="no two designs of the same two materials; kinds that no other has are preferred",
+        description="no two designs of the same two materials; kinds that no other has come first",
     )
     start: str | None = Field(default=None, description="VTI file of a microstructure to begin from")
     start_noise: float = Field(default=0.6, gt=0, le=1, description="noise level to which the start is taken")

@@ -137,6 +137,19 @@ def test_designs_of_alike_samples_are_of_different_kinds():
     assert max(far) < 0.1, "another kind was bought with a design unlike the sample"
 
 
+def test_new_kinds_come_first_where_few_serve():
+    """Soft composites of alike samples: not one foam with eight metals."""
+    materials = {material.name: material.id for material in CATALOGUE.materials}
+    soft, stiff = materials["Silicone rubber, Ecoflex 00-30"], materials["Tungsten carbide, binderless"]
+    projection = projection_near(soft, stiff, 0.03, 0.3)
+    table, _ = task("K = 1.04", dim=3, grid=32)
+    chosen: list[tuple[int, int]] = []
+    for _ in range(8):
+        pair = table.rank(projection, CHANNELS, taken=chosen)[0]
+        chosen.append((pair.matrix, pair.particle))
+    assert occupied_cells([CATALOGUE.materials[i] for pair in chosen for i in pair]) == 16
+
+
 def test_two_materials_of_one_kind_count_once():
     cells = CATALOGUE.property_cell
     first = next(i for i in range(len(cells)) if (cells == cells[i]).sum() > 1)

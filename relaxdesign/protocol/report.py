@@ -191,8 +191,9 @@ def _baselines(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
         "## Against other methods",
         "The same request, evaluator, refinement and number of simulated cells per candidate before refinement (but "
         "for *conditional*, whose prior is told the bulk modulus and simulates nothing). "
-        "*Without refinement* is the snapped stage, *with* the realised one. Refinement prefers, whatever the method, "
-        "kinds of materials that other designs of the request have not; coverage counts these kinds. "
+        "*Without refinement* is the snapped stage, *with* the realised one. Whatever the method, refinement takes kinds "
+        "of materials first that other designs of the request have not, and of those the nearest to the sample. Coverage "
+        "counts these kinds: it says how many of the materials on offer serve, more than how varied the samples are. "
         + " ".join(f"**{name}**: {DESCRIPTIONS[name]}." for name in names if name in DESCRIPTIONS),
     ]
     rows = []

@@ -329,7 +329,7 @@ def _advanced() -> None:
         "Different materials in every design",
         key="distinct",
         persist_state="session",
-        help="No two designs are of the same two materials; kinds that no other design has are preferred.",
+        help="No two designs are of the same two materials; kinds that no other design has come first.",
     )
     kept = [name for name in ("prior", "start") if getattr(_kept(), name) != getattr(DEFAULT, name)]
     if kept:
