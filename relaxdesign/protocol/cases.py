@@ -32,7 +32,7 @@ DESIGNS = {
 """Sets of cases, and designs of each case unless another number is asked for."""
 SETS = tuple(DESIGNS)
 _DESIGNS_3D = DESIGNS | {"density": 16, "two-targets": 16}
-_DESIGNS_OF_BEST_OF_N = 32
+_DESIGNS_OF_BEST_OF_N = {2: 64, 3: 32}
 """The goal for diversity is to be no worse than this baseline: more than one request, to tell."""
 GRIDS = {2: 64, 3: 32}
 _RANDOM_DESIGNS = {2: 1000, 3: 400}
@@ -126,7 +126,7 @@ def plan(
                 target = {"target_bulk": wanted["K"][f"{q:g}"]}
                 extra = {key: value(q) if callable(value) else value for key, value in request.items()}
                 usual = (DESIGNS if dim == 2 else _DESIGNS_3D)[set_]
-                usual = _DESIGNS_OF_BEST_OF_N if name == "best-of-n" else usual
+                usual = _DESIGNS_OF_BEST_OF_N[dim] if name == "best-of-n" else usual
                 cases.append(Case(set_, name, dim, q, designs or usual, target | extra))
 
         few_targets = (0.05, 0.5, 0.95)
