@@ -125,7 +125,8 @@ def test_report_marks_what_other_defaults_made(work, tmp_path):
         ({"known_kind": None}, "| 3 † |"),
     ):
         write_report([replace(summary, **changes)], tmp_path / "results.md", tmp_path / "results", machine)
-        assert mark in (tmp_path / "results.md").read_text()
+        page = (tmp_path / "results.md").read_text()
+        assert mark in page and ("† made with earlier" in page) == ("†" in mark)
 
 
 def test_report_keeps_what_was_measured_before(work, tmp_path):

@@ -33,11 +33,14 @@ def write_report(measured: Sequence[Summary], page: Path, folder: Path, machine:
     by_set: dict[str, list[Summary]] = {}
     for summary in summaries:
         by_set.setdefault(summary.set, []).append(summary)
-    parts = [_HEAD.format(**machine, weights=", ".join(sorted(_shipped())))]
-    for name, write in _SECTIONS.items():
-        if name in by_set:
-            parts.append(write(by_set[name], _default(by_set.get("range", ()), by_set[name])))
-    page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    sections = [
+        write(by_set[name], _default(by_set.get("range", ()), by_set[name]))
+        for name, write in _SECTIONS.items()
+        if name in by_set
+    ]
+    earlier = _EARLIER if any(_MARK in section for section in sections) else ""
+    head = _HEAD.format(**machine, weights=", ".join(sorted(_shipped())), earlier=earlier)
+    page.write_text("\n\n".join((head, *sections)) + "\n", encoding="utf-8")
     for dim in (2, 3):
         of_range = [s for s in (*by_set.get("range", ()), *by_set.get("baselines", ())) if s.dim == dim]
         if of_range:
@@ -63,14 +66,17 @@ on this page is typed by hand. Numbers and interactive figures: [results/](resul
 Last measured with version {version} on {cpu}, {cores} cores, {memory_GiB} GiB, PyTorch {torch}; processes: {processes}.
 The numbers of every case are in `results/protocol.json`. Times are those of the median request of a case, on a machine
 that was not idle otherwise. What the channels do is measured in [priors.md](priors.md#channels).
-Weights: {weights}; † made with earlier ones, with earlier defaults of the guidance, or when refinement
-preferred new kinds of materials less or not.
+Weights: {weights}.{earlier}
 
 Targets are quantiles of the effective bulk modulus of random catalogue designs, each sought with seeds 1000, 1001, …
 A design counts as a hit if *every* target is met within the limit; candidates without a design count as misses.
 
 Stages: *relaxed*, the sampled field; *snapped*, nearest catalogue materials, mean over ten fresh placements (what the
 paper reports); *refined*, mean over placements after refinement; *realised*, the one exported cell."""
+_MARK = "†"
+_EARLIER = f"""
+{_MARK} made with earlier ones, with earlier defaults of the guidance, or when refinement preferred new kinds of
+materials less or not."""
 
 
 @lru_cache
@@ -86,7 +92,7 @@ def _designs(s: Summary) -> str:
     recorded = guidance_defaults() | s.defaults
     defaults_differ = guided and (not s.defaults or recorded != guidance_defaults())
     earlier = weights_differ or defaults_differ or s.known_kind != KNOWN_KIND
-    return f"{s.designs}{' †' if earlier else ''}"
+    return f"{s.designs}{f' {_MARK}' if earlier else ''}"
 
 
 def _default(default: Sequence[Summary], summaries: Sequence[Summary]) -> list[Summary]:
@@ -191,10 +197,10 @@ def _baselines(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
         "## Against other methods",
         "The same request, evaluator, refinement and number of simulated cells per candidate before refinement (but "
         "for *conditional*, whose prior is told the bulk modulus and simulates nothing). "
-        "*Without refinement* is the snapped stage, *with* the realised one. Whatever the method, refinement takes kinds "
-        "of materials first that other designs of the request have not, and of those the nearest to the sample. Coverage "
-        "counts these kinds: it says how many of the materials on offer serve, more than how varied the samples are. "
-        + " ".join(f"**{name}**: {DESCRIPTIONS[name]}." for name in names if name in DESCRIPTIONS),
+        "*Without refinement* is the snapped stage, *with* the realised one. Whatever the method, refinement takes "
+        "kinds of materials first that other designs of the request have not, and of those the nearest to the sample. "
+        "Coverage counts these kinds: it says how many of the materials on offer serve, more than how varied the "
+        "samples are. " + " ".join(f"**{name}**: {DESCRIPTIONS[name]}." for name in names if name in DESCRIPTIONS),
     ]
     rows = []
     for s in sorted(summaries, key=lambda s: (s.dim, s.quantile, names.index(s.name))):

@@ -41,8 +41,8 @@ def _view(snapshot: Snapshot, *, lasting: bool) -> None:
         _waiting(snapshot)
         return
     dropped = snapshot.dropped or {}
-    # Every step is shown, also those that were made while the page was drawn. Those of the last lasting drawing are sent
-    # once more: the press of a button may have cut it off. The browser knows what it has.
+    # Every step is shown, also those that were made while the page was drawn. Those of the last lasting drawing are
+    # sent once more: the press of a button may have cut it off. The browser knows what it has.
     shown = f"shown-{snapshot.run_id}"
     before, last = st.session_state.get(shown, (0, 0))
     frames = snapshot.since(before)
