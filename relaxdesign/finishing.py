@@ -256,7 +256,7 @@ def _project(field: Tensor) -> tuple[Projection, str]:
     try:
         return project(field), ""
     except ProjectionError as error:
-        return project_to_single_material(field), f"{error}; the design combines two materials near its mean"
+        return project_to_single_material(field), f"{error}; the design combines two materials instead"
 
 
 def _pseudo_material(phases: Properties, i: int) -> Material:
