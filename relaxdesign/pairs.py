@@ -198,6 +198,7 @@ def worth_of_new_kinds(
     cells = catalogue.property_cell
     new = ~np.isin(cells, cells[[index for pair in taken for index in pair]])
     second = new & (cells[:, None] != cells)  # of two materials of one kind, one counts
+    # Beside a weight of 1 it is 0.12: as much as a density smaller by a factor of 3, see the cost in ``rank``.
     worth = KNOWN_KIND / (1.0 + 85.0 * sum(objective.weight for objective in extremes))
     return worth * (new[:, None].astype(np.float64) + second)
 
