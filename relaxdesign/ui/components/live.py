@@ -14,6 +14,8 @@ from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import duration, escape, plain, plural
 
 POLL_SECONDS = 0.4
+SENT_AGAIN = 2
+"""Drawings whose steps are sent once more."""
 # Methods whose steps remove noise.
 DENOISING = ("guided", "noise", "best-of-n", "conditional")
 
@@ -41,13 +43,13 @@ def _view(snapshot: Snapshot, *, lasting: bool) -> None:
         _waiting(snapshot)
         return
     dropped = snapshot.dropped or {}
-    # Every step is shown, also those that were made while the page was drawn. Those of the last lasting drawing are
-    # sent once more: the press of a button may have cut it off. The browser knows what it has.
-    shown = f"shown-{snapshot.run_id}"
-    before, last = st.session_state.get(shown, (0, 0))
-    frames = snapshot.since(before)
+    # Every step is shown, also those that were made while the page was drawn. Those of the last lasting drawings are
+    # sent once more: a busy browser shows the last of several that have arrived. It knows what it has.
+    sent = f"sent-{snapshot.run_id}"
+    ends = st.session_state.get(sent, (0,) * (1 + SENT_AGAIN))
+    frames = snapshot.since(ends[0])
     if lasting:
-        st.session_state[shown] = last, frames[-1].step
+        st.session_state[sent] = (*ends[1:], frames[-1].step)
     denoising.live(f"live-{snapshot.run_id}", frames, snapshot.curves, snapshot.request, dropped)
     for index, message in sorted(dropped.items()):
         st.caption(f"Candidate {index + 1} was stopped. {escape(plain(index, message))}")
