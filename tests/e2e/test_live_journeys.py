@@ -94,7 +94,7 @@ def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
         page.goto(server.address)
         page.get_by_text("3D", exact=True).first.click()
         settle(page)
-        start_design(page, count=4, steps=LONG)
+        start_design(page, count=8, steps=LONG)
         record_steps(page)
         surface = page.locator(".denoising .surface[data-points]")
         expect(surface).to_be_visible(timeout=RUN_MS)
@@ -102,6 +102,7 @@ def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
         pause(page)
         shown = page.evaluate("window.stepsShown")
         assert len(shown) > 5 and shown == list(range(shown[0], shown[-1] + 1)), "steps were left out"
+        assert_captions_fit(page)
         canvas = surface.locator("canvas")
         assert await_contrast(page, canvas) > 3, "the surface is not drawn"
         drawn = canvas.element_handle()
@@ -172,6 +173,20 @@ def record_steps(page: Page) -> None:
         new MutationObserver(() => step() === shown.at(-1) || shown.push(step()))
             .observe(root, { attributeFilter: ["data-frame"] });
     }""")
+
+
+def assert_captions_fit(page: Page) -> None:
+    """What stands below a candidate does not run into its neighbour's, also on a narrow page."""
+    size = page.viewport_size
+    assert size is not None
+    for width in (size["width"], 900):
+        page.set_viewport_size({"width": width, "height": size["height"]})
+        page.wait_for_timeout(500)
+        captions = page.locator(".denoising .caption")
+        assert "%" in captions.first.inner_text()
+        beyond = captions.evaluate_all("all => all.map((caption) => caption.scrollWidth - caption.clientWidth)")
+        assert max(beyond) <= 0, f"captions overlap at {width} px"
+    page.set_viewport_size(size)
 
 
 def facts(card: Locator) -> list[str]:

@@ -11,7 +11,7 @@ import base64
 import numpy as np
 
 from relaxdesign.replay import Frame
-from relaxdesign.ui.text import gpa, percent
+from relaxdesign.ui.text import gpa, percent, significant
 
 
 def describe(frame: Frame, target: float | None, *, focus: int | None = None) -> dict:
@@ -22,6 +22,7 @@ def describe(frame: Frame, target: float | None, *, focus: int | None = None) ->
             "low": None if np.isnan(low) else float(low),
             "high": None if np.isnan(high) else float(high),
             "main": "" if np.isnan(bulk) else f"K = {gpa(float(bulk))}",
+            "short": "" if np.isnan(bulk) else significant(float(bulk)),  # on narrow tiles; the curves name the unit
             "extra": "" if np.isnan(bulk) or target is None else f"({percent(float(bulk) / target - 1)})",
         }
         for codes, low, high, bulk in zip(frame.codes, frame.low, frame.high, frame.bulk, strict=True)

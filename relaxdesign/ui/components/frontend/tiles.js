@@ -96,7 +96,8 @@ function buildTile(grid, number, onSelect) {
   const value = element(frame, "span", "value");
   const caption = element(tile, "div", "caption");
   const part = { tile, canvas, value, number: element(caption, "span", "number", number),
-                 main: element(caption, "span", "main"), extra: element(caption, "span", "extra") };
+                 main: element(caption, "span", "main"), short: element(caption, "span", "main short"),
+                 extra: element(caption, "span", "extra") };
   tile.addEventListener("click", onSelect);
   return part;
 }
@@ -127,6 +128,7 @@ function drawTile(part, tile, data, range, palette) {
   }
   part.tile.dataset.state = stopped ? "stopped" : "ok";
   part.main.textContent = stopped ? "stopped" : tile.main;
+  part.short.textContent = stopped ? "stopped" : tile.short;
   part.extra.textContent = stopped ? "" : tile.extra;
   part.tile.setAttribute("aria-label", `Candidate ${part.number.textContent}: ${part.main.textContent} ${tile.extra}`);
 }
