@@ -40,7 +40,7 @@ _ACCEPTED = 0.01
 _STEPS = 10
 _TRIED_PAIRS = 8
 _SCREENED = 40
-_KINDS = 0.01  # of what new kinds are worth elsewhere: with all of it fewer designs meet a direction
+_KNOWN_KIND = 0.1  # squared channel units; with as much as `relaxdesign.pairs` charges, fewer designs meet a direction
 _PROBE = 0.7  # voxels by which the interface moves for a finite difference
 _LARGEST_SHIFT = 1.5  # voxels per step
 _SMOOTHING = 1.0  # voxels
@@ -104,7 +104,7 @@ def _near_pairs(
     points = channels.encode(materials.properties, axis=-1).numpy()
     far = [np.square(points - mean.numpy()).sum(1) for mean in (phases.matrix, phases.particle)]
     extremes = [objective for objective in objectives if objective.sense != "reach"]
-    new = _KINDS * worth_of_new_kinds(materials, taken, extremes)
+    new = worth_of_new_kinds(materials, taken, extremes, each=_KNOWN_KIND)
     cost = far[0][:, None] + far[1] - new
     np.fill_diagonal(cost, np.inf)
     bulk, shear, density = (

@@ -188,18 +188,23 @@ class PairTable:
 
 
 def worth_of_new_kinds(
-    catalogue: Catalogue, taken: Collection[tuple[int, int]], extremes: Sequence[Objective] = ()
+    catalogue: Catalogue,
+    taken: Collection[tuple[int, int]],
+    extremes: Sequence[Objective] = (),
+    *,
+    each: float = KNOWN_KIND,
 ) -> NDArray[np.float64]:
     """Of each pair (matrix, particle): how many kinds it has that pairs which are taken have not, times their worth.
 
-    A kind is a cell of the property grid. In squared channel units, to be weighed against the distance from a sample.
-    extremes: what is to be small or large, which counts for more than variety, the more the larger its weight.
+    A kind is a cell of the property grid. each: worth of one in squared channel units, to be weighed against the
+    distance from a sample. extremes: what is to be small or large, which counts for more than variety, the more the
+    larger its weight.
     """
     cells = catalogue.property_cell
     new = ~np.isin(cells, cells[[index for pair in taken for index in pair]])
     second = new & (cells[:, None] != cells)  # of two materials of one kind, one counts
-    # Beside a weight of 1 it is 0.12: as much as a density smaller by a factor of 3, see the cost in ``rank``.
-    worth = KNOWN_KIND / (1.0 + 85.0 * sum(objective.weight for objective in extremes))
+    # Of ``KNOWN_KIND`` 0.12 is left beside a weight of 1: a density smaller by a factor of 3, see the cost in ``rank``.
+    worth = each / (1.0 + 85.0 * sum(objective.weight for objective in extremes))
     return worth * (new[:, None].astype(np.float64) + second)
 
 
