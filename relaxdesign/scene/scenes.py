@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 import pyvista as pv
@@ -171,10 +172,9 @@ def phase_scene(
         if mesh.n_points and opacities[phase] > 0:
             layers.append(_layer(f"phase {phase}", mesh, labels.shape, colours[phase], opacities[phase]))
     if opacities[0] > 0:
-        box = pv.Box([bound for n in kept for bound in (0.0, float(n))]).triangulate()
-        box = box.compute_normals(cell_normals=False, split_vertices=True)
-        # A little larger than what is left: faces in one plane would flicker.
-        box.points[:] = np.array(kept) / 2 + 1.004 * (box.points - np.array(kept) / 2)
+        margin = 0.002 * max(kept)  # faces in one plane would flicker
+        box = pv.Box([bound for n in kept for bound in (-margin, n + margin)]).triangulate()
+        box = cast(pv.PolyData, box.compute_normals(cell_normals=False, split_vertices=True))
         layers.append(_layer("phase 0", box, labels.shape, colours[0], opacities[0]))
     return Scene(tuple(layers), cell_size(labels.shape))
 

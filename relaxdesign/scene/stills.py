@@ -71,8 +71,8 @@ def new_plotter(width: int, height: int) -> pv.Plotter:
 def place(plotter: pv.Plotter, scene: Scene) -> None:
     """Puts a scene into a plotter, in place of the one before, and the camera where all of it is seen."""
     wanted = {layer.name for layer in scene.layers}
-    for name in [name for name in plotter.renderer.actors if name not in wanted]:
-        plotter.remove_actor(name, reset_camera=False, render=False)
+    for name in set(plotter.renderer.actors) - wanted:
+        plotter.renderer.remove_actor(name, reset_camera=False, render=False)
     for layer in scene.layers:
         _add(plotter, layer)
     plotter.add_mesh(

@@ -61,7 +61,9 @@ def smooth_surface(values: NDArray, level: float, *, blur: float = 0.0, smoothin
     if smoothing:
         surface = _smoothed(surface, field.shape, smoothing)
     if flat:
-        surface.points[:, 2] = surface.points[:, 2] >= 1  # what bevels the rims becomes the lid of a prism
+        points = np.array(surface.points)
+        points[:, 2] = points[:, 2] >= 1  # what bevels the rims becomes the lid of a prism
+        surface.points = points
     return cast(
         pv.PolyData,
         surface.compute_normals(
@@ -73,7 +75,7 @@ def smooth_surface(values: NDArray, level: float, *, blur: float = 0.0, smoothin
 def _smoothed(surface: pv.PolyData, shape: tuple[int, ...], iterations: int) -> pv.PolyData:
     """Smooths a surface inside the cell; what lies in a wall stays in that wall, and single voxels do not vanish."""
     before = surface.points
-    smooth = surface.smooth_taubin(n_iter=iterations, pass_band=0.1)
+    smooth = cast(pv.PolyData, surface.smooth_taubin(n_iter=iterations, pass_band=0.1))
     points = before + np.clip(smooth.points - before, -_FARTHEST, _FARTHEST)
     points = np.clip(points, 0, shape)
     for axis, end in enumerate(shape):
@@ -90,7 +92,7 @@ def voxels_at(points: NDArray, normals: NDArray, shape: tuple[int, ...]) -> NDAr
 
 def on_walls(points: NDArray, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Whether points (n, 3), in voxels, lie in a wall of the array."""
-    return ((points < _FAR_OFF) | (points > np.array(shape) - _FAR_OFF)).any(axis=1)
+    return np.any((points < _FAR_OFF) | (points > np.array(shape) - _FAR_OFF), axis=1)
 
 
 def voxel_faces(shown: NDArray[np.bool_]) -> tuple[pv.PolyData, NDArray[np.intp]]:
