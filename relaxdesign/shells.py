@@ -36,7 +36,7 @@ class _Shell:
         normal = np.cross(b - a, c - a)
         size = np.linalg.norm(normal, axis=1)
         chosen = np.flatnonzero(size > 0)
-        chosen = chosen[np.linspace(0, len(chosen) - 1, min(_SAMPLES, len(chosen))).astype(int)] if len(chosen) else []
+        chosen = chosen[np.linspace(0, len(chosen) - 1, min(_SAMPLES, len(chosen))).astype(int)]
         step = 1e-3 * np.sign(self.volume) / np.sqrt(size[chosen])
         return self.corners[chosen].mean(axis=1) - step[:, None] * normal[chosen]
 
@@ -57,7 +57,9 @@ def orient_shells(corners: np.ndarray) -> tuple[list[np.ndarray], list[str]]:
     Raises:
         FieldError: the surface is not closed, or has a shell without an inside. The text names no file.
     """
-    every = _split(corners)
+    every = [shell for shell in _split(corners) if shell.volume != 0]
+    if not every:
+        raise FieldError("the surface encloses no volume")
     shells = _without_copies(every)
     around = _containers(shells)
     outermost = [next((outer for outer in outers if not around[outer]), inner) for inner, outers in enumerate(around)]
@@ -86,20 +88,20 @@ def _remarks(
             np.count_nonzero((sign < 0) & (depth < 1))
         ),
         "with normals inwards and crossing others, counted as bodies; subtract them if they are meant to cut": (
-            sum(any(_cross(shell, body) for body in upright) for shell in inverted)
+            sum(any(_overlap(shell, body) for body in upright) for shell in inverted)
         ),
     }
     return [f"{count} of {total} shells: {what}" for what, count in found.items() if count]
 
 
 def _split(corners: np.ndarray) -> list[_Shell]:
-    """The shells in the order of the file, each with all its triangles oriented as most of them are."""
+    """Splits triangles (n, 3, 3) into shells, each with all its triangles oriented as most of them are."""
     triangles, points = _merged(corners)
     distinct = (triangles != np.roll(triangles, 1, axis=1)).all(axis=1)
     triangles = triangles[distinct]
     n = len(triangles)
     if n == 0:
-        raise FieldError("the surface has triangles without area only")
+        return []
     one, other, opposed = _neighbours(triangles)
     # Every triangle twice, as it is and turned; neighbours are linked as they fit together.
     fits = np.where(opposed, 0, n)
@@ -172,7 +174,7 @@ def _containers(shells: Sequence[_Shell]) -> list[list[int]]:
     around: list[list[int]] = [[] for _ in shells]
     for outer, (low, high) in enumerate(boxes):
         within = (boxes[:, 0] >= low).all(axis=1) & (boxes[:, 1] <= high).all(axis=1) & (volumes < volumes[outer])
-        candidates = np.flatnonzero(within & (volumes > 0))
+        candidates = np.flatnonzero(within)
         if len(candidates):
             samples = [shells[inner].samples for inner in candidates]
             enclosed = np.split(
@@ -184,7 +186,7 @@ def _containers(shells: Sequence[_Shell]) -> list[list[int]]:
     return around
 
 
-def _cross(one: _Shell, other: _Shell) -> bool:
+def _overlap(one: _Shell, other: _Shell) -> bool:
     """Whether two shells, neither of which lies in the other, have an inside in common."""
     (low, high), (other_low, other_high) = one.box, other.box
     if (low >= other_high).any() or (other_low >= high).any():

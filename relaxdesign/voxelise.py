@@ -137,9 +137,11 @@ def _check_inside(
     if (low >= -_OUTSIDE * voxel).all():
         remedy = f"an edge of {_rounded_up(high.max())} holds it"
     else:
+        smallest = _rounded_up((high - low).max())
+        larger = "" if (high - low <= cell).all() else f" and give it an edge of {smallest}"
         remedy = (
-            f"move it by {_point(np.maximum(-low, 0))} in the file, or leave the edge out for the smallest cube around "
-            f"it (edge {_rounded_up((high - low).max())})"
+            f"move it by {_point(np.maximum(-low, 0))} in the file{larger}, or leave the edge out for the smallest "
+            f"cube around it (edge {smallest})"
         )
     raise FieldError(
         f"{path}: the surface reaches from {_point(low)} to {_point(high)}, out of the cell from {_point(origin)} to "

@@ -151,6 +151,8 @@ def test_what_reaches_out_of_the_cell_is_refused_with_what_fits(load):
         load(sphere(3.0, (4, 4, 4)), edges=(1.0,))
     with pytest.raises(FieldError, match=r"move it by \(0.3, 0, 0\) .*smallest cube around it \(edge 0.6\)"):
         load(sphere(0.3, (0, 0.5, 0.5)), edges=(1.0,))
+    with pytest.raises(FieldError, match=r"move it by \(1, 0, 0\) in the file and give it an edge of 6,"):
+        load(sphere(3.0, (2, 4, 4)), edges=(5.0,))
     assert load(sphere(3.0, (4, 4, 4)), edges=(7.0,)).labels.any()
     # Height is no matter of a 2D cell.
     assert load(sphere(3.0, (4, 4, -9)), dim=2, edges=(7.0,)).labels.any()
@@ -217,6 +219,10 @@ def test_surfaces_without_an_inside_are_refused(load):
     with pytest.raises(FieldError, match=r"part.stl: the surface is not closed \(4 open edges\)"):
         load(lid)
     wall = trimesh.Trimesh([[-0.5, -0.5, -0.5], [0.5, 0.5, -0.5], [0.5, 0.5, 0.5]], [[0, 1, 2]])
+    sheet = trimesh.Trimesh(wall.vertices, [[0, 1, 2], [0, 2, 1]], process=False)
+    with pytest.raises(FieldError, match="encloses no volume"):
+        load(sheet)
+    assert load(trimesh.creation.box(), sheet).labels.all()
     with pytest.raises(FieldError, match="open edges"):
         load(trimesh.creation.box(), wall)  # its edges on the box belong to three triangles or to one
 
