@@ -76,8 +76,8 @@ def _remarks(
     """What could have been meant otherwise. given, sign: 1 for normals outwards, −1 inwards, before and after."""
     depth = np.array([sign[outers].sum() if outers else 0 for outers in map(list, around)])
     outermost = np.array([not outers for outers in around])
-    upright = [shells[i] for i in np.flatnonzero(outermost & (given > 0))]
-    inverted = [shells[i] for i in np.flatnonzero(outermost & (given < 0))]
+    upright = [shells[i] for i in np.flatnonzero(outermost & (given > 0)).tolist()]
+    inverted = [shells[i] for i in np.flatnonzero(outermost & (given < 0)).tolist()]
     found = {
         "copies of others, counted once": total - len(shells),
         "inside others with the same orientation, counted as solid; turn their normals inwards to make cavities": (
@@ -174,8 +174,8 @@ def _containers(shells: Sequence[_Shell]) -> list[list[int]]:
     around: list[list[int]] = [[] for _ in shells]
     for outer, (low, high) in enumerate(boxes):
         within = (boxes[:, 0] >= low).all(axis=1) & (boxes[:, 1] <= high).all(axis=1) & (volumes < volumes[outer])
-        candidates = np.flatnonzero(within)
-        if len(candidates):
+        candidates = np.flatnonzero(within).tolist()
+        if candidates:
             samples = [shells[inner].samples for inner in candidates]
             enclosed = np.split(
                 _enclosed(np.concatenate(samples), shells[outer]), np.cumsum([len(points) for points in samples])[:-1]

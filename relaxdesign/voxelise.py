@@ -154,7 +154,7 @@ def _inside(
 ) -> np.ndarray:
     """Labels uint8 (nx, ny, nz), with those of all cells that the surface reaches into laid over each other."""
     low, high = triangles.min(axis=(0, 1)), triangles.max(axis=(0, 1))
-    box = (*shape, 1)[:3]
+    box = (shape[0], shape[1], shape[2] if len(shape) == 3 else 1)
     corner = np.array([*origin, (low[2] + high[2] - voxel) / 2])[:3]  # in 2D one layer with its centres half-way up
     if ((np.maximum(high, corner) - np.minimum(low, corner))[: len(shape)] > LARGEST_EXTENT * voxel / 2).any():
         raise FieldError(

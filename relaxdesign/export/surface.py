@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial import Polynomial
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
@@ -96,7 +96,7 @@ def _level_shift(points: np.ndarray, triangles: np.ndarray, outwards: np.ndarray
     cubic = Polynomial.fit(shifts, volumes, 3)  # exact: points move linearly
     if not volumes[0] < volume < volumes[-1]:
         return float(shifts[np.abs(np.array(volumes) - volume).argmin()])
-    return float(brentq(lambda shift: cubic(shift) - volume, -_LARGEST_SHIFT, _LARGEST_SHIFT))
+    return float(root_scalar(lambda shift: cubic(shift) - volume, bracket=(shifts[0], shifts[-1])).root)
 
 
 def _contour(inside: np.ndarray, flat: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
