@@ -29,6 +29,7 @@ _FRONTEND = Path(__file__).parent / "frontend"
 # Bytes of fields that are sent for a replay; of longer ones every second, third, … frame.
 REPLAY_BYTES = 6 * 2**20
 REPLAY_SCENES = 20  # steps of a three-dimensional replay
+REPLAY_MESHES = 6  # where the browser draws the tiles, from meshes that are ten times as large as pictures
 # Of several steps that are new, the last ones come with the scene in focus.
 NEW_SCENES = 2
 
@@ -86,7 +87,8 @@ def _described(key: str, written: int, _frames: Replay, target: float | None) ->
 def _described_scenes(key: str, frames: Replay, request: DesignRequest) -> list[dict] | None:
     """Steps spread over a three-dimensional replay, with pictures and scenes; None while these are drawn."""
     focus, view, scale = _focus(key, frames[0]), _view(key), ModulusScale.of(request)
-    chosen = np.unique(np.linspace(0, len(frames) - 1, REPLAY_SCENES).round().astype(int))
+    count = REPLAY_SCENES if server.can_render() else REPLAY_MESHES
+    chosen = np.unique(np.linspace(0, len(frames) - 1, count).round().astype(int))
     name = (key, frames.written)
 
     def pictures() -> list[dict]:
