@@ -192,7 +192,7 @@ def watch(page: Page) -> None:
     live = page.locator(".st-key-live")
     expect(live.locator(".denoising[data-frame]")).to_be_visible(timeout=RUN_MS)
     expect(live.get_by_text("designs say what is met")).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=RUN_MS)
+    expect(page.get_by_role("heading").filter(has_text="Finished")).to_be_visible(timeout=RUN_MS)
     settle(page)
 
 
