@@ -38,7 +38,8 @@ def draw(record: CampaignRecord) -> None:
         return
     names = [name for name in ("density", "K", *QUANTITIES) if name in table.columns]
     names += [name for name in ("volume_fraction", "diameter", "error") if name in table.columns]
-    names = [name for name in dict.fromkeys(names) if table[name].notna().any()]  # geometric designs have no diameter
+    unknown = table.columns[table.isna().all()]  # as the diameters of geometric designs
+    names = [name for name in dict.fromkeys(names) if name not in unknown]
     x, y, x_good, y_good, bars = st.columns(5)
     across = x.selectbox("Across", names, names.index("density"), format_func=_label, key="map_x")
     up = y.selectbox("Up", names, names.index("K"), format_func=_label, key="map_y")
