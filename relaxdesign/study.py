@@ -150,10 +150,9 @@ def check_request(request: DesignRequest, catalogue: Catalogue | None = None) ->
     except ValueError as error:
         raise RequestError(str(error)) from None
     if request.prior is None and default_prior(request) not in shipped_priors():
-        others = ", ".join(f"{dim}D" for dim in DEFAULT_PRIORS if dim != request.dim)
         raise RequestError(
-            f"the method {request.method} has no prior for {request.dim}D here: choose {others}, another method, or "
-            "name a prior of your own"
+            f"the method {request.method} has no prior for {request.dim}D here: choose another method or dimension, "
+            "or name a prior of your own"
         )
     return materials_on_offer(request, catalogue)
 

@@ -91,7 +91,7 @@ def test_conditional_prior_is_told_one_bulk_modulus_only():
     ("values", "why"),
     [
         ({"method": "conditional", "objectives": [{"quantity": "G", "low": 20}]}, "one value of K only, got G ≥ 20"),
-        ({"method": "conditional", "target_bulk": 60, "dim": 3}, "no prior for 3D here: choose 2D"),
+        ({"method": "conditional", "target_bulk": 60, "dim": 3}, "no prior for 3D here: choose another"),
         (
             {"method": "pairs", "objectives": [{"quantity": "K", "low": 60}, {"quantity": "density", "high": 3}]},
             "one target, got K ≥ 60 GPa and density ≤ 3",

@@ -169,9 +169,10 @@ def _count(snapshot: Snapshot, verified: Sequence[Design]) -> str:
 def _nearest(verified: Sequence[Design]) -> str:
     """Where no design is on target: which targets the nearest one misses, and by how much."""
     nearest = candidates.best(verified)
-    if nearest is None or any(candidates.on_target(design) for design in verified):
+    shortfall = "" if nearest is None else candidates.shortfall(nearest)
+    if nearest is None or not shortfall or any(candidates.on_target(design) for design in verified):
         return ""
-    return f":orange[The nearest, candidate {nearest.index + 1}, misses {escape(candidates.shortfall(nearest))}]"
+    return f":orange[The nearest, candidate {nearest.index + 1}, misses {escape(shortfall)}]"
 
 
 def _diversity(designs: Sequence[Design]) -> str:
