@@ -1,5 +1,5 @@
 # make app      set up everything and open the app on a local port
-# make test     set up everything and run all tests, the browser's included
+# make test     set up everything and run the tests, the browser's included
 # make help     the other targets
 
 PYTHON ?= python3
@@ -11,7 +11,7 @@ export PYTHON VENV
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench app test lint format bench soak page protocol verification train clean
+.PHONY: help setup setup-dev setup-bench app test test-all lint format bench soak page protocol verification train clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,7 +31,10 @@ app: setup ## open the app on http://localhost:8501 (another port: make app PORT
 		--server.headless $(if $(DISPLAY)$(WAYLAND_DISPLAY),false,true) --server.showEmailPrompt false \
 		--browser.gatherUsageStats false
 
-test: setup-dev ## run all tests
+test: setup-dev ## run the tests, all but the slowest
+	OMP_WAIT_POLICY=PASSIVE $(RUN) pytest -m "not slow"
+
+test-all: setup-dev ## run all tests, every kind of run in the browser included (hours)
 	OMP_WAIT_POLICY=PASSIVE $(RUN) pytest
 
 lint: setup-dev ## check style, format and types

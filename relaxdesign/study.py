@@ -16,14 +16,14 @@ from torch import Tensor
 
 import relaxdesign
 from relaxdesign import pairs
-from relaxdesign.baselines import sampler_for
+from relaxdesign.baselines import check_method, sampler_for
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.events import DesignEvent, Event, FinishedEvent, StepEvent
 from relaxdesign.finishing import Finisher
 from relaxdesign.guidance import SamplerStep
 from relaxdesign.objectives import Objectives
 from relaxdesign.pareto import conflict
-from relaxdesign.prior.model import Prior, load_prior
+from relaxdesign.prior.model import Prior, load_prior, shipped_priors
 from relaxdesign.quantities import DIRECTIONAL, QUANTITIES, format_value
 from relaxdesign.request import DesignRequest, Objective
 from relaxdesign.result import Design, DesignResult, StageBulk
@@ -61,11 +61,11 @@ def run(
     catalogue: materials on offer before the request's own selection; None: those of the request, or the shipped ones.
     cancel: asked between steps and between designs; when True the run ends early with what it has.
     finished: designs of an earlier, interrupted run of the same request, which are kept and not made again.
-    Raises RequestError for a target that cannot be reached, PriorError for a prior that
+    Raises RequestError for a request that cannot be met (see `check_request`), PriorError for a prior that
     cannot be used, before any work.
     """
     begin, started = time.monotonic(), datetime.now(UTC)
-    materials = materials_on_offer(request, catalogue)
+    materials = check_request(request, catalogue)
     prior = load_prior(request.prior or default_prior(request))
     if prior.dim != request.dim:
         raise RequestError(f"the prior {prior.name} makes {prior.dim}D fields, the request asks for {request.dim}D")
@@ -138,6 +138,23 @@ def default_prior(request: DesignRequest) -> str:
     """The shipped prior that a request without a choice of its own uses."""
     suffix = "-conditional" if request.method == "conditional" else ""
     return DEFAULT_PRIORS[request.dim] + suffix
+
+
+def check_request(request: DesignRequest, catalogue: Catalogue | None = None) -> Catalogue:
+    """The `materials_on_offer` of a request that can be run.
+
+    Raises RequestError if they cannot reach one of its targets, or if its method cannot serve it.
+    """
+    try:
+        check_method(request)
+    except ValueError as error:
+        raise RequestError(str(error)) from None
+    if request.prior is None and default_prior(request) not in shipped_priors():
+        raise RequestError(
+            f"the method {request.method} has no prior for {request.dim}D here: choose another method or dimension, "
+            "or name a prior of your own"
+        )
+    return materials_on_offer(request, catalogue)
 
 
 def materials_on_offer(request: DesignRequest, catalogue: Catalogue | None = None) -> Catalogue:

@@ -85,12 +85,22 @@ def test_encoded_designs_decode_to_themselves():
 def test_conditional_prior_is_told_one_bulk_modulus_only():
     with pytest.raises(PriorError, match="unconditional"):
         steps_of("conditional")
-    with pytest.raises(PriorError, match="one value of K"):
-        list(
-            study.run(
-                DesignRequest.model_validate({"objectives": [{"quantity": "G", "low": 20}], "method": "conditional"})
-            )
-        )
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"method": "conditional", "objectives": [{"quantity": "G", "low": 20}]}, "one value of K only, got G ≥ 20"),
+        ({"method": "conditional", "target_bulk": 60, "dim": 3}, "no prior for 3D here: choose another"),
+        (
+            {"method": "pairs", "objectives": [{"quantity": "K", "low": 60}, {"quantity": "density", "high": 3}]},
+            "one target, got K ≥ 60 GPa and density ≤ 3",
+        ),
+    ],
+)
+def test_what_a_method_cannot_serve_is_refused_before_any_work(values, why):
+    with pytest.raises(study.RequestError, match=why):
+        next(study.run(DesignRequest.model_validate(values)))
 
 
 def test_a_study_by_search_ends_in_verified_designs():

@@ -8,6 +8,7 @@ budgets of simulations. The search methods handle discrete designs and hand over
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import torch
 
@@ -30,10 +31,30 @@ DESCRIPTIONS: dict[Method, str] = {
 }
 
 
+def check_method(request: DesignRequest) -> None:
+    """Raises ValueError where the request's method cannot serve its targets, or not on this machine."""
+    targets = " and ".join(str(target) for target in request.targets)
+    if request.method == "pairs" and len(request.targets) > 1:
+        raise ValueError(
+            f"the method pairs finds the root of one target, got {targets}: drop all but one, or choose another method"
+        )
+    if request.method == "conditional" and request.target_bulk is None:
+        raise ValueError(
+            f"the method conditional can be told one value of K only, got {targets}: ask for K = …, or choose another "
+            "method"
+        )
+    if request.method in ("genetic", "cma-es") and find_spec("pymoo") is None:
+        raise ValueError(
+            f"the method {request.method} needs pymoo, which is not installed: "
+            'pip install "relaxdesign[baselines]", or choose another method'
+        )
+
+
 def sampler_for(
     request: DesignRequest, prior: Prior, objectives: Objectives, materials: Catalogue
 ) -> Iterator[SamplerStep]:
-    """The steps of the request's method. Raises ValueError for a method that cannot serve its objectives."""
+    """The steps of the request's method. Raises ValueError for a method that cannot serve it, see `check_method`."""
+    check_method(request)
     generator = torch.Generator().manual_seed(request.seed)
     arguments = {"steps": request.steps, "generator": generator}
     match request.method:

@@ -15,7 +15,7 @@ from relaxdesign.evaluation import Evaluation
 from relaxdesign.export.figures import ashby_png
 from relaxdesign.export.formats import DesignExport
 from relaxdesign.export.names import web_address
-from relaxdesign.quantities import QUANTITIES
+from relaxdesign.quantities import QUANTITIES, format_value
 from relaxdesign.request import DesignRequest
 from relaxdesign.result import Design, DesignResult
 
@@ -111,7 +111,7 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def _overview(exports: Sequence[DesignExport]) -> Table:
-    rows = [["Design", "Matrix", "Particles", "Fraction", "K", "Error", "G", "E", "Density"]]
+    rows = [["Design", "Matrix", "Particles", "Fraction", "K", "Worst miss", "G", "E", "Density"]]
     for export in exports:
         design, effective = export.design, export.evaluation
         rows.append(
@@ -132,7 +132,6 @@ def _overview(exports: Sequence[DesignExport]) -> Table:
 
 def _chapter(export: DesignExport) -> Chapter:
     design, effective, load = export.design, export.evaluation, export.options.load
-    miss = "" if design.error is None else f", {_percent(design.error)} off the target"
     diameter = "" if design.diameter is None else f", diameter {number(design.diameter)} of its edge"
     shape = " × ".join(str(n) for n in export.phase.shape)
     fibres = "; fibres seen end-on" if export.phase.shape[2] == 1 else ""
@@ -140,7 +139,7 @@ def _chapter(export: DesignExport) -> Chapter:
     return Chapter(
         number=export.number,
         anchor=export.name,
-        title=f"Design {export.number}: K = {number(design.K.realised)} GPa{miss}",
+        title=f"Design {export.number}: {_outcome(design)}",
         materials=[
             (role, material, web_address(material.url))
             for role, material in (("Matrix", export.matrix), ("Particles", export.particle))
@@ -166,14 +165,25 @@ def _chapter(export: DesignExport) -> Chapter:
     )
 
 
+def _outcome(design: Design) -> str:
+    """K, or what the cell has of every target and how far off it is."""
+    reached, misses = design.stages.get("realised", {}), design.misses
+    if len(misses) > 1:
+        return ", ".join(f"{name} = {format_value(name, reached[name])} ({_percent(misses[name])})" for name in misses)
+    for name, miss in misses.items():
+        return f"{name} = {format_value(name, reached[name])}, {_percent(miss)} off the target"
+    return f"K = {number(design.K.realised)} GPa"
+
+
 def _stages(design: Design) -> Table:
-    """K and the quantities of the targets at every stage, with the worst miss."""
+    """K and the quantities of the targets at every stage, with the worst miss where all are known."""
     names = list(dict.fromkeys(["K", *design.misses]))
     heads = [f"{name}, {QUANTITIES[name].unit}" if QUANTITIES[name].unit else name for name in names]
     rows = [["Stage", *heads, "Worst miss"]]
     for stage, title in STAGES.items():
         reached = design.stages.get(stage, {})
-        worst = max(design.misses_at(stage).values(), key=abs, default=None)
+        misses = design.misses_at(stage)
+        worst = max(misses.values(), key=abs, default=None) if misses.keys() == design.misses.keys() else None
         rows.append([title, *(number(reached.get(name), 5) for name in names), _percent(worst)])
     return rows
 

@@ -118,7 +118,7 @@ class DesignSearch:
         """One page of designs with DESIGN_COLUMNS. limit None: all."""
         orders = {
             "newest": (RunRow.created.desc(), DesignRow.run_id, DesignRow.index),
-            "error": (func.abs(DesignRow.error), DesignRow.run_id, DesignRow.index),
+            "error": (DesignRow.error.is_(None), func.abs(DesignRow.error), DesignRow.run_id, DesignRow.index),
             "bulk": (DesignRow.bulk.desc(), DesignRow.run_id, DesignRow.index),
             "density": (DesignRow.density, DesignRow.run_id, DesignRow.index),
         }

@@ -121,7 +121,7 @@ def reachable(
 
 
 def refusal(request: DesignRequest) -> str:
-    """Why a request cannot be met with its materials; empty if it can."""
+    """Why a request cannot be met with its materials and its method; empty if it can."""
     return _refusal(request.model_dump_json())
 
 
@@ -131,7 +131,7 @@ def _refusal(request: str) -> str:
     from relaxdesign.request import DesignRequest
 
     try:
-        study.materials_on_offer(DesignRequest.model_validate_json(request))
+        study.check_request(DesignRequest.model_validate_json(request))
     except ValueError as error:
         return str(error)
     return ""

@@ -6,6 +6,9 @@ import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from relaxdesign.quantities import QUANTITIES
+from relaxdesign.request import Objective
+
 STATES = {
     "queued": ("Waiting", "gray", ":material/hourglass_empty:"),
     "running": ("Running", "blue", ":material/play_circle:"),
@@ -20,6 +23,16 @@ NOTE_2D = (
     "2D means a cell one voxel thick, periodic in all three directions and solved with 3D elasticity, "
     "so K is the same quantity as in 3D."
 )
+
+DENOISING = ("guided", "noise", "best-of-n", "conditional")
+"""Methods whose steps remove noise."""
+
+
+def what_is_shown(method: str) -> str:
+    """What the fields and curves of a run's steps are, which are not yet designs."""
+    if method in (*DENOISING, "gradient"):
+        return "Relaxed field: any material in every voxel. Real materials may not follow; the designs say what is met."
+    return "Cells that are tried on the way, each with one random placement. The verified designs say what is met."
 
 
 def significant(value: float, digits: int = 4) -> str:
@@ -42,6 +55,16 @@ def percent(value: float | None) -> str:
         return "0.00 %"
     digits = 2 if abs(value) < 0.995 else 1 if abs(value) < 99.5 else 0
     return f"{value:+.{digits}f} %".replace("-", "−")
+
+
+def missed(target: Objective, value: float) -> str:
+    """How far a value is from a target, signed: −19.0 %; in the unit of quantities that may be zero or negative."""
+    quantity = QUANTITIES[target.quantity]
+    if quantity.positive:
+        return percent(target.miss(value))
+    difference = significant(value - target.nearest(value), 2)
+    sign = "" if difference.startswith("-") else "+" if difference != "0" else ""
+    return f"{sign}{difference} {quantity.unit}".rstrip().replace("-", "−")
 
 
 def duration(seconds: float | None) -> str:

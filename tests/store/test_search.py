@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
@@ -97,6 +99,15 @@ def test_designs_are_found_over_all_runs(store, runs):
     assert one.phase is not None and one.index == 1
     with pytest.raises(UnknownRun):
         store.design(runs[100.0], 7)
+
+
+def test_a_design_of_unknown_error_is_not_the_best(store, runs):
+    unknown = replace(scripted_design(0, 100.0), stages={"relaxed": {"K": 100.0}})
+    store.save_design(runs[100.0], unknown)
+    records = store.find_designs(DesignSearch(order="error"))
+    assert [record.error is None for record in records] == [False, False, False, True]
+    assert store.count_designs(DesignSearch(largest_error=1.0)) == 3
+    assert store.run(runs[100.0]).best_error == pytest.approx(0.004), "that of the other design"
 
 
 def test_pages_of_designs_do_not_overlap(store, runs):

@@ -38,7 +38,8 @@ def draw(record: CampaignRecord) -> None:
         return
     names = [name for name in ("density", "K", *QUANTITIES) if name in table.columns]
     names += [name for name in ("volume_fraction", "diameter", "error") if name in table.columns]
-    names = list(dict.fromkeys(names))
+    unknown = table.columns[table.isna().all()]  # as the diameters of geometric designs
+    names = [name for name in dict.fromkeys(names) if name not in unknown]
     x, y, x_good, y_good, bars = st.columns(5)
     across = x.selectbox("Across", names, names.index("density"), format_func=_label, key="map_x")
     up = y.selectbox("Up", names, names.index("K"), format_func=_label, key="map_y")
@@ -176,7 +177,7 @@ def _chosen(chosen: pd.DataFrame) -> None:
             with column, st.container(border=True):
                 _card(row)
     columns = ["run_name", "index", "K", "density", "error", "volume_fraction", "diameter", "matrix", "particle"]
-    st.dataframe(chosen[columns], hide_index=True)
+    st.dataframe(chosen[columns], hide_index=True, placeholder="–")
 
 
 def _card(row: dict[Any, Any]) -> None:
@@ -190,6 +191,7 @@ def _card(row: dict[Any, Any]) -> None:
         f"**{escape(row['run_name'])}**  \n{escape(row['matrix'])} + {escape(row['particle'])}  \n"
         f"K {row['K']:.4g} GPa · ρ {row['density']:.3g} g/cm³"
     )
+    st.markdown(candidates.headline(design))
     st.page_link(DESIGN_PAGE, label="Open", icon=":material/open_in_new:", query_params={"run": row["run_id"]})
 
 

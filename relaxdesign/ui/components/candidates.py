@@ -14,16 +14,20 @@ from PIL import Image
 from relaxdesign import pareto
 from relaxdesign.catalogue import Material
 from relaxdesign.quantities import format_value
+from relaxdesign.request import Objective
 from relaxdesign.result import Design
 from relaxdesign.scene import phase_scene
 from relaxdesign.scene.stills import studio
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import MATRIX, PARTICLE, rgb
 from relaxdesign.ui.components.microstructures import picture
-from relaxdesign.ui.text import escape, gpa, percent, plain
+from relaxdesign.ui.text import escape, gpa, missed, percent, plain
 
 CARD_WIDTH = 184
 PIXELS = 256
+
+ON_TARGET, NEAR_TARGET = 0.01, 0.05
+"""Largest misses of designs that are called on target, or near it."""
 
 STAGES = {
     "relaxed": "Relaxed field",
@@ -62,18 +66,38 @@ def gallery(run_id: str, designs: Sequence[Design], choices: Choices | None = No
 
 
 def best(designs: Sequence[Design]) -> Design | None:
-    """The verified design nearest to its target."""
+    """The verified design whose worst miss is the smallest."""
     verified = [design for design in designs if design.ok]
-    return min(verified, key=lambda design: abs(design.error or 0.0), default=None)
+    return min(verified, key=lambda design: np.inf if design.error is None else abs(design.error), default=None)
+
+
+def on_target(design: Design) -> bool:
+    """Whether the realised cell is known to meet every target within 1 %."""
+    targets = [objective for objective in design.objectives if objective.sense == "reach"]
+    reached = outcome(design)
+    return bool(reached) and len(reached) == len(targets) and all(abs(o.miss(v)) <= ON_TARGET for o, v in reached)
+
+
+def outcome(design: Design) -> list[tuple[Objective, float]]:
+    """The targets with what the realised cell has of each."""
+    reached = design.stages.get("realised", {})
+    return [(o, reached[o.quantity]) for o in design.objectives if o.quantity in design.misses]
+
+
+def shortfall(design: Design) -> str:
+    """The targets that the realised cell misses by more than 1 %, and by how much: "K −19.0 %, density +42.0 %"."""
+    far = [(o, value) for o, value in outcome(design) if abs(o.miss(value)) > ON_TARGET]
+    return ", ".join(f"{o.quantity} {missed(o, value)}" for o, value in far)
 
 
 def headline(design: Design) -> str:
     """What was asked for, as the realised cell has it: the quantity of every target with its miss."""
-    reached, misses = design.stages.get("realised", {}), design.misses
-    if not misses:
+    reached = outcome(design)
+    if not reached:
         return f"**K = {gpa(design.K.realised)}** {error_badge(design.error)}"
     return "  \n".join(
-        f"**{name} = {escape(format_value(name, reached[name]))}** {error_badge(miss)}" for name, miss in misses.items()
+        f"**{o.quantity} = {escape(format_value(o.quantity, value))}** {error_badge(o.miss(value), missed(o, value))}"
+        for o, value in reached
     )
 
 
@@ -94,10 +118,12 @@ def swatch(colour: str) -> str:
     return f'<span style="color:{colour};-webkit-text-stroke:0.5px #8894a6">■</span>'
 
 
-def error_badge(error: float | None) -> str:
-    """The error in words and colour: green within 1 %, orange within 5 %."""
-    colour = "gray" if error is None else "green" if abs(error) <= 0.01 else "orange" if abs(error) <= 0.05 else "red"
-    return f":{colour}-badge[{percent(error)}]"
+def error_badge(error: float | None, text: str = "") -> str:
+    """The error in words and colour: green within 1 %, orange within 5 %. text: in place of the per cents."""
+    colour = "red" if error is not None else "gray"
+    if error is not None and abs(error) <= NEAR_TARGET:
+        colour = "green" if abs(error) <= ON_TARGET else "orange"
+    return f":{colour}-badge[{text or percent(error)}]"
 
 
 def bounds_verdict(design: Design) -> str:
@@ -131,7 +157,12 @@ def stage_table(designs: Sequence[Design]) -> pd.DataFrame:
             "Remark": design.message,
         }
         rows.append(row)
-    return pd.DataFrame(rows)
+    return floats(pd.DataFrame(rows), but=("Candidate", "Matrix", "Particles", "Remark"))
+
+
+def floats(table: pd.DataFrame, but: Collection[str]) -> pd.DataFrame:
+    """The table with numbers in all columns except ``but``, also in those of which none is known."""
+    return table.astype({name: float for name in table.columns if name not in but})
 
 
 STAGE_COLUMNS = {
@@ -162,13 +193,19 @@ def _card(key: str, design: Design, *, trade_off: bool) -> None:
         unsafe_allow_html=True,
     )
     st.caption(
-        f"vf {design.volume_fraction:.3f} · d {design.diameter:.3f}  \nρ {design.density:.3g} g/cm³  \n"
+        f"{_shape(design)}  \nρ {'–' if design.density is None else f'{design.density:.3g} g/cm³'}  \n"
         f"{bounds_verdict(design)[:1].upper()}{bounds_verdict(design)[1:]}"
     )
     if trade_off:
         st.caption(":violet-badge[on the Pareto front]", help="No other candidate betters it in every objective.")
     if design.message:
         st.caption(f":orange[{escape(design.message)}]")
+
+
+def _shape(design: Design) -> str:
+    """Volume fraction and diameter; particles of any shape have no diameter."""
+    known = (("vf", design.volume_fraction), ("d", design.diameter))
+    return " · ".join(f"{symbol} {value:.3f}" for symbol, value in known if value is not None)
 
 
 def _phase(colour: str, material: Material | None) -> str:

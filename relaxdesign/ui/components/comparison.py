@@ -31,10 +31,7 @@ def render(entries: Sequence[tuple[RunRecord, Design]], *, on_remove: Callable[[
                 width="stretch",
                 alt=f"Phases of candidate {design.index + 1} of {run.name}",
             )
-            st.markdown(
-                f"**{escape(run.name)}** :gray[no. {design.index + 1}]  \n"
-                f"K = {gpa(design.K.realised)} {candidates.error_badge(design.error)}"
-            )
+            st.markdown(f"**{escape(run.name)}** :gray[no. {design.index + 1}]  \n{candidates.headline(design)}")
             st.page_link(DESIGN_PAGE, label="Open the run", icon=":material/open_in_new:", query_params={"run": run.id})
             st.button(
                 "Take out",

@@ -8,7 +8,7 @@ import streamlit as st
 from relaxdesign.store import DesignRecord, DesignSearch, UnknownRun
 from relaxdesign.store.searching import DesignOrder
 from relaxdesign.ui import server
-from relaxdesign.ui.components import comparison, paging
+from relaxdesign.ui.components import candidates, comparison, paging
 from relaxdesign.ui.text import plural
 
 PAGE_SIZE = 100
@@ -48,6 +48,7 @@ def draw() -> None:
         _table(records),
         hide_index=True,
         column_config=_COLUMNS,
+        placeholder="–",
         on_select="rerun",
         selection_mode="multi-row",
         key=key,
@@ -106,7 +107,7 @@ def _table(records: list[DesignRecord]) -> pd.DataFrame:
         }
         for record in records
     ]
-    return pd.DataFrame(rows)
+    return candidates.floats(pd.DataFrame(rows), but=("Run", "Started", "No.", "Matrix", "Particles", "Link"))
 
 
 def _compared() -> list[tuple[str, int]]:

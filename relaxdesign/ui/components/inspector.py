@@ -9,7 +9,7 @@ import streamlit as st
 from relaxdesign.catalogue import Material
 from relaxdesign.export import FORMATS, REPORT, DesignExport, ExportOptions, provenance, result_files, zip_bytes
 from relaxdesign.export.stored import stored_result
-from relaxdesign.quantities import QUANTITIES
+from relaxdesign.quantities import QUANTITIES, format_value
 from relaxdesign.result import Design
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import DISTINCT, MATRIX, PARTICLE
@@ -17,7 +17,7 @@ from relaxdesign.ui.components import candidates, cell_views, comparison, downlo
 from relaxdesign.ui.components.cell_views import Cell
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.errors import guard
-from relaxdesign.ui.text import NOTE_2D, escape, gpa, percent, significant
+from relaxdesign.ui.text import NOTE_2D, escape, gpa, missed, percent, significant
 
 VIEWS = ("Overview", "Local fields", "Stiffness", "Correlation")
 BUTTONS = {"abaqus": "Abaqus", "calculix": "CalculiX", "ansys": "Ansys", "json": "JSON", "csv": "CSV", "vti": "VTK"}
@@ -25,8 +25,7 @@ BUTTONS = {"abaqus": "Abaqus", "calculix": "CalculiX", "ansys": "Ansys", "json":
 
 def render(run_id: str, design: Design) -> None:
     """Draws the inspector of a verified design."""
-    miss = "" if design.error is None else f", {percent(design.error)} off the target"
-    st.subheader(f"Candidate {design.index + 1}: K = {gpa(design.K.realised)}{miss}")
+    st.subheader(f"Candidate {design.index + 1}: {_title(design)}")
     key = f"{run_id}-{design.index}"
     with guard("the inspector"):
         export = DesignExport(design)
@@ -49,6 +48,18 @@ def render(run_id: str, design: Design) -> None:
         _downloads(run_id, design)
 
 
+def _title(design: Design) -> str:
+    """What the cell has of every target and how far off it is."""
+    reached = candidates.outcome(design)
+    if not reached:
+        return f"K = {gpa(design.K.realised)}"
+    if len(reached) == 1:
+        target, value = reached[0]
+        name = target.quantity
+        return f"{name} = {format_value(name, value)}, {missed(target, value)} off the target"
+    return ", ".join(f"{o.quantity} = {format_value(o.quantity, v)} ({missed(o, v)})" for o, v in reached)
+
+
 def _overview(design: Design, cell: Cell, key: str) -> None:
     picture, numbers = st.columns([1.25, 1], gap="large")
     with picture, guard("the 3D view"):
@@ -59,9 +70,9 @@ def _overview(design: Design, cell: Cell, key: str) -> None:
             unsafe_allow_html=True,
         )
         st.caption(
-            f"Particles fill {design.volume_fraction:.1%} of the cell"
+            f"Particles fill {design.phase.mean():.1%} of the cell"
             + ("" if design.diameter is None else f", diameter {design.diameter:.3f} of its edge")
-            + f". Density {significant(design.density or 0)} g/cm³."
+            + ("." if design.density is None else f". Density {significant(design.density)} g/cm³.")
         )
         if design.bounds is not None:
             st.markdown(f"**K between its bounds** :gray[{candidates.bounds_verdict(design)}]")
@@ -84,12 +95,13 @@ def _material(colour: str, role: str, material: Material | None) -> str:
 
 
 def _stages(design: Design) -> pd.DataFrame:
-    """K and the quantities of the targets at every stage, with the worst miss."""
+    """K and the quantities of the targets at every stage, with the worst miss where all are known."""
     names = list(dict.fromkeys(["K", *design.misses]))
     rows = []
     for stage, title in candidates.STAGES.items():
         values = design.stages.get(stage, {})
-        worst = percent(max(design.misses_at(stage).values(), key=abs, default=None))
+        misses = design.misses_at(stage)
+        worst = percent(max(misses.values(), key=abs, default=None) if misses.keys() == design.misses.keys() else None)
         shown = {_with_unit(name): _value(values.get(name)) for name in names}
         rows.append({"Stage": title, **shown, "Error": worst})
     return pd.DataFrame(rows).set_index("Stage")

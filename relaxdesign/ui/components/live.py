@@ -11,13 +11,11 @@ from relaxdesign.store import UnknownRun
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, denoising
 from relaxdesign.ui.errors import guard
-from relaxdesign.ui.text import duration, escape, plain, plural
+from relaxdesign.ui.text import DENOISING, duration, escape, plain, plural, what_is_shown
 
 POLL_SECONDS = 0.4
 SENT_AGAIN = 2
 """Drawings whose steps are sent once more."""
-# Methods whose steps remove noise.
-DENOISING = ("guided", "noise", "best-of-n", "conditional")
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -50,6 +48,7 @@ def _view(snapshot: Snapshot, *, lasting: bool) -> None:
     frames = snapshot.since(ends[0])
     if lasting:
         st.session_state[sent] = (*ends[1:], frames[-1].step)
+    st.caption(what_is_shown(snapshot.request.method))
     denoising.live(f"live-{snapshot.run_id}", frames, snapshot.curves, snapshot.request, dropped)
     for index, message in sorted(dropped.items()):
         st.caption(f"Candidate {index + 1} was stopped. {escape(plain(index, message))}")

@@ -13,11 +13,11 @@ from relaxdesign.pareto import conflict
 from relaxdesign.result import Design
 from relaxdesign.store import UnknownRun
 from relaxdesign.ui import server
-from relaxdesign.ui.components import denoising, film, inspector, overview
+from relaxdesign.ui.components import candidates, denoising, film, inspector, overview
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.components.downloads import buttons as download_buttons
 from relaxdesign.ui.errors import guard
-from relaxdesign.ui.text import duration, escape, plural
+from relaxdesign.ui.text import duration, escape, plural, what_is_shown
 
 # Brings the inspector into view when another design was chosen.
 _scroll = component(
@@ -108,12 +108,9 @@ def _resume(snapshot: Snapshot) -> None:
 
 def _summary(snapshot: Snapshot) -> None:
     verified = [design for design in snapshot.designs if design.ok]
-    close = sum(abs(design.error or 0.0) <= 0.01 for design in verified)
     text, files = st.columns([2, 1], vertical_alignment="center")
-    text.markdown(
-        f"**{len(verified)} of {plural(snapshot.request.count, 'candidate')}** verified · **{close}** within 1 % of "
-        f"the target · {duration(snapshot.seconds)}  \n:gray[{_diversity(verified)}]"
-    )
+    lines = [_count(snapshot, verified), _nearest(verified), _diversity(verified)]
+    text.markdown("  \n".join(filter(None, lines)))
     text.page_link(
         "relaxdesign/ui/pages/campaigns.py",
         label="Vary this in a campaign",
@@ -158,15 +155,35 @@ def _summary(snapshot: Snapshot) -> None:
     )
 
 
+def _count(snapshot: Snapshot, verified: Sequence[Design]) -> str:
+    """How many candidates became designs, how many of these meet all that was asked for, and how long it took."""
+    count = snapshot.request.count
+    close = sum(candidates.on_target(design) for design in verified)
+    wanted = "the target" if len(snapshot.request.targets) == 1 else "all targets"
+    return (
+        f"**{len(verified)} of {plural(count, 'candidate')}** verified · **{close} of {count}** within 1 % of {wanted} "
+        f"· {duration(snapshot.seconds)}"
+    )
+
+
+def _nearest(verified: Sequence[Design]) -> str:
+    """Where no design is on target: which targets the nearest one misses, and by how much."""
+    nearest = candidates.best(verified)
+    shortfall = "" if nearest is None else candidates.shortfall(nearest)
+    if nearest is None or not shortfall or any(candidates.on_target(design) for design in verified):
+        return ""
+    return f":orange[The nearest, candidate {nearest.index + 1}, misses {escape(shortfall)}]"
+
+
 def _diversity(designs: Sequence[Design]) -> str:
-    """How different the designs are, in words."""
+    """How different the designs are, in words; empty without designs."""
     pairs = {(design.matrix, design.particle) for design in designs if design.matrix and design.particle}
     materials = {material for pair in pairs for material in pair}
     if not materials:
         return ""
     return (
-        f"Diversity: {plural(len(pairs), 'material pair')} of {plural(len(materials), 'material')}, which occupy "
-        f"{plural(occupied_cells(materials), 'cell')} of the 10 × 10 × 10 property grid"
+        f":gray[Diversity: {plural(len(pairs), 'material pair')} of {plural(len(materials), 'material')}, which occupy "
+        f"{plural(occupied_cells(materials), 'cell')} of the 10 × 10 × 10 property grid]"
     )
 
 
@@ -176,6 +193,7 @@ def _history(snapshot: Snapshot) -> None:
         if frames is None:
             st.caption("No denoising step of this run was kept.")
             return
+        st.caption(what_is_shown(snapshot.request.method))
         denoising.replay(f"replay-{snapshot.run_id}", frames, snapshot.curves, snapshot.request)
 
         def make(kind: str) -> bytes:

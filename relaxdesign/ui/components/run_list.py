@@ -14,6 +14,7 @@ from relaxdesign.ui.text import STATES, duration, escape, moment, percent, plura
 
 DESIGN_PAGE = "relaxdesign/ui/pages/design.py"
 PAGE_SIZE = 20
+OF_ONE_VALUE = "Of runs that ask for one value of K; a word of the name finds the others"
 WIDTHS = [2.6, 1.1, 1.1, 1.4, 0.8, 1.4]
 
 _ORDERS: dict[RunOrder, str] = {"newest": "Newest first", "oldest": "Oldest first", "error": "Smallest error first"}
@@ -55,7 +56,9 @@ def _search() -> RunSearch:
         material = st.text_input("Material", placeholder="Part of its name", key="runs_material")
         low, high = st.columns(2)
         target = (
-            low.number_input("Target from, GPa", 0.0, value=None, key="runs_low", placeholder="any"),
+            low.number_input(
+                "K wanted from, GPa", 0.0, value=None, key="runs_low", placeholder="any", help=OF_ONE_VALUE
+            ),
             high.number_input("to, GPa", 0.0, value=None, key="runs_high", placeholder="any"),
         )
     return RunSearch(words, tuple(status), tuple(tags), material, target, order=chosen)
