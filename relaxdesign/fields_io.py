@@ -6,7 +6,7 @@ the memory, and so that a damaged one is never read as good.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from relaxdesign.labels import MOST_LABELS, Labels
+from relaxdesign.catalogue import Material
+from relaxdesign.labels import MOST_LABELS, Labels, phase_fields
 from relaxdesign.npz_reader import NpzFile
 from relaxdesign.units import FACTORS, Units, implausible
 from relaxdesign.vti_reader import VtiFile
@@ -50,6 +51,11 @@ class UnitsUnclear(FieldError):
     def __init__(self, text: str, quantity: str, likely: str):
         super().__init__(text)
         self.quantity, self.likely, self.units = quantity, likely, tuple(FACTORS[quantity])
+
+    @property
+    def advice(self) -> str:
+        """The text with what to do on the command line."""
+        return f"{self}; give --units {self.likely}, or --units {self.units[0]} if it is meant"
 
 
 class LabelsUnclear(FieldError):
@@ -109,6 +115,15 @@ def load_labels(path: str | Path, name: str | None = None, *, most_voxels: int |
     `load_field`; MissingArray for a file without that array, LabelsUnclear for several of which none was named.
     """
     return _reading(path, most_voxels, lambda file: _labels(file, _labels_name(file, name)))
+
+
+def labelled_field(labels: Labels, materials: Mapping[int, Material]) -> FieldData:
+    """The properties of voxels with a material for each label; ``k`` if it is known of all that occur.
+
+    Raises ValueError for a label without a material.
+    """
+    labels.check_materials(materials)
+    return FieldData(**phase_fields(labels.values, materials), edge=labels.edge)
 
 
 def _labels_name(file: VoxelFile, wanted: str | None) -> str:
@@ -245,7 +260,7 @@ def _converted(fields: dict[str, np.ndarray], units: Units) -> dict[str, np.ndar
         if name in fields and (found := implausible(name, fields[name], fields["nu"])):
             why, likely = found
             expected = next(iter(FACTORS[name]))
-            raise UnitsUnclear(f"{why}, so {name} is probably in {likely}, not in {expected}", name, likely)
+            raise UnitsUnclear(f"{why}, so {name} is probably in {likely} where {expected} is expected", name, likely)
     return {name: units.factor(name) * field for name, field in fields.items()}
 
 

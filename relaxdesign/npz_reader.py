@@ -29,7 +29,8 @@ class NpzFile:
     def __init__(self, path: Path, most_voxels: int | None = None):
         if not zipfile.is_zipfile(path):
             raise ValueError(
-                "not an .npz file (a zip of arrays), or one that is cut short; write it with numpy.savez(path, E=E, nu=nu)"
+                "not an .npz file (a zip of arrays), or one that is cut short; write it with "
+                "numpy.savez(path, E=E, nu=nu)"
             )
         self._path, self._most = path, most_voxels
         with zipfile.ZipFile(path) as archive:

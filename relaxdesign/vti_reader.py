@@ -236,10 +236,8 @@ def _arrays(data: ElementTree.Element | None, items: int) -> dict[str, _Array]:
         name = element.get("Name", "")
         if name in arrays:
             raise ValueError(f"the array {name} occurs more than once, perhaps for several times; write one of them")
-        components, offset = (
-            _integers(element.get(key, default), key, 1)[0]
-            for key, default in (("NumberOfComponents", "1"), ("offset", "0"))
-        )
+        (components,) = _integers(element.get("NumberOfComponents", "1"), "NumberOfComponents", 1)
+        (offset,) = _integers(element.get("offset", "0"), "offset", 1)
         if components < 1 or offset < 0:
             raise ValueError(f"damaged: {name} has {components} components at offset {offset}")
         kind, form = element.get("type", "none"), element.get("format", "ascii")

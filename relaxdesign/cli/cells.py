@@ -1,25 +1,28 @@
-"""Where the cell of ``relaxdesign evaluate`` comes from: a field, labels of two phases, a closed surface, or drawn."""
+"""Where the cell of ``relaxdesign evaluate`` comes from: a field, labels of phases, a closed surface, or drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
 
     from relaxdesign.catalogue import Catalogue, Material
     from relaxdesign.fields_io import FieldData
+    from relaxdesign.labels import Labels
 
 DIAMETER = 0.25
 GRIDS = {2: 64, 3: 32}  # of the shipped priors
+VOIDS = ("void", "voids", "pore", "pores", "empty", "vacuum")
 
 
 @dataclass(frozen=True)
 class CellOptions:
-    """How a cell is made of two materials, as the options of the command say; None: not given."""
+    """How a cell is read or made of materials, as the options of the command say; None: not given."""
 
     matrix: str | None = None
     particle: str | None = None
@@ -30,6 +33,9 @@ class CellOptions:
     dim: int | None = None
     grid: int | None = None
     edge: float | None = None
+    labels: str | None = None
+    phases: list[str] | None = None
+    units: str | None = None
 
     def refuse(self, names: Sequence[str], why: str) -> None:
         """Raises ValueError if one of these options was given."""
@@ -39,11 +45,12 @@ class CellOptions:
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """A cell to evaluate. phases: the materials and the particles' share, where it was made of two materials."""
+    """A cell to evaluate. phases: what it was made of, for the report, where it was made of materials."""
 
     data: FieldData
     name: str
-    phases: dict[str, str | float] | None = None
+    phases: dict[str, Any] | None = None
+    warnings: list[str] = dataclass_field(default_factory=list)
 
 
 def make_cell(field: Path | None, options: CellOptions) -> Cell:
@@ -52,14 +59,26 @@ def make_cell(field: Path | None, options: CellOptions) -> Cell:
         return _drawn(options)
     options.refuse(("fraction", "diameter", "seed"), f"for a cell that is drawn; {field} is a file with its own shapes")
     if field.suffix.lower() == ".stl":
+        options.refuse(("labels", "phases", "units"), f"for a file of voxels; {field} is a surface")
         return _from_surface(field, options)
     options.refuse(("dim", "grid", "edge"), f"for a surface (.stl) or a drawn cell; {field} has its own voxels")
-    if options.matrix is None and options.particle is None:
-        from relaxdesign.fields_io import load_field
-
-        options.refuse(("materials",), "give --matrix and --particle too")
-        return Cell(load_field(field), field.name)
+    if options.matrix is None and options.particle is None and options.phases is None:
+        options.refuse(("materials", "labels"), "give --phases, or --matrix and --particle, too")
+        return Cell(_field(field, options.units), field.name)
+    options.refuse(("units",), "for a field of moduli; labels take the properties of their materials")
     return _from_labels(field, options)
+
+
+def _field(path: Path, units: str | None) -> FieldData:
+    from relaxdesign.fields_io import FieldError, MissingArray, UnitsUnclear, load_field
+    from relaxdesign.units import Units
+
+    try:
+        return load_field(path, units=Units.parse(units))
+    except UnitsUnclear as error:
+        raise FieldError(error.advice) from None
+    except MissingArray as error:
+        raise FieldError(f"{error}. Labels become a cell with --labels ARRAY --phases LABEL=MATERIAL,…") from None
 
 
 def _drawn(options: CellOptions) -> Cell:
@@ -67,6 +86,7 @@ def _drawn(options: CellOptions) -> Cell:
     if options.matrix is None or options.particle is None or options.fraction is None:
         raise ValueError("give a file, or draw a cell: --matrix epoxy --particle alumina --fraction 0.3")
     options.refuse(("edge",), "for a surface (.stl)")
+    options.refuse(("labels", "phases", "units"), "for a file of voxels")
     pair = _pair(options)
 
     import numpy as np
@@ -97,23 +117,99 @@ def _from_surface(path: Path, options: CellOptions) -> Cell:
 
 
 def _from_labels(path: Path, options: CellOptions) -> Cell:
-    from relaxdesign.fields_io import FieldError, load_phase
+    from relaxdesign.fields_io import FieldError, LabelsUnclear, labelled_field, load_labels
 
-    pair = _pair(options)
-    phase = load_phase(path)
-    if phase is None:
-        raise FieldError(f"{path}: no array phase (0 matrix, 1 particles); without --matrix its own E and nu count")
-    return _two_phase(phase, *pair, path.name)
+    if options.phases is None:
+        pair = _pair(options)
+    try:
+        labels = load_labels(path, options.labels)
+    except LabelsUnclear as error:
+        raise FieldError(f"{error}; give --labels ARRAY") from None
+    if options.phases is None:
+        _check_zero_one(path, labels, options)
+        return _two_phase(labels.values, *pair, path.name, labels.edge, labels.array)
+    materials = phase_materials(options)
+    try:
+        data = labelled_field(labels, materials)
+    except ValueError as error:
+        raise FieldError(f"{path}: {error} with --phases {_example(labels)}") from None
+    unused = [
+        f"the label {label} ({material.name}) occurs in no voxel"
+        for label, material in materials.items()
+        if label not in labels.shares
+    ]
+    return Cell(data, path.name, _phases(labels, materials), unused)
+
+
+def phase_materials(options: CellOptions) -> dict[int, Material]:
+    """The materials of ``--phases`` by label. Raises ValueError for text that names none."""
+    from relaxdesign.labels import parse_phases
+
+    options.refuse(("matrix", "particle"), "--phases names the materials already; give one or the other")
+    named, catalogue = parse_phases(options.phases or ()), _catalogue(options)
+    for label, name in named.items():
+        if name.lower() in VOIDS and name not in catalogue.by_id:
+            raise ValueError(
+                f"label {label}: {name}: voids are not solved; give E and nu per voxel instead, in voids E about 1e-4 "
+                "of the matrix, or a soft material of your own (--materials)"
+            )
+    return {label: _material(catalogue, name) for label, name in named.items()}
+
+
+def folder_reading(options: CellOptions) -> dict[str, Any]:
+    """How the files of a folder are read: arguments of `relaxdesign.campaign.evaluate_folder`."""
+    from relaxdesign.units import Units
+
+    if options.phases is None:
+        options.refuse(("materials", "labels"), "give --phases too")
+        return {"units": Units.parse(options.units)}
+    options.refuse(("units",), "for fields of moduli; labels take the properties of their materials")
+    return {"labels": options.labels, "phases": phase_materials(options)}
+
+
+def _check_zero_one(path: Path, labels: Labels, options: CellOptions) -> None:
+    """Raises FieldError for labels of which --matrix and --particle do not say which is which."""
+    from relaxdesign.fields_io import FieldError
+
+    if set(labels.shares) <= {0, 1}:
+        return
+    names = (options.matrix or "", options.particle or "")
+    raise FieldError(
+        f"{path}: {labels.array} holds the labels {labels.describe()}; --matrix and --particle are for 0 and 1: say "
+        f"which is which, for example --phases {_example(labels, names if len(labels.shares) == 2 else ())}"
+    )
+
+
+def _example(labels: Labels, names: Sequence[str] = ()) -> str:
+    """``1=epoxy,2=alumina``, a value of --phases for these labels."""
+    names = names or ["MATERIAL"] * len(labels.shares)
+    text = ",".join(f"{label}={name}" for label, name in zip(labels.shares, names, strict=True))
+    return f'"{text}"' if " " in text else text
+
+
+def _phases(labels: Labels, materials: Mapping[int, Material]) -> dict[str, Any]:
+    """What the report says of the phases."""
+    return {
+        "array": labels.array or None,
+        "labels": [
+            {"label": label, "material": materials[label].name, "id": materials[label].id, "volume_fraction": share}
+            for label, share in labels.shares.items()
+        ],
+    }
 
 
 def _pair(options: CellOptions, why: str = "a cell is made of two materials") -> tuple[Material, Material]:
     """Matrix and particles. Raises ValueError for one that is missing or unknown."""
-    from relaxdesign.catalogue import Catalogue
-
     if options.matrix is None or options.particle is None:
         raise ValueError(f"{why}: give both --matrix and --particle")
-    catalogue = Catalogue.default() if options.materials is None else Catalogue.from_csv(options.materials)
+    catalogue = _catalogue(options)
     return _material(catalogue, options.matrix), _material(catalogue, options.particle)
+
+
+def _catalogue(options: CellOptions) -> Catalogue:
+    from relaxdesign.catalogue import Catalogue
+
+    return Catalogue.default() if options.materials is None else Catalogue.from_csv(options.materials)
 
 
 def _material(catalogue: Catalogue, wanted: str) -> Material:
@@ -126,11 +222,18 @@ def _material(catalogue: Catalogue, wanted: str) -> Material:
     return min(named, key=lambda material: material.name.lower())
 
 
-def _two_phase(phase: np.ndarray, matrix: Material, particle: Material, name: str, edge: float | None = None) -> Cell:
-    from relaxdesign.export.cell import two_phase_fields
-    from relaxdesign.fields_io import FieldData
+def _two_phase(
+    phase: np.ndarray,
+    matrix: Material,
+    particle: Material,
+    name: str,
+    edge: float | None = None,
+    array: str | None = None,
+) -> Cell:
+    """A cell of labels 0 (matrix) and 1 (particles); array: their name in a file."""
+    from relaxdesign.fields_io import labelled_field
+    from relaxdesign.labels import Labels
 
-    fields = two_phase_fields(phase, matrix, particle)
-    data = FieldData(fields["E"], fields["nu"], fields["rho"], fields.get("k"), edge)
-    share = float(phase.mean())
-    return Cell(data, name, {"matrix": matrix.name, "particle": particle.name, "volume_fraction": share})
+    labels, materials = Labels(array or "", phase, edge), {0: matrix, 1: particle}
+    share = {"matrix": matrix.name, "particle": particle.name, "volume_fraction": labels.shares.get(1, 0.0)}
+    return Cell(labelled_field(labels, materials), name, share | _phases(labels, materials))

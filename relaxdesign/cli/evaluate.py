@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from relaxdesign.cli.cells import CellOptions, make_cell
+from relaxdesign.cli.cells import CellOptions, folder_reading, make_cell
 from relaxdesign.cli.console import (
     EXIT_INTERRUPTED,
     EXIT_NO_RESULT,
@@ -30,7 +30,8 @@ def evaluate(
         typer.Argument(
             metavar="FIELD",
             show_default=False,
-            help=".npz (arrays E [GPa], nu, optional rho, k [W/(m K)]) or .vti; cubic voxels. Or a folder of them. "
+            help=".npz (arrays E [GPa], nu, optional rho, k [W/(m K)], or labels) or .vti; cubic voxels. Or a folder "
+            "of them. "
             "Or .stl: a closed surface of the particles. Without: a cell is drawn.",
         ),
     ] = None,
@@ -57,7 +58,7 @@ def evaluate(
     tol: Annotated[float, typer.Option(help="Relative residual of the solves.")] = 1e-8,
     matrix: Annotated[
         str | None,
-        typer.Option(metavar="MATERIAL", help="Id or part of the name, for .stl, labels 'phase', or a drawn cell."),
+        typer.Option(metavar="MATERIAL", help="Id or part of the name, for .stl, labels 0 and 1, or a drawn cell."),
     ] = None,
     particle: Annotated[str | None, typer.Option(metavar="MATERIAL", help="The same of the particles.")] = None,
     materials: Annotated[
@@ -82,6 +83,23 @@ def evaluate(
             help="Of an .stl: edge of the cell from the origin, in its unit. Default: the smallest cube around it."
         ),
     ] = None,
+    labels: Annotated[
+        str | None, typer.Option(metavar="ARRAY", help="Labels: the array that holds them. Default: phase.")
+    ] = None,
+    phases: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=MATERIAL,…", help="Labels: the material of each, for example 1=epoxy,2=alumina. Repeatable."
+        ),
+    ] = None,
+    units: Annotated[
+        str | None,
+        typer.Option(
+            metavar="UNIT,…",
+            help="Of a field: GPa (default), MPa or Pa of E; g/cm3 (default), kg/m3 or t/mm3 of rho; W/mK (default) or "
+            "mW/mK of k. For example Pa,kg/m3.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="TABLE", help="Of a folder: one row per field, .parquet or .csv.")
@@ -94,15 +112,19 @@ def evaluate(
     A cell one voxel thick is a 2D cell: periodic through the thickness, 3D elasticity. The conductivity tensor is
     added if that of every voxel is known.
     """
-    made = CellOptions(matrix, particle, materials, fraction, diameter, seed, dim, grid, edge)
+    made = CellOptions(
+        matrix, particle, materials, fraction, diameter, seed, dim, grid, edge, labels, phases or None, units
+    )
     if field is not None and (field.is_dir() or out is not None):
         with user_errors():
-            made.refuse(list(vars(made)), "for one cell, not for a folder")
+            shared = ("labels", "phases", "materials", "units")
+            made.refuse([name for name in vars(made) if name not in shared], "for one cell, not for a folder")
             if gradient is not None or fields is not None or load is not None or only is not None:
                 raise ValueError("--only, --gradient, --fields and --load are for one field, not for a folder")
             if out is None:
                 raise ValueError(f"{field} is a folder: give --out TABLE.parquet for one row per field")
-            _evaluate_folder(field, out, boundary, tol, workers, scheduler)
+            options = {"boundary": boundary, "tol": tol, "scheduler": scheduler, "count": workers}
+            _evaluate_folder(field, out, options | folder_reading(made))
         return
     with user_errors():
         _check_output("--gradient", gradient, ".npz")
@@ -147,17 +169,14 @@ def _check_output(option: str, path: Path | None, suffix: str) -> None:
         raise ValueError(f"{option}: {path} is a directory")
 
 
-def _evaluate_folder(
-    folder: Path, out: Path, boundary: str, tol: float, workers: int | None, scheduler: str | None
-) -> None:
-    """All fields of a folder; Ctrl-C keeps what is finished."""
+def _evaluate_folder(folder: Path, out: Path, options: dict[str, Any]) -> None:
+    """All fields of a folder with these options of `evaluate_folder`; Ctrl-C keeps what is finished."""
     from relaxdesign.campaign import evaluate_folder
 
     state = None
     with stop_on_interrupt() as stopped, progress() as bars:
         task = bars.add_task("Fields", total=None, note="")
-        options = {"boundary": boundary, "tol": tol, "scheduler": scheduler, "count": workers, "cancel": stopped}
-        for state in evaluate_folder(folder, out, **options):
+        for state in evaluate_folder(folder, out, cancel=stopped, **options):
             bars.update(task, total=state.total, completed=state.done, note=f"{state.failed} failed")
     if stopped():
         messages.print("Stopped: the same command goes on from the fields that are finished.")
