@@ -99,7 +99,7 @@ def load_field(path: str | Path, *, units: Units | None = None, most_voxels: int
 
     def read(file: VoxelFile) -> FieldData:
         if missing := [name for name in _REQUIRED if name not in file.names]:
-            _refuse_points(file, missing)
+            _refuse_points(file, missing if file.names else file.points)
             raise MissingArray(f"no array {' and '.join(missing)}; expected are {_EXPECTED}, found: {_content(file)}")
         names = [name for name in (*_REQUIRED, *_OPTIONAL) if name in file.names]
         fields = _checked({name: file.read(name) for name in names})
@@ -131,7 +131,7 @@ def _labels_name(file: VoxelFile, wanted: str | None) -> str:
     name = wanted or DEFAULT_LABELS
     if name in file.names:
         return name
-    if wanted is None and len(file.names) == 1:
+    if wanted is None and len(file.names) == 1 and file.names[0] not in (*_REQUIRED, *_OPTIONAL):
         return file.names[0]
     _refuse_points(file, [name] if name in file.points or file.names else file.points)
     if wanted is None and file.names:
@@ -222,6 +222,8 @@ def _content(file: VoxelFile) -> str:
 
 
 def _described(file: VoxelFile, name: str) -> str:
+    if name in (*_REQUIRED, *_OPTIONAL):
+        return name
     try:
         return f"{name} with labels {_labels(file, name).describe()}"
     except ValueError:

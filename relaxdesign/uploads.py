@@ -18,18 +18,40 @@ import sys
 import tempfile
 import zipfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath
+from typing import Any, NoReturn
 
 import numpy as np
 
-from relaxdesign.fields_io import FieldData, FieldError
+from relaxdesign.fields_io import FieldData, FieldError, LabelsUnclear, UnitsUnclear
+from relaxdesign.labels import Labels
+from relaxdesign.units import Units
 
 KINDS = ("npz", "vti", "stl")
 
 
 class UploadError(ValueError):
     """An upload that cannot be used; the text is for the user and names no path of the server."""
+
+
+class UnitAsked(UploadError):
+    """A file whose numbers look as if in another unit: read again with the unit of ``quantity`` in its `FieldReading`.
+
+    likely: the unit that the numbers fit; units: those that are known.
+    """
+
+    def __init__(self, text: str, quantity: str, likely: str, units: list[str]):
+        super().__init__(text)
+        self.quantity, self.likely, self.units = quantity, likely, units
+
+
+class LabelsAsked(UploadError):
+    """A file with several ``arrays``: read again with the one that holds the labels in its `FieldReading`."""
+
+    def __init__(self, text: str, arrays: list[str]):
+        super().__init__(text)
+        self.arrays = arrays
 
 
 @dataclass(frozen=True)
@@ -67,19 +89,36 @@ class StlGrid:
     edge: float | None = None
 
 
+@dataclass(frozen=True)
+class FieldReading:
+    """What a file of voxels does not tell by itself: its units, and which array holds labels (None: see there).
+
+    See `relaxdesign.fields_io.load_field` and `relaxdesign.fields_io.load_labels`.
+    """
+
+    units: Units = field(default_factory=Units)
+    labels: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Upload:
-    """What a file held: the properties of its voxels, the labels of its two phases, or both."""
+    """What a file held: the properties of its voxels, or labels, or both.
+
+    phase: labels of two phases, uint8 with 1 in the particles; labels: those of a file with other ones, alone.
+    """
 
     data: FieldData | None
     phase: np.ndarray | None
+    labels: Labels | None = None
 
 
-def read_upload(name: str, content: bytes, stl: StlGrid | None = None, limits: UploadLimits | None = None) -> Upload:
-    """Reads a ``.npz`` or ``.vti`` with ``E`` and ``nu`` or with ``phase``, or a closed ``.stl``.
+def read_upload(
+    name: str, content: bytes, how: StlGrid | FieldReading | None = None, limits: UploadLimits | None = None
+) -> Upload:
+    """Reads a ``.npz`` or ``.vti`` with ``E`` and ``nu`` or with labels, or a closed ``.stl``.
 
-    name: of the user's file; only its ending is used. stl: how a surface becomes voxels.
-    Raises UploadError that says what is wrong with the file.
+    name: of the user's file; only its ending is used. how: a surface becomes voxels, or arrays are read.
+    Raises UploadError that says what is wrong with the file, UnitAsked or LabelsAsked for one that does not say enough.
     """
     limits = limits or UploadLimits.from_environment()
     kind = PurePath(name).suffix.lower().removeprefix(".")
@@ -89,13 +128,14 @@ def read_upload(name: str, content: bytes, stl: StlGrid | None = None, limits: U
         raise UploadError(f"The file has {len(content) / 2**20:.1f} MB; at most {limits.megabytes:g} MB are read.")
     if not content:
         raise UploadError("The file is empty.")
-    stl = stl or StlGrid()
+    stl = how if isinstance(how, StlGrid) else StlGrid()
+    reading = how if isinstance(how, FieldReading) else FieldReading()
     if kind == "stl" and stl.grid**stl.dim > limits.voxels:
         raise UploadError(f"{stl.grid}^{stl.dim} voxels were asked for; at most {limits.voxels} are computed.")
     with tempfile.TemporaryDirectory(prefix="relaxdesign-upload-") as folder:
         (Path(folder) / f"upload.{kind}").write_bytes(content)
         order = {"kind": kind, "voxels": limits.voxels, "memory_mb": limits.memory_mb, "seconds": limits.seconds}
-        order |= {"grid": stl.grid, "dim": stl.dim, "edge": stl.edge}
+        order |= {"grid": stl.grid, "dim": stl.dim, "edge": stl.edge} | asdict(reading)
         return _answer(folder, order, limits)
 
 
@@ -116,10 +156,21 @@ def _answer(folder: str, order: dict, limits: UploadLimits) -> Upload:
             "The file could not be read: it is damaged, or it needs more memory than it may take."
         ) from None
     if "problem" in arrays:
-        raise UploadError(str(arrays["problem"]))
+        _raise(str(arrays["problem"]), json.loads(str(arrays["asks"])))
     edge = float(arrays.pop("edge")) if "edge" in arrays else None
     phase = arrays.pop("phase", None)
+    if "labels" in arrays:
+        return Upload(None, phase, Labels(str(arrays["labels_name"]), arrays["labels"], edge))
     return Upload(FieldData(**arrays, edge=edge) if arrays else None, phase)
+
+
+def _raise(text: str, asks: dict[str, Any]) -> NoReturn:
+    """Raises what the child found: an error, or a question."""
+    if "quantity" in asks:
+        raise UnitAsked(text, **asks)
+    if "arrays" in asks:
+        raise LabelsAsked(text, **asks)
+    raise UploadError(text)
 
 
 # ---- In the child ----------------------------------------------------------------------------------
@@ -137,22 +188,50 @@ def _limit(memory_mb: int, seconds: float) -> None:
 
 def _read(order: dict) -> dict[str, np.ndarray]:
     """The arrays of the upload in the current folder. Raises FieldError."""
-    from relaxdesign.fields_io import MissingArray, load_field, load_phase
     from relaxdesign.voxelise import load_stl
 
     path, most = f"upload.{order['kind']}", order["voxels"]
     if order["kind"] == "stl":
         return {"phase": load_stl(path, grid=order["grid"], dim=order["dim"], edge=order["edge"])}
-    phase = load_phase(path, most_voxels=most)
-    try:
-        data = load_field(path, most_voxels=most)
-    except MissingArray:
-        if phase is None:
-            raise
-        return {"phase": phase}
-    arrays = {"E": data.E, "nu": data.nu, "rho": data.rho, "k": data.k, "phase": phase}
-    arrays["edge"] = None if data.edge is None else np.array(data.edge)
-    return {name: array for name, array in arrays.items() if array is not None}
+    arrays = _read_voxels(path, FieldReading(Units(**order["units"]), order["labels"]), most)
+    return {name: np.asarray(array) for name, array in arrays.items() if array is not None}
+
+
+def _read_voxels(path: str, reading: FieldReading, most_voxels: int) -> dict[str, Any]:
+    """The properties of the voxels, with the phases for the eye; else the labels."""
+    from relaxdesign.fields_io import DEFAULT_LABELS, MissingArray, load_field, load_labels
+
+    if reading.labels is None:
+        try:
+            data = load_field(path, units=reading.units, most_voxels=most_voxels)
+        except MissingArray as no_field:
+            try:
+                return _as_arrays(load_labels(path, most_voxels=most_voxels))
+            except LabelsUnclear as unclear:
+                if {"E", "nu"} & set(unclear.arrays):
+                    raise no_field from None
+                raise
+            except MissingArray:
+                raise no_field from None
+        try:
+            phase = _as_arrays(load_labels(path, DEFAULT_LABELS, most_voxels=most_voxels)).get("phase")
+        except MissingArray:
+            phase = None
+        return {"E": data.E, "nu": data.nu, "rho": data.rho, "k": data.k, "phase": phase, "edge": data.edge}
+    return _as_arrays(load_labels(path, reading.labels, most_voxels=most_voxels))
+
+
+def _as_arrays(labels: Labels) -> dict[str, Any]:
+    if set(labels.shares) <= {0, 1}:
+        return {"phase": labels.values.astype(np.uint8)}
+    return {"labels": labels.values, "labels_name": labels.array, "edge": labels.edge}
+
+
+def _question(error: FieldError) -> dict[str, Any]:
+    """What the user can answer so that the file is read; empty for a file that cannot be used."""
+    if isinstance(error, UnitsUnclear):
+        return {"quantity": error.quantity, "likely": error.likely, "units": error.units}
+    return {"arrays": error.arrays} if isinstance(error, LabelsUnclear) else {}
 
 
 def main() -> None:
@@ -164,10 +243,12 @@ def main() -> None:
     try:
         arrays = _read(order)
     except FieldError as error:
-        text = str(error).removeprefix(f"upload.{order['kind']}: ")
-        arrays = {"problem": np.array(f"This file cannot be used: {text}.")}
+        text, asks = str(error).removeprefix(f"upload.{order['kind']}: "), _question(error)
+        text = f"{text[0].upper()}{text[1:]}" if asks else f"This file cannot be used: {text}."
+        arrays = {"problem": np.array(text), "asks": np.array(json.dumps(asks))}
     except MemoryError:
-        arrays = {"problem": np.array("The file needs more memory than it may take; give a smaller one.")}
+        text = "The file needs more memory than it may take; give a smaller one."
+        arrays = {"problem": np.array(text), "asks": np.array("{}")}
     np.savez(answers, **arrays)  # type: ignore[arg-type]  # names of arrays only
     answers.flush()
 

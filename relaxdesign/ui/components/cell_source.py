@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -12,11 +13,22 @@ from relaxdesign.catalogue import Material
 from relaxdesign.composite import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, PackingError, place_particles
 from relaxdesign.export import safe_name
 from relaxdesign.export.cell import two_phase_fields
-from relaxdesign.fields_io import FieldData
+from relaxdesign.fields_io import FieldData, labelled_field
+from relaxdesign.labels import Labels
 from relaxdesign.ui import background, server
 from relaxdesign.ui.components.cell_views import Cell
 from relaxdesign.ui.text import escape
-from relaxdesign.uploads import KINDS, StlGrid, Upload, UploadError, UploadLimits, read_upload
+from relaxdesign.uploads import (
+    KINDS,
+    FieldReading,
+    LabelsAsked,
+    StlGrid,
+    UnitAsked,
+    Upload,
+    UploadError,
+    UploadLimits,
+    read_upload,
+)
 
 GRIDS = {2: (32, 64, 128), 3: (16, 24, 32, 48)}
 SOURCES = ("Draw a cell", "Upload a file")
@@ -84,18 +96,24 @@ def _drawn() -> Source | None:
 
 def _materials() -> tuple[Material, Material]:
     """Matrix and particles, chosen from the catalogue."""
+    matrix, particle = _choose_materials({"Matrix": "epoxy", "Particles": "alumina"})
+    return matrix, particle
+
+
+def _choose_materials(roles: Mapping[str, str]) -> list[Material]:
+    """A material of the catalogue for every role; roles: what is in the name of the one that is offered first."""
     catalogue = server.catalogue()
     materials = sorted(catalogue.materials, key=lambda material: material.name.lower())
     names = [f"{m.name} · E {m.young:.3g} GPa" for m in materials]
-    chosen = []
-    for column, role, wanted in zip(st.columns(2), ("Matrix", "Particles"), ("epoxy", "alumina"), strict=True):
+    chosen, columns = [], st.columns(min(len(roles), 3))
+    for number, (role, wanted) in enumerate(roles.items()):
         start = next((i for i, m in enumerate(materials) if wanted in m.name.lower()), 0)
-        index = column.selectbox(
+        index = columns[number % len(columns)].selectbox(
             role, range(len(materials)), index=start, format_func=names.__getitem__, key=f"evaluate-{role}",
             persist_state="session",
         )  # fmt: skip
         chosen.append(materials[index])
-    return chosen[0], chosen[1]
+    return chosen
 
 
 def _two_phase(phase: np.ndarray, matrix: Material, particle: Material, edge: float | None = None) -> Cell:
@@ -116,24 +134,49 @@ def _uploaded() -> Source | None:
     )  # fmt: skip
     st.caption(
         ".npz or .vti: arrays **E** (GPa) and **nu** per voxel, if known **rho** (g/cm³) and **k** (W/(m K)); or "
-        f"**phase** alone (0 matrix, 1 particles). .stl: a closed surface of the particles. At most "
+        f"labels of the phases alone, whole numbers in any array. .stl: a closed surface of the particles. At most "
         f"{limits.megabytes:g} MB and {limits.voxels:,} voxels."
     )
     if file is None:
         return None
     content = file.getvalue()
-    stl = _stl_grid(limits) if file.name.lower().endswith(".stl") else None
+    how = _stl_grid(limits) if file.name.lower().endswith(".stl") else FieldReading()
     digest = background.digest(np.frombuffer(content, np.uint8))
+    upload = _read(file.name, content, how, limits, digest)
+    return None if upload is None else _source(upload, file.name, digest)
+
+
+def _read(name: str, content: bytes, how: StlGrid | FieldReading, limits: UploadLimits, digest: str) -> Upload | None:
+    """What the file holds; asks on the page for what it does not tell. None: not yet, the page says why."""
     try:
-        upload = background.result(
-            ("upload", digest, file.name[-8:].lower(), stl, limits),
-            lambda: read_upload(file.name, content, stl, limits),
+        return background.result(
+            ("upload", digest, name[-8:].lower(), how, limits),
+            lambda: read_upload(name, content, how, limits),
             "Reading the file",
         )
+    except (UnitAsked, LabelsAsked) as question:
+        answered = _ask(question, name, how, digest) if isinstance(how, FieldReading) else None
+        return None if answered is None else _read(name, content, answered, limits, digest)
     except UploadError as error:
-        st.error(f"**{escape(file.name)}**: {escape(str(error))}", icon=":material/error:")
+        st.error(f"**{escape(name)}**: {escape(str(error))}", icon=":material/error:")
         return None
-    return None if upload is None else _source(upload, file.name, digest)
+
+
+def _ask(question: UnitAsked | LabelsAsked, name: str, how: FieldReading, digest: str) -> FieldReading | None:
+    """The reading with the user's answer; None while there is none."""
+    st.warning(f"**{escape(name)}**: {escape(str(question))}.", icon=":material/help:")
+    if isinstance(question, LabelsAsked):
+        array = st.selectbox(
+            "Array of the labels", question.arrays, index=None, key=f"evaluate-labels-{digest[:12]}",
+            persist_state="session", placeholder="choose one",
+        )  # fmt: skip
+        return None if array is None else replace(how, labels=array)
+    quantity = question.quantity
+    unit = st.segmented_control(
+        f"Unit of {quantity} in the file", question.units, key=f"evaluate-unit-{quantity}-{digest[:12]}",
+        persist_state="session",
+    )  # fmt: skip
+    return None if unit is None else replace(how, units=replace(how.units, **{quantity: unit}))
 
 
 def _stl_grid(limits: UploadLimits) -> StlGrid:
@@ -161,7 +204,23 @@ def _source(upload: Upload, file_name: str, digest: str) -> Source:
     name = safe_name(file_name.rpartition(".")[0] or file_name)
     if upload.data is not None:
         return Source(Cell(upload.data, upload.phase), name, digest[:12], f"Read from {escape(file_name)}.")
-    assert upload.phase is not None  # an upload holds one or the other
+    if upload.labels is not None:
+        return _labelled(upload.labels, name, digest, file_name)
+    assert upload.phase is not None  # an upload holds one of the three
     matrix, particle = _materials()
     remark = f"Read from {escape(file_name)}; particles fill {upload.phase.mean():.2%} of the cell."
     return Source(_two_phase(upload.phase, matrix, particle), name, digest[:12], remark)
+
+
+def _labelled(labels: Labels, name: str, digest: str, file_name: str) -> Source:
+    """A cell of labels, with a material that is chosen for each."""
+    wanted = ("epoxy", "alumina", "steel", "glass", "copper")
+    roles = {f"Label {label} ({share:.2%})": wanted[i % 5] for i, (label, share) in enumerate(labels.shares.items())}
+    materials = dict(zip(labels.shares, _choose_materials(roles), strict=True))
+    data = labelled_field(labels, materials)
+    cell = Cell(data)
+    if len(materials) == 2:
+        first, second = materials
+        cell = Cell(data, (labels.values == second).astype(np.uint8), (materials[first].name, materials[second].name))
+    remark = f"Read from {escape(file_name)}; labels of {escape(labels.array)}: {escape(labels.describe())}."
+    return Source(cell, name, digest[:12], remark)
