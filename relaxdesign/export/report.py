@@ -32,7 +32,7 @@ DEFINITION = (
     "through its thickness, with three-dimensional elasticity: parallel fibres seen end-on."
 )
 BOUNDS_NOTE = (
-    "Hashin–Shtrikman bounds assume statistical isotropy; a small cell may leave them a little, the outer ones never."
+    "The inner bounds are those of Hashin and Shtrikman; only the error of a grid that is too coarse passes them."
 )
 ASHBY_CAPTION = "The designs among the base materials of the catalogue."
 
