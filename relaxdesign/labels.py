@@ -39,8 +39,8 @@ class Labels:
         given = set(labels)
         if missing := [str(label) for label in self.shares if label not in given]:
             raise ValueError(
-                f"label{'s' if len(missing) > 1 else ''} {', '.join(missing)} of {self.array} have no material; it "
-                f"holds {self.describe()}: name a material for each"
+                f"no material for label {', '.join(missing)} of {self.array}, which holds {self.describe()}: name one "
+                "for each"
             )
 
 

@@ -22,7 +22,9 @@ def test_three_labels_become_the_properties_of_their_materials(save):  # noqa: F
         for label, value in zip((-2, 1, 7), expected, strict=True):
             assert (values[label == THREE] == value).all()
     assert data.k is None, "no conductivities are known"
-    with pytest.raises(ValueError, match=r"label 7 .* no material; it holds -2 \(12.5 %\), 1 \(50 %\), 7 \(37.5 %\)"):
+    with pytest.raises(
+        ValueError, match=r"no material for label 7 of material, which holds -2 \(12.5 %\), 1 \(50 %\), 7 \(37.5 %\)"
+    ):
         labelled_field(labels, {1: EPOXY, -2: CARBIDE})
 
 

@@ -13,7 +13,16 @@ import trimesh
 
 from relaxdesign.export import stl_bytes, vti_bytes
 from relaxdesign.fields_io import FieldError, load_field, load_labels
-from relaxdesign.uploads import StlGrid, UploadError, UploadLimits, read_upload
+from relaxdesign.units import Units
+from relaxdesign.uploads import (
+    FieldReading,
+    LabelsAsked,
+    StlGrid,
+    UnitAsked,
+    UploadError,
+    UploadLimits,
+    read_upload,
+)
 from relaxdesign.voxelise import load_stl
 
 
@@ -60,6 +69,23 @@ def test_labels_alone_come_in():
     upload = read_upload("labels.npz", npz(phase=phase))
     assert upload.data is None
     assert np.array_equal(upload.phase[:, :, 0], phase)
+
+
+def test_labels_of_other_names_and_units_are_asked_for():
+    labels = np.array([[1, 2], [2, 5]])
+    upload = read_upload("labels.npz", npz(material=labels))
+    assert upload.data is None and upload.phase is None and upload.labels is not None
+    assert upload.labels.array == "material" and upload.labels.shares == {1: 0.25, 2: 0.5, 5: 0.25}
+    two = npz(a=labels, b=labels > 1)
+    with pytest.raises(LabelsAsked, match="which one holds the labels") as asked:
+        read_upload("labels.npz", two)
+    assert asked.value.arrays == ["a", "b"]
+    assert np.array_equal(read_upload("labels.npz", two, FieldReading(labels="b")).phase[:, :, 0], labels > 1)
+    content = npz(E=1e9 * CELL, nu=0.1 * CELL)
+    with pytest.raises(UnitAsked, match="E is probably in Pa where GPa is expected") as unit:
+        read_upload("field.npz", content)
+    assert (unit.value.quantity, unit.value.likely, unit.value.units) == ("E", "Pa", ["GPa", "MPa", "Pa"])
+    assert pytest.approx(CELL) == read_upload("field.npz", content, FieldReading(Units(E="Pa"))).data.E
 
 
 def damaged_vti(make_design) -> bytes:

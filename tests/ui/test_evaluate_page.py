@@ -98,6 +98,27 @@ def test_uploaded_labels_ask_for_two_materials(app):
     assert "particles fill 50.00%" in texts(app)
 
 
+def test_uploaded_labels_of_other_names_take_a_material_each(app):
+    labels = np.ones((6, 6, 6), int)
+    labels[:3], labels[3] = 4, 9
+    upload(app, "labels.npz", npz(material=labels))
+    assert [box.label for box in app.selectbox][:3] == ["Label 1 (33.33%)", "Label 4 (50.00%)", "Label 9 (16.67%)"]
+    assert not app.exception and not app.error, [error.value for error in app.error]
+    assert "labels of material: 1 (33.3 %), 4 (50 %), 9 (16.7 %)" in texts(app).replace("\\", "")
+    assert bounds(app).loc["K, GPa", "Reuss"] < bounds(app).loc["K, GPa", "Cell"] < bounds(app).loc["K, GPa", "Voigt"]
+
+
+def test_units_are_asked_on_the_page_and_coarse_grids_warned_of(app):
+    E = np.where(np.indices((4, 4, 1)).sum(axis=0) % 2, 400e9, 2e9)
+    upload(app, "field.npz", npz(E=E, nu=np.full(E.shape, 0.25)))
+    assert "E is probably in Pa" in app.warning[0].value.replace("\\", "") and not app.dataframe
+    unit = next(box for box in app.segmented_control if box.label == "Unit of E in the file")
+    unit.set_value("Pa").run()
+    assert not app.exception and not app.error
+    assert bounds(app).loc["K, GPa", "Voigt"] == pytest.approx(134.0)
+    assert "single voxel in E" in "".join(warning.value for warning in app.warning).replace("\\", "")
+
+
 def test_bad_files_end_in_a_message_and_the_page_goes_on(app):
     upload(app, "<b>field</b>.npz", npz(E=np.full((4, 4, 4), np.nan), nu=np.ones((4, 4, 4))))
     assert "E is nan at voxel" in app.error[0].value.replace("\\", "")
