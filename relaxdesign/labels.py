@@ -17,7 +17,7 @@ MOST_LABELS = 32
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """Whole numbers (nx, ny, nz), int64, that name the phase of every voxel."""
+    """Whole numbers (nx, ny, nz), of an integer type, that name the phase of every voxel."""
 
     array: str  # its name in the file
     values: np.ndarray

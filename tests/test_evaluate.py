@@ -310,7 +310,7 @@ def test_labels_say_which_is_which_or_are_asked(cli, tmp_path):
     np.savez(tmp_path / "image.npz", arr_0=np.array([[0, 255], [255, 255]], np.uint8))
     assert_one_clear_error(cli("evaluate", "image.npz"), "no array E and nu", "0 (25 %), 255 (75 %)", "--phases")
     which = cli("evaluate", "image.npz", *PAIR)
-    assert_one_clear_error(which, "0 (25 %), 255 (75 %)", '--phases "0=epoxy-unfilled,255=Alumina 99.5 % (AD"')
+    assert_one_clear_error(which, "0 (25 %), 255 (75 %)", "--phases '0=epoxy-unfilled,255=Alumina 99.5 % (AD'")
     some = cli("evaluate", "image.npz", "--phases", "0=epoxy-unfilled")
     assert_one_clear_error(some, "label 255 of arr_0", "--phases 0=MATERIAL,255=MATERIAL")
     void = cli("evaluate", "image.npz", "--phases", "0=void,255=epoxy-unfilled")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -184,7 +185,7 @@ def _example(labels: Labels, names: Sequence[str] = ()) -> str:
     """``1=epoxy,2=alumina``, a value of --phases for these labels."""
     names = names or ["MATERIAL"] * len(labels.shares)
     text = ",".join(f"{label}={name}" for label, name in zip(labels.shares, names, strict=True))
-    return f'"{text}"' if " " in text else text
+    return shlex.quote(text)
 
 
 def _phases(labels: Labels, materials: Mapping[int, Material]) -> dict[str, Any]:
