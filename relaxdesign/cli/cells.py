@@ -120,16 +120,14 @@ def _from_surface(path: Path, options: CellOptions) -> Cell:
 def _from_labels(path: Path, options: CellOptions) -> Cell:
     from relaxdesign.fields_io import FieldError, LabelsUnclear, labelled_field, load_labels
 
-    if options.phases is None:
-        pair = _pair(options)
+    materials = dict(enumerate(_pair(options))) if options.phases is None else phase_materials(options)
     try:
         labels = load_labels(path, options.labels)
     except LabelsUnclear as error:
         raise FieldError(f"{error}; give --labels ARRAY") from None
     if options.phases is None:
         _check_zero_one(path, labels, options)
-        return _two_phase(labels.values, *pair, path.name, labels.edge, labels.array)
-    materials = phase_materials(options)
+        return _two_phase(labels.values, materials[0], materials[1], path.name, labels.edge, labels.array)
     try:
         data = labelled_field(labels, materials)
     except ValueError as error:
