@@ -86,7 +86,8 @@ class StlGrid:
 
     grid: int = 32
     dim: int = 3
-    edge: float | None = None
+    edges: tuple[float, ...] | None = None
+    periodic: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,14 +103,22 @@ class FieldReading:
 
 @dataclass(frozen=True, eq=False)
 class Upload:
-    """What a file held: the properties of its voxels, or labels, or both.
+    """What a file held: the properties of its voxels, labels, or both.
 
-    phase: labels of two phases, uint8 with 1 in the particles; labels: those of a file with other ones, alone.
+    extent: the cell that was taken around a surface, in words. warnings: what could have been meant otherwise.
     """
 
     data: FieldData | None
-    phase: np.ndarray | None
-    labels: Labels | None = None
+    labels: Labels | None
+    extent: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def phase(self) -> np.ndarray | None:
+        """Labels 0 and 1 as uint8 (nx, ny, nz), 1 in the particles; None where there are others, or none."""
+        if self.labels is None or not set(self.labels.shares) <= {0, 1}:
+            return None
+        return self.labels.values.astype(np.uint8)
 
 
 def read_upload(
@@ -128,15 +137,16 @@ def read_upload(
         raise UploadError(f"The file has {len(content) / 2**20:.1f} MB; at most {limits.megabytes:g} MB are read.")
     if not content:
         raise UploadError("The file is empty.")
-    stl = how if isinstance(how, StlGrid) else StlGrid()
-    reading = how if isinstance(how, FieldReading) else FieldReading()
-    if kind == "stl" and stl.grid**stl.dim > limits.voxels:
-        raise UploadError(f"{stl.grid}^{stl.dim} voxels were asked for; at most {limits.voxels} are computed.")
+    if how is None:
+        how = StlGrid() if kind == "stl" else FieldReading()
+    if isinstance(how, StlGrid) != (kind == "stl"):
+        raise TypeError(f"a .{kind} file is not read with {type(how).__name__}")
+    if isinstance(how, StlGrid) and how.grid**how.dim > limits.voxels:
+        raise UploadError(f"{how.grid}^{how.dim} voxels were asked for; at most {limits.voxels} are computed.")
     with tempfile.TemporaryDirectory(prefix="relaxdesign-upload-") as folder:
         (Path(folder) / f"upload.{kind}").write_bytes(content)
         order = {"kind": kind, "voxels": limits.voxels, "memory_mb": limits.memory_mb, "seconds": limits.seconds}
-        order |= {"grid": stl.grid, "dim": stl.dim, "edge": stl.edge} | asdict(reading)
-        return _answer(folder, order, limits)
+        return _answer(folder, order | {"how": asdict(how)}, limits)
 
 
 def _answer(folder: str, order: dict, limits: UploadLimits) -> Upload:
@@ -158,10 +168,11 @@ def _answer(folder: str, order: dict, limits: UploadLimits) -> Upload:
     if "problem" in arrays:
         _raise(str(arrays["problem"]), json.loads(str(arrays["asks"])))
     edge = float(arrays.pop("edge")) if "edge" in arrays else None
-    phase = arrays.pop("phase", None)
+    extent, warnings = str(arrays.pop("extent", "")), tuple(map(str, arrays.pop("warnings", ())))
+    labels = None
     if "labels" in arrays:
-        return Upload(None, phase, Labels(str(arrays["labels_name"]), arrays["labels"], edge))
-    return Upload(FieldData(**arrays, edge=edge) if arrays else None, phase)
+        labels = Labels(str(arrays.pop("labels_name")), arrays.pop("labels"), edge)
+    return Upload(FieldData(**arrays, edge=edge) if arrays else None, labels, extent, warnings)
 
 
 def _raise(text: str, asks: dict[str, Any]) -> NoReturn:
@@ -190,41 +201,40 @@ def _read(order: dict) -> dict[str, np.ndarray]:
     """The arrays of the upload in the current folder. Raises FieldError."""
     from relaxdesign.voxelise import load_stl
 
-    path, most = f"upload.{order['kind']}", order["voxels"]
+    path, how = f"upload.{order['kind']}", order["how"]
     if order["kind"] == "stl":
-        return {"phase": load_stl(path, grid=order["grid"], dim=order["dim"], edge=order["edge"])}
-    arrays = _read_voxels(path, FieldReading(Units(**order["units"]), order["labels"]), most)
-    return {name: np.asarray(array) for name, array in arrays.items() if array is not None}
+        cell = load_stl(path, **how)
+        labels = _labels_arrays(Labels("", cell.labels, cell.voxel))
+        return labels | {"extent": np.asarray(cell.extent), "warnings": np.asarray(cell.warnings, dtype=str)}
+    return _read_voxels(path, FieldReading(Units(**how["units"]), how["labels"]), order["voxels"])
 
 
-def _read_voxels(path: str, reading: FieldReading, most_voxels: int) -> dict[str, Any]:
-    """The properties of the voxels, with the phases for the eye; else the labels."""
+def _read_voxels(path: str, reading: FieldReading, most_voxels: int) -> dict[str, np.ndarray]:
+    """The properties of the voxels, with the labels for the eye; else the labels."""
     from relaxdesign.fields_io import DEFAULT_LABELS, MissingArray, load_field, load_labels
 
-    if reading.labels is None:
+    if reading.labels is not None:
+        return _labels_arrays(load_labels(path, reading.labels, most_voxels=most_voxels))
+    try:
+        data = load_field(path, units=reading.units, most_voxels=most_voxels)
+    except MissingArray as no_field:
         try:
-            data = load_field(path, units=reading.units, most_voxels=most_voxels)
-        except MissingArray as no_field:
-            try:
-                return _as_arrays(load_labels(path, most_voxels=most_voxels))
-            except LabelsUnclear as unclear:
-                if {"E", "nu"} & set(unclear.arrays):
-                    raise no_field from None
-                raise
-            except MissingArray:
+            return _labels_arrays(load_labels(path, most_voxels=most_voxels))
+        except LabelsUnclear as unclear:
+            if {"E", "nu"} & set(unclear.arrays):
                 raise no_field from None
-        try:
-            phase = _as_arrays(load_labels(path, DEFAULT_LABELS, most_voxels=most_voxels)).get("phase")
+            raise
         except MissingArray:
-            phase = None
-        return {"E": data.E, "nu": data.nu, "rho": data.rho, "k": data.k, "phase": phase, "edge": data.edge}
-    return _as_arrays(load_labels(path, reading.labels, most_voxels=most_voxels))
+            raise no_field from None
+    arrays = {name: value for name, value in vars(data).items() if value is not None}
+    with suppress(MissingArray):
+        arrays |= _labels_arrays(load_labels(path, DEFAULT_LABELS, most_voxels=most_voxels))
+    return {name: np.asarray(value) for name, value in arrays.items()}
 
 
-def _as_arrays(labels: Labels) -> dict[str, Any]:
-    if set(labels.shares) <= {0, 1}:
-        return {"phase": labels.values.astype(np.uint8)}
-    return {"labels": labels.values, "labels_name": labels.array, "edge": labels.edge}
+def _labels_arrays(labels: Labels) -> dict[str, np.ndarray]:
+    arrays = {"labels": labels.values, "labels_name": np.asarray(labels.array)}
+    return arrays if labels.edge is None else arrays | {"edge": np.asarray(labels.edge)}
 
 
 def _question(error: FieldError) -> dict[str, Any]:

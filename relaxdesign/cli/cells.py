@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,8 @@ class CellOptions:
     seed: int | None = None
     dim: int | None = None
     grid: int | None = None
-    edge: float | None = None
+    edge: str | None = None
+    periodic: bool | None = None
     labels: str | None = None
     phases: list[str] | None = None
     units: str | None = None
@@ -46,12 +46,17 @@ class CellOptions:
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """A cell to evaluate. phases: what it was made of, for the report, where it was made of materials."""
+    """A cell to evaluate.
+
+    phases: what it was made of, where it was made of materials. box: first corner and edges of the cell taken around a
+    surface, in the file's unit. warnings: what in the file could have been meant otherwise.
+    """
 
     data: FieldData
     name: str
     phases: dict[str, Any] | None = None
-    warnings: list[str] = dataclass_field(default_factory=list)
+    box: dict[str, list[float]] | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def make_cell(field: Path | None, options: CellOptions) -> Cell:
@@ -62,7 +67,8 @@ def make_cell(field: Path | None, options: CellOptions) -> Cell:
     if field.suffix.lower() == ".stl":
         options.refuse(("labels", "phases", "units"), f"for a file of voxels; {field} is a surface")
         return _from_surface(field, options)
-    options.refuse(("dim", "grid", "edge"), f"for a surface (.stl) or a drawn cell; {field} has its own voxels")
+    options.refuse(("edge", "periodic"), f"for a surface (.stl); {field} has its own voxels")
+    options.refuse(("dim", "grid"), f"for a surface (.stl) or a drawn cell; {field} has its own voxels")
     if options.matrix is None and options.particle is None and options.phases is None:
         options.refuse(("materials", "labels"), "give --phases, or --matrix and --particle, too")
         return Cell(_field(field, options.units), field.name)
@@ -86,7 +92,7 @@ def _drawn(options: CellOptions) -> Cell:
     """Equal discs or spheres, placed at random."""
     if options.matrix is None or options.particle is None or options.fraction is None:
         raise ValueError("give a file, or draw a cell: --matrix epoxy --particle alumina --fraction 0.3")
-    options.refuse(("edge",), "for a surface (.stl)")
+    options.refuse(("edge", "periodic"), "for a surface (.stl)")
     options.refuse(("labels", "phases", "units"), "for a file of voxels")
     pair = _pair(options)
 
@@ -106,15 +112,18 @@ def _drawn(options: CellOptions) -> Cell:
 
 def _from_surface(path: Path, options: CellOptions) -> Cell:
     from relaxdesign.fields_io import FieldError
-    from relaxdesign.voxelise import load_stl
+    from relaxdesign.voxelise import load_stl, parse_edges
 
     if not path.is_file():
         raise FieldError(f"{path}: there is no such file")
     pair = _pair(options, f"{path} holds shapes only")
     dim = options.dim or 3
     grid = options.grid or GRIDS[dim]
-    phase = load_stl(path, grid=grid, dim=dim, edge=options.edge)
-    return _two_phase(phase, *pair, path.name, None if options.edge is None else options.edge / grid)
+    edges = None if options.edge is None else parse_edges(options.edge)
+    surface = load_stl(path, grid=grid, dim=dim, edges=edges, periodic=options.periodic or False)
+    box = {"origin": list(surface.origin), "edges": list(surface.edges)}
+    cell = _two_phase(surface.labels, *pair, path.name, surface.voxel)
+    return replace(cell, box=box, warnings=surface.warnings)
 
 
 def _from_labels(path: Path, options: CellOptions) -> Cell:
@@ -132,12 +141,12 @@ def _from_labels(path: Path, options: CellOptions) -> Cell:
         data = labelled_field(labels, materials)
     except ValueError as error:
         raise FieldError(f"{path}: {error} with --phases {_example(labels)}") from None
-    unused = [
+    unused = tuple(
         f"the label {label} ({material.name}) occurs in no voxel"
         for label, material in materials.items()
         if label not in labels.shares
-    ]
-    return Cell(data, path.name, _phases(labels, materials), unused)
+    )
+    return Cell(data, path.name, _phases(labels, materials), warnings=unused)
 
 
 def phase_materials(options: CellOptions) -> dict[int, Material]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from rich.markup import escape
 
 from relaxdesign.cli.cells import CellOptions, folder_reading, make_cell
 from relaxdesign.cli.console import (
@@ -78,9 +79,17 @@ def evaluate(
         typer.Option(min=4, max=256, help="Drawn or .stl: voxels per edge. Default: 64 in 2D, 32 in 3D."),
     ] = None,
     edge: Annotated[
-        float | None,
+        str | None,
         typer.Option(
-            help="Of an .stl: edge of the cell from the origin, in its unit. Default: the smallest cube around it."
+            metavar="LENGTH[,LENGTH,LENGTH]",
+            help="Of an .stl: edges of the cell from the origin, in its unit, one for all or one per axis (10,10,5). "
+            "Default: the smallest cube around it.",
+        ),
+    ] = None,
+    periodic: Annotated[
+        bool | None,
+        typer.Option(
+            "--periodic", help="Of an .stl: what reaches out of the cell of --edge comes in again on its other side."
         ),
     ] = None,
     labels: Annotated[
@@ -113,7 +122,19 @@ def evaluate(
     added if that of every voxel is known.
     """
     made = CellOptions(
-        matrix, particle, materials, fraction, diameter, seed, dim, grid, edge, labels, phases or None, units
+        matrix=matrix,
+        particle=particle,
+        materials=materials,
+        fraction=fraction,
+        diameter=diameter,
+        seed=seed,
+        dim=dim,
+        grid=grid,
+        edge=edge,
+        periodic=periodic,
+        labels=labels,
+        phases=phases or None,
+        units=units,
     )
     if field is not None and (field.is_dir() or out is not None):
         with user_errors():
@@ -153,6 +174,8 @@ def evaluate(
             fail(str(error), EXIT_NO_RESULT)
     if as_json:
         typer.echo(to_json(report), nl=False)
+        for warning in report["warnings"]:
+            messages.print(f"[bold yellow]Warning:[/] {escape(warning)}", soft_wrap=True)
     else:
         print_report(report, data.E.shape)
 

@@ -30,7 +30,8 @@ def make_report(cell: Cell, boundary: str, only_bulk: bool, gradient: Path | Non
     from relaxdesign.evaluation import bounds_dict, evaluate, moduli, resolution_warnings
     from relaxdesign.fem import bulk_modulus
 
-    data, phases = cell.data, {} if cell.phases is None else {"phases": cell.phases}
+    data, made = cell.data, {"phases": cell.phases, "cell": cell.box}
+    about = {name: value for name, value in made.items() if value is not None}
     K, G = moduli(data)
     alone = only_bulk or boundary == "uniaxial"
     begin = time.perf_counter()
@@ -40,7 +41,7 @@ def make_report(cell: Cell, boundary: str, only_bulk: bool, gradient: Path | Non
         _write_gradient(gradient, data, solved)
     if solved is None or not alone:
         report = evaluate(data, boundary=boundary, tol=tol).to_dict()
-        return report | {"remark": None, "warnings": [*cell.warnings, *report["warnings"]]} | phases
+        return report | {"remark": None, "warnings": [*cell.warnings, *report["warnings"]]} | about
     bounds = field_bounds(K[0], G[0])
     found = resolution_warnings(data, boundary, {"K": (solved.value.item(), bounds)})
     return {
@@ -61,7 +62,7 @@ def make_report(cell: Cell, boundary: str, only_bulk: bool, gradient: Path | Non
         "seconds": seconds,
         "warnings": [*cell.warnings, *found],
         "remark": UNIAXIAL_REMARK if boundary == "uniaxial" else None,
-        **phases,
+        **about,
     }
 
 
@@ -82,6 +83,10 @@ def print_report(report: dict[str, Any], shape: tuple[int, ...]) -> None:
         for phase in phases["labels"]:
             share = f"{100 * phase['volume_fraction']:.2f} % of the cell"
             table.add_row(roles.get(phase["label"], f"label {phase['label']}"), escape(f"{phase['material']}, {share}"))
+    if box := report.get("cell"):
+        corners = (box["origin"], [a + b for a, b in zip(box["origin"], box["edges"], strict=True)])
+        ends = " to ".join("(" + ", ".join(f"{value:.6g}" for value in corner) + ")" for corner in corners)
+        table.add_row("cell, in the file's unit", ends)
     row("bulk modulus K", report["K"], unit="GPa")
     row("shear modulus G", report["G"], unit="GPa")
     row("Young's modulus E", report["E"], unit="GPa")

@@ -45,11 +45,7 @@ def voxel_properties(design: Design) -> dict[str, np.ndarray]:
 
     Raises ExportError for a design that was not realised.
     """
-    return two_phase_fields(*realised_cell(design))
-
-
-def two_phase_fields(phase: np.ndarray, matrix: Material, particle: Material) -> dict[str, np.ndarray]:
-    """As `voxel_properties`, of labels (nx, ny, nz) with 1 in the particles."""
+    phase, matrix, particle = realised_cell(design)
     return phase_fields(phase, {0: matrix, 1: particle})
 
 

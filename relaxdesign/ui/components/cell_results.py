@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -29,6 +30,7 @@ def render(source: Source) -> None:
         return
     if solved is None:
         return
+    solved = replace(solved, warnings=(*source.warnings, *solved.warnings))
     _numbers(solved)
     for warning in solved.warnings:
         st.warning(escape(f"{warning[0].upper()}{warning[1:]}."), icon=":material/warning:")

@@ -12,8 +12,7 @@ import torch
 from relaxdesign.catalogue import Material
 from relaxdesign.composite import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, PackingError, place_particles
 from relaxdesign.export import safe_name
-from relaxdesign.export.cell import two_phase_fields
-from relaxdesign.fields_io import FieldData, labelled_field
+from relaxdesign.fields_io import FieldError, labelled_field
 from relaxdesign.labels import Labels
 from relaxdesign.ui import background, server
 from relaxdesign.ui.components.cell_views import Cell
@@ -29,6 +28,7 @@ from relaxdesign.uploads import (
     UploadLimits,
     read_upload,
 )
+from relaxdesign.voxelise import parse_edges
 
 GRIDS = {2: (32, 64, 128), 3: (16, 24, 32, 48)}
 SOURCES = ("Draw a cell", "Upload a file")
@@ -36,12 +36,13 @@ SOURCES = ("Draw a cell", "Upload a file")
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A cell with a name for its files and a key for its views."""
+    """A cell with a name for its files and a key for its views. warnings: what in its file is ambiguous."""
 
     cell: Cell
     name: str
     key: str
     remark: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def choose() -> Source | None:
@@ -91,7 +92,7 @@ def _drawn() -> Source | None:
     if phase is None:
         return None
     name = f"cell-{dim}d-{grid}-seed{seed}"
-    return Source(_two_phase(phase, matrix, particle), name, f"drawn-{dim}")
+    return Source(_filled(Labels("", phase), {0: matrix, 1: particle}), name, f"drawn-{dim}")
 
 
 def _materials() -> tuple[Material, Material]:
@@ -116,10 +117,13 @@ def _choose_materials(roles: Mapping[str, str]) -> list[Material]:
     return chosen
 
 
-def _two_phase(phase: np.ndarray, matrix: Material, particle: Material, edge: float | None = None) -> Cell:
-    fields = two_phase_fields(phase, matrix, particle)
-    data = FieldData(fields["E"], fields["nu"], fields["rho"], fields.get("k"), edge)
-    return Cell(data, phase, (matrix.name, particle.name))
+def _filled(labels: Labels, materials: Mapping[int, Material]) -> Cell:
+    """The cell of labels with a material for each; of two materials the second is that of the particles."""
+    data = labelled_field(labels, materials)
+    if len(materials) != 2:
+        return Cell(data)
+    first, second = materials
+    return Cell(data, (labels.values == second).astype(np.uint8), (materials[first].name, materials[second].name))
 
 
 # ---- Uploaded --------------------------------------------------------------------------------------
@@ -140,7 +144,11 @@ def _uploaded() -> Source | None:
     if file is None:
         return None
     content = file.getvalue()
-    how = _stl_grid(limits) if file.name.lower().endswith(".stl") else FieldReading()
+    try:
+        how = _stl_grid(limits) if file.name.lower().endswith(".stl") else FieldReading()
+    except FieldError as error:
+        st.error(f"{escape(str(error))}.", icon=":material/error:")
+        return None
     digest = background.digest(np.frombuffer(content, np.uint8))
     upload = _read(file.name, content, how, limits, digest)
     return None if upload is None else _source(upload, file.name, digest)
@@ -181,7 +189,7 @@ def _ask(question: UnitAsked | LabelsAsked, name: str, how: FieldReading, digest
 
 def _stl_grid(limits: UploadLimits) -> StlGrid:
     """How the surface becomes voxels."""
-    columns = st.columns(3)
+    columns = st.columns([0.8, 0.9, 1.4, 1])
     dim = columns[0].segmented_control(
         "Dimension", (2, 3), default=3, required=True, format_func="{}D".format, key="evaluate-stl-dim",
         persist_state="session", help="2D: the surface is cut half-way up its height",
@@ -191,36 +199,40 @@ def _stl_grid(limits: UploadLimits) -> StlGrid:
         "Voxels per edge", fitting, index=min(1, len(fitting) - 1), key=f"evaluate-stl-grid-{dim}",
         persist_state="session",
     )  # fmt: skip
-    edge = columns[2].number_input(
-        "Cell edge, units of the file", min_value=1e-6, value=None, format="%.4g", step=None, key="evaluate-stl-edge",
-        persist_state="session", placeholder="smallest cube around it",
-        help="A cell from the origin with this edge, as RelaxDesign exports it. Empty: the smallest cube around the "
-        "surface",
+    edges = columns[2].text_input(
+        "Cell edges, units of the file", key="evaluate-stl-edges", persist_state="session",
+        placeholder="smallest cube around it",
+        help="A cell from the origin with this edge, as RelaxDesign exports it, or with one per axis: 10, 10, 5. "
+        "Empty: the smallest cube around the surface",
     )  # fmt: skip
-    return StlGrid(int(grid or fitting[0]), dim, edge)
+    periodic = columns[3].toggle(
+        "Periodic", key="evaluate-stl-periodic", persist_state="session",
+        help="What reaches out of the cell comes in again on its other side; needs the edges",
+    )  # fmt: skip
+    return StlGrid(int(grid or fitting[0]), dim, parse_edges(edges) if edges.strip() else None, periodic)
 
 
 def _source(upload: Upload, file_name: str, digest: str) -> Source:
-    name = safe_name(file_name.rpartition(".")[0] or file_name)
+    """The uploaded cell, with materials that are chosen for labels alone."""
+    read, labels = f"Read from {escape(file_name)}", upload.labels
     if upload.data is not None:
-        return Source(Cell(upload.data, upload.phase), name, digest[:12], f"Read from {escape(file_name)}.")
-    if upload.labels is not None:
-        return _labelled(upload.labels, name, digest, file_name)
-    assert upload.phase is not None  # an upload holds one of the three
-    matrix, particle = _materials()
-    remark = f"Read from {escape(file_name)}; particles fill {upload.phase.mean():.2%} of the cell."
-    return Source(_two_phase(upload.phase, matrix, particle), name, digest[:12], remark)
+        cell, remark = Cell(upload.data, upload.phase), f"{read}."
+    else:
+        assert labels is not None  # an upload holds one of the two
+        if upload.phase is not None:
+            matrix, particle = _materials()
+            cell = _filled(labels, {0: matrix, 1: particle})
+            box = f"; the cell reaches from {escape(upload.extent)} in its unit" if upload.extent else ""
+            remark = f"{read}{box}; particles fill {labels.shares.get(1, 0.0):.2%} of the cell."
+        else:
+            cell = _filled(labels, _materials_of(labels))
+            remark = f"{read}; labels of {escape(labels.array)}: {escape(labels.describe())}."
+    name = safe_name(file_name.rpartition(".")[0] or file_name)
+    return Source(cell, name, digest[:12], remark, upload.warnings)
 
 
-def _labelled(labels: Labels, name: str, digest: str, file_name: str) -> Source:
-    """A cell of labels, with a material that is chosen for each."""
+def _materials_of(labels: Labels) -> dict[int, Material]:
+    """A material for every label, chosen from the catalogue."""
     wanted = ("epoxy", "alumina", "steel", "glass", "copper")
     roles = {f"Label {label} ({share:.2%})": wanted[i % 5] for i, (label, share) in enumerate(labels.shares.items())}
-    materials = dict(zip(labels.shares, _choose_materials(roles), strict=True))
-    data = labelled_field(labels, materials)
-    cell = Cell(data)
-    if len(materials) == 2:
-        first, second = materials
-        cell = Cell(data, (labels.values == second).astype(np.uint8), (materials[first].name, materials[second].name))
-    remark = f"Read from {escape(file_name)}; labels of {escape(labels.array)}: {escape(labels.describe())}."
-    return Source(cell, name, digest[:12], remark)
+    return dict(zip(labels.shares, _choose_materials(roles), strict=True))
