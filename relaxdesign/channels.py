@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 # Below these a voxel would be a void and the elastic problem singular.
-MIN_BULK_GPA = 1e-3
+MIN_BULK_GPA = 1e-5
 MIN_SHEAR_GPA = 1e-5
 MIN_DENSITY = 1e-3
 

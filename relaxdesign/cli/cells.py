@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from relaxdesign.cli.options import read_catalogue
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -65,7 +67,9 @@ def make_cell(field: Path | None, options: CellOptions) -> Cell:
 def _drawn(options: CellOptions) -> Cell:
     """Equal discs or spheres, placed at random."""
     if options.matrix is None or options.particle is None or options.fraction is None:
-        raise ValueError("give a file, or draw a cell: --matrix epoxy --particle alumina --fraction 0.3")
+        raise ValueError(
+            "give a file, or draw a cell: --matrix epoxy-unfilled --particle alumina-ad-995 --fraction 0.3"
+        )
     options.refuse(("edge",), "for a surface (.stl)")
     pair = _pair(options)
 
@@ -108,22 +112,18 @@ def _from_labels(path: Path, options: CellOptions) -> Cell:
 
 def _pair(options: CellOptions, why: str = "a cell is made of two materials") -> tuple[Material, Material]:
     """Matrix and particles. Raises ValueError for one that is missing or unknown."""
-    from relaxdesign.catalogue import Catalogue
-
     if options.matrix is None or options.particle is None:
         raise ValueError(f"{why}: give both --matrix and --particle")
-    catalogue = Catalogue.default() if options.materials is None else Catalogue.from_csv(options.materials)
-    return _material(catalogue, options.matrix), _material(catalogue, options.particle)
+    catalogue = read_catalogue(options.materials)
+    return _material(catalogue, "--matrix", options.matrix), _material(catalogue, "--particle", options.particle)
 
 
-def _material(catalogue: Catalogue, wanted: str) -> Material:
-    """The material with this id, else the first by name that has it in its name."""
-    if wanted in catalogue.by_id:
-        return catalogue.by_id[wanted]
-    named = [material for material in catalogue.materials if wanted.lower() in material.name.lower()]
-    if not named:
-        raise ValueError(f"no material has {wanted!r} as id or in its name; see: relaxdesign materials --flagged")
-    return min(named, key=lambda material: material.name.lower())
+def _material(catalogue: Catalogue, option: str, wanted: str) -> Material:
+    """The material that an option names. Raises ValueError for none or several."""
+    try:
+        return catalogue.find(wanted)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
 
 
 def _two_phase(phase: np.ndarray, matrix: Material, particle: Material, name: str, edge: float | None = None) -> Cell:

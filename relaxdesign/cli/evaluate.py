@@ -18,6 +18,7 @@ from relaxdesign.cli.console import (
     stop_on_interrupt,
     user_errors,
 )
+from relaxdesign.cli.options import MaterialsFile
 from relaxdesign.cli.properties import make_report, print_report
 
 BoundaryName = Literal["periodic", "kubc", "uniaxial"]
@@ -57,12 +58,10 @@ def evaluate(
     tol: Annotated[float, typer.Option(help="Relative residual of the solves.")] = 1e-8,
     matrix: Annotated[
         str | None,
-        typer.Option(metavar="MATERIAL", help="Id or part of the name, for .stl, labels 'phase', or a drawn cell."),
+        typer.Option(metavar="MATERIAL", help="Id, name or words of it, for .stl, labels 'phase', or a drawn cell."),
     ] = None,
     particle: Annotated[str | None, typer.Option(metavar="MATERIAL", help="The same of the particles.")] = None,
-    materials: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Own materials instead of the shipped catalogue.")
-    ] = None,
+    materials: MaterialsFile = None,
     fraction: Annotated[float | None, typer.Option(help="Drawn: volume fraction of the particles.")] = None,
     diameter: Annotated[
         float | None, typer.Option(help="Drawn: diameter of the particles in cell edges. Default: 0.25.")
