@@ -67,9 +67,8 @@ def make_cell(field: Path | None, options: CellOptions) -> Cell:
 def _drawn(options: CellOptions) -> Cell:
     """Equal discs or spheres, placed at random."""
     if options.matrix is None or options.particle is None or options.fraction is None:
-        raise ValueError(
-            "give a file, or draw a cell: --matrix epoxy-unfilled --particle alumina-ad-995 --fraction 0.3"
-        )
+        example = "--matrix epoxy-unfilled --particle alumina-ad-995 --fraction 0.3"
+        raise ValueError(f"give a file, or draw a cell: {example}")
     options.refuse(("edge",), "for a surface (.stl)")
     pair = _pair(options)
 

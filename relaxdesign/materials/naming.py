@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from relaxdesign.materials.material import Material
 
@@ -25,14 +26,16 @@ def find_material(materials: Sequence[Material], text: str) -> Material:
     Case, hyphens, accents and usual other spellings (aluminum, gray) make no difference; parts of words do not count.
     Raises ValueError if there is none, with the nearest names, or several, with a list.
     """
-    wanted = text.strip()
-    for same in (
-        [m for m in materials if m.id == wanted],
-        [m for m in materials if m.name == wanted],
-        [m for m in materials if wanted.casefold() in (m.id.casefold(), m.name.casefold())],
-        [m for m in materials if words(wanted) and words(m.name) == words(wanted)],
-        [m for m in materials if _has(words(m.name), words(wanted))],
-    ):
+    wanted, parts = text.strip(), words(text)
+    matches: tuple[Callable[[Material], bool], ...] = (
+        lambda m: m.id == wanted,
+        lambda m: m.name == wanted,
+        lambda m: wanted.casefold() in (m.id.casefold(), m.name.casefold()),
+        lambda m: bool(parts) and words(m.name) == parts,
+        lambda m: _has(words(m.name), parts),
+    )
+    for match in matches:
+        same = list(filter(match, materials))
         if len(same) == 1:
             return same[0]
         if same:
@@ -42,6 +45,7 @@ def find_material(materials: Sequence[Material], text: str) -> Material:
     raise ValueError(f"unknown material {wanted!r}: it is no id, and no name has it as words{meant}")
 
 
+@lru_cache(maxsize=10_000)
 def words(text: str) -> tuple[str, ...]:
     """Words and numbers of a name in one spelling, small letters and without accents."""
     decomposed = unicodedata.normalize("NFKD", text).casefold()

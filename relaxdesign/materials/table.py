@@ -93,14 +93,11 @@ def read_materials(text: str, warnings: Sequence[str] = ()) -> tuple[tuple[Mater
 
     Raises CatalogueError with one entry per bad column and row.
     """
-    try:
-        delimiter = _delimiter(text)
-        records = _records(text, delimiter)
-        headings = _headings(records)
-        columns, unused = _columns(headings)
-        rows, unnamed = _rows(records, headings, columns)
-    except csv.Error as error:
-        raise CatalogueError([f"the file cannot be read as CSV: {error}"]) from None
+    delimiter = _delimiter(text)
+    records = _records(text, delimiter)
+    headings = _headings(records)
+    columns, unused = _columns(headings)
+    rows, unnamed = _rows(records, headings, columns)
     if not rows:
         raise CatalogueError(["the file has a header but no rows"])
     numeric = [column for column in columns if column.key in QUANTITIES]
@@ -156,7 +153,7 @@ def _delimiter(text: str) -> str:
         """Headings that are known, and all."""
         try:
             headings = _headings(_records(text, delimiter, strict=False))
-        except csv.Error:
+        except CatalogueError:
             return 0, 0
         return sum(_is_known(heading) for heading in headings), len(headings)
 
@@ -171,10 +168,18 @@ def _records(text: str, delimiter: str, *, strict: bool = True) -> Iterator[tupl
         skipinitialspace=True,
         strict=strict,
     )
-    for record in records:
-        cells = [cell.strip() for cell in record]
-        if any(cells):
-            yield records.line_num, cells
+    try:
+        for record in records:
+            cells = [cell.strip() for cell in record]
+            if any(cells):
+                yield records.line_num, cells
+    except csv.Error as error:
+        raise CatalogueError(
+            [
+                f"line {records.line_num}: the file cannot be read as CSV: {error}. A cell in double quotes ends with "
+                "the quote, and a quote within it is written twice"
+            ]
+        ) from None
 
 
 def _headings(records: Iterator[tuple[int, list[str]]]) -> list[str]:

@@ -88,9 +88,8 @@ def _materials() -> tuple[Material, Material]:
     materials = sorted(catalogue.materials, key=lambda material: material.name.lower())
     names = [f"{m.name} · E {m.young:.3g} GPa" for m in materials]
     chosen = []
-    for column, role, wanted in zip(
-        st.columns(2), ("Matrix", "Particles"), ("epoxy-unfilled", "alumina-ad-995"), strict=True
-    ):
+    roles = {"Matrix": "epoxy-unfilled", "Particles": "alumina-ad-995"}
+    for column, (role, wanted) in zip(st.columns(2), roles.items(), strict=True):
         start = next((i for i, m in enumerate(materials) if m.id == wanted), 0)
         index = column.selectbox(
             role, range(len(materials)), index=start, format_func=names.__getitem__, key=f"evaluate-{role}",
