@@ -286,6 +286,8 @@ def test_cells_of_two_materials_say_what_they_lack(cli, tmp_path, laminate):
     assert_one_clear_error(cli("evaluate", *PAIR, "--fraction", 0.9), "volume fraction")
     assert_one_clear_error(cli("evaluate", *PAIR, "--fraction", 0.3, "--edge", 2), "--edge", ".stl")
     assert_one_clear_error(cli("evaluate", *PAIR[:2], "--particle", "cheese", "--fraction", 0.3), "'cheese'")
+    several = (*PAIR[:2], "--particle", "alumina", "--fraction", 0.3)
+    assert_one_clear_error(cli("evaluate", *several), "--particle: 6 materials have 'alumina'", "alumina-ad-995")
     assert_one_clear_error(cli("evaluate", "cell.stl"), "holds shapes only", "--matrix and --particle")
     assert_one_clear_error(cli("evaluate", "cell.stl", *PAIR), "not an STL")
     assert_one_clear_error(cli("evaluate", "gone.stl", *PAIR), "gone.stl: there is no such file")

@@ -24,6 +24,9 @@ from relaxdesign.materials.numbers import AmbiguousNumbers, decimal_sign, read_n
 MOST_SHOWN = 10
 """Problems of a table that are told; the rest is counted."""
 
+HIGHEST_SPECIFIC_STIFFNESS = 400.0
+"""E / ρ in GPa cm³/g, above that of diamond (330)."""
+
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _LONGEST_QUOTE = 40
 
@@ -105,8 +108,9 @@ def read_materials(text: str, warnings: Sequence[str] = ()) -> tuple[tuple[Mater
         sign = decimal_sign((row.cells[c.key] for row in rows if not row.fault for c in numeric), delimiter)
     except AmbiguousNumbers as error:
         raise CatalogueError([str(error)]) from None
-    reading = Reading(delimiter, sign, tuple(columns), (*warnings, *unused, *unnamed))
-    return _materials(rows, columns, sign), reading
+    materials = _materials(rows, columns, sign)
+    told = (*warnings, *unused, *unnamed, *_implausible(materials))
+    return materials, Reading(delimiter, sign, tuple(columns), told)
 
 
 def _materials(rows: Sequence[_Row], columns: Sequence[Column], sign: str) -> tuple[Material, ...]:
@@ -126,6 +130,18 @@ def _materials(rows: Sequence[_Row], columns: Sequence[Column], sign: str) -> tu
     if problems:
         raise CatalogueError(problems)
     return tuple(materials)
+
+
+def _implausible(materials: Sequence[Material]) -> tuple[str, ...]:
+    """A warning if materials are stiffer for their density than any real one."""
+    found = [m for m in materials if m.young > HIGHEST_SPECIFIC_STIFFNESS * m.density]
+    if not found:
+        return ()
+    first, more = found[0], f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return (
+        f"{_short(first.id)}{more}: E is {first.young:.4g} GPa at {first.density:.4g} g/cm³, more for its density than "
+        "of diamond: check the units in the headings",
+    )
 
 
 def _material(row: _Row, columns: Sequence[Column], sign: str) -> Material:

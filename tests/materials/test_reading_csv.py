@@ -129,6 +129,15 @@ def test_optional_columns_that_are_not_used_are_told(header, warning):
     assert [m.conductivity for m in catalogue.materials] == [None, None]
 
 
+def test_units_that_make_a_material_stiffer_than_diamond_are_told():
+    """Densities in g/cm³ under a heading in kg/m³ would make steel an aerogel."""
+    catalogue = Catalogue.from_text(PLAIN.replace("rho_g_cm3", "rho (kg/m3)"))
+    (warning,) = catalogue.warnings
+    assert warning.startswith("steel and 1 more: E is 210 GPa at 0.00785 g/cm³") and "check the units" in warning
+    with pytest.raises(CatalogueError, match=r"2 problem(.|\n)*rho_g_cm3 is 7850; .* rho \(kg/m3\)\?"):
+        Catalogue.from_text(PLAIN.replace("7.85", "7850").replace("1.2", "1200"))
+
+
 def test_the_shipped_catalogue_has_no_warnings():
     assert Catalogue.default().warnings == ()
 
