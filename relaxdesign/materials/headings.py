@@ -37,7 +37,7 @@ _EXPANSION = {
     ),
     **dict.fromkeys(("1/k", "k-1", "m/mk"), Fraction(10**6)),
 }
-_NONE = dict.fromkeys(("", "-", "1", "–"), Fraction(1))
+_NONE: dict[str, Fraction] = dict.fromkeys(("", "-", "1", "–"), Fraction(1))
 
 
 @dataclass(frozen=True)

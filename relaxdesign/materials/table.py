@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from relaxdesign.materials.headings import (
@@ -237,8 +237,7 @@ def _columns(headings: Sequence[str]) -> tuple[list[Column], list[str]]:
         else:
             columns[column.key] = column
     missing = [key for key in REQUIRED if key not in columns and key not in faulty]
-    near = {heading: nearest_heading(heading) for heading in unused}
-    near = {heading: key for heading, key in near.items() if key and key not in columns}
+    near = {heading: key for heading in unused if (key := nearest_heading(heading)) and key not in columns}
     if missing:
         problems.append(_missing(missing, headings, near))
     if problems:
@@ -250,7 +249,7 @@ def _columns(headings: Sequence[str]) -> tuple[list[Column], list[str]]:
     return list(columns.values()), warnings
 
 
-def _missing(missing: Sequence[str], headings: Sequence[str], near: dict[str, str | None]) -> str:
+def _missing(missing: Sequence[str], headings: Sequence[str], near: Mapping[str, str]) -> str:
     found = ", ".join(repr(_short(heading)) for heading in headings[:20] if heading) or "none"
     meant = "".join(f"; is {heading!r} meant as {key}?" for heading, key in near.items() if key in missing)
     return f"missing column(s) {', '.join(missing)}; required: {', '.join(REQUIRED)}; the headings are {found}{meant}"
