@@ -31,7 +31,8 @@ def decimal_sign(texts: Iterable[str], delimiter: str) -> str:
     """
     unsettled = ""
     comma = False
-    for text in texts:
+    for written in texts:
+        text = written.replace("\N{MINUS SIGN}", "-")
         if not _NUMBER.fullmatch(text) or not (sign := next((s for s in SIGNS if s in text), "")):
             continue
         if _THREE_DIGITS.fullmatch(text) and not (sign == "." and delimiter == ","):

@@ -175,6 +175,11 @@ def test_three_digits_after_the_point_are_decimals_where_the_file_settles_it(tho
     assert semicolons.materials[0].young == commas.materials[0].young == float(thousandth)
 
 
+def test_a_typographic_minus_is_one():
+    text = f"{HEADER}\na,A,5,\N{MINUS SIGN}0.6,1".replace(",", ";").replace(".", ",")
+    assert numbers(Catalogue.from_text(text)) == [(5, -0.6, 1)]
+
+
 def test_files_of_other_encodings():
     text = PLAIN.replace(",Steel,", ",Stahl für Öfen,")
     catalogue = Catalogue.from_csv(text.encode("cp1252"))
