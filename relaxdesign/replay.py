@@ -61,8 +61,12 @@ class Frame:
     @property
     def young(self) -> np.ndarray:
         """Young's moduli (count, nx, ny, nz), GPa, to within half a code."""
-        low, high = (value[:, None, None, None].astype(float) for value in (self.low, self.high))
-        return low * (high / low) ** (self.codes / LARGEST_CODE)
+        return np.stack([self.young_of(index) for index in range(len(self.codes))])
+
+    def young_of(self, index: int) -> np.ndarray:
+        """Young's moduli (nx, ny, nz) of one candidate, GPa, to within half a code."""
+        low, high = float(self.low[index]), float(self.high[index])
+        return low * (high / low) ** (self.codes[index] / LARGEST_CODE)
 
 
 class Recorder:

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import zipfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -64,7 +64,8 @@ class StlGrid:
 
     grid: int = 32
     dim: int = 3
-    edge: float | None = None
+    edges: tuple[float, ...] | None = None
+    periodic: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +74,9 @@ class Upload:
 
     data: FieldData | None
     phase: np.ndarray | None
+    edge: float | None = None  # of a voxel of a surface, in the file's unit of length
+    extent: str = ""  # the cell that was taken around a surface, in words
+    warnings: tuple[str, ...] = ()  # what in the file could have been meant otherwise
 
 
 def read_upload(name: str, content: bytes, stl: StlGrid | None = None, limits: UploadLimits | None = None) -> Upload:
@@ -95,7 +99,7 @@ def read_upload(name: str, content: bytes, stl: StlGrid | None = None, limits: U
     with tempfile.TemporaryDirectory(prefix="relaxdesign-upload-") as folder:
         (Path(folder) / f"upload.{kind}").write_bytes(content)
         order = {"kind": kind, "voxels": limits.voxels, "memory_mb": limits.memory_mb, "seconds": limits.seconds}
-        order |= {"grid": stl.grid, "dim": stl.dim, "edge": stl.edge}
+        order |= {"stl": asdict(stl)}
         return _answer(folder, order, limits)
 
 
@@ -119,7 +123,10 @@ def _answer(folder: str, order: dict, limits: UploadLimits) -> Upload:
         raise UploadError(str(arrays["problem"]))
     edge = float(arrays.pop("edge")) if "edge" in arrays else None
     phase = arrays.pop("phase", None)
-    return Upload(FieldData(**arrays, edge=edge) if arrays else None, phase)
+    extent, warnings = str(arrays.pop("extent", "")), tuple(map(str, arrays.pop("warnings", ())))
+    if not arrays:
+        return Upload(None, phase, edge, extent, warnings)
+    return Upload(FieldData(**arrays, edge=edge), phase, warnings=warnings)
 
 
 # ---- In the child ----------------------------------------------------------------------------------
@@ -142,7 +149,9 @@ def _read(order: dict) -> dict[str, np.ndarray]:
 
     path, most = f"upload.{order['kind']}", order["voxels"]
     if order["kind"] == "stl":
-        return {"phase": load_stl(path, grid=order["grid"], dim=order["dim"], edge=order["edge"])}
+        cell = load_stl(path, **order["stl"])
+        arrays = {"phase": cell.labels, "edge": np.array(cell.voxel), "extent": np.array(cell.extent)}
+        return arrays | {"warnings": np.array(cell.warnings, dtype=str)}
     phase = load_phase(path, most_voxels=most)
     try:
         data = load_field(path, most_voxels=most)

@@ -7,12 +7,13 @@ import typing
 
 import numpy as np
 import pytest
+import trimesh
 
 from tests.command_line import assert_one_clear_error
 
 KEYS = {"K", "G", "E", "nu", "C", "density", "bounds", "iterations", "residual", "boundary", "seconds"}
 """Keys that scripts rely on since the first version."""
-NEW_KEYS = {"directional_E", "anisotropy", "bounds_G", "conductivity", "remark"}
+NEW_KEYS = {"directional_E", "anisotropy", "bounds_G", "conductivity", "remark", "warnings"}
 
 
 def save_field(path, E, nu, **more):
@@ -277,6 +278,26 @@ def test_evaluate_fills_shapes_with_materials(cli, tmp_path, make_design, dim, g
     assert surface["phases"]["volume_fraction"] == pytest.approx(design.volume_fraction)
     own = json.loads(cli("evaluate", "cell.vti", "--json", "--only", "bulk").stdout)
     assert own["K"] != surface["K"] and "phases" not in own
+
+
+def test_a_surface_tells_its_cell_and_what_is_ambiguous(cli, tmp_path):
+    bodies = trimesh.util.concatenate([trimesh.creation.box([4, 4, 4]), trimesh.creation.box([2, 2, 2])])
+    bodies.export(tmp_path / "part.stl")
+    tail = ("part.stl", *PAIR, "--only", "bulk", "--grid", 16)
+    result = cli("evaluate", *tail, "--edge", "8,8,4", "--periodic", "--json")
+    report = json.loads(result.stdout)
+    assert report["cell"] == {"origin": [0, 0, 0], "edges": [8, 8, 4]}
+    assert report["phases"]["volume_fraction"] == 0.25
+    assert len(report["warnings"]) == 1 and "same orientation" in report["warnings"][0]
+    assert "Warning: 1 of 2 shells: inside others" in result.stderr
+    # A square bar in the middle and one moved to the faces of a periodic cell are the same material.
+    trimesh.creation.box([4, 4, 4]).apply_translation([4, 4, 2]).export(tmp_path / "middle.stl")
+    middle = json.loads(cli("evaluate", "middle.stl", *tail[1:], "--edge", "8,8,4", "--json").stdout)
+    assert middle["K"] == pytest.approx(report["K"], rel=1e-6)
+    assert "(-2, -2, -2) to (2, 2, 2)" in cli("evaluate", *tail).stdout
+    assert_one_clear_error(cli("evaluate", *tail, "--edge", 8), "out of the cell", "move it by (2, 2, 2)")
+    assert_one_clear_error(cli("evaluate", *tail, "--edge", "8;8"), "10,10,5")
+    assert_one_clear_error(cli("evaluate", *tail, "--periodic"), "needs its edges")
 
 
 def test_cells_of_two_materials_say_what_they_lack(cli, tmp_path, laminate):

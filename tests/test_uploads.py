@@ -14,7 +14,6 @@ import trimesh
 from relaxdesign.export import stl_bytes, vti_bytes
 from relaxdesign.fields_io import FieldError, load_field, load_phase
 from relaxdesign.uploads import StlGrid, UploadError, UploadLimits, read_upload
-from relaxdesign.voxelise import load_stl
 
 
 def npz(**arrays) -> bytes:
@@ -87,6 +86,8 @@ def damaged_vti(make_design) -> bytes:
         ("field.vti", b"\x00\xff" * 100, "not a VTI"),
         ("part.stl", b"\0" * 84, "not an STL"),
         ("part.stl", b"solid nothing\nendsolid", "not an STL"),
+        ("part.stl", trimesh.creation.box().export(file_type="stl")[:-50], "announces 12 triangles"),
+        ("part.stl", trimesh.creation.box().export(file_type="stl_ascii")[:-20].encode(), "cut short|damaged"),
     ],
 )
 def test_bad_files_end_in_one_sentence(name, content, words):
@@ -139,32 +140,20 @@ def test_limits_come_from_the_environment(monkeypatch):
 @pytest.mark.parametrize(("dim", "grid"), [(2, 32), (3, 16)])
 def test_an_exported_surface_becomes_its_voxels_again(make_design, dim, grid):
     design = make_design(dim, grid, 0.3, 0.3)
-    upload = read_upload("particles.stl", stl_bytes(design, 10.0), StlGrid(grid, dim, 10.0))
+    upload = read_upload("particles.stl", stl_bytes(design, 10.0), StlGrid(grid, dim, (10.0,)))
     assert np.array_equal(upload.phase, design.phase)
 
 
-def test_a_sphere_has_its_volume(tmp_path):
-    path = tmp_path / "sphere.stl"
-    trimesh.creation.icosphere(subdivisions=4, radius=3.0).apply_translation([5, -7, 1]).export(path)
-    labels = load_stl(path, grid=48)
-    assert labels.shape == (48, 48, 48)
-    assert labels.mean() == pytest.approx(np.pi / 6, rel=0.01)
-    assert load_stl(path, grid=48, dim=2).mean() == pytest.approx(np.pi / 4, rel=0.02)
-
-
-def test_surfaces_without_an_inside_are_refused(tmp_path):
-    path = tmp_path / "open.stl"
-    box = trimesh.creation.box()
-    box.update_faces(np.arange(len(box.faces)) > 1)
-    box.export(path)
-    with pytest.raises(FieldError, match=r"not closed \(\d+ open edges\)"):
-        load_stl(path, grid=8)
-    trimesh.creation.box().apply_translation([50, 50, 50]).export(path)
-    with pytest.raises(FieldError, match=r"reaches from \(49.5, 49.5, 49.5\)"):
-        load_stl(path, grid=8, edge=1.0)
-    for arguments in ({"grid": 2}, {"grid": 8, "dim": 4}, {"grid": 8, "edge": -1.0}):
-        with pytest.raises(FieldError):
-            load_stl(path, **arguments)
+def test_a_surface_tells_its_cell_and_what_could_be_meant_otherwise():
+    body, nested = trimesh.creation.box([8, 8, 8]), trimesh.creation.box([4, 4, 4])
+    surface = trimesh.util.concatenate([body, nested]).apply_translation([4, 4, 4])
+    upload = read_upload("part.stl", surface.export(file_type="stl"), StlGrid(10, 3, (10.0, 10.0, 8.0)))
+    assert upload.phase.shape == (10, 10, 8) and upload.phase.sum() == 8**3
+    assert upload.edge == 1.0 and upload.extent == "(0, 0, 0) to (10, 10, 8)"
+    assert len(upload.warnings) == 1 and "same orientation" in upload.warnings[0]
+    with pytest.raises(UploadError, match="an edge of 8 holds it"):
+        read_upload("part.stl", surface.export(file_type="stl"), StlGrid(8, 3, (7.0,)))
+    assert read_upload("part.stl", surface.export(file_type="stl"), StlGrid(7, 3, (7.0,), True)).phase.all()
 
 
 def test_the_command_line_reads_without_limits_unless_told(tmp_path):

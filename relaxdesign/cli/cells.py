@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,8 @@ class CellOptions:
     seed: int | None = None
     dim: int | None = None
     grid: int | None = None
-    edge: float | None = None
+    edge: str | None = None
+    periodic: bool | None = None
 
     def refuse(self, names: Sequence[str], why: str) -> None:
         """Raises ValueError if one of these options was given."""
@@ -41,11 +42,17 @@ class CellOptions:
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """A cell to evaluate. phases: the materials and the particles' share, where it was made of two materials."""
+    """A cell to evaluate.
+
+    phases: the materials and the particles' share, where it was made of two materials. box: first corner and edges of
+    the cell taken around a surface, in the file's unit. warnings: what in the file could have been meant otherwise.
+    """
 
     data: FieldData
     name: str
     phases: dict[str, str | float] | None = None
+    box: dict[str, list[float]] | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def make_cell(field: Path | None, options: CellOptions) -> Cell:
@@ -55,7 +62,8 @@ def make_cell(field: Path | None, options: CellOptions) -> Cell:
     options.refuse(("fraction", "diameter", "seed"), f"for a cell that is drawn; {field} is a file with its own shapes")
     if field.suffix.lower() == ".stl":
         return _from_surface(field, options)
-    options.refuse(("dim", "grid", "edge"), f"for a surface (.stl) or a drawn cell; {field} has its own voxels")
+    options.refuse(("edge", "periodic"), f"for a surface (.stl); {field} has its own voxels")
+    options.refuse(("dim", "grid"), f"for a surface (.stl) or a drawn cell; {field} has its own voxels")
     if options.matrix is None and options.particle is None:
         from relaxdesign.fields_io import load_field
 
@@ -69,7 +77,7 @@ def _drawn(options: CellOptions) -> Cell:
     if options.matrix is None or options.particle is None or options.fraction is None:
         example = "--matrix epoxy-unfilled --particle alumina-ad-995 --fraction 0.3"
         raise ValueError(f"give a file, or draw a cell: {example}")
-    options.refuse(("edge",), "for a surface (.stl)")
+    options.refuse(("edge", "periodic"), "for a surface (.stl)")
     pair = _pair(options)
 
     import numpy as np
@@ -88,15 +96,18 @@ def _drawn(options: CellOptions) -> Cell:
 
 def _from_surface(path: Path, options: CellOptions) -> Cell:
     from relaxdesign.fields_io import FieldError
-    from relaxdesign.voxelise import load_stl
+    from relaxdesign.voxelise import load_stl, parse_edges
 
     if not path.is_file():
         raise FieldError(f"{path}: there is no such file")
     pair = _pair(options, f"{path} holds shapes only")
     dim = options.dim or 3
     grid = options.grid or GRIDS[dim]
-    phase = load_stl(path, grid=grid, dim=dim, edge=options.edge)
-    return _two_phase(phase, *pair, path.name, None if options.edge is None else options.edge / grid)
+    edges = None if options.edge is None else parse_edges(options.edge)
+    surface = load_stl(path, grid=grid, dim=dim, edges=edges, periodic=options.periodic or False)
+    box = {"origin": list(surface.origin), "edges": list(surface.edges)}
+    cell = _two_phase(surface.labels, *pair, path.name, surface.voxel)
+    return replace(cell, box=box, warnings=surface.warnings)
 
 
 def _from_labels(path: Path, options: CellOptions) -> Cell:

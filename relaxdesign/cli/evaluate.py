@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from rich.markup import escape
 
 from relaxdesign.cli.cells import CellOptions, make_cell
 from relaxdesign.cli.console import (
@@ -76,9 +77,17 @@ def evaluate(
         typer.Option(min=4, max=256, help="Drawn or .stl: voxels per edge. Default: 64 in 2D, 32 in 3D."),
     ] = None,
     edge: Annotated[
-        float | None,
+        str | None,
         typer.Option(
-            help="Of an .stl: edge of the cell from the origin, in its unit. Default: the smallest cube around it."
+            metavar="LENGTH[,LENGTH,LENGTH]",
+            help="Of an .stl: edges of the cell from the origin, in its unit, one for all or one per axis (10,10,5). "
+            "Default: the smallest cube around it.",
+        ),
+    ] = None,
+    periodic: Annotated[
+        bool | None,
+        typer.Option(
+            "--periodic", help="Of an .stl: what reaches out of the cell of --edge comes in again on its other side."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -93,7 +102,7 @@ def evaluate(
     A cell one voxel thick is a 2D cell: periodic through the thickness, 3D elasticity. The conductivity tensor is
     added if that of every voxel is known.
     """
-    made = CellOptions(matrix, particle, materials, fraction, diameter, seed, dim, grid, edge)
+    made = CellOptions(matrix, particle, materials, fraction, diameter, seed, dim, grid, edge, periodic)
     if field is not None and (field.is_dir() or out is not None):
         with user_errors():
             made.refuse(list(vars(made)), "for one cell, not for a folder")
@@ -128,6 +137,8 @@ def evaluate(
                 write_fields_vti(fields, solved, edge=data.edge, voxels=voxels, title=title)
         except ConvergenceError as error:
             fail(str(error), EXIT_NO_RESULT)
+    for warning in cell.warnings:
+        messages.print(f"[bold yellow]Warning:[/] {escape(warning)}", soft_wrap=True)
     if as_json:
         typer.echo(to_json(report), nl=False)
     else:

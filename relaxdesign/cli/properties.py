@@ -31,6 +31,7 @@ def make_report(cell: Cell, boundary: str, only_bulk: bool, gradient: Path | Non
     from relaxdesign.fem import bulk_modulus
 
     data, phases = cell.data, {} if cell.phases is None else {"phases": cell.phases}
+    about = phases | ({} if cell.box is None else {"cell": cell.box}) | {"warnings": list(cell.warnings)}
     K, G = moduli(data)
     alone = only_bulk or boundary == "uniaxial"
     begin = time.perf_counter()
@@ -39,7 +40,7 @@ def make_report(cell: Cell, boundary: str, only_bulk: bool, gradient: Path | Non
     if solved is not None and gradient is not None:
         _write_gradient(gradient, data, solved)
     if solved is None or not alone:
-        return evaluate(data, boundary=boundary, tol=tol).to_dict() | {"remark": None} | phases
+        return evaluate(data, boundary=boundary, tol=tol).to_dict() | {"remark": None} | about
     return {
         "K": solved.value.item(),
         "G": None,
@@ -57,7 +58,7 @@ def make_report(cell: Cell, boundary: str, only_bulk: bool, gradient: Path | Non
         "boundary": str(solved.boundary),
         "seconds": seconds,
         "remark": UNIAXIAL_REMARK if boundary == "uniaxial" else None,
-        **phases,
+        **about,
     }
 
 
@@ -76,6 +77,10 @@ def print_report(report: dict[str, Any], shape: tuple[int, ...]) -> None:
     if phases := report.get("phases"):
         table.add_row("matrix", escape(phases["matrix"]))
         table.add_row("particles", escape(f"{phases['particle']}, {100 * phases['volume_fraction']:.2f} % of the cell"))
+    if box := report.get("cell"):
+        corners = (box["origin"], [a + b for a, b in zip(box["origin"], box["edges"], strict=True)])
+        ends = " to ".join("(" + ", ".join(f"{value:.6g}" for value in corner) + ")" for corner in corners)
+        table.add_row("cell, in the file's unit", ends)
     row("bulk modulus K", report["K"], unit="GPa")
     row("shear modulus G", report["G"], unit="GPa")
     row("Young's modulus E", report["E"], unit="GPa")

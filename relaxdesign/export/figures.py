@@ -1,4 +1,8 @@
-"""PNG figures of cells, fields, stiffness and designs, drawn by Matplotlib alone: no browser, no display, no GPU."""
+"""PNG figures of cells, fields, stiffness and designs: no browser, no display, no GPU.
+
+Cells in 3D are the scenes of `relaxdesign.scene`, rendered by PyVista; where that cannot be, and everything else, is
+drawn by Matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -18,21 +22,27 @@ from relaxdesign.analysis import young_in_plane, young_surface
 from relaxdesign.catalogue import Material
 from relaxdesign.palette import DISTINCT, MATRIX, PARTICLE
 from relaxdesign.result import Design
+from relaxdesign.scene import Scene, painted_scene, phase_scene
+from relaxdesign.scene.stills import can_render, studio
 
 DPI = 150
 MAP = "cividis"
+_PIXELS = 640  # of a scene
 _SLOPE = np.sqrt(3.0) / 2.0  # isometric: edges run 30° below the horizontal
 _SHADE = (1.0, 0.86, 0.72)  # light from above: top, face x = 1 (left), face y = 1 (right)
 
 
 def phase_png(phase: np.ndarray, matrix: Material, particle: Material, edge_mm: float) -> bytes:
-    """The two phases, particles bright, with their names and the length of the edge; 3D cells as a cube.
+    """The two phases, particles bright, with their names and the length of the edge; 3D cells in perspective.
 
     phase: labels (nx, ny, nz), 1 in the particles.
     """
     figure = Figure(figsize=(4.6, 4.9), layout="constrained")
     axes = figure.add_subplot()
-    _draw_cell(axes, phase.astype(float), ListedColormap([MATRIX, PARTICLE]), Normalize(0, 1), shaded=True)
+    if _solid(phase):
+        _draw_scene(axes, phase_scene(phase, (MATRIX, PARTICLE)))
+    else:
+        _draw_cell(axes, phase.astype(float), ListedColormap([MATRIX, PARTICLE]), Normalize(0, 1), shaded=True)
     handles = [Patch(color=MATRIX, label=_label(matrix.name)), Patch(color=PARTICLE, label=_label(particle.name))]
     figure.legend(handles=handles, loc="outside lower center", frameon=False, fontsize=9)
     axes.set_title(f"edge {edge_mm:.4g} mm", fontsize=9)
@@ -40,11 +50,15 @@ def phase_png(phase: np.ndarray, matrix: Material, particle: Material, edge_mm: 
 
 
 def field_png(values: np.ndarray, title: str, label: str) -> bytes:
-    """A scalar field (nx, ny, nz) on its cell, with a colour bar up to the 99.5 % quantile; 3D cells as a cube."""
+    """A scalar field (nx, ny, nz) on its cell, with a colour bar up to the 99.5 % quantile; 3D cells in perspective."""
     figure = Figure(figsize=(5.2, 4.4), layout="constrained")
     axes = figure.add_subplot()
     norm = Normalize(float(values.min()), float(np.quantile(values, 0.995)))
-    _draw_cell(axes, values, MAP, norm, shaded=False)
+    if _solid(values):
+        colours = ScalarMappable(norm, MAP)
+        _draw_scene(axes, painted_scene(values, lambda v: colours.to_rgba(v, bytes=True)[..., :3]))
+    else:
+        _draw_cell(axes, values, MAP, norm, shaded=False)
     axes.set_title(title, fontsize=10)
     figure.colorbar(ScalarMappable(norm, MAP), ax=axes, label=label, extend="max", shrink=0.85)
     return _png(figure)
@@ -109,6 +123,16 @@ def ashby_png(designs: Sequence[Design], materials: Sequence[Material], target: 
     axes.grid(color="#E4E8EE", linewidth=0.6)
     axes.set_axisbelow(True)
     return _png(figure)
+
+
+def _solid(values: np.ndarray) -> bool:
+    """Whether a cell is drawn as a scene."""
+    return values.shape[2] > 1 and can_render()
+
+
+def _draw_scene(axes: Any, scene: Scene) -> None:
+    axes.axis("off")
+    axes.imshow(studio().picture(scene, _PIXELS, _PIXELS))
 
 
 def _draw_cell(axes: Any, values: np.ndarray, colours: Any, norm: Normalize, *, shaded: bool) -> None:

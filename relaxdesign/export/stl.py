@@ -7,8 +7,7 @@ import numpy as np
 from relaxdesign.export.cell import design_name, realised_cell
 from relaxdesign.export.surface import Surface, phase_surface
 from relaxdesign.result import Design
-
-_TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+from relaxdesign.stl_reading import RECORD
 
 
 def stl_bytes(
@@ -31,7 +30,7 @@ def surface_to_stl(surface: Surface, title: str) -> bytes:
     corners = surface.points[surface.triangles]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     length = np.linalg.norm(normal, axis=1, keepdims=True)
-    records = np.zeros(len(corners), dtype=_TRIANGLE)
+    records = np.zeros(len(corners), dtype=RECORD)
     records["normal"] = normal / np.where(length > 0, length, 1)
     records["corners"] = corners
     header = title.encode("ascii", "replace")[:80].ljust(80)

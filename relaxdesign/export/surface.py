@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial import Polynomial
+from scipy.optimize import root_scalar
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
 from relaxdesign.export.cell import ExportError, check_sizes, extruded_thickness
 
+_LARGEST_SHIFT = 0.49  # of a point from half-way between two voxel centres, in voxels
 MOST_VOXELS = 2**24  # of a tiled block: some hundred MB of triangles at most
 
 
@@ -18,8 +21,8 @@ MOST_VOXELS = 2**24  # of a tiled block: some hundred MB of triangles at most
 class Surface:
     """A closed triangle mesh, outward oriented, lengths in mm.
 
-    The mesh cuts the corners of the voxels, so it encloses a little less than the voxels do: quote fractions from
-    ``voxel_fraction`` and use ``volume`` for the amount of material in the file.
+    It rounds off the steps of the voxels and encloses the volume that they do, so that ``mesh_fraction`` is
+    ``voxel_fraction`` but for round-off.
     """
 
     points: np.ndarray  # float32 (n, 3)
@@ -30,8 +33,7 @@ class Surface:
     @property
     def volume(self) -> float:
         """Volume enclosed by the mesh, mm³ (divergence theorem)."""
-        a, b, c = (self.points[self.triangles[:, corner]].astype(np.float64) for corner in range(3))
-        return float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6)
+        return _enclosed_volume(self.points, self.triangles)
 
     @property
     def cell_volume(self) -> float:
@@ -40,14 +42,14 @@ class Surface:
 
     @property
     def mesh_fraction(self) -> float:
-        """Share of the cell that the mesh encloses; compare with ``voxel_fraction``."""
+        """Share of the cell that the mesh encloses."""
         return self.volume / self.cell_volume
 
 
 def phase_surface(
     phase: np.ndarray, cell_size_mm: float = 1.0, thickness_mm: float | None = None, label: int = 1, tile: int = 1
 ) -> Surface:
-    """Surface of the voxels with this label, closed at the faces of the cell.
+    """Surface of the voxels with this label, closed at the faces of the cell, with their volume.
 
     phase: labels (nx, ny, nz). cell_size_mm: length of the x edge of one cell. A cell one voxel thick is extruded to
     ``thickness_mm`` (default: an eighth of the cell size); for others it must be left out. tile: the cell is repeated
@@ -68,32 +70,74 @@ def phase_surface(
         raise ExportError(f"{tile} cells along each edge make {inside.size:.2g} voxels; at most {MOST_VOXELS:.2g} fit")
     height = extruded_thickness(thickness_mm, cell_size_mm) if flat else voxel * inside.shape[2]
 
-    points, triangles = _contour(np.repeat(inside, 2, axis=2) if flat else inside)
-    if flat:
-        # Two equal layers. What bevels the rims lies between a layer and the empty voxel beyond it; pushed flat
-        # into the plane of that layer it becomes the lid of a prism of exactly the given height.
-        points[:, 2] = np.where(points[:, 2] < 1, 0.0, height)
-        points[:, :2] *= voxel
-    else:
-        points *= voxel
+    points, triangles, outwards = _contour(np.repeat(inside, 2, axis=2) if flat else inside, flat)
+    scale = np.array([voxel, voxel, height if flat else voxel])
     size = (voxel * inside.shape[0], voxel * inside.shape[1], height)
-    surface = Surface(points.astype(np.float32), triangles, float(inside.mean()), size)
-    if surface.volume < 0:
-        surface = Surface(surface.points, triangles[:, ::-1].copy(), surface.voxel_fraction, size)
-    return surface
+    fraction = float(inside.mean())
+    shift = _level_shift(points * scale, triangles, outwards * scale, fraction * float(np.prod(size)))
+    return Surface(((points + shift * outwards) * scale).astype(np.float32), triangles, fraction, size)
 
 
-def _contour(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, 3) in voxel edges from the cell's corner, and triangles (m, 3), of the level 1/2.
+def _enclosed_volume(points: np.ndarray, triangles: np.ndarray) -> float:
+    """Volume inside a closed mesh (divergence theorem)."""
+    a, b, c = (points[triangles[:, corner]].astype(np.float64) for corner in range(3))
+    return float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6)
 
-    Values sit at voxel centres; one layer of empty voxels around the cell closes the surface exactly
-    at the cell's faces (half-way between the last centre and the first empty one).
+
+def _level_shift(points: np.ndarray, triangles: np.ndarray, outwards: np.ndarray, volume: float) -> float:
+    """Computes how far all points must move along ``outwards`` for the mesh to enclose this volume.
+
+    This is the choice of the contour's level: points stay between the same two voxel centres, and the mesh closed.
     """
-    values = np.pad(inside, 1).astype(np.float32)
+    if not outwards.any():
+        return 0.0
+    shifts = np.linspace(-_LARGEST_SHIFT, _LARGEST_SHIFT, 4)
+    volumes = [_enclosed_volume(points + shift * outwards, triangles) for shift in shifts]
+    cubic = Polynomial.fit(shifts, volumes, 3)  # exact: points move linearly
+    if not volumes[0] < volume < volumes[-1]:
+        return float(shifts[np.abs(np.array(volumes) - volume).argmin()])
+    return float(root_scalar(lambda shift: cubic(shift) - volume, bracket=(shifts[0], shifts[-1])).root)
+
+
+def _contour(inside: np.ndarray, flat: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Contours the voxels half-way between the centres of those inside and outside, with flat lids on the cell's faces.
+
+    The outer voxels are repeated once beyond the faces before empty ones close the surface; what lies out there is
+    pushed flat into the faces. So the edges of the cell stay sharp. inside: bool (nx, ny, nz); flat: the layers of an
+    extruded cell, two equal ones, whose lids are moved to z = 0 and z = 1.
+
+    Returns:
+        Points (n, 3) in voxel edges from the cell's corner, triangles (m, 3), counter-clockwise from outside, and the
+        unit vectors (n, 3) from the voxel inside to the one outside, zero in the faces.
+    """
+    beyond = np.array([1, 1, 0 if flat else 1])
+    values = np.pad(np.pad(inside, [(n, n) for n in beyond], mode="edge"), 1)
+    points, triangles = _half_way(values)
+    axis = np.argmax(points % 1 != 0, axis=1)
+    below = np.floor(points).astype(int)
+    above = np.ceil(points).astype(int)
+    direction = np.where(values[tuple(below.T)], 1.0, -1.0)
+    within = (below >= 1).all(axis=1) & (above < np.array(values.shape) - 1).all(axis=1)
+    outwards = np.zeros_like(points)
+    outwards[np.arange(len(points)), axis] = np.where(within, direction, 0)
+
+    points = points - beyond - 0.5  # centre of the first voxel: 1/2
+    points = np.clip(points, 0, inside.shape)
+    if flat:
+        points[:, 2] = points[:, 2] > 1
+    # Along the edges of the cell points now coincide: they become one, and the triangles between them vanish.
+    key = np.ravel_multi_index(tuple((2 * points.T).astype(int)), tuple(2 * np.array(inside.shape) + 1))
+    first, number = np.unique(key, return_index=True, return_inverse=True)[1:]
+    points, outwards, triangles = points[first], outwards[first], number[triangles]
+    triangles = triangles[(triangles != np.roll(triangles, 1, axis=1)).all(axis=1)]
+    return points, triangles if _enclosed_volume(points, triangles) > 0 else triangles[:, ::-1].copy(), outwards
+
+
+def _half_way(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points (n, 3), with voxel centres at whole numbers, and triangles (m, 3) of the level 1/2 of bool values."""
     image = vtkImageData()
     image.SetDimensions(*values.shape)
-    image.SetOrigin(-0.5, -0.5, -0.5)
-    image.GetPointData().SetScalars(numpy_to_vtk(values.ravel(order="F"), deep=True))
+    image.GetPointData().SetScalars(numpy_to_vtk(values.astype(np.float32).ravel(order="F"), deep=True))
     contour = vtkFlyingEdges3D()
     contour.SetInputData(image)
     contour.SetValue(0, 0.5)

@@ -8,12 +8,15 @@ from functools import lru_cache
 
 import numpy as np
 
+from relaxdesign.catalogue import Catalogue
 from relaxdesign.palette import DISTINCT, MATRIX, PARTICLE
+from relaxdesign.quantities import QUANTITIES
 from relaxdesign.replay import Frame
+from relaxdesign.request import DesignRequest, Objective
 
 __all__ = ["DISTINCT", "MATRIX", "PARTICLE", "ModulusScale", "cividis", "line_colours", "rgb", "viridis"]
 
-# Ratio of the ends of a modulus scale to its middle.
+# Ratio of the ends of a modulus scale to its middle, or of an end to the limit that was asked for.
 SPAN = 4.0
 
 
@@ -52,22 +55,57 @@ def rgb(colour: str) -> np.ndarray:
 class ModulusScale:
     """A logarithmic colour scale of moduli (GPa), fixed for a run; what lies beyond its ends has their colour.
 
-    Both are a fixed ratio away from the target: a scale over all materials (six powers of ten) would show the
-    structures of one design in two or three colours.
+    A scale over all materials (six powers of ten) would show the structures of one design in two or three colours.
     """
 
     low: float
     high: float
 
     @staticmethod
-    def of(target_bulk: float | None, frame: Frame) -> ModulusScale:
-        """Around the target; without one around the middle of a frame."""
-        middle = target_bulk or float(np.nanmedian(np.sqrt(frame.low * frame.high)))
-        middle = middle if math.isfinite(middle) else 1.0
-        return ModulusScale(middle / SPAN, middle * SPAN)
+    def of(request: DesignRequest) -> ModulusScale:
+        """The scale of a run, told by its request alone: the same at every step.
+
+        Around the first modulus that is to have a value. Else from well below a lower limit to well above an upper one;
+        where a limit is missing, as far as the materials on offer go.
+        """
+        targets = tuple(target for target in request.targets if QUANTITIES[target.quantity].unit == "GPa")
+        return _scale(targets, request.materials_csv, request.categories, request.exclude, request.flagged)
+
+    @staticmethod
+    def over(frame: Frame) -> ModulusScale:
+        """From the least to the largest modulus of a frame; of one without fields, from 1 to 2 GPa."""
+        if np.isnan(frame.low).all():
+            return ModulusScale(1.0, 2.0)
+        low, high = float(np.nanmin(frame.low)), float(np.nanmax(frame.high))
+        return ModulusScale(low, max(high, 1.01 * low))
 
     def index(self, values: np.ndarray) -> np.ndarray:
         """Colour index 0 … 255 of moduli in GPa; 0 for NaN."""
         with np.errstate(divide="ignore"):
             position = np.log(values / self.low) / math.log(self.high / self.low)
         return np.round(np.clip(np.nan_to_num(position), 0, 1) * 255).astype(np.uint8)
+
+    def paint(self, values: np.ndarray) -> np.ndarray:
+        """Colours of moduli in GPa, uint8 (…, 3)."""
+        return viridis()[self.index(values)]
+
+
+@lru_cache(maxsize=64)
+def _scale(
+    targets: tuple[Objective, ...],
+    csv: str | None,
+    categories: tuple[str, ...] | None,
+    exclude: tuple[str, ...],
+    flagged: bool,
+) -> ModulusScale:
+    valued = [target.value for target in targets if target.value is not None and target.value > 0]
+    if valued:
+        return ModulusScale(valued[0] / SPAN, valued[0] * SPAN)
+    catalogue = Catalogue.default() if csv is None else Catalogue.from_csv(csv.encode())
+    young = catalogue.select(categories=categories, exclude=exclude, flagged=flagged).properties.young.numpy()
+    softest, stiffest = (float(end) for end in np.quantile(young, (0.1, 0.9)))
+    least = min((target.low for target in targets if target.low is not None and target.low > 0), default=None)
+    most = max((target.high for target in targets if target.high is not None and target.high > 0), default=None)
+    low = least / SPAN if least is not None else softest if most is None else min(softest, most / SPAN**2)
+    high = most * SPAN if most is not None else max(stiffest, SPAN * (least or 0.0))
+    return ModulusScale(low, max(high, 1.01 * low))

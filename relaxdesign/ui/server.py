@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import subprocess
-import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -23,15 +21,6 @@ if TYPE_CHECKING:
 from relaxdesign.ui.vtkjs import publish_vtk
 
 logger = logging.getLogger(__name__)
-
-GL_PACKAGES = "libegl1 libgl1-mesa-dri"
-
-_GL_PROBE = """
-import pyvista
-plotter = pyvista.Plotter(off_screen=True, window_size=(64, 64))
-plotter.add_mesh(pyvista.Cube())
-assert plotter.screenshot(return_img=True).std() > 0
-"""
 
 
 @st.cache_resource(show_spinner=False)
@@ -189,15 +178,6 @@ def _import_modules() -> Catalogue:
 
 
 def _probe_rendering() -> bool:
-    try:
-        probe = subprocess.run([sys.executable, "-c", _GL_PROBE], capture_output=True, timeout=120)
-    except (subprocess.TimeoutExpired, OSError) as error:
-        logger.warning("rendering could not be probed: %s", error)
-        return False
-    if probe.returncode != 0:
-        logger.warning(
-            "PyVista cannot render here (exit %d); 3D views are drawn by the browser alone. Debian: apt-get install %s",
-            probe.returncode,
-            GL_PACKAGES,
-        )
-    return probe.returncode == 0
+    from relaxdesign.scene.stills import can_render
+
+    return can_render()

@@ -24,7 +24,7 @@ def page(tmp_path):
 
 
 def test_draw_turn_export_and_upload(page: Page, tmp_path):
-    scene = page.locator(".voxels canvas.scene")
+    scene = page.locator(".cell-view .scene")
     expect(scene).to_be_visible(timeout=3 * PATIENCE_MS)
     settle(page)
     upright = picture(scene)

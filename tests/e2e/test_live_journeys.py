@@ -103,6 +103,7 @@ def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
         shown = page.evaluate("window.stepsShown")
         assert len(shown) > 5 and shown == list(range(shown[0], shown[-1] + 1)), "steps were left out"
         assert_captions_fit(page)
+        assert_tiles_follow(page)
         canvas = surface.locator("canvas")
         assert await_contrast(page, canvas) > 3, "the surface is not drawn"
         drawn = canvas.element_handle()
@@ -116,8 +117,9 @@ def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
         other = canvas.screenshot()
         assert other != whole, "it still shows the first candidate"
 
+        whole_mesh = surface.get_attribute("data-points")
         page.get_by_role("slider", name="Cut").fill("0.5")
-        page.wait_for_timeout(500)
+        expect(surface).not_to_have_attribute("data-points", whole_mesh or "", timeout=PATIENCE_MS)
         cut = canvas.screenshot()
         assert cut != other
         box = canvas.bounding_box()
@@ -173,6 +175,16 @@ def record_steps(page: Page) -> None:
         new MutationObserver(() => step() === shown.at(-1) || shown.push(step()))
             .observe(root, { attributeFilter: ["data-frame"] });
     }""")
+
+
+def assert_tiles_follow(page: Page) -> None:
+    """PyVista has drawn the held step of every candidate: each looks different."""
+    step = shown_step(page)
+    tiles = page.locator(".denoising .tile")
+    for index in range(tiles.count()):
+        expect(tiles.nth(index)).to_have_attribute("data-pictured", str(step), timeout=PATIENCE_MS)
+    pictures = [canvas.screenshot() for canvas in page.locator(".denoising canvas.field").all()]
+    assert len(set(pictures)) == len(pictures) and all(contrast(picture) > 1 for picture in pictures)
 
 
 def assert_captions_fit(page: Page) -> None:

@@ -1,4 +1,4 @@
-"""STL files are closed, manifold, oriented, and as large as asked."""
+"""STL files are closed, manifold, oriented, as large as asked, and hold as much as the voxels."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from vtkmodules.vtkIOGeometry import vtkSTLReader
 
 from relaxdesign.export import ExportError, Surface, phase_surface, stl_bytes
 from relaxdesign.export.stl import surface_to_stl
+from relaxdesign.voxelise import load_stl
 
 
 def read(content: bytes) -> trimesh.Trimesh:
@@ -29,11 +30,6 @@ def assert_solid(mesh: trimesh.Trimesh) -> None:
     assert manifold3d.Manifold(manifold3d.Mesh(vertices, faces)).status() == manifold3d.Error.NoError
 
 
-def half_voxel_shell(mesh: trimesh.Trimesh, voxel: float) -> float:
-    """Volume of a layer half a voxel thick on the surface: what a voxel grid leaves uncertain."""
-    return 0.5 * voxel * mesh.area
-
-
 @pytest.mark.parametrize("label", [0, 1])
 @pytest.mark.parametrize(
     ("dim", "grid", "fraction", "diameter"), [(2, 64, 0.3, 0.2), (3, 32, 0.3, 0.3), (3, 24, 0.5, 0.2)]
@@ -45,9 +41,28 @@ def test_particles_and_matrix_are_solids_of_the_right_volume(make_design, dim, g
     assert_solid(mesh)
     share = design.volume_fraction if label else 1 - design.volume_fraction
     cell_volume = size**3 if dim == 3 else size**3 / 8
-    assert abs(mesh.volume - share * cell_volume) < half_voxel_shell(mesh, size / grid)
-    # The bias of corner cutting is far smaller than the bound.
-    assert mesh.volume == pytest.approx(share * cell_volume, rel=0.01 if dim == 2 else 0.08)
+    assert mesh.volume == pytest.approx(share * cell_volume, rel=1e-4)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize(("dim", "grid"), [(2, 64), (3, 24)])
+def test_the_voxels_come_back_from_them(make_design, tmp_path, dim, grid, label):
+    design = make_design(dim, grid, 0.4, 0.25)
+    path = tmp_path / "phase.stl"
+    path.write_bytes(stl_bytes(design, 5.0, phase=label))
+    cell = load_stl(path, grid=grid, dim=dim, edges=(5.0,))
+    assert np.array_equal(cell.labels, design.phase == label) and not cell.warnings
+    finer = load_stl(path, grid=251 if dim == 2 else 127, dim=dim, edges=(5.0,))  # no multiple of the voxels
+    assert finer.labels.mean() == pytest.approx((design.phase == label).mean(), rel=4e-3)
+
+
+def test_the_surface_of_a_ball_lies_where_the_ball_ends():
+    """The level is moved, not the ball: points of the mesh stay within half a voxel of the sphere."""
+    centre = (np.arange(24) + 0.5) / 24 - 0.5
+    distance = np.sqrt(centre[:, None, None] ** 2 + centre[:, None] ** 2 + centre**2)
+    surface = phase_surface((distance < 0.35).astype(np.uint8))
+    radius = np.linalg.norm(surface.points - 0.5, axis=1)
+    assert abs(radius.mean() - 0.35) < 0.1 / 24 and np.abs(radius - 0.35).max() < 0.6 / 24
 
 
 @pytest.mark.parametrize("label", [0, 1])
@@ -116,8 +131,7 @@ def test_a_2d_cell_becomes_a_prism_without_bevels(make_design):
 def test_a_full_cell_is_a_block():
     surface = phase_surface(np.ones((4, 6, 8), np.uint8), 2.0)
     assert surface.size == (2.0, 3.0, 4.0)
-    # Only edges and corners are cut: an eighth of a voxel per edge voxel.
-    assert surface.volume == pytest.approx(24, rel=0.05)
+    assert surface.volume == pytest.approx(24, rel=1e-6)  # with sharp edges
     assert_solid(read(surface_to_stl(surface, "block")))
 
 
@@ -137,9 +151,8 @@ def test_any_voxel_field_becomes_a_solid(phase):
     assert_solid(mesh)
     assert surface.volume == pytest.approx(mesh.volume, rel=1e-4)
     assert surface.voxel_fraction == phase.mean()
-    assert surface.volume <= surface.voxel_fraction * surface.cell_volume * (1 + 1e-6) + half_voxel_shell(
-        mesh, 1 / phase.shape[0]
-    )
+    assert surface.mesh_fraction == pytest.approx(surface.voxel_fraction, rel=1e-4)
+    assert (surface.points >= 0).all() and (surface.points <= np.float32(surface.size)).all()
 
 
 def test_volume_of_a_tetrahedron():

@@ -80,13 +80,14 @@ def test_film_shows_every_field_in_the_scale_s_colours(depth):
     sheet = film.draw(frame, "K = 100 GPa", scale)
     assert sheet.dtype == np.uint8 and sheet.shape[1] == film.WIDTH and sheet.shape[0] % 2 == 0
     edge = (film.WIDTH - 5 * film.MARGIN) // 4
-    middle = sheet[film.HEADER + edge // 2, film.MARGIN + edge // 2]
+    tile = sheet[film.HEADER : film.HEADER + edge, film.MARGIN : film.MARGIN + edge]
+    middle = tile[edge // 2, edge // 2]
     if depth == 1:
         inside = frame.young[0, 7:9, 7:9, 0]
         colours = viridis()[scale.index(inside)].reshape(-1, 3)
         assert any((middle == colour).all() for colour in colours)
     stopped = sheet[film.HEADER + edge // 2, 2 * film.MARGIN + edge + edge // 2]
-    assert (stopped == 255).all() and not (middle == 255).all()
+    assert (stopped == 255).all() and (tile < 200).any(-1).mean() > 0.1
 
 
 def candidates_page() -> None:

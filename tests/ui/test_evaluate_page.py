@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
+import trimesh
 from streamlit.testing.v1 import AppTest
 
 from relaxdesign.evaluation import evaluate
@@ -128,8 +129,23 @@ def test_surfaces_are_asked_for_their_grid(app, monkeypatch):
     monkeypatch.setattr(cell_source, "read_upload", read)
     upload(app, "part.stl", b"triangles")
     app.selectbox(key="evaluate-stl-grid-3").select(16).run()
-    assert asked[-1] == StlGrid(16, 3, None)
+    assert asked[-1] == StlGrid(16, 3, None, False)
     assert not app.exception and not app.error
+
+
+def test_surfaces_are_told_with_their_cell_and_what_is_ambiguous(app):
+    bodies = trimesh.util.concatenate([trimesh.creation.box([4, 4, 4]), trimesh.creation.box([2, 2, 2])])
+    upload(app, "part.stl", bodies.export(file_type="stl"))
+    app.selectbox(key="evaluate-stl-grid-3").select(16).run()
+    assert "reaches from (-2, -2, -2) to (2, 2, 2)" in texts(app).replace("\\", "")
+    assert "same orientation" in app.warning[0].value
+    app.text_input(key="evaluate-stl-edges").set_value("8, 8, 4").run()
+    assert "out of the cell" in app.error[0].value and not app.dataframe
+    app.toggle(key="evaluate-stl-periodic").set_value(True).run()
+    assert "particles fill 25.00%" in texts(app) and "16 × 16 × 8 voxels" in texts(app)
+    app.text_input(key="evaluate-stl-edges").set_value("wide").run()
+    assert "one per axis" in app.error[0].value
+    assert not app.exception
 
 
 def test_numbers_are_downloaded_as_they_are_shown(app):

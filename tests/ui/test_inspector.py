@@ -9,9 +9,10 @@ from streamlit.testing.v1 import AppTest
 
 from relaxdesign.evaluation import evaluate, fields_under
 from relaxdesign.fields_io import FieldData
-from relaxdesign.ui import background
-from relaxdesign.ui.components import cell_views, voxels
-from relaxdesign.ui.components.voxels import Scalar
+from relaxdesign.ui import background, text
+from relaxdesign.ui.colours import cividis
+from relaxdesign.ui.components import cell_views
+from relaxdesign.ui.components.cell_scene import Scalar
 
 
 def page() -> None:
@@ -115,17 +116,10 @@ def test_colours_span_the_field_but_not_its_outliers():
     scalar = Scalar(values, "x")
     low, high = scalar.limits
     assert 0 <= low < 0.02 and 0.98 < high < 1.01
-    assert scalar.indices().min() == 0 and scalar.indices().max() == 255
+    assert (scalar.paint(np.array([0.0, 1e6])) == cividis()[[0, 255]]).all()
+    assert next(tick for _, tick in scalar.legend()["ticks"]) == text.significant(low, 3)
     constant = Scalar(np.full((2, 2, 1), 5.0), "x")
-    assert constant.limits[1] > constant.limits[0] and set(constant.indices().ravel()) == {0}
-
-
-def test_textures_run_along_x_first():
-    import base64
-
-    labels = np.zeros((2, 3, 1), np.uint8)
-    labels[1, 0, 0] = 1
-    assert list(base64.b64decode(voxels._encode(labels))) == [0, 1, 0, 0, 0, 0]
+    assert constant.limits[1] > constant.limits[0] and (constant.paint(values[:1, :1, 0]) == cividis()[255]).all()
 
 
 def test_the_quantities_are_those_of_the_solver():

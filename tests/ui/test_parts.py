@@ -11,12 +11,12 @@ import pytest
 
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.replay import Frame
-from relaxdesign.request import DesignRequest
+from relaxdesign.request import DesignRequest, parse_objective
 from relaxdesign.store import Curves
 from relaxdesign.ui import text
 from relaxdesign.ui.colours import ModulusScale, cividis, viridis
 from relaxdesign.ui.components import ashby, curves
-from relaxdesign.ui.components.microstructures import describe, faces, picture
+from relaxdesign.ui.components.microstructures import describe, picture
 from tests.scripted_study import scripted_step
 
 REQUEST = DesignRequest(target_bulk=120.0, count=3, steps=10)
@@ -70,15 +70,37 @@ def test_names_cannot_format_the_page():
 
 
 def test_modulus_scale_rises_around_the_target_and_ends_in_the_outermost_colours():
-    scale = ModulusScale.of(120.0, FRAME)
+    scale = ModulusScale.of(REQUEST)
     index = scale.index(np.geomspace(scale.low, scale.high, 50))
     assert index.dtype == np.uint8 and (np.diff(index.astype(int)) > 0).all() and (index[0], index[-1]) == (0, 255)
     assert scale.index(np.array([0.0, np.nan, 120.0, 1e9])).tolist() == [0, 0, 128, 255]
+    assert (scale.paint(np.array([1e9])) == viridis()[255]).all()
 
 
-def test_modulus_scale_without_a_target_lies_around_the_field():
-    scale = ModulusScale.of(None, FRAME)
-    assert scale.low < np.nanmin(FRAME.young) and scale.high > np.nanmax(FRAME.young)
+@pytest.mark.parametrize(
+    ("objective", "within"),
+    [
+        ("K >= 100", [30.0, 100.0, 350.0]),  # the softest phase of a stiff composite, and the stiffest materials
+        ("K <= 1", [0.1, 1.0, 3.5]),
+        ("10 <= K <= 20", [3.0, 15.0, 70.0]),
+        ("Ex = 50", [15.0, 50.0, 180.0]),
+        ("density <= 3", [5.0, 50.0, 200.0]),
+        ("nu = 0.2", [5.0, 50.0, 200.0]),
+    ],
+)
+def test_the_fixed_scale_tells_moduli_apart_whatever_is_asked(objective, within):
+    """Nothing that matters has the colour of the scale's end, and no step changes the scale."""
+    scale = ModulusScale.of(DesignRequest(objectives=(parse_objective(objective),)))
+    index = scale.index(np.array(within)).astype(int)
+    assert index[0] > 0 and index[-1] < 255 and (np.diff(index) > 40).all()
+
+
+def test_the_stretched_scale_spans_the_frame():
+    scale = ModulusScale.over(FRAME)
+    young = FRAME.young[np.isfinite(FRAME.low)]
+    assert scale.index(young).min() == 0 and scale.index(young).max() == 255
+    nothing = replace(FRAME, low=np.full_like(FRAME.low, np.nan), high=np.full_like(FRAME.high, np.nan))
+    assert ModulusScale.over(nothing).low > 0
 
 
 @pytest.mark.parametrize("colours", [viridis, cividis])
@@ -94,16 +116,6 @@ def test_picture_has_x_to_the_right_and_y_upwards():
     assert picture(field)[2, 3] == 1
 
 
-def test_faces_of_a_cube_meet_at_their_edges():
-    field = np.arange(27).reshape(3, 3, 3)
-    top, right, left = faces(field)
-    assert top[2, 2] == right[0, 2] == left[0, 2] == field[2, 2, 2]  # the corner nearest to the viewer
-    assert right[2, 2] == left[2, 2] == field[2, 2, 0]  # below it
-    assert np.array_equal(top[:, 2], right[0, :])  # the edge between top and y = 1
-    assert np.array_equal(top[2, :], left[0, :])  # and x = 1, which is to the left of it: right-handed
-    assert np.array_equal(left[0, :], field[2, :, 2])
-
-
 def test_browser_gets_codes_extremes_and_what_a_step_measured():
     described = describe(FRAME, 120.0)
     first, dropped, _ = described["tiles"]
@@ -112,6 +124,8 @@ def test_browser_gets_codes_extremes_and_what_a_step_measured():
     assert first["low"] == FRAME.low[0] and first["main"].startswith("K = ") and "%" in first["extra"]
     assert dropped["low"] is None and dropped["main"] == ""
     assert describe(FRAME, None)["tiles"][0]["extra"] == ""
+    solid = replace(FRAME, codes=np.repeat(FRAME.codes, 4, axis=3))
+    assert describe(solid, 120.0)["tiles"][0] == first | {"pixels": None}, "fields in 3D are drawn, not sent"
 
 
 def test_curves_are_thinned_but_keep_the_newest_step():

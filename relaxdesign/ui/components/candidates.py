@@ -15,8 +15,10 @@ from relaxdesign import pareto
 from relaxdesign.catalogue import Material
 from relaxdesign.quantities import format_value
 from relaxdesign.result import Design
+from relaxdesign.scene import phase_scene
+from relaxdesign.scene.stills import studio
+from relaxdesign.ui import server
 from relaxdesign.ui.colours import MATRIX, PARTICLE, rgb
-from relaxdesign.ui.components.cube import cube_image
 from relaxdesign.ui.components.microstructures import picture
 from relaxdesign.ui.text import escape, gpa, percent, plain
 
@@ -76,10 +78,13 @@ def headline(design: Design) -> str:
 
 
 def phase_image(design: Design) -> np.ndarray:
-    """The realised phases as a picture, particles bright, matrix dark; 3D cells as a cube."""
+    """The realised phases as a picture, particles bright, matrix dark; 3D cells in perspective.
+
+    Where this machine cannot render, the plane through their middle stands for them.
+    """
     assert design.phase is not None  # verified designs have one
-    if design.phase.shape[2] > 1:
-        return cube_image(design.phase, np.array([rgb(MATRIX), rgb(PARTICLE)]), PIXELS)
+    if design.phase.shape[2] > 1 and server.can_render():
+        return studio().picture(phase_scene(design.phase, (MATRIX, PARTICLE)), PIXELS, PIXELS)
     labels = picture(design.phase)
     labels = np.kron(labels, np.ones((max(1, PIXELS // labels.shape[0]),) * 2, labels.dtype))
     return np.where(labels[..., None] == 1, rgb(PARTICLE), rgb(MATRIX))

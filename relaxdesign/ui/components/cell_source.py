@@ -12,11 +12,12 @@ from relaxdesign.catalogue import Material
 from relaxdesign.composite import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, PackingError, place_particles
 from relaxdesign.export import safe_name
 from relaxdesign.export.cell import two_phase_fields
-from relaxdesign.fields_io import FieldData
+from relaxdesign.fields_io import FieldData, FieldError
 from relaxdesign.ui import background, server
 from relaxdesign.ui.components.cell_views import Cell
 from relaxdesign.ui.text import escape
 from relaxdesign.uploads import KINDS, StlGrid, Upload, UploadError, UploadLimits, read_upload
+from relaxdesign.voxelise import parse_edges
 
 GRIDS = {2: (32, 64, 128), 3: (16, 24, 32, 48)}
 SOURCES = ("Draw a cell", "Upload a file")
@@ -123,7 +124,11 @@ def _uploaded() -> Source | None:
     if file is None:
         return None
     content = file.getvalue()
-    stl = _stl_grid(limits) if file.name.lower().endswith(".stl") else None
+    try:
+        stl = _stl_grid(limits) if file.name.lower().endswith(".stl") else None
+    except FieldError as error:
+        st.error(f"{escape(str(error))}.", icon=":material/error:")
+        return None
     digest = background.digest(np.frombuffer(content, np.uint8))
     try:
         upload = background.result(
@@ -134,12 +139,16 @@ def _uploaded() -> Source | None:
     except UploadError as error:
         st.error(f"**{escape(file.name)}**: {escape(str(error))}", icon=":material/error:")
         return None
-    return None if upload is None else _source(upload, file.name, digest)
+    if upload is None:
+        return None
+    for warning in upload.warnings:
+        st.warning(f"{escape(warning)}.", icon=":material/warning:")
+    return _source(upload, file.name, digest)
 
 
 def _stl_grid(limits: UploadLimits) -> StlGrid:
     """How the surface becomes voxels."""
-    columns = st.columns(3)
+    columns = st.columns([0.8, 0.9, 1.4, 1])
     dim = columns[0].segmented_control(
         "Dimension", (2, 3), default=3, required=True, format_func="{}D".format, key="evaluate-stl-dim",
         persist_state="session", help="2D: the surface is cut half-way up its height",
@@ -149,13 +158,17 @@ def _stl_grid(limits: UploadLimits) -> StlGrid:
         "Voxels per edge", fitting, index=min(1, len(fitting) - 1), key=f"evaluate-stl-grid-{dim}",
         persist_state="session",
     )  # fmt: skip
-    edge = columns[2].number_input(
-        "Cell edge, units of the file", min_value=1e-6, value=None, format="%.4g", step=None, key="evaluate-stl-edge",
-        persist_state="session", placeholder="smallest cube around it",
-        help="A cell from the origin with this edge, as RelaxDesign exports it. Empty: the smallest cube around the "
-        "surface",
+    edges = columns[2].text_input(
+        "Cell edges, units of the file", key="evaluate-stl-edges", persist_state="session",
+        placeholder="smallest cube around it",
+        help="A cell from the origin with this edge, as RelaxDesign exports it, or with one per axis: 10, 10, 5. "
+        "Empty: the smallest cube around the surface",
     )  # fmt: skip
-    return StlGrid(int(grid or fitting[0]), dim, edge)
+    periodic = columns[3].toggle(
+        "Periodic", key="evaluate-stl-periodic", persist_state="session",
+        help="What reaches out of the cell comes in again on its other side; needs the edges",
+    )  # fmt: skip
+    return StlGrid(int(grid or fitting[0]), dim, parse_edges(edges) if edges.strip() else None, periodic)
 
 
 def _source(upload: Upload, file_name: str, digest: str) -> Source:
@@ -164,5 +177,6 @@ def _source(upload: Upload, file_name: str, digest: str) -> Source:
         return Source(Cell(upload.data, upload.phase), name, digest[:12], f"Read from {escape(file_name)}.")
     assert upload.phase is not None  # an upload holds one or the other
     matrix, particle = _materials()
-    remark = f"Read from {escape(file_name)}; particles fill {upload.phase.mean():.2%} of the cell."
-    return Source(_two_phase(upload.phase, matrix, particle), name, digest[:12], remark)
+    cell = f"; the cell reaches from {escape(upload.extent)} in its unit" if upload.extent else ""
+    remark = f"Read from {escape(file_name)}{cell}; particles fill {upload.phase.mean():.2%} of the cell."
+    return Source(_two_phase(upload.phase, matrix, particle, upload.edge), name, digest[:12], remark)

@@ -20,10 +20,11 @@ from relaxdesign.analysis import (
 from relaxdesign.evaluation import Evaluation, evaluate, fields_under
 from relaxdesign.fem import LOADS, ConvergenceError, LocalFields
 from relaxdesign.fields_io import FieldData
+from relaxdesign.scene import painted_scene, phase_scene
 from relaxdesign.ui import background
-from relaxdesign.ui.colours import DISTINCT
-from relaxdesign.ui.components import voxels
-from relaxdesign.ui.components.voxels import Scalar
+from relaxdesign.ui.colours import DISTINCT, MATRIX, PARTICLE
+from relaxdesign.ui.components import cell_scene, viewer
+from relaxdesign.ui.components.cell_scene import Scalar
 from relaxdesign.ui.text import significant
 
 HEIGHT = 400
@@ -79,11 +80,23 @@ def evaluation(cell: Cell) -> Evaluation | None:
         raise ValueError(f"The solver did not converge: {error}") from error
 
 
-def picture(cell: Cell, key: str) -> None:
-    """The phases in 3D; of a field of many materials Young's modulus."""
-    scalar = None if cell.phase is not None else Scalar(cell.data.E, "Young’s modulus, GPa")
-    voxels.render(cell.labels, key=f"cell-{key}", scalar=scalar, names=cell.names)
-    hint = "Drag or use the arrow keys to rotate; click, then scroll, to zoom."
+def picture(cell: Cell, key: str, *, exported: bool = False) -> None:
+    """The phases in 3D, to be cut and seen through; of a field of many materials Young's modulus.
+
+    exported: in stpyvista's viewer, which is a page of its own, instead of the one that keeps its camera.
+    """
+    look = cell_scene.choose_look(cell.flat, () if cell.phase is None else cell.names)
+    if cell.phase is None:
+        scalar = Scalar(cell.data.E, "Young’s modulus, GPa")
+        scene = painted_scene(scalar.values, scalar.paint, cut=look.cut)
+        cell_scene.show(scene, key=f"cell-{key}", scalar=scalar, label="Young’s modulus of the cell in 3D")
+    else:
+        scene = phase_scene(cell.phase, (MATRIX, PARTICLE), opacities=look.opacities, cut=look.cut)
+        if exported:
+            viewer.show(scene, f"{key}-{background.digest(cell.phase)}", look)
+        else:
+            cell_scene.show(scene, key=f"cell-{key}", label="Phases of the cell in 3D")
+    hint = "Drag to turn, scroll to zoom. Surfaces are smoothed for the eye; files hold the voxels’ own."
     st.caption(f"{hint} The 2D cell is shown as a slab." if cell.flat else hint)
 
 
@@ -108,7 +121,7 @@ def local_fields(cell: Cell, key: str) -> None:
     unit, values_of = QUANTITIES[name]
     scalar = Scalar(values_of(solved).astype(np.float32), f"{name}, {unit}" if unit != "1" else name)
     if kind == "3D":
-        voxels.render(cell.labels, key=f"field-{key}", scalar=scalar, names=cell.names, label=f"{name} in 3D")
+        _solid(cell, scalar, key, f"{name} in 3D")
     else:
         _slice(cell, scalar, key)
     largest, mean = float(scalar.values.max()), float(scalar.values.mean())
@@ -116,6 +129,22 @@ def local_fields(cell: Cell, key: str) -> None:
         f"Per unit strain, linear: at 0.1 % strain divide by 1000. Largest {significant(largest, 3)}, "
         f"mean {significant(mean, 3)}. The colours end at the 0.5 and 99.5 % quantiles."
     )
+
+
+def _solid(cell: Cell, scalar: Scalar, key: str, label: str) -> None:
+    """A field on the voxels of all phases, or of one of them."""
+    shown, name = None, None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        look = cell_scene.choose_look(cell.flat, ())
+        if cell.phase is not None:
+            name = st.segmented_control(
+                "Phase", cell.names, key="field-phase", persist_state="session", label_visibility="collapsed",
+                help="Only this phase; none chosen: the whole cell.",
+            )  # fmt: skip
+    if name in cell.names:
+        shown = cell.labels == cell.names.index(name)
+    scene = painted_scene(scalar.values, scalar.paint, shown=shown, cut=look.cut)
+    cell_scene.show(scene, key=f"field-{key}", scalar=scalar, label=label)
 
 
 def _slice(cell: Cell, scalar: Scalar, key: str) -> None:

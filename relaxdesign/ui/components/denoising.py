@@ -1,9 +1,14 @@
-"""The candidates' fields with their curves, live or played again, as one component in the browser."""
+"""The candidates' fields with their curves, live or played again, as one component in the browser.
+
+Of three-dimensional candidates PyVista draws the tiles and builds the scene of the one in focus, see `forming`.
+"""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -11,106 +16,166 @@ from streamlit.components.v2 import component
 
 from relaxdesign.replay import Frame, Replay
 from relaxdesign.request import DesignRequest
+from relaxdesign.scene.browser import describe
+from relaxdesign.scene.stills import studio, webp
 from relaxdesign.store import Curves
-from relaxdesign.ui import server
+from relaxdesign.ui import background, server
 from relaxdesign.ui.colours import ModulusScale, viridis
 from relaxdesign.ui.components import curves as lines
-from relaxdesign.ui.components import microstructures
-from relaxdesign.ui.components.rendering import surface_image
+from relaxdesign.ui.components import forming, microstructures
+from relaxdesign.ui.components.forming import View
 
 _FRONTEND = Path(__file__).parent / "frontend"
 # Bytes of fields that are sent for a replay; of longer ones every second, third, … frame.
 REPLAY_BYTES = 6 * 2**20
+REPLAY_SCENES = 20  # steps of a three-dimensional replay
+REPLAY_MESHES = 6  # where the browser draws the tiles, from meshes that are ten times as large as pictures
+# Of several steps that are new, the last ones come with the scene in focus.
+NEW_SCENES = 2
 
 _component = component(
     "relaxdesign_denoising",
     html='<div class="denoising"></div>',
     css=(_FRONTEND / "denoising.css").read_text(),
-    js="\n".join((_FRONTEND / f"{name}.js").read_text() for name in ("tiles", "curves", "surface", "denoising")),
+    js="\n".join((_FRONTEND / f"{name}.js").read_text() for name in ("tiles", "curves", "scene", "denoising")),
 )
 
 
 def live(key: str, frames: Sequence[Frame], curves: Curves, request: DesignRequest, dropped: dict[int, str]) -> None:
     """Draws the latest steps of a run, one after the other. dropped: per dropped candidate, why."""
-    focus = _focus(key, frames[-1])
-    described = [microstructures.describe(frame, request.target_bulk, focus=focus) for frame in frames]
-    _mount(key, described, frames[-1], focus, curves, request, dropped, player=False)
+    described = [microstructures.describe(frame, request.target_bulk) for frame in frames]
+    if not _flat(frames[-1]):
+        focus, view, scale = _focus(key, frames[-1]), _view(key), ModulusScale.of(request)
+        if _browser_draws(key):
+            for frame, told in list(zip(frames, described, strict=True))[-NEW_SCENES:]:
+                told |= _scene_of(key, frame, focus, scale, view)
+        last = described[-1]
+        if server.can_render():
+            last["pictures"] = forming.forming().pictures(key, frames[-1], scale, view)
+        elif _browser_draws(key):
+            last["meshes"] = forming.forming().kept(
+                (key, "tiles", frames[-1].step, view), lambda: forming.meshes(frames[-1], scale, view)
+            )
+        steps = {index: drawn["step"] for index, drawn in (last.get("pictures") or last.get("meshes") or {}).items()}
+        last["token"] = f"{view} {steps}"
+    _mount(key, described, frames[-1], curves, request, dropped, player=False)
 
 
+@st.fragment
 def replay(key: str, frames: Replay, curves: Curves, request: DesignRequest) -> None:
     """Draws the steps that were kept of a run, with a slider to go through them."""
     first = frames[0]
-    focus = _focus(key, first)
-    described = _described(key, frames.written, frames, request.target_bulk, focus)
-    _mount(key, described, first, focus, curves, request, {}, player=True)
+    if _flat(first):
+        described = _described(key, frames.written, frames, request.target_bulk)
+    else:
+        described = _described_scenes(key, frames, request)
+        if described is None:
+            return
+    _mount(key, described, first, curves, request, {}, player=True)
 
 
 @st.cache_data(show_spinner=False, max_entries=6)
-def _described(key: str, written: int, _frames: Replay, target: float | None, focus: int | None) -> list[dict]:
+def _described(key: str, written: int, _frames: Replay, target: float | None) -> list[dict]:
     # Kept by the first two, which name the replay and its version.
-    first = microstructures.describe(_frames[0], target, focus=focus)
-    size = sum(len(tile["pixels"]) for tile in first["tiles"]) + len(first["volume"] or "")
+    first = microstructures.describe(_frames[0], target)
+    size = sum(len(tile["pixels"]) for tile in first["tiles"])
     stride = max(1, -(-size * len(_frames) // REPLAY_BYTES))
     last = len(_frames) - 1
-    return [microstructures.describe(_frames[i], target, focus=focus) for i in sorted({*range(0, last, stride), last})]
+    return [microstructures.describe(_frames[i], target) for i in sorted({*range(0, last, stride), last})]
+
+
+def _described_scenes(key: str, frames: Replay, request: DesignRequest) -> list[dict] | None:
+    """Steps spread over a three-dimensional replay, with pictures and scenes; None while these are drawn."""
+    focus, view, scale = _focus(key, frames[0]), _view(key), ModulusScale.of(request)
+    count = REPLAY_SCENES if server.can_render() else REPLAY_MESHES
+    chosen = np.unique(np.linspace(0, len(frames) - 1, count).round().astype(int))
+    name = (key, frames.written)
+
+    def pictures() -> list[dict]:
+        if not server.can_render():
+            return [{"meshes": forming.meshes(frames[int(i)], scale, view)} for i in chosen]
+        return [{"pictures": forming.all_pictures(frames[int(i)], scale, view).result()} for i in chosen]
+
+    drawn = background.result(("replay", name, view.stretched, view.soft), pictures, "Drawing the replay")
+    if drawn is None:
+        return None
+    described = []
+    for i, tiles in zip(chosen, drawn, strict=True):
+        frame = frames[int(i)]
+        told = microstructures.describe(frame, request.target_bulk) | tiles
+        described.append(told | (_scene_of(str(name), frame, focus, scale, view) if _browser_draws(key) else {}))
+    return described
+
+
+def _scene_of(key: str, frame: Frame, focus: int, scale: ModulusScale, view: View) -> dict[str, Any]:
+    """The scene in focus and the modulus that bounds it, for the browser."""
+
+    def make() -> dict[str, Any]:
+        found = forming.focus_scene(frame, focus, scale, view)
+        return {} if found is None else {"scene": describe(found[0]), "limit": found[1]}
+
+    return forming.forming().kept((key, frame.step, focus, view), make)
 
 
 def _mount(
     key: str,
     described: Sequence[dict],
     frame: Frame,
-    focus: int | None,
     curves: Curves,
     request: DesignRequest,
     dropped: dict[int, str],
     *,
     player: bool,
 ) -> None:
-    scale = ModulusScale.of(request.target_bulk, frame)
-    shape = frame.codes.shape[1:]
-    vtk, pictured = None, False
-    if focus is not None:
-        vtk = server.vtk_address()
-        pictured = vtk is None or not _state(key).get("webgl", True)
-        if pictured:
-            _picture(frame, focus, scale)
+    scale = ModulusScale.of(request)
+    cube = not _flat(frame)
     data = {
         "key": key,
         "frames": list(described),
         "player": player,
-        "columns": _columns(request.count, cube=focus is not None),
-        "shape": shape[:2],
-        "cube": focus is not None,
-        "volumeShape": shape,
-        "focus": focus,
-        "image": pictured,
-        "vtk": vtk,
+        "columns": _columns(request.count, cube=cube),
+        "shape": frame.codes.shape[1:3],
+        "cube": cube,
         "palette": microstructures.encode(viridis()),
         "scale": {"low": scale.low, "high": scale.high},
         "tiles": [{"number": str(i + 1), "message": dropped.get(i, "")} for i in range(request.count)],
         "curves": lines.describe(curves, request),
     }
+    if cube:
+        view, focus = _view(key), _focus(key, frame)
+        data |= {"focus": focus, "vtk": server.vtk_address(), "view": vars(view)}
+        if not _browser_draws(key):
+            data["image"] = _picture(frame, focus, scale, view)
     _component(
-        data=data, key=key, default={"focus": 0, "webgl": True},
-        on_focus_change=lambda: None, on_webgl_change=lambda: None,
+        data=data, key=key, default={"focus": 0, "webgl": True, "view": None},
+        on_focus_change=lambda: None, on_webgl_change=lambda: None, on_view_change=lambda: None,
     )  # fmt: skip
 
 
-def _picture(frame: Frame, focus: int, scale: ModulusScale) -> None:
-    """In place of the browser's own view."""
-    if np.isnan(frame.low[focus]) or not server.can_render():
-        st.caption("Surfaces cannot be drawn here; the cubes show the fields.")
-        return
-    alt = f"Surface of the stiff phase of candidate {focus + 1}"
-    st.image(surface_image(frame.young[focus], scale, dark=st.context.theme.type == "dark"), caption=alt, width=480)
-
-
-def _focus(key: str, frame: Frame) -> int | None:
-    """The candidate that is shown as a surface; None in 2D."""
-    if frame.codes.shape[3] == 1:
+def _picture(frame: Frame, focus: int, scale: ModulusScale, view: View) -> str | None:
+    """The scene in focus as a picture, in place of the browser's own view; None if this machine cannot render."""
+    found = forming.focus_scene(frame, focus, scale, view) if server.can_render() else None
+    if found is None:
         return None
-    chosen = _state(key).get("focus") or 0
-    return min(int(chosen), len(frame.codes) - 1)
+    return base64.b64encode(webp(studio().picture(found[0], *forming.LARGE))).decode()
+
+
+def _flat(frame: Frame) -> bool:
+    return frame.codes.shape[3] == 1
+
+
+def _browser_draws(key: str) -> bool:
+    """Whether the browser can show scenes, as far as it has told."""
+    return server.vtk_address() is not None and bool(_state(key).get("webgl", True))
+
+
+def _view(key: str) -> View:
+    return View.of(_state(key).get("view"))
+
+
+def _focus(key: str, frame: Frame) -> int:
+    """The candidate that is shown as a scene."""
+    return min(int(_state(key).get("focus") or 0), len(frame.codes) - 1)
 
 
 def _state(key: str) -> dict:

@@ -10,8 +10,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from relaxdesign.replay import Frame, Replay
 from relaxdesign.request import DesignRequest
+from relaxdesign.scene import forming_scene
+from relaxdesign.scene.stills import studio
+from relaxdesign.ui import server
 from relaxdesign.ui.colours import ModulusScale, viridis
-from relaxdesign.ui.components.cube import cube_image
 from relaxdesign.ui.components.microstructures import picture
 from relaxdesign.ui.text import gpa, significant
 
@@ -23,7 +25,7 @@ MOST_FRAMES = 120
 
 def pictures(frames: Replay, request: DesignRequest) -> Iterator[np.ndarray]:
     """uint8 (height, width, 3) of up to MOST_FRAMES steps, the first and the last among them."""
-    scale = ModulusScale.of(request.target_bulk, frames[0])
+    scale = ModulusScale.of(request)
     for index in np.unique(np.linspace(0, len(frames) - 1, min(len(frames), MOST_FRAMES)).round().astype(int)):
         yield draw(frames[int(index)], request.title, scale)
 
@@ -47,7 +49,7 @@ def draw(frame: Frame, title: str, scale: ModulusScale) -> np.ndarray:
             pen.rectangle((left, top, left + edge, top + edge), outline=FAINT)
             pen.text((left, top + edge + 3), f"{index + 1}   stopped", FAINT, _font(15))
             continue
-        tile = Image.fromarray(_field(frame.young[index], scale, edge))
+        tile = Image.fromarray(_field(frame.young_of(index), scale, edge))
         sheet.paste(tile, (left, top), tile if tile.mode == "RGBA" else None)
         caption = f"{index + 1}" if np.isnan(bulk) else f"{index + 1}   K = {gpa(float(bulk))}"
         pen.text((left, top + edge + 3), caption, INK, _font(15))
@@ -56,9 +58,9 @@ def draw(frame: Frame, title: str, scale: ModulusScale) -> np.ndarray:
 
 
 def _field(young: np.ndarray, scale: ModulusScale, edge: int) -> np.ndarray:
-    """A field as a square, or as a cube in 3D."""
-    if young.shape[2] > 1:
-        return cube_image(scale.index(young), viridis(), edge)
+    """A field as a square; in 3D the surface of its forming phase, or the plane through its middle if none is drawn."""
+    if young.shape[2] > 1 and server.can_render():
+        return studio().picture(forming_scene(young, scale.paint), edge, edge)
     labels = picture(scale.index(young))
     rows, columns = ((np.arange(edge) * n) // edge for n in labels.shape)
     return viridis()[labels[np.ix_(rows, columns)]]

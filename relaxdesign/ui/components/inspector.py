@@ -13,7 +13,7 @@ from relaxdesign.quantities import QUANTITIES
 from relaxdesign.result import Design
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import DISTINCT, MATRIX, PARTICLE
-from relaxdesign.ui.components import candidates, cell_views, comparison, downloads, viewer
+from relaxdesign.ui.components import candidates, cell_views, comparison, downloads
 from relaxdesign.ui.components.cell_views import Cell
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.errors import guard
@@ -52,13 +52,7 @@ def render(run_id: str, design: Design) -> None:
 def _overview(design: Design, cell: Cell, key: str) -> None:
     picture, numbers = st.columns([1.25, 1], gap="large")
     with picture, guard("the 3D view"):
-        if st.toggle(
-            "Smooth surface", key="smooth-surface", persist_state="session",
-            help="The surface of the particles as in the STL file, drawn by PyVista, instead of the voxels",
-        ):  # fmt: skip
-            viewer.show(design, key=key)
-        else:
-            cell_views.picture(cell, key)
+        cell_views.picture(cell, key, exported=True)
     with numbers:
         st.markdown(
             f"{_material(MATRIX, 'Matrix', design.matrix)}\n\n{_material(PARTICLE, 'Particles', design.particle)}",

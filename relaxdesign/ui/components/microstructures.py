@@ -1,7 +1,6 @@
-"""Fields as they are sent to the browser: codes of a byte per voxel, not pictures.
+"""Fields as they are sent to the browser: in 2D as codes of a byte per voxel, not pictures.
 
-A 64×64 field takes 4 kB, is drawn pixel for pixel, and tells the modulus under the pointer. Of three-dimensional
-fields the three visible faces of the cube are sent, and of the chosen one the whole volume.
+A 64×64 field takes 4 kB, is drawn pixel for pixel, and tells the modulus under the pointer.
 """
 
 from __future__ import annotations
@@ -14,11 +13,12 @@ from relaxdesign.replay import Frame
 from relaxdesign.ui.text import gpa, percent, significant
 
 
-def describe(frame: Frame, target: float | None, *, focus: int | None = None) -> dict:
-    """What the browser needs of one step. focus: the candidate whose volume comes along."""
+def describe(frame: Frame, target: float | None) -> dict:
+    """What the browser needs of one step of all candidates; of three-dimensional ones without their fields."""
+    flat = frame.codes.shape[3] == 1
     tiles = [
         {
-            "pixels": encode(faces(codes)),
+            "pixels": encode(picture(codes)) if flat else None,
             "low": None if np.isnan(low) else float(low),
             "high": None if np.isnan(high) else float(high),
             "main": "" if np.isnan(bulk) else f"K = {gpa(float(bulk))}",
@@ -27,18 +27,7 @@ def describe(frame: Frame, target: float | None, *, focus: int | None = None) ->
         }
         for codes, low, high, bulk in zip(frame.codes, frame.low, frame.high, frame.bulk, strict=True)
     ]
-    volume = None if focus is None else encode(frame.codes[focus].ravel(order="F"))
-    return {"step": frame.step, "tiles": tiles, "focus": focus, "volume": volume}
-
-
-def faces(field: np.ndarray) -> np.ndarray:
-    """What is drawn of a field: in 2D its `picture`; in 3D the faces z = 1, y = 1 and x = 1 one after the other.
-
-    Image rows run along x (top face) or downwards along z, columns along y, x and y.
-    """
-    if field.shape[2] == 1:
-        return picture(field)
-    return np.ascontiguousarray(np.stack([field[:, :, -1], field[:, -1, ::-1].T, field[-1, :, ::-1].T]))
+    return {"step": frame.step, "tiles": tiles}
 
 
 def picture(field: np.ndarray) -> np.ndarray:

@@ -1,11 +1,14 @@
-// Candidates while they are denoised, live or played again: their fields, the chosen one as a surface if it is
-// three-dimensional, and the curves of what was measured. Called again with new data at every step; nothing is
-// built anew while the number of candidates and panels stays the same.
+// Candidates while they are denoised, live or played again: their fields or, of three-dimensional ones, pictures of
+// their forming phase, the chosen one as a scene to be turned, and the curves of what was measured. Called again with
+// new data at every step; nothing is built anew while the number of candidates and panels stays the same.
 
 // What the reader set, by run: it outlives the component, which is mounted anew when the page is.
 const settings = new Map();
 
 const DEFAULTS = { stretched: false, chosen: null, at: null, soft: false, axis: 0, share: 1, limit: null, camera: null };
+// What the server must know to build the scenes.
+const SHOWN = ["stretched", "soft", "axis", "share", "limit"];
+const shownOf = (set) => Object.fromEntries(SHOWN.map((name) => [name, set[name]]));
 
 function choice(parent, label, options, onChange) {
   const group = element(parent, "div", "choice");
@@ -21,13 +24,15 @@ function choice(parent, label, options, onChange) {
   return { group, show: (chosen) => buttons.forEach((b, i) => b.setAttribute("aria-checked", String(i === chosen))) };
 }
 
-function slider(parent, label, min, max, step, onInput) {
+// onChange: when it is let go; onInput: while it is moved.
+function slider(parent, label, min, max, step, onChange, onInput = onChange) {
   const row = element(parent, "label", "slider");
   const name = element(row, "span", "name", label);
   const input = element(row, "input", "range");
   Object.assign(input, { type: "range", min, max, step });
   const value = element(row, "output", "reading");
   input.addEventListener("input", () => onInput(Number(input.value)));
+  if (onInput !== onChange) input.addEventListener("change", () => onChange(Number(input.value)));
   return { row, name, input, value };
 }
 
@@ -35,12 +40,12 @@ function build(root, data) {
   root.replaceChildren();
   const view = {
     tiles: data.tiles.length, panels: data.curves.panels.length, cube: data.cube, player: data.player,
-    frame: null, waiting: [], playing: null,
+    frame: null, waiting: [], playing: null, fresh: true,
   };
-  const redraw = () => view.draw();
   const set = (changes) => {
     Object.assign(view.set, changes);
-    redraw();
+    if (view.cube && SHOWN.some((name) => name in changes)) view.tell("view", shownOf(view.set));
+    view.draw();
   };
   const stage = element(root, "div", "stage");
   const fields = element(stage, "div", "fields");
@@ -72,19 +77,27 @@ function build(root, data) {
 function buildFocus(view, parent, set) {
   view.focus = element(parent, "div", "surface");
   view.focus.setAttribute("role", "img");
+  view.picture = element(parent, "img", "focus-picture");
   view.focusNote = element(parent, "div", "focus-note");
   const controls = element(parent, "div", "controls");
   view.phase = choice(controls, "Phase shown", ["Stiff phase", "Soft phase"], (i) => set({ soft: i === 1 }));
   view.axis = choice(controls, "Direction of the cut", ["x", "y", "z"], (i) => set({ axis: i }));
-  view.cut = slider(controls, "Cut", 0.05, 1, 0.01, (share) => set({ share }));
-  view.limit = slider(controls, "Surface at", 0, 255, 1, (code) => set({ limit: modulusOf(view.shownTile, code) }));
+  const share = (value) => (view.cut.value.textContent = value < 1 ? `${Math.round(100 * value)} %` : "none");
+  view.cut = slider(controls, "Cut", 0.05, 1, 0.01, (value) => set({ share: value }), share);
+  const modulus = (code) => modulusOf(focusTile(view), code);
+  view.limit = slider(controls, "Surface at", 0, 255, 1, (code) => set({ limit: modulus(code) }),
+    (code) => (view.limit.value.textContent = `${readable(modulus(code))} GPa`));
   const buttons = element(controls, "div", "buttons");
   const automatic = element(buttons, "button", "small", "Automatic surface");
   const reset = element(buttons, "button", "small", "Reset view");
   automatic.type = reset.type = "button";
   automatic.title = "The modulus that parts the field best into two phases";
   automatic.addEventListener("click", () => set({ limit: null }));
-  reset.addEventListener("click", () => view.surface && standardView(view.surface, view.volumeShape));
+  reset.addEventListener("click", () => {
+    if (!view.viewer || !view.scene) return;
+    placeCamera(view.viewer, view.scene.camera);
+    show(view.viewer);
+  });
 }
 
 function buildPlayer(view, parent, set) {
@@ -117,8 +130,10 @@ function draw(root, view) {
   const range = colourRange(data, frame, set.stretched);
   view.mode.show(set.stretched ? 1 : 0);
   drawBar(view, range, view.palette);
+  if (frame.pictures) view.pictures = frame.pictures;
+  if (frame.meshes) view.meshes = frame.meshes;
   frame.tiles.forEach((tile, i) => {
-    drawTile(view.parts[i], tile, data, range, view.palette);
+    drawTile(view, i, tile, range);
     view.parts[i].tile.title = data.tiles[i].message;
     view.parts[i].tile.setAttribute("aria-pressed", String(i === set.chosen));
   });
@@ -129,7 +144,7 @@ function draw(root, view) {
     chart.cursor.setAttribute("visibility", data.player ? "visible" : "hidden");
   });
   view.drawnCurves = data.curves.key;
-  if (data.cube) drawFocus(view, frame, range);
+  if (data.cube) drawFocus(view, frame);
   view.drawn = pictureOf(view);
   if (data.player) {
     set.at = at;
@@ -141,53 +156,69 @@ function draw(root, view) {
   root.dataset.cube = String(Boolean(data.cube));
 }
 
-function drawFocus(view, frame, range) {
+const focusTile = (view) => (view.data.player ? view.data.frames[view.set.at ?? 0] : view.frame).tiles[view.data.focus];
+
+function drawFocus(view, frame) {
   const { data, set } = view;
-  const tile = frame.tiles[frame.focus];
-  const drawable = Boolean(frame.volume) && tile.low !== null;
+  const tile = frame.tiles[data.focus];
+  // A step whose scene did not come along shows the one before.
+  if (frame.scene) Object.assign(view, { scene: frame.scene, limitShown: frame.limit });
   view.phase.show(set.soft ? 1 : 0);
   view.axis.show(set.axis);
   view.cut.input.value = set.share;
   view.cut.value.textContent = set.share < 1 ? `${Math.round(100 * set.share)} %` : "none";
-  const hint = view.surface ? `Candidate ${frame.focus + 1} · drag to turn, scroll to zoom` : "Loading the 3D view …";
-  view.focusNote.textContent = view.failure ?? (drawable ? hint : "This candidate has no field at this step.");
-  view.focus.parentElement.hidden = Boolean(data.image);
-  if (!drawable || data.image) return;
-  const codes = bytes(frame.volume);
+  view.picture.hidden = !data.image;
+  view.focus.hidden = Boolean(data.image);
+  if (data.image) view.picture.src = `data:image/webp;base64,${data.image}`;
+  const hint = data.image ? `Candidate ${data.focus + 1}` :
+    view.viewer ? `Candidate ${data.focus + 1} · drag to turn, click and scroll to zoom` : "Loading the 3D view …";
+  view.focusNote.textContent = view.failure ?? (tile.low === null ? "This candidate has no field at this step." : hint);
+  if (tile.low === null || !view.scene) return;
   const span = Math.log(tile.high / tile.low);
-  const asked = set.limit === null ? null : (255 * Math.log(set.limit / tile.low)) / span;
-  const limit = Math.min(254.5, Math.max(0.5, asked ?? bestLimit(codes)));
-  view.shownTile = tile;
-  view.limit.input.value = limit;
-  view.limit.value.textContent = `${readable(modulusOf(tile, limit))} GPa`;
-  view.volumeShape = data.volumeShape;
-  const look = { limit, soft: set.soft, cut: set.share < 1 ? set : null, camera: set.camera };
-  const table = colourTable(tile, range, view.palette);
-  view.focus.setAttribute("aria-label", `Surface of candidate ${frame.focus + 1} at ${view.limit.value.textContent}`);
-  const show = () => {
-    if (view.surface.placed) set.camera = savedCamera(view.surface);
-    const points = drawSurface(view.surface, codes, data.volumeShape, look, table);
-    view.focus.dataset.points = points;
-  };
-  if (view.surface) return show();
+  if (view.limitShown) {
+    view.limit.input.value = span ? (255 * Math.log(view.limitShown / tile.low)) / span : 127;
+    view.limit.value.textContent = `${readable(view.limitShown)} GPa`;
+  }
+  const label = `Surface of candidate ${data.focus + 1} at ${view.limit.value.textContent}`;
+  for (const node of [view.focus, view.picture]) node.setAttribute(node === view.picture ? "alt" : "aria-label", label);
+  if (data.image) return;
+  withViewer(view, () => {
+    if (view.viewer.placed) set.camera = savedCamera(view.viewer);
+    if (view.viewer.shown !== view.scene) view.focus.dataset.points = drawScene(view.viewer, view.scene, set.camera);
+    view.viewer.shown = view.scene;
+    view.focus.dataset.scene = frame.step;
+  });
+}
+
+// Calls draw with the viewer there, now or as soon as vtk.js has come.
+function withViewer(view, draw) {
+  if (view.viewer) return draw();
   if (view.loading || view.failure) return;
+  if (!view.data.vtk) return giveUp(view, new Error("its 3D library is missing"));
   if (!webglWorks()) return giveUp(view, new Error("WebGL is switched off"));
   view.loading = true;
-  loadVtk(data.vtk)
+  loadVtk(view.data.vtk)
     .then((vtk) => {
       if (!view.focus.isConnected) return;
-      view.surface = buildSurface(vtk, view.focus);
+      view.viewer = buildViewer(vtk, view.focus);
+      // Prints scenes that the server cannot draw onto the tiles.
+      if (view.meshes) view.press = buildViewer(vtk, element(view.grid, "div", "press"));
       view.draw();
     })
     .catch((error) => giveUp(view, error))
     .finally(() => (view.loading = false));
 }
 
-// The server may draw pictures instead.
+// The server draws pictures instead.
 function giveUp(view, error) {
-  view.failure = `This browser cannot show surfaces (${error.message}); the cubes show the fields.`;
+  view.failure = `This browser cannot turn scenes (${error.message}); the server draws them.`;
   view.focusNote.textContent = view.failure;
   view.tell("webgl", false);
+}
+
+function dropViewers(view) {
+  for (const viewer of [view.viewer, view.press]) if (viewer) dropViewer(viewer);
+  Object.assign(view, { viewer: null, press: null });
 }
 
 // Live frames come in handfuls; each is shown for its share of the time until the next handful.
@@ -206,7 +237,7 @@ function enqueue(view, frames) {
   const fresh = frames.filter((frame) => !view.frame || frame.step > known);
   view.waiting = [...view.waiting, ...fresh].slice(-WAITING);
   view.frame ??= view.waiting.shift() ?? frames.at(-1);
-  // The same step with the volume of another candidate.
+  // The same step with pictures that were drawn meanwhile, or the scene of another candidate.
   view.frame = frames.find((frame) => frame.step === view.frame.step) ?? view.frame;
   if (!view.waiting.length || view.playing) return;
   const next = () => {
@@ -220,7 +251,7 @@ function enqueue(view, frames) {
   next();
 }
 
-const pictureOf = ({ frame, data }) => `${frame?.step} ${frame?.focus} ${data.image}`;
+const pictureOf = ({ frame, data }) => `${frame?.step} ${data.focus} ${frame?.token} ${Boolean(data.image)}`;
 
 const views = new WeakMap();
 
@@ -231,7 +262,7 @@ export default function (component) {
   let view = views.get(root);
   if (!view || view.tiles !== data.tiles.length || view.panels !== data.curves.panels.length ||
       view.cube !== data.cube || view.player !== data.player) {
-    if (view?.surface) dropSurface(view.surface);
+    if (view) dropViewers(view);
     view = build(root, data);
     view.palette = bytes(data.palette);
     view.draw = () => draw(root, view);
@@ -242,16 +273,18 @@ export default function (component) {
   view.data = data;
   if (!data.player) enqueue(view, data.frames);
   view.tell = (name, value) => component.setStateValue(name, value);
+  if (view.fresh && data.cube && JSON.stringify(shownOf(view.set)) !== JSON.stringify(data.view))
+    view.tell("view", shownOf(view.set));
+  view.fresh = false;
   root.style.setProperty("--columns", data.columns);
-  // A surface takes the browser long: not for the same picture once more.
+  // A scene takes the browser long: not for the same picture once more.
   if (!data.cube || data.player || view.drawn !== pictureOf(view)) view.draw();
   // Called when new data arrive too: only a component that has left the page gives its context back.
   return () => setTimeout(() => {
     if (root.isConnected) return;
     view.stop?.();
     clearTimeout(view.playing);
-    if (view.surface) dropSurface(view.surface);
-    view.surface = null;
+    dropViewers(view);
     views.delete(root);
   });
 }

@@ -53,40 +53,6 @@ function painted(field, width, height, table) {
   return canvas;
 }
 
-// An isometric cube; the same view as in cube.py. Faces: top (y to the right, x down), y = 1 (x, down), x = 1 (y, down).
-const CUBE = 240, EDGE = CUBE / 2, SLOPE = Math.sqrt(3) / 2, SHADOW = [0, 0.28, 0.14];
-
-function drawCube(canvas, field, n, table) {
-  canvas.width = canvas.height = CUBE;
-  const context = canvas.getContext("2d");
-  context.imageSmoothingEnabled = false;
-  const [across, down, up] = [(EDGE * SLOPE) / n, EDGE / 2 / n, EDGE / n];
-  const views = [
-    [across, down, -across, down, EDGE, 0],
-    [-across, down, 0, up, EDGE + EDGE * SLOPE, EDGE / 2],
-    [across, down, 0, up, EDGE - EDGE * SLOPE, EDGE / 2],
-  ];
-  views.forEach((view, face) => {
-    context.setTransform(...view);
-    context.drawImage(painted(field.subarray(face * n * n, (face + 1) * n * n), n, n, table), 0, 0);
-    context.fillStyle = `rgb(0 0 0 / ${SHADOW[face]})`;
-    context.fillRect(0, 0, n, n);
-  });
-}
-
-// Place in the field of a point (0…1, 0…1) of the picture; -1 beside the cube.
-function placeInCube(px, py, n) {
-  const across = (2 * px - 1) / SLOPE, below = 2 * py - 1;
-  const top = [(across + 2 * (below + 1)) / 2, (2 * (below + 1) - across) / 2];
-  const right = [1 - across, 1 - ((2 - across) / 2 - below)];
-  const left = [1 + across, 1 - ((2 + across) / 2 - below)];
-  const inside = ([u, v]) => u >= 0 && u < 1 && v >= 0 && v < 1;
-  const face = [top, right, left].findIndex(inside);
-  if (face < 0) return -1;
-  const [u, v] = [top, right, left][face];
-  return face * n * n + Math.floor(v * n) * n + Math.floor(u * n);
-}
-
 function buildTile(grid, number, onSelect) {
   const tile = element(grid, "button", "tile");
   tile.type = "button";
@@ -102,35 +68,55 @@ function buildTile(grid, number, onSelect) {
   return part;
 }
 
-function drawTile(part, tile, data, range, palette) {
-  const [width, height] = data.shape;
+function drawTile(view, index, tile, range) {
+  const { data, palette } = view;
+  const part = view.parts[index];
   const stopped = tile.low === null;
-  if (!stopped) {
-    const field = bytes(tile.pixels);
-    const table = colourTable(tile, range, palette);
-    if (data.cube) {
-      drawCube(part.canvas, field, width, table);
-    } else {
-      part.canvas.width = width;
-      part.canvas.height = height;
-      part.canvas.getContext("2d").drawImage(painted(field, width, height, table), 0, 0);
-    }
-    part.canvas.onpointermove = (event) => {
-      const box = part.canvas.getBoundingClientRect();
-      const px = (event.clientX - box.left) / box.width, py = (event.clientY - box.top) / box.height;
-      const x = Math.min(width - 1, Math.max(0, Math.floor(px * width)));
-      const y = Math.min(height - 1, Math.max(0, Math.floor(py * height)));
-      const place = data.cube ? placeInCube(px, py, width) : y * width + x;
-      part.value.textContent = `E = ${readable(modulusOf(tile, field[place]))} GPa`;
-      part.value.classList.toggle("shown", place >= 0);
-    };
-    part.canvas.onpointerleave = () => part.value.classList.remove("shown");
-  }
+  if (!stopped && data.cube) drawForming(view, index);
+  if (!stopped && !data.cube) drawField(part, tile, data.shape, colourTable(tile, range, palette));
   part.tile.dataset.state = stopped ? "stopped" : "ok";
   part.main.textContent = stopped ? "stopped" : tile.main;
   part.short.textContent = stopped ? "stopped" : tile.short;
   part.extra.textContent = stopped ? "" : tile.extra;
   part.tile.setAttribute("aria-label", `Candidate ${part.number.textContent}: ${part.main.textContent} ${tile.extra}`);
+}
+
+function drawField(part, tile, [width, height], table) {
+  const field = bytes(tile.pixels);
+  part.canvas.width = width;
+  part.canvas.height = height;
+  part.canvas.getContext("2d").drawImage(painted(field, width, height, table), 0, 0);
+  part.canvas.onpointermove = (event) => {
+    const box = part.canvas.getBoundingClientRect();
+    const x = Math.min(width - 1, Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * width)));
+    const y = Math.min(height - 1, Math.max(0, Math.floor(((event.clientY - box.top) / box.height) * height)));
+    part.value.textContent = `E = ${readable(modulusOf(tile, field[y * width + x]))} GPa`;
+    part.value.classList.add("shown");
+  };
+  part.canvas.onpointerleave = () => part.value.classList.remove("shown");
+}
+
+// The forming phase of a candidate: the latest picture that the server has drawn or, where it cannot, its mesh.
+function drawForming(view, index) {
+  const part = view.parts[index];
+  const picture = view.pictures?.[index], mesh = view.meshes?.[index];
+  if (picture && picture.image !== part.picture) {
+    part.picture = picture.image;
+    const image = new Image();
+    image.onload = () => putPicture(part, image, image.naturalWidth, picture.step);
+    image.src = `data:image/webp;base64,${picture.image}`;
+  }
+  if (!mesh || mesh === part.mesh || !view.press) return;
+  part.mesh = mesh;
+  drawScene(view.press, mesh.scene);
+  const canvas = canvasOf(view.press);
+  putPicture(part, canvas, canvas.width, mesh.step);
+}
+
+function putPicture(part, image, size, step) {
+  part.canvas.width = part.canvas.height = size;
+  part.canvas.getContext("2d").drawImage(image, 0, 0, size, size);
+  part.tile.dataset.pictured = step;
 }
 
 // Round values between two limits, as many as their labels allow.

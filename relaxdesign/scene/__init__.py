@@ -1,0 +1,17 @@
+"""Every three-dimensional scene: built once in PyVista, drawn as a still, by stpyvista, or by the browser.
+
+`scenes` says what is to be seen, `surfaces` makes the meshes, `stills` renders on this machine, and `browser` hands
+the same meshes to a page that draws them itself.
+"""
+
+from relaxdesign.scene.scenes import (
+    Cut,
+    Layer,
+    Scene,
+    best_limit,
+    forming_scene,
+    painted_scene,
+    phase_scene,
+)
+
+__all__ = ["Cut", "Layer", "Scene", "best_limit", "forming_scene", "painted_scene", "phase_scene"]

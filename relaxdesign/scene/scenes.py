@@ -1,0 +1,218 @@
+"""What a three-dimensional scene shows: the forming phase of a sample, the phases of a cell, or a field painted on it.
+
+A scene is a list of layers in edges of the cell, with the light and the camera that all views of it share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
+
+import numpy as np
+import pyvista as pv
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from relaxdesign.scene.surfaces import SLAB, cell_size, on_walls, smooth_surface, voxel_faces, voxels_at
+
+OUTLINE = "#8894A6"  # to be seen on light and dark
+BACKGROUNDS = {False: "#FFFFFF", True: "#12171F"}  # by "dark"
+
+LIGHTS = (((0.0, 0.0, 1.0), 0.55), ((-0.6, 0.9, 1.0), 0.55))
+"""Position beside the camera (right, up, towards the viewer) and intensity of each light."""
+
+
+@dataclass(frozen=True)
+class Finish:
+    """How a surface takes the light: shares of it, and how narrow its highlights are."""
+
+    ambient: float
+    diffuse: float
+    specular: float = 0.0
+    power: float = 1.0
+
+
+BODY = Finish(0.25, 0.8, 0.12, 20.0)
+PAPER = Finish(0.8, 0.2)
+"""Of what is painted on a surface and read against a scale: light hardly changes its colours."""
+
+# Of the standard camera: where it stands from its focus, in longest edges, how far that lies below the middle of the
+# cell, and its angle of view.
+_DIRECTION = np.array((2.1, 1.5, 1.25))
+_DISTANCE = 3.2
+_LOWERED = 0.04
+VIEW_ANGLE = 30.0
+
+_BLUR = 0.7  # voxels: what noise leaves of a surface is smoothed, particles of some voxels are not
+_SMOOTHING = 20
+_CLASSES = 256
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is left of a cell along x, y and z: shares of its edges from the origin."""
+
+    x: float = 1.0
+    y: float = 1.0
+    z: float = 1.0
+
+    def voxels(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
+        """Voxels left along each axis, at least one."""
+        kept = [max(1, round(share * n)) for share, n in zip((self.x, self.y, self.z), shape, strict=True)]
+        return kept[0], kept[1], kept[2]
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One mesh of a scene. colours: uint8 (points or triangles, 3), or one colour #RRGGBB for all of it."""
+
+    name: str
+    mesh: pv.PolyData
+    colours: NDArray[np.uint8] | str
+    opacity: float = 1.0
+    finish: Finish = BODY
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Layers of triangles in the outline of a cell. size: edges of the whole cell, the first of them 1."""
+
+    layers: tuple[Layer, ...]
+    size: tuple[float, float, float]
+
+    @property
+    def outline(self) -> pv.PolyData:
+        """The twelve edges of the cell."""
+        return _outline(self.size)
+
+    @property
+    def camera(self) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+        """Position, focal point and the direction that is up, from where all of the cell is seen."""
+        longest = max(self.size)
+        focus = np.array(self.size) / 2 - (0.0, 0.0, _LOWERED * longest)  # perspective makes the near corner large
+        away = _DISTANCE * longest * _DIRECTION / np.linalg.norm(_DIRECTION)
+        return tuple(focus + away), tuple(focus), (0.0, 0.0, 1.0)
+
+
+@lru_cache(maxsize=16)
+def _outline(size: tuple[float, float, float]) -> pv.PolyData:
+    return pv.Box([bound for edge in size for bound in (0.0, edge)]).extract_feature_edges(30)
+
+
+def best_limit(young: NDArray) -> float:
+    """The modulus (GPa) that parts the log-moduli of a field best into two classes.
+
+    Otsu 1979, doi:10.1109/TSMC.1979.4310076.
+    """
+    counts, edges = np.histogram(np.log(young), bins=_CLASSES)
+    middles = (edges[:-1] + edges[1:]) / 2
+    below, total = np.cumsum(counts), young.size
+    sums = np.cumsum(counts * middles)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gap = sums / below - (sums[-1] - sums) / (total - below)
+        between = np.nan_to_num(below * (total - below) * gap**2)[:-1]
+    best = np.flatnonzero(between >= between.max() * (1 - 1e-9))  # all limits between two crisp phases are as good
+    return float(np.exp((edges[1 + best[0]] + edges[1 + best[-1]]) / 2))
+
+
+def forming_scene(
+    young: NDArray,
+    paint: Callable[[NDArray], NDArray[np.uint8]],
+    *,
+    limit: float | None = None,
+    soft: bool = False,
+    cut: Cut | None = None,
+) -> Scene:
+    """Shows the stiff (or soft) phase of a relaxed field as it forms: a smooth surface coloured by modulus.
+
+    Args:
+        young: Young's moduli (nx, ny, nz), GPa.
+        paint: colours uint8 (n, 3) of moduli (n,).
+        limit: modulus between the phases, GPa; None: see `best_limit`.
+        soft: the soft phase instead of the stiff one.
+        cut: what is left of the cell; the faces of the cut show the field's own moduli.
+    """
+    limit = best_limit(young) if limit is None else limit
+    kept = (cut or Cut()).voxels(young.shape)
+    sign = -1.0 if soft else 1.0
+    blur = (_BLUR, _BLUR, 0.0 if young.shape[2] == 1 else _BLUR)
+    field = ndimage.gaussian_filter(sign * np.log(young), blur, mode="wrap")[: kept[0], : kept[1], : kept[2]]
+    mesh = smooth_surface(field, sign * float(np.log(limit)))
+    if mesh.n_points == 0:
+        return Scene((), cell_size(young.shape))
+    # Just inside a surface lies the smeared rim of the phase; what it is made of is its most pronounced neighbour.
+    extreme = ndimage.minimum_filter if soft else ndimage.maximum_filter
+    voxels = tuple(voxels_at(mesh.points, mesh.point_data["Normals"], kept).T)
+    walls = on_walls(mesh.points, kept)
+    moduli = np.where(walls, young[voxels], extreme(young, 3, mode="wrap")[voxels])
+    return Scene((_layer("phase", mesh, young.shape, paint(moduli)),), cell_size(young.shape))
+
+
+def phase_scene(
+    labels: NDArray[np.integer],
+    colours: Sequence[str],
+    *,
+    opacities: Sequence[float] = (0.2, 1.0),
+    cut: Cut | None = None,
+) -> Scene:
+    """Shows the phases of a cell: the first fills what is left of it, the others have smooth surfaces of their own.
+
+    Args:
+        labels: phases (nx, ny, nz), from 0.
+        colours, opacities: of each phase.
+        cut: what is left of the cell.
+    """
+    kept = (cut or Cut()).voxels(labels.shape)
+    left = labels[: kept[0], : kept[1], : kept[2]]
+    layers = []
+    for phase in range(1, len(colours)):
+        mesh = smooth_surface((left == phase).astype(np.float32), 0.5, smoothing=_SMOOTHING)
+        if mesh.n_points and opacities[phase] > 0:
+            layers.append(_layer(f"phase {phase}", mesh, labels.shape, colours[phase], opacities[phase]))
+    if opacities[0] > 0:
+        margin = 0.002 * max(kept)  # faces in one plane would flicker
+        box = pv.Box([bound for n in kept for bound in (-margin, n + margin)]).triangulate()
+        box = cast(pv.PolyData, box.compute_normals(cell_normals=False, split_vertices=True))
+        layers.append(_layer("phase 0", box, labels.shape, colours[0], opacities[0]))
+    return Scene(tuple(layers), cell_size(labels.shape))
+
+
+def painted_scene(
+    values: NDArray,
+    paint: Callable[[NDArray], NDArray[np.uint8]],
+    *,
+    shown: NDArray[np.bool_] | None = None,
+    cut: Cut | None = None,
+) -> Scene:
+    """Shows a field of a cell, voxel by voxel, on the faces of what is left of it.
+
+    Args:
+        values: (nx, ny, nz).
+        paint: colours uint8 (n, 3) of values (n,).
+        shown: the voxels that are seen, e.g. those of a phase; None: all.
+        cut: what is left of the cell.
+    """
+    left = np.zeros(values.shape, dtype=bool)
+    kept = (cut or Cut()).voxels(values.shape)
+    left[: kept[0], : kept[1], : kept[2]] = True
+    mesh, voxels = voxel_faces(left if shown is None else left & shown)
+    if mesh.n_points == 0:
+        return Scene((), cell_size(values.shape))
+    layer = _layer("voxels", mesh, values.shape, paint(values[tuple(voxels.T)]), finish=PAPER)
+    return Scene((layer,), cell_size(values.shape))
+
+
+def _layer(
+    name: str,
+    mesh: pv.PolyData,
+    shape: tuple[int, ...],
+    colours: NDArray[np.uint8] | str,
+    opacity: float = 1.0,
+    finish: Finish = BODY,
+) -> Layer:
+    """Takes a mesh from voxels to edges of the cell."""
+    voxel = 1.0 / shape[0]
+    mesh.points = (mesh.points * (voxel, voxel, SLAB if shape[2] == 1 else voxel)).astype(np.float32)
+    return Layer(name, mesh, colours, opacity, finish)
