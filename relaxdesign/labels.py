@@ -45,7 +45,7 @@ class Labels:
 
 
 def parse_phases(texts: Iterable[str]) -> dict[int, str]:
-    """``["1=epoxy,2=alumina"]`` as material by label; names may hold commas.
+    """``["1=epoxy-unfilled,2=alumina-ad-995"]`` as material by label; names may hold commas.
 
     Raises ValueError for text of another form and for a label that is named twice.
     """
@@ -53,7 +53,9 @@ def parse_phases(texts: Iterable[str]) -> dict[int, str]:
     for text in texts:
         pieces = re.split(r"(?:^|,)\s*(-?\d+)\s*=", text)
         if len(pieces) < 3 or pieces[0].strip():
-            raise ValueError(f"{text!r} is no list of phases; write LABEL=MATERIAL,…, for example 1=epoxy,2=alumina")
+            raise ValueError(
+                f"{text!r} is no list of phases; write LABEL=MATERIAL,…, for example 1=epoxy-unfilled,2=alumina-ad-995"
+            )
         for label, name in zip(map(int, pieces[1::2]), pieces[2::2], strict=True):
             if label in phases:
                 raise ValueError(f"the label {label} has two materials, {phases[label]!r} and {name.strip()!r}")

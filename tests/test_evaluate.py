@@ -355,7 +355,7 @@ def test_a_surface_tells_its_cell_and_what_is_ambiguous(cli, tmp_path):
     assert report["cell"] == {"origin": [0, 0, 0], "edges": [8, 8, 4]}
     assert report["phases"]["volume_fraction"] == 0.25
     assert len(report["warnings"]) == 1 and "same orientation" in report["warnings"][0]
-    assert "Warning: 1 of 2 shells: inside others" in result.stderr
+    assert "Warning: part.stl: 1 of 2 shells: inside others" in result.stderr
     # A square bar in the middle and one moved to the faces of a periodic cell are the same material.
     trimesh.creation.box([4, 4, 4]).apply_translation([4, 4, 2]).export(tmp_path / "middle.stl")
     middle = json.loads(cli("evaluate", "middle.stl", *tail[1:], "--edge", "8,8,4", "--json").stdout)
@@ -373,6 +373,8 @@ def test_cells_of_two_materials_say_what_they_lack(cli, tmp_path, laminate):
     assert_one_clear_error(cli("evaluate", *PAIR, "--fraction", 0.9), "volume fraction")
     assert_one_clear_error(cli("evaluate", *PAIR, "--fraction", 0.3, "--edge", 2), "--edge", ".stl")
     assert_one_clear_error(cli("evaluate", *PAIR[:2], "--particle", "cheese", "--fraction", 0.3), "'cheese'")
+    several = (*PAIR[:2], "--particle", "alumina", "--fraction", 0.3)
+    assert_one_clear_error(cli("evaluate", *several), "--particle: 6 materials have 'alumina'", "alumina-ad-995")
     assert_one_clear_error(cli("evaluate", "cell.stl"), "holds shapes only", "--matrix and --particle")
     assert_one_clear_error(cli("evaluate", "cell.stl", *PAIR), "not an STL")
     assert_one_clear_error(cli("evaluate", "gone.stl", *PAIR), "gone.stl: there is no such file")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from relaxdesign.cli.options import read_catalogue
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -91,7 +93,8 @@ def _field(path: Path, units: str | None) -> FieldData:
 def _drawn(options: CellOptions) -> Cell:
     """Equal discs or spheres, placed at random."""
     if options.matrix is None or options.particle is None or options.fraction is None:
-        raise ValueError("give a file, or draw a cell: --matrix epoxy --particle alumina --fraction 0.3")
+        example = "--matrix epoxy-unfilled --particle alumina-ad-995 --fraction 0.3"
+        raise ValueError(f"give a file, or draw a cell: {example}")
     options.refuse(("edge", "periodic"), "for a surface (.stl)")
     options.refuse(("labels", "phases", "units"), "for a file of voxels")
     pair = _pair(options)
@@ -154,14 +157,15 @@ def phase_materials(options: CellOptions) -> dict[int, Material]:
     from relaxdesign.labels import parse_phases
 
     options.refuse(("matrix", "particle"), "--phases names the materials already; give one or the other")
-    named, catalogue = parse_phases(options.phases or ()), _catalogue(options)
+    named, catalogue = parse_phases(options.phases or ()), read_catalogue(options.materials)
+    known = {text.casefold() for material in catalogue.materials for text in (material.id, material.name)}
     for label, name in named.items():
-        if name.lower() in VOIDS and name not in catalogue.by_id:
+        if name.casefold() in VOIDS and name.casefold() not in known:
             raise ValueError(
                 f"label {label}: {name}: voids are not solved; give E and nu per voxel instead, in voids E about 1e-4 "
                 "of the matrix, or a soft material of your own (--materials)"
             )
-    return {label: _material(catalogue, name) for label, name in named.items()}
+    return {label: _material(catalogue, f"--phases, label {label}", name) for label, name in named.items()}
 
 
 def folder_reading(options: CellOptions) -> dict[str, Any]:
@@ -189,7 +193,7 @@ def _check_zero_one(path: Path, labels: Labels, options: CellOptions) -> None:
 
 
 def _example(labels: Labels, names: Sequence[str] = ()) -> str:
-    """``1=epoxy,2=alumina``, a value of --phases for these labels."""
+    """``1=epoxy-unfilled,2=alumina-ad-995``, a value of --phases for these labels."""
     names = names or ["MATERIAL"] * len(labels.shares)
     text = ",".join(f"{label}={name}" for label, name in zip(labels.shares, names, strict=True))
     return shlex.quote(text)
@@ -210,24 +214,16 @@ def _pair(options: CellOptions, why: str = "a cell is made of two materials") ->
     """Matrix and particles. Raises ValueError for one that is missing or unknown."""
     if options.matrix is None or options.particle is None:
         raise ValueError(f"{why}: give both --matrix and --particle")
-    catalogue = _catalogue(options)
-    return _material(catalogue, options.matrix), _material(catalogue, options.particle)
+    catalogue = read_catalogue(options.materials)
+    return _material(catalogue, "--matrix", options.matrix), _material(catalogue, "--particle", options.particle)
 
 
-def _catalogue(options: CellOptions) -> Catalogue:
-    from relaxdesign.catalogue import Catalogue
-
-    return Catalogue.default() if options.materials is None else Catalogue.from_csv(options.materials)
-
-
-def _material(catalogue: Catalogue, wanted: str) -> Material:
-    """The material with this id, else the first by name that has it in its name."""
-    if wanted in catalogue.by_id:
-        return catalogue.by_id[wanted]
-    named = [material for material in catalogue.materials if wanted.lower() in material.name.lower()]
-    if not named:
-        raise ValueError(f"no material has {wanted!r} as id or in its name; see: relaxdesign materials --flagged")
-    return min(named, key=lambda material: material.name.lower())
+def _material(catalogue: Catalogue, option: str, wanted: str) -> Material:
+    """The material that an option names. Raises ValueError for none or several."""
+    try:
+        return catalogue.find(wanted)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
 
 
 def _two_phase(

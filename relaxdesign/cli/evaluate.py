@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.markup import escape
 
 from relaxdesign.cli.cells import CellOptions, folder_reading, make_cell
 from relaxdesign.cli.console import (
@@ -18,7 +17,9 @@ from relaxdesign.cli.console import (
     progress,
     stop_on_interrupt,
     user_errors,
+    warn,
 )
+from relaxdesign.cli.options import MaterialsFile
 from relaxdesign.cli.properties import make_report, print_report
 
 BoundaryName = Literal["periodic", "kubc", "uniaxial"]
@@ -59,12 +60,10 @@ def evaluate(
     tol: Annotated[float, typer.Option(help="Relative residual of the solves.")] = 1e-8,
     matrix: Annotated[
         str | None,
-        typer.Option(metavar="MATERIAL", help="Id or part of the name, for .stl, labels 0 and 1, or a drawn cell."),
+        typer.Option(metavar="MATERIAL", help="Id, name or words of it, for .stl, labels 0 and 1, or a drawn cell."),
     ] = None,
     particle: Annotated[str | None, typer.Option(metavar="MATERIAL", help="The same of the particles.")] = None,
-    materials: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Own materials instead of the shipped catalogue.")
-    ] = None,
+    materials: MaterialsFile = None,
     fraction: Annotated[float | None, typer.Option(help="Drawn: volume fraction of the particles.")] = None,
     diameter: Annotated[
         float | None, typer.Option(help="Drawn: diameter of the particles in cell edges. Default: 0.25.")
@@ -98,7 +97,8 @@ def evaluate(
     phases: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="LABEL=MATERIAL,…", help="Labels: the material of each, for example 1=epoxy,2=alumina. Repeatable."
+            metavar="LABEL=MATERIAL,…",
+            help="Labels: the material of each, for example 1=epoxy-unfilled,2=alumina-ad-995. Repeatable.",
         ),
     ] = None,
     units: Annotated[
@@ -174,8 +174,7 @@ def evaluate(
             fail(str(error), EXIT_NO_RESULT)
     if as_json:
         typer.echo(to_json(report), nl=False)
-        for warning in report["warnings"]:
-            messages.print(f"[bold yellow]Warning:[/] {escape(warning)}", soft_wrap=True)
+        warn(cell.name, report["warnings"])
     else:
         print_report(report, data.E.shape)
 

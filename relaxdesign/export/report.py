@@ -102,7 +102,7 @@ def make_report(result: DesignResult, exports: Sequence[DesignExport], origin: d
 def offered(request: DesignRequest) -> Sequence[Material]:
     """The materials a request could choose from, before its filter."""
     own = request.materials_csv
-    return (Catalogue.default() if own is None else Catalogue.from_csv(own.encode())).materials
+    return (Catalogue.default() if own is None else Catalogue.from_text(own)).materials
 
 
 def number(value: float | None, digits: int = 4) -> str:

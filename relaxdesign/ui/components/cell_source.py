@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -31,6 +32,10 @@ from relaxdesign.uploads import (
 from relaxdesign.voxelise import parse_edges
 
 GRIDS = {2: (32, 64, 128), 3: (16, 24, 32, 48)}
+OFFERED = (
+    "epoxy-unfilled", "alumina-ad-995", "structural-steel-en-1993-design-values", "soda-lime-glass", "copper",
+)  # fmt: skip
+"""Ids of the materials that the phases have until others are chosen."""
 SOURCES = ("Draw a cell", "Upload a file")
 
 
@@ -97,18 +102,18 @@ def _drawn() -> Source | None:
 
 def _materials() -> tuple[Material, Material]:
     """Matrix and particles, chosen from the catalogue."""
-    matrix, particle = _choose_materials({"Matrix": "epoxy", "Particles": "alumina"})
+    matrix, particle = _choose_materials({"Matrix": OFFERED[0], "Particles": OFFERED[1]})
     return matrix, particle
 
 
 def _choose_materials(roles: Mapping[str, str]) -> list[Material]:
-    """A material of the catalogue for every role; roles: what is in the name of the one that is offered first."""
+    """A material of the catalogue for every role; roles: the id of the one that is offered first."""
     catalogue = server.catalogue()
     materials = sorted(catalogue.materials, key=lambda material: material.name.lower())
     names = [f"{m.name} · E {m.young:.3g} GPa" for m in materials]
     chosen, columns = [], st.columns(min(len(roles), 3))
     for number, (role, wanted) in enumerate(roles.items()):
-        start = next((i for i, m in enumerate(materials) if wanted in m.name.lower()), 0)
+        start = next((i for i, m in enumerate(materials) if m.id == wanted), 0)
         index = columns[number % len(columns)].selectbox(
             role, range(len(materials)), index=start, format_func=names.__getitem__, key=f"evaluate-{role}",
             persist_state="session",
@@ -233,6 +238,6 @@ def _source(upload: Upload, file_name: str, digest: str) -> Source:
 
 def _materials_of(labels: Labels) -> dict[int, Material]:
     """A material for every label, chosen from the catalogue."""
-    wanted = ("epoxy", "alumina", "steel", "glass", "copper")
-    roles = {f"Label {label} ({share:.2%})": wanted[i % 5] for i, (label, share) in enumerate(labels.shares.items())}
-    return dict(zip(labels.shares, _choose_materials(roles), strict=True))
+    shares, offered = labels.shares, itertools.cycle(OFFERED)
+    roles = {f"Label {label} ({share:.2%})": next(offered) for label, share in shares.items()}
+    return dict(zip(shares, _choose_materials(roles), strict=True))
