@@ -108,6 +108,11 @@ def test_uploaded_labels_of_other_names_take_a_material_each(app):
     assert not app.exception and not app.error, [error.value for error in app.error]
     assert "labels of material: 1 (33.3 %), 4 (50 %), 9 (16.7 %)" in texts(app).replace("\\", "")
     assert bounds(app).loc["K, GPa", "Reuss"] < bounds(app).loc["K, GPa", "Cell"] < bounds(app).loc["K, GPa", "Voigt"]
+    for view, words in (("Local fields", "Per unit strain"), ("Stiffness", "sphere"), ("Correlation", "")):
+        app.segmented_control(key="evaluate-view").set_value(view).run()
+        assert not app.exception and not app.error, [error.value for error in app.error]
+        assert words in texts(app)
+    assert "no phase whose correlation" in app.info[-1].value.replace("\\", "")
 
 
 def test_units_are_asked_on_the_page_and_coarse_grids_warned_of(app):
