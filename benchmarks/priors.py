@@ -230,7 +230,7 @@ def _shipped(rows: list[dict]) -> list[str]:
         text("""The head paints phases with the materials that the prior holds (those of the catalogue, or of your own:
         `Prior.offer`, which a design does with the materials on offer). The network itself sees materials only as
         channel values, whose scales are constants. So a prior trained on ours can be used with an own catalogue as it
-        is; what it has learnt of the shipped one is which *contrasts* are usual. `relaxdesign train --catalogue own.csv
+        is; what it has learnt of the shipped one is which *contrasts* are usual. `relaxdesign train --materials own.csv
         --start-from composite-2d-64` adapts it."""),
         *_memorisation([row for row in rows if "unseen" in row]),
     ]

@@ -2,8 +2,9 @@
 
 Voigt and Reuss (Hill 1952, doi:10.1088/0370-1298/65/5/307) hold for every cell. Hashin–Shtrikman (1963,
 doi:10.1016/0022-5096(63)90060-7), here in Walpole's form for any number of phases in any order (1966,
-doi:10.1016/0022-5096(66)90035-4), assume statistical isotropy: a particular small cell may leave that
-band a little. Both are three-dimensional and so apply to 2D cells as to every anisotropic cell.
+doi:10.1016/0022-5096(66)90035-4), assume isotropy, but hold for the averages K, G and tr(k)/3 of every periodic cell
+as well (see `relaxdesign.resolution`): only the error of a coarse grid passes them. Both are three-dimensional and so
+apply to 2D cells as to every anisotropic cell.
 
 Moduli in GPa, conductivity in W/(m K). Plain NumPy, vectorised by broadcasting; torch tensors on the CPU are accepted.
 """

@@ -6,10 +6,7 @@ that is shipped (``assets/materials.csv``, a source for every row); users can lo
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -20,53 +17,34 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from relaxdesign.channels import Channels, Properties
+from relaxdesign.materials import (
+    KINDS,
+    MOST_SHOWN,
+    CatalogueError,
+    Material,
+    Reading,
+    decode_table,
+    find_material,
+    read_materials,
+)
+
+__all__ = ["DEFAULT_CATALOGUE", "KINDS", "Catalogue", "CatalogueError", "Material", "Reading", "occupied_cells"]
 
 DEFAULT_CATALOGUE = Path(__file__).resolve().parent.parent / "assets" / "materials.csv"
 
-REQUIRED_COLUMNS = ("id", "name", "E_GPa", "nu", "rho_g_cm3")
-KINDS = ("measured", "datasheet", "handbook", "computed")
-
-# The property grid over which materials are drawn and coverage is counted (E GPa, ν, ρ g/cm³).
+# The property grid over which materials are drawn and coverage is counted (E GPa, ν, ρ g/cm³): each property has cells
+# of a tenth of its maximum, from 0 on, of ν from -1 on.
 GRID_CELLS = 10
 GRID_MAXIMA = (500.0, 0.5, 10.0)
-
-
-class CatalogueError(ValueError):
-    """A catalogue that cannot be used; ``problems`` names each bad row with its reason."""
-
-    def __init__(self, problems: Sequence[str]):
-        self.problems = tuple(problems)
-        shown = "\n".join(f"  {problem}" for problem in self.problems[:20])
-        more = f"\n  … and {len(self.problems) - 20} more" if len(self.problems) > 20 else ""
-        super().__init__(f"the material catalogue has {len(self.problems)} problem(s):\n{shown}{more}")
-
-
-@dataclass(frozen=True)
-class Material:
-    """An isotropic base material. Moduli in GPa, density in g/cm³."""
-
-    id: str
-    name: str
-    category: str
-    young: float
-    poisson: float
-    bulk: float
-    shear: float
-    density: float
-    kind: str = ""
-    conductivity: float | None = None  # W/(m K)
-    expansion: float | None = None  # 1e-6/K
-    price: float | None = None  # per kg
-    flag: str = ""  # e.g. toxic, exotic: not offered unless asked for
-    source: str = ""
-    url: str = ""
+GRID_LOWEST = (0, -20, 0)
 
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """An ordered set of materials with array views of their properties."""
+    """An ordered set of materials with array views of their properties. reading: how their file was understood."""
 
     materials: tuple[Material, ...]
+    reading: Reading | None = None
 
     def __post_init__(self) -> None:
         if not self.materials:
@@ -82,41 +60,29 @@ class Catalogue:
         """Loads a catalogue from a path or from the bytes of a file.
 
         Columns ``id, name, E_GPa, nu, rho_g_cm3`` are required; ``category, kind, K_GPa, G_GPa,
-        k_W_mK, cte_1e-6_K, price_per_kg, flag, source, url`` are optional.
-        Raises CatalogueError with one entry per bad row.
+        k_W_mK, cte_1e-6_K, price_per_kg, flag, source, url`` are optional. Headings may have other units, ``E (MPa)``;
+        columns are separated by commas, semicolons or tabs; the decimal sign is that of the file.
+        Raises CatalogueError with one entry per bad column or row.
         """
-        try:
-            text = source.decode("utf-8-sig") if isinstance(source, bytes) else Path(source).read_text("utf-8-sig")
-        except UnicodeDecodeError:
-            raise CatalogueError(["the file is not UTF-8 text: save it as CSV (UTF-8)"]) from None
-        try:
-            return Catalogue._read(csv.DictReader(io.StringIO(text, newline=None)))  # any line ends
-        except csv.Error as error:
-            raise CatalogueError([f"the file cannot be read as CSV: {error}"]) from None
+        return Catalogue.from_text(*decode_table(source if isinstance(source, bytes) else Path(source).read_bytes()))
 
     @staticmethod
-    def _read(reader: csv.DictReader) -> Catalogue:
-        missing = [column for column in REQUIRED_COLUMNS if column not in (reader.fieldnames or ())]
-        if missing:
-            raise CatalogueError([f"missing column(s) {', '.join(missing)}; required: {', '.join(REQUIRED_COLUMNS)}"])
-        materials: list[Material] = []
-        problems: list[str] = []
-        seen: set[str] = set()
-        for row in reader:
-            where = f"line {reader.line_num} ({row.get('id') or 'no id'})"
-            try:
-                material = _parse_row(row)
-                if material.id in seen:
-                    raise ValueError("this id appears twice")
-                seen.add(material.id)
-                materials.append(material)
-            except ValueError as error:
-                problems.append(f"{where}: {error}")
-        if problems:
-            raise CatalogueError(problems)
-        if not materials:
-            raise CatalogueError(["the file has a header but no rows"])
-        return Catalogue(tuple(materials))
+    def from_text(text: str, warnings: Collection[str] = ()) -> Catalogue:
+        """Loads a catalogue from the text of a CSV file. warnings: added to its own. Raises as ``from_csv``."""
+        materials, reading = read_materials(text, tuple(warnings))
+        return Catalogue(materials, reading)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the giver of the file should know, e.g. of columns that are not used."""
+        return () if self.reading is None else self.reading.warnings
+
+    def find(self, text: str) -> Material:
+        """The material with this id or name, or the only one whose name has these words; see `find_material`.
+
+        Raises ValueError, with a list, if there is none or more than one.
+        """
+        return find_material(self.materials, text)
 
     def select(
         self,
@@ -137,7 +103,9 @@ class Catalogue:
             )
         unknown = set(exclude) - set(self.by_id)
         if unknown:
-            raise ValueError(f"unknown material ids {', '.join(sorted(unknown))}")
+            shown = ", ".join(sorted(unknown)[:MOST_SHOWN])
+            more = f" and {len(unknown) - MOST_SHOWN} more" if len(unknown) > MOST_SHOWN else ""
+            raise ValueError(f"unknown material ids {shown}{more}")
         return Catalogue(
             tuple(
                 m
@@ -167,11 +135,11 @@ class Catalogue:
 
     @cached_property
     def property_cell(self) -> np.ndarray:
-        """Index of the cell of the 10×10×10 (E, ν, ρ) grid that each material lies in, shape (len,)."""
+        """Number of the cell of the (E, ν, ρ) grid that each material lies in, shape (len,): 10×10×10 where ν ≥ 0."""
         cell = np.zeros(len(self), dtype=np.int64)
-        for name, top in zip(("young", "poisson", "density"), GRID_MAXIMA, strict=True):
+        for name, top, lowest in zip(("young", "poisson", "density"), GRID_MAXIMA, GRID_LOWEST, strict=True):
             index = np.floor(self._column(name).numpy() / top * GRID_CELLS).astype(np.int64)
-            cell = cell * GRID_CELLS + np.clip(index, 0, GRID_CELLS - 1)
+            cell = cell * (GRID_CELLS - lowest) + np.clip(index, lowest, GRID_CELLS - 1) - lowest
         return cell
 
     @cached_property
@@ -203,71 +171,6 @@ def _load_default() -> Catalogue:
     return Catalogue.from_csv(DEFAULT_CATALOGUE)
 
 
-def _number(row: dict[str, str], column: str, *, required: bool = False) -> float | None:
-    text = (row.get(column) or "").strip()
-    if not text:
-        if required:
-            raise ValueError(f"{column} is empty")
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError(f"{column} is {text!r}, not a number (use a point as decimal sign)") from None
-    if not math.isfinite(value):
-        raise ValueError(f"{column} is {text}, which is not finite")
-    return value
-
-
-def _parse_row(row: dict[str, str]) -> Material:
-    text = {key: (row.get(key) or "").strip() for key in ("id", "name", "category", "kind", "flag", "source", "url")}
-    for column in ("id", "name"):
-        if not text[column]:
-            raise ValueError(f"{column} is empty")
-    young, poisson, density = (_number(row, column, required=True) for column in ("E_GPa", "nu", "rho_g_cm3"))
-    assert young is not None and poisson is not None and density is not None
-    if young <= 0:
-        raise ValueError(f"E_GPa is {young}; Young's modulus must be above 0")
-    if not 0 < poisson < 0.5:
-        raise ValueError(f"nu is {poisson}; Poisson's ratio must lie between 0 and 0.5")
-    if not 0.01 <= density <= 23:
-        raise ValueError(f"rho_g_cm3 is {density}; supported are 0.01 to 23 g/cm³")
-    bulk = _number(row, "K_GPa") or young / (3 * (1 - 2 * poisson))
-    shear = _number(row, "G_GPa") or young / (2 * (1 + poisson))
-    for column, value, expected in (
-        ("K_GPa", young, 3 * bulk * (1 - 2 * poisson)),
-        ("G_GPa", young, 2 * shear * (1 + poisson)),
-    ):
-        if abs(value - expected) > 1e-3 * value:
-            raise ValueError(
-                f"{column} contradicts E_GPa and nu: they give E = {expected:.6g}, not {value:.6g}; "
-                f"leave {column} empty to derive it"
-            )
-    if not 0.001 <= bulk <= 600:
-        raise ValueError(f"the bulk modulus is {bulk:.4g} GPa; supported are 0.001 to 600 GPa")
-    conductivity = _number(row, "k_W_mK")
-    if conductivity is not None and conductivity <= 0:
-        raise ValueError(f"k_W_mK is {conductivity}; the conductivity must be above 0, leave it empty if unknown")
-    if text["kind"] and text["kind"] not in KINDS:
-        raise ValueError(f"kind is {text['kind']!r}; known kinds are {', '.join(KINDS)}")
-    return Material(
-        id=text["id"],
-        name=text["name"],
-        category=text["category"] or "other",
-        young=young,
-        poisson=poisson,
-        bulk=bulk,
-        shear=shear,
-        density=density,
-        kind=text["kind"],
-        conductivity=conductivity,
-        expansion=_number(row, "cte_1e-6_K"),
-        price=_number(row, "price_per_kg"),
-        flag=text["flag"],
-        source=text["source"],
-        url=text["url"],
-    )
-
-
 def occupied_cells(materials: Iterable[Material]) -> int:
-    """Number of cells of the 10×10×10 property grid that these materials occupy."""
+    """Number of cells of the property grid that these materials occupy."""
     return len(np.unique(Catalogue(tuple(materials)).property_cell))

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 # Below these a voxel would be a void and the elastic problem singular.
-MIN_BULK_GPA = 1e-3
+MIN_BULK_GPA = 1e-5
 MIN_SHEAR_GPA = 1e-5
 MIN_DENSITY = 1e-3
 
@@ -66,6 +66,9 @@ class Channels(ABC):
     @abstractmethod
     def decode(self, field: Tensor, axis: int = 1) -> Properties:
         """Properties of channel values (clipped to [-1, 1]); differentiable inside the range."""
+
+    def check(self, properties: Properties) -> None:  # noqa: B027
+        """Raises ValueError for materials that these channels cannot hold: none, unless a kind of channels says so."""
 
     @abstractmethod
     def definition(self) -> dict:
@@ -125,6 +128,13 @@ class LinearChannels(Channels):
             _at_least(MIN_SHEAR_GPA, young / (2 * (1 + poisson))),
             _at_least(MIN_DENSITY, density),
         )
+
+    def check(self, properties: Properties) -> None:
+        if (lowest := float(properties.poisson.min())) < -1e-9:
+            raise ValueError(
+                f"a material has Poisson's ratio {lowest:.3g}, linear channels hold 0 to 0.5: use asinh channels, or "
+                "leave it out"
+            )
 
     def definition(self) -> dict:
         return {"name": self.name, "maximum": list(self.maximum)}

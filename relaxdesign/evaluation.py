@@ -18,6 +18,7 @@ from relaxdesign.fem import (
     local_fields,
 )
 from relaxdesign.fields_io import FieldData
+from relaxdesign.resolution import bound_warnings, grid_warnings
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,7 @@ class Evaluation:
     iterations: int  # of all six load cases
     residual: float  # the largest
     seconds: float
+    warnings: tuple[str, ...] = ()  # signs that the grid is too coarse for the cell, see `relaxdesign.resolution`
 
     def to_dict(self) -> dict:
         """JSON form, keys as in ``relaxdesign evaluate --json``."""
@@ -84,6 +86,7 @@ class Evaluation:
             "residual": self.residual,
             "boundary": self.boundary,
             "seconds": self.seconds,
+            "warnings": list(self.warnings),
         }
 
 
@@ -101,6 +104,11 @@ def evaluate(data: FieldData, *, boundary: str = "periodic", tol: float | None =
     solved = effective_stiffness(K, G, boundary=boundary, tol=tol)
     seconds = time.perf_counter() - begin
     x, y, z = solved.directional_young[0].tolist()
+    bulk_bounds, shear_bounds = field_bounds(K[0], G[0]), field_shear_bounds(K[0], G[0])
+    conduction = None if data.k is None else _conduction(data.k, boundary, tol)
+    averages = {"K": (solved.bulk.item(), bulk_bounds), "G": (solved.shear.item(), shear_bounds)}
+    if conduction is not None:
+        averages["k"] = conduction.mean, conduction.bounds
     return Evaluation(
         C=solved.C[0].numpy(),
         bulk=solved.bulk.item(),
@@ -110,14 +118,29 @@ def evaluate(data: FieldData, *, boundary: str = "periodic", tol: float | None =
         directional_young=(x, y, z),
         anisotropy=solved.anisotropy.item(),
         density=None if data.rho is None else float(data.rho.mean()),
-        bulk_bounds=field_bounds(K[0], G[0]),
-        shear_bounds=field_shear_bounds(K[0], G[0]),
-        conduction=None if data.k is None else _conduction(data.k, boundary, tol),
+        bulk_bounds=bulk_bounds,
+        shear_bounds=shear_bounds,
+        conduction=conduction,
         boundary=str(solved.boundary),
         iterations=int(solved.iterations.sum()),
         residual=float(solved.residual.max()),
         seconds=seconds,
+        warnings=resolution_warnings(data, str(solved.boundary), averages),
     )
+
+
+def resolution_warnings(data: FieldData, boundary: str, averages: dict[str, tuple[float, Bounds]]) -> tuple[str, ...]:
+    """Signs that the grid cannot carry the cell, see `relaxdesign.resolution`.
+
+    averages: K, G, k with their bounds, as far as they were computed.
+    """
+    found = grid_warnings("E", data.E)
+    if data.k is not None and "k" in averages:
+        found += grid_warnings("k", data.k)
+    if boundary == "periodic":  # kubc and uniaxial are no effective properties and may pass the bounds
+        for name, (value, bounds) in averages.items():
+            found += bound_warnings(name, value, bounds)
+    return tuple(found)
 
 
 def fields_under(data: FieldData, load: str, *, boundary: str = "periodic", tol: float | None = None) -> LocalFields:

@@ -1,28 +1,37 @@
-"""Reading voxel fields of elastic properties, or labels of two phases, from ``.npz`` and ``.vti`` files.
+"""Reading voxel fields of elastic properties, or labels of phases, from ``.npz`` and ``.vti`` files.
 
 Nothing is unpickled. What a file claims to hold is checked before it is unpacked, so that a small file cannot fill
-the memory.
+the memory, and so that a damaged one is never read as good.
 """
 
 from __future__ import annotations
 
-import math
-import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
+
+from relaxdesign.catalogue import Material
+from relaxdesign.labels import MOST_LABELS, Labels, phase_fields
+from relaxdesign.npz_reader import NpzFile
+from relaxdesign.units import FACTORS, Units, implausible
+from relaxdesign.vti_reader import VtiFile
 
 # Relative difference of voxel edges up to which voxels count as cubes (spacings are written with few digits).
 _CUBIC = 1e-4
 
 _REQUIRED = ("E", "nu")
-_BYTES_PER_NUMBER = 16  # the widest numbers there are, complex ones, and more than any header
 _OPTIONAL = {"rho": "a finite density ≥ 0", "k": "a finite conductivity > 0 W/(m K)"}
 _EXPECTED = "E (GPa), nu and optionally rho (g/cm³) and k (W/(m K))"
+_MOST_DESCRIBED = 12  # arrays whose content a message tells
+
+DEFAULT_LABELS = "phase"
+"""The array of labels that is read where none is named; exported designs have it."""
+
+T = TypeVar("T")
 
 
 class FieldError(ValueError):
@@ -31,6 +40,30 @@ class FieldError(ValueError):
 
 class MissingArray(FieldError):
     """A file of fields that lacks one that is needed."""
+
+
+class UnitsUnclear(FieldError):
+    """Numbers that look as if in another unit; `relaxdesign.units.Units` can say which.
+
+    quantity: "E", "rho" or "k". likely: the unit that the numbers fit, units: those that are known.
+    """
+
+    def __init__(self, text: str, quantity: str, likely: str):
+        super().__init__(text)
+        self.quantity, self.likely, self.units = quantity, likely, tuple(FACTORS[quantity])
+
+    @property
+    def advice(self) -> str:
+        """The text with what to do on the command line."""
+        return f"{self}; give --units {self.likely}, or --units {self.units[0]} if it is meant"
+
+
+class LabelsUnclear(FieldError):
+    """A file with several arrays, none of them named as the labels; arrays: those that there are."""
+
+    def __init__(self, text: str, arrays: Sequence[str]):
+        super().__init__(text)
+        self.arrays = tuple(arrays)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,155 +77,169 @@ class FieldData:
     edge: float | None = None  # of a voxel, in the file's unit of length; only a .vti tells
 
 
-def load_field(path: str | Path, *, most_voxels: int | None = None) -> FieldData:
+class VoxelFile(Protocol):
+    """What the readers of both kinds of file have; `read` raises ValueError."""
+
+    names: tuple[str, ...]
+    points: tuple[str, ...]
+
+    def read(self, name: str) -> np.ndarray: ...
+
+
+def load_field(path: str | Path, *, units: Units | None = None, most_voxels: int | None = None) -> FieldData:
     """Reads a field.
 
     ``.npz``: arrays ``E``, ``nu`` and, if known, ``rho`` and ``k``, of shape (nx, ny, nz), or (nx, ny) for a 2D cell.
-    ``.vti``: cell arrays of these names on cubic voxels. most_voxels: refuse larger fields, before they are read.
+    ``.vti``: cell arrays of these names on cubic voxels. units: the file's, see `relaxdesign.units.Units`.
+    most_voxels: refuse larger fields, before they are read.
 
-    Raises FieldError when the file is missing, damaged or holds something else; ranges of the elastic moduli are
-    the evaluator's business.
+    Raises FieldError when the file is missing, damaged or holds something else; MissingArray when it lacks one;
+    UnitsUnclear when its numbers look as if in another unit. Ranges of the elastic moduli are the evaluator's business.
     """
-    arrays, edge = _load(path, _REQUIRED, tuple(_OPTIONAL), most_voxels)
-    return FieldData(**_checked(Path(path), arrays), edge=edge)
+
+    def read(file: VoxelFile) -> FieldData:
+        if missing := [name for name in _REQUIRED if name not in file.names]:
+            _refuse_points(file, missing if file.names else file.points)
+            raise MissingArray(f"no array {' and '.join(missing)}; expected are {_EXPECTED}, found: {_content(file)}")
+        names = [name for name in (*_REQUIRED, *_OPTIONAL) if name in file.names]
+        fields = _checked({name: file.read(name) for name in names})
+        return FieldData(**_converted(fields, units or Units()), edge=_edge(file))
+
+    return _reading(path, most_voxels, read)
 
 
-def load_phase(path: str | Path, *, most_voxels: int | None = None) -> np.ndarray | None:
-    """The labels ``phase`` of a file, uint8 (nx, ny, nz) with 1 in the particles; None if it holds none.
+def load_labels(path: str | Path, name: str | None = None, *, most_voxels: int | None = None) -> Labels:
+    """Reads labels: whole numbers, one per voxel, as many different ones as the cell has phases.
 
-    Arguments and errors as in `load_field`; a FieldError too for labels other than 0 and 1.
+    name: of the array; None: ``phase``, else the only array there is. Further arguments and errors as in
+    `load_field`; MissingArray for a file without that array, LabelsUnclear for several of which none was named.
     """
-    arrays, _ = _load(path, (), ("phase",), most_voxels)
-    if "phase" not in arrays:
-        return None
-    labels = arrays["phase"]
-    if labels.ndim not in (2, 3) or labels.size == 0 or labels.dtype.kind not in "biuf":
-        raise FieldError(f"{path}: phase has shape {labels.shape}, expected labels (nx, ny, nz), or (nx, ny) for 2D")
-    if not np.isin(labels, (0, 1)).all():
-        raise FieldError(f"{path}: phase must be 0 (matrix) or 1 (particles) in every voxel")
-    labels = labels.astype(np.uint8)
-    return labels[..., None] if labels.ndim == 2 else labels
+    return _reading(path, most_voxels, lambda file: _labels(file, _labels_name(file, name)))
 
 
-def _load(
-    path: str | Path, required: tuple[str, ...], optional: tuple[str, ...], most_voxels: int | None
-) -> tuple[dict[str, np.ndarray], float | None]:
-    """Arrays by name and, if the file tells, the edge of a voxel."""
+def labelled_field(labels: Labels, materials: Mapping[int, Material]) -> FieldData:
+    """The properties of voxels with a material for each label; ``k`` if it is known of all that occur.
+
+    Raises ValueError for a label without a material.
+    """
+    labels.check_materials(materials)
+    return FieldData(**phase_fields(labels.values, materials), edge=labels.edge)
+
+
+def _labels_name(file: VoxelFile, wanted: str | None) -> str:
+    """The array of labels."""
+    name = wanted or DEFAULT_LABELS
+    if name in file.names:
+        return name
+    if wanted is None and len(file.names) == 1 and file.names[0] not in (*_REQUIRED, *_OPTIONAL):
+        return file.names[0]
+    _refuse_points(file, [name] if name in file.points or file.names else file.points)
+    if wanted is None and file.names:
+        raise LabelsUnclear(
+            f"no array {DEFAULT_LABELS}: which one holds the labels? Found: {_content(file)}", file.names
+        )
+    raise MissingArray(f"no array {name} of labels; found: {_content(file)}")
+
+
+def _labels(file: VoxelFile, name: str) -> Labels:
+    """The labels of an array. Raises ValueError for one that holds something else."""
+    array = file.read(name)
+    if array.ndim not in (2, 3) or array.size == 0 or array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{name} has shape {array.shape} and type {array.dtype}, expected labels (nx, ny, nz), or (nx, ny) for 2D"
+        )
+    array = array[..., None] if array.ndim == 2 else array
+    if array.dtype.kind == "f":
+        bad = ~(np.isfinite(array) & (array == np.round(array)) & (abs(array) < 2**53))
+        if bad.any():
+            voxel = tuple(int(n) for n in np.argwhere(bad)[0])
+            raise ValueError(f"{name} is {array[voxel]} at voxel {voxel}; labels are whole numbers")
+    labels = Labels(name, np.ascontiguousarray(array, dtype=np.int64), _edge(file))
+    if len(labels.shares) > MOST_LABELS:
+        raise ValueError(
+            f"{name} holds {len(labels.shares)} different values; labels are at most {MOST_LABELS}, so give grey "
+            "values a threshold first"
+        )
+    return labels
+
+
+def _reading(path: str | Path, most_voxels: int | None, read: Callable[[VoxelFile], T]) -> T:
+    """What is read of a file; errors name the file."""
     path = Path(path)
-    if path.suffix.lower() not in (".npz", ".vti"):
-        raise FieldError(f"{path}: unknown kind of file {path.suffix!r}; give an .npz or a .vti file")
-    if not path.exists():
-        raise FieldError(f"{path}: there is no such file")
-    if not path.is_file():
-        raise FieldError(f"{path}: this is not a file")
     try:
-        if path.suffix.lower() == ".npz":
-            return _read_npz(path, required, optional, most_voxels), None
-        return _read_vti(path, required, optional, most_voxels)
+        return read(_open(path, most_voxels))
+    except UnitsUnclear as error:
+        raise UnitsUnclear(f"{path}: {error}", error.quantity, error.likely) from None
+    except LabelsUnclear as error:
+        raise LabelsUnclear(f"{path}: {error}", error.arrays) from None
     except OSError as error:
         raise FieldError(f"{path}: cannot be read ({error.strerror or error})") from error
     except MemoryError:
         raise FieldError(f"{path}: too large for the memory of this machine; give a smaller field") from None
+    except MissingArray as error:
+        raise MissingArray(f"{path}: {error}") from None
+    except ValueError as error:
+        raise FieldError(f"{path}: {error}") from error
 
 
-def _read_npz(
-    path: Path, required: tuple[str, ...], optional: tuple[str, ...], most_voxels: int | None
-) -> dict[str, np.ndarray]:
-    if not zipfile.is_zipfile(path):
-        raise FieldError(f"{path}: not an .npz file (a zip of arrays); write it with numpy.savez(path, E=E, nu=nu)")
-    arrays = {}
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            _require(path, required, archive.files)
-            for name in (*required, *optional):
-                if name in archive.files:
-                    _check_unpacked(path, name, archive.zip, most_voxels)
-                    arrays[name] = archive[name]
-                    _check_voxels(path, arrays[name].size, most_voxels)
-    except FieldError:
-        raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError) as error:
-        if "pickle" in str(error):
-            raise FieldError(
-                f"{path}: holds pickled objects, which are not read as they can run code; save plain float arrays"
-            ) from None
-        raise FieldError(f"{path}: damaged ({error}); write the file again") from error
-    return arrays
+def _open(path: Path, most_voxels: int | None) -> NpzFile | VtiFile:
+    """The reader of a file. Raises ValueError or OSError."""
+    kind = path.suffix.lower()
+    if kind not in (".npz", ".vti"):
+        raise ValueError(f"unknown kind of file {path.suffix!r}; give an .npz or a .vti file")
+    if not path.exists():
+        raise ValueError("there is no such file")
+    if not path.is_file():
+        raise ValueError("this is not a file")
+    return NpzFile(path, most_voxels) if kind == ".npz" else VtiFile(path.read_bytes(), most_voxels)
 
 
-def _check_unpacked(path: Path, name: str, archive: zipfile.ZipFile, most_voxels: int | None) -> None:
-    """Refuses an array that unpacks to more than fits, by the size that its entry states (no more is ever read)."""
-    size = max(entry.file_size for entry in archive.infolist() if entry.filename in (name, f"{name}.npy"))
-    if most_voxels is not None and size > _BYTES_PER_NUMBER * most_voxels + 4096:
-        raise FieldError(f"{path}: {name} unpacks to {size / 2**20:.0f} MB; at most {most_voxels} voxels are read")
+def _edge(file: VoxelFile) -> float | None:
+    """The edge of a voxel, if the file tells. Raises ValueError for voxels that are no cubes."""
+    if not isinstance(file, VtiFile):
+        return None
+    steps = [step for step, count in zip(file.spacing, file.shape, strict=True) if count > 1]
+    if min(file.spacing) <= 0 or (steps and max(steps) - min(steps) > _CUBIC * max(steps)):
+        raise ValueError(f"voxels must be cubes, the spacing is {file.spacing}; resample the field")
+    return max(steps, default=None)
 
 
-def _check_voxels(path: Path, voxels: int, most_voxels: int | None) -> None:
-    if most_voxels is not None and voxels > most_voxels:
-        raise FieldError(f"{path}: {voxels} voxels; at most {most_voxels} are read, make the field coarser")
-
-
-def _read_vti(
-    path: Path, required: tuple[str, ...], optional: tuple[str, ...], most_voxels: int | None
-) -> tuple[dict[str, np.ndarray], float | None]:
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-    from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
-    from vtkmodules.vtkIOXML import vtkXMLImageDataReader
-
-    reader = vtkXMLImageDataReader()
-    problems: list[str] = []
-    reader.AddObserver("ErrorEvent", lambda *_: problems.append("error"))  # type: ignore[arg-type]  # names work too
-    with quiet_vtk():
-        readable = bool(reader.CanReadFile(str(path)))
-        if readable:
-            reader.SetFileName(str(path))
-            reader.UpdateInformation()
-            extent = reader.GetOutputInformation(0).Get(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT()) or (0,) * 6
-            _check_voxels(path, math.prod(max(1, extent[i + 1] - extent[i]) for i in (0, 2, 4)), most_voxels)
-            reader.Update()
-    if not readable:
-        raise FieldError(f"{path}: not a VTI file (VTK XML image data)")
-    image = reader.GetOutput()
-    data = image.GetCellData()
-    if problems or reader.GetErrorCode():
-        raise FieldError(f"{path}: damaged; write the file again")
-    names = [data.GetArrayName(index) for index in range(data.GetNumberOfArrays())]
-    at_points = image.GetPointData()
-    if "E" in required and "E" not in names and at_points.HasArray("E"):
-        raise FieldError(f"{path}: E is given at points; give cell arrays, one value per voxel")
-    _require(path, required, names)
-    # An image one point thick is a 2D cell.
-    shape = tuple(max(1, points - 1) for points in image.GetDimensions())
-    spacing = [step for step, count in zip(image.GetSpacing(), shape, strict=True) if count > 1]
-    if spacing and max(spacing) - min(spacing) > _CUBIC * max(spacing):
-        raise FieldError(f"{path}: voxels must be cubes, the spacing is {image.GetSpacing()}; resample the field")
-    arrays = {}
-    for name in (*required, *optional):
-        if name in names:
-            array = data.GetArray(name)
-            if array is None or array.GetNumberOfComponents() != 1 or array.GetNumberOfTuples() != np.prod(shape):
-                raise FieldError(f"{path}: {name} must have one number per voxel")
-            arrays[name] = vtk_to_numpy(array).reshape(shape, order="F")
-    return arrays, max(spacing, default=None)
-
-
-def _require(path: Path, required: tuple[str, ...], names: list[str]) -> None:
-    missing = [name for name in required if name not in names]
-    if missing:
-        raise MissingArray(
-            f"{path}: no array {' and '.join(missing)}; expected are {_EXPECTED}, found: {', '.join(names) or 'none'}"
+def _refuse_points(file: VoxelFile, names: Sequence[str]) -> None:
+    """Raises ValueError if one of these arrays is point data."""
+    if found := [name for name in names if name in file.points]:
+        raise ValueError(
+            f"{' and '.join(found)} is given at points (point data, one value per grid point); one value per voxel "
+            "(cell data) is needed: if every point stands for a voxel, write the same values as cell data of a grid "
+            "with one point more along each axis"
         )
 
 
-def _checked(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _content(file: VoxelFile) -> str:
+    """What a file holds, for messages: arrays with their labels or range."""
+    described = [_described(file, name) for name in file.names[:_MOST_DESCRIBED]]
+    described += [*file.names[_MOST_DESCRIBED:], *(f"{name} (point data)" for name in file.points)]
+    return ", ".join(described) or "none"
+
+
+def _described(file: VoxelFile, name: str) -> str:
+    if name in (*_REQUIRED, *_OPTIONAL):
+        return name
+    try:
+        return f"{name} with labels {_labels(file, name).describe()}"
+    except ValueError:
+        return name
+
+
+def _checked(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays (nx, ny, nz) of finite numbers of one shape. Raises ValueError that names the array and the voxel."""
     fields = {}
     for name, array in arrays.items():
         if array.dtype.kind not in "fiu":
-            raise FieldError(f"{path}: {name} has type {array.dtype}, expected real numbers")
+            raise ValueError(f"{name} has type {array.dtype}, expected real numbers")
         if array.ndim not in (2, 3) or array.size == 0:
-            raise FieldError(f"{path}: {name} has shape {array.shape}, expected (nx, ny, nz), or (nx, ny) for 2D")
+            raise ValueError(f"{name} has shape {array.shape}, expected (nx, ny, nz), or (nx, ny) for 2D")
         if array.shape != arrays["E"].shape:
-            raise FieldError(f"{path}: {name} has shape {array.shape}, E has {arrays['E'].shape}; make them the same")
+            raise ValueError(f"{name} has shape {array.shape}, E has {arrays['E'].shape}; make them the same")
         field = np.ascontiguousarray(array, dtype=np.float64)
         if field.ndim == 2:
             field = field[..., None]
@@ -204,9 +251,19 @@ def _checked(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]
         if bad.any():
             voxel = tuple(int(n) for n in np.argwhere(bad)[0])
             wanted = _OPTIONAL.get(name, "a finite number")
-            raise FieldError(f"{path}: {name} is {field[voxel]} at voxel {voxel}; every voxel needs {wanted}")
+            raise ValueError(f"{name} is {field[voxel]} at voxel {voxel}; every voxel needs {wanted}")
         fields[name] = field
     return fields
+
+
+def _converted(fields: dict[str, np.ndarray], units: Units) -> dict[str, np.ndarray]:
+    """The fields in GPa, g/cm³ and W/(m K). Raises UnitsUnclear for numbers that look as if in another unit."""
+    for name in units.missing():
+        if name in fields and (found := implausible(name, fields[name], fields["nu"])):
+            why, likely = found
+            expected = next(iter(FACTORS[name]))
+            raise UnitsUnclear(f"{why}, so {name} is probably in {likely} where {expected} is expected", name, likely)
+    return {name: units.factor(name) * field for name, field in fields.items()}
 
 
 @contextmanager

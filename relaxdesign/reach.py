@@ -23,18 +23,13 @@ def reachable_by_any(catalogue: Catalogue, dim: int, name: str) -> Interval:
 
     dim 2: cells that do not vary along z. The interval may be wider than what can be reached.
     """
-    bulk, shear, young = (
-        values.numpy() for values in (catalogue.properties.bulk, catalogue.properties.shear, catalogue.properties.young)
-    )
+    bulk, shear = catalogue.properties.bulk.numpy(), catalogue.properties.shear.numpy()
     single: dict[str, NDArray] = {
         "K": bulk,
         "G": shear,
-        "E": young,
         "density": catalogue.properties.density.numpy(),
         "conductivity": np.array([m.conductivity for m in catalogue.materials], dtype=np.float64),
         "price": np.array([m.price for m in catalogue.materials], dtype=np.float64),
-        **dict.fromkeys(("Ex", "Ey", "Ez"), young),
-        **dict.fromkeys(("C11", "C22", "C33"), bulk + 4 / 3 * shear),
         **dict.fromkeys(("C44", "C55", "C66"), shear),
     }
     if name in single:
@@ -46,6 +41,14 @@ def reachable_by_any(catalogue: Catalogue, dim: int, name: str) -> Interval:
 def _of_pairs(bulk: NDArray, shear: NDArray, name: str, dim: int) -> tuple[NDArray, NDArray]:
     """Lower and upper bounds, for every pair of materials and fraction."""
     (voigt_bulk, reuss_bulk), (voigt_shear, reuss_shear) = _averages(bulk), _averages(shear)
+    if name in ("E", "Ex", "Ey", "Ez"):
+        # 1/E averages in the Reuss mean. E of the Voigt mean can exceed that of both phases, if their ν differ.
+        young, _ = young_poisson_from_bulk_shear(bulk, shear)
+        stiffest, _ = young_poisson_from_bulk_shear(voigt_bulk, voigt_shear)
+        return young, np.append(stiffest, young)
+    if name in ("C11", "C22", "C33"):  # so can the Reuss mean of these lie below that of both
+        single = bulk + 4 / 3 * shear
+        return np.append(reuss_bulk + 4 / 3 * reuss_shear, single), single
     if name == "nu":  # grows with K and falls with G
         ends = (reuss_bulk, voigt_shear), (voigt_bulk, reuss_shear)
         lower, upper = (young_poisson_from_bulk_shear(*end)[1] for end in ends)

@@ -144,6 +144,10 @@ class Objective(BaseModel):
         return f"{name} {'≤' if self.low is None else '≥'} {format_value(name, float(limit or 0.0))}"
 
 
+LONGEST_MATERIALS = 1_000_000
+"""Characters of own materials that a request carries."""
+
+
 def problems(error: ValidationError) -> list[str]:
     """What is wrong with a refused request, one text per field."""
     texts = []
@@ -153,8 +157,14 @@ def problems(error: ValidationError) -> list[str]:
         if detail["type"] == "value_error":  # our own words, which name the quantity
             texts.append(message)
         else:
-            texts.append(f"{where or 'request'}: {message[:1].lower()}{message[1:]}, got {detail['input']!r}")
+            texts.append(f"{where or 'request'}: {message[:1].lower()}{message[1:]}, got {quoted(detail['input'])}")
     return texts
+
+
+def quoted(value: Any, longest: int = 200) -> str:
+    """A refused value as messages show it: of a whole file the beginning only, and how long it is."""
+    text = repr(value)
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text):,} characters)"
 
 
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
@@ -216,7 +226,7 @@ class DesignRequest(BaseModel):
     flagged: bool = Field(default=False, description="also offer materials flagged toxic, exotic, …")
     materials_csv: str | None = Field(
         default=None,
-        max_length=1_000_000,
+        max_length=LONGEST_MATERIALS,
         description="own materials as the text of a CSV file; None: the shipped ones",
     )
     prior: str | None = Field(

@@ -162,7 +162,7 @@ def materials_on_offer(request: DesignRequest, catalogue: Catalogue | None = Non
     try:
         if catalogue is None:
             own = request.materials_csv
-            catalogue = Catalogue.default() if own is None else Catalogue.from_csv(own.encode())
+            catalogue = Catalogue.default() if own is None else Catalogue.from_text(own)
         materials = catalogue.select(categories=request.categories, exclude=request.exclude, flagged=request.flagged)
         materials = pairs.with_known_properties(materials, request.objectives)
     except ValueError as error:

@@ -18,18 +18,40 @@ import sys
 import tempfile
 import zipfile
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath
+from typing import Any, NoReturn
 
 import numpy as np
 
-from relaxdesign.fields_io import FieldData, FieldError
+from relaxdesign.fields_io import FieldData, FieldError, LabelsUnclear, UnitsUnclear
+from relaxdesign.labels import Labels
+from relaxdesign.units import Units
 
 KINDS = ("npz", "vti", "stl")
 
 
 class UploadError(ValueError):
     """An upload that cannot be used; the text is for the user and names no path of the server."""
+
+
+class UnitAsked(UploadError):
+    """A file whose numbers look as if in another unit: read again with the unit of ``quantity`` in its `FieldReading`.
+
+    likely: the unit that the numbers fit; units: those that are known.
+    """
+
+    def __init__(self, text: str, quantity: str, likely: str, units: list[str]):
+        super().__init__(text)
+        self.quantity, self.likely, self.units = quantity, likely, units
+
+
+class LabelsAsked(UploadError):
+    """A file with several ``arrays``: read again with the one that holds the labels in its `FieldReading`."""
+
+    def __init__(self, text: str, arrays: list[str]):
+        super().__init__(text)
+        self.arrays = arrays
 
 
 @dataclass(frozen=True)
@@ -68,22 +90,44 @@ class StlGrid:
     periodic: bool = False
 
 
+@dataclass(frozen=True)
+class FieldReading:
+    """What a file of voxels does not tell by itself: its units, and which array holds labels (None: see there).
+
+    See `relaxdesign.fields_io.load_field` and `relaxdesign.fields_io.load_labels`.
+    """
+
+    units: Units = field(default_factory=Units)
+    labels: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Upload:
-    """What a file held: the properties of its voxels, the labels of its two phases, or both."""
+    """What a file held: the properties of its voxels, labels, or both.
+
+    extent: the cell that was taken around a surface, in words. warnings: what could have been meant otherwise.
+    """
 
     data: FieldData | None
-    phase: np.ndarray | None
-    edge: float | None = None  # of a voxel of a surface, in the file's unit of length
-    extent: str = ""  # the cell that was taken around a surface, in words
-    warnings: tuple[str, ...] = ()  # what in the file could have been meant otherwise
+    labels: Labels | None
+    extent: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def phase(self) -> np.ndarray | None:
+        """Labels 0 and 1 as uint8 (nx, ny, nz), 1 in the particles; None where there are others, or none."""
+        if self.labels is None or not set(self.labels.shares) <= {0, 1}:
+            return None
+        return self.labels.values.astype(np.uint8)
 
 
-def read_upload(name: str, content: bytes, stl: StlGrid | None = None, limits: UploadLimits | None = None) -> Upload:
-    """Reads a ``.npz`` or ``.vti`` with ``E`` and ``nu`` or with ``phase``, or a closed ``.stl``.
+def read_upload(
+    name: str, content: bytes, how: StlGrid | FieldReading | None = None, limits: UploadLimits | None = None
+) -> Upload:
+    """Reads a ``.npz`` or ``.vti`` with ``E`` and ``nu`` or with labels, or a closed ``.stl``.
 
-    name: of the user's file; only its ending is used. stl: how a surface becomes voxels.
-    Raises UploadError that says what is wrong with the file.
+    name: of the user's file; only its ending is used. how: a surface becomes voxels, or arrays are read.
+    Raises UploadError that says what is wrong with the file, UnitAsked or LabelsAsked for one that does not say enough.
     """
     limits = limits or UploadLimits.from_environment()
     kind = PurePath(name).suffix.lower().removeprefix(".")
@@ -93,14 +137,16 @@ def read_upload(name: str, content: bytes, stl: StlGrid | None = None, limits: U
         raise UploadError(f"The file has {len(content) / 2**20:.1f} MB; at most {limits.megabytes:g} MB are read.")
     if not content:
         raise UploadError("The file is empty.")
-    stl = stl or StlGrid()
-    if kind == "stl" and stl.grid**stl.dim > limits.voxels:
-        raise UploadError(f"{stl.grid}^{stl.dim} voxels were asked for; at most {limits.voxels} are computed.")
+    if how is None:
+        how = StlGrid() if kind == "stl" else FieldReading()
+    if isinstance(how, StlGrid) != (kind == "stl"):
+        raise TypeError(f"a .{kind} file is not read with {type(how).__name__}")
+    if isinstance(how, StlGrid) and how.grid**how.dim > limits.voxels:
+        raise UploadError(f"{how.grid}^{how.dim} voxels were asked for; at most {limits.voxels} are computed.")
     with tempfile.TemporaryDirectory(prefix="relaxdesign-upload-") as folder:
         (Path(folder) / f"upload.{kind}").write_bytes(content)
         order = {"kind": kind, "voxels": limits.voxels, "memory_mb": limits.memory_mb, "seconds": limits.seconds}
-        order |= {"stl": asdict(stl)}
-        return _answer(folder, order, limits)
+        return _answer(folder, order | {"how": asdict(how)}, limits)
 
 
 def _answer(folder: str, order: dict, limits: UploadLimits) -> Upload:
@@ -120,13 +166,22 @@ def _answer(folder: str, order: dict, limits: UploadLimits) -> Upload:
             "The file could not be read: it is damaged, or it needs more memory than it may take."
         ) from None
     if "problem" in arrays:
-        raise UploadError(str(arrays["problem"]))
+        _raise(str(arrays["problem"]), json.loads(str(arrays["asks"])))
     edge = float(arrays.pop("edge")) if "edge" in arrays else None
-    phase = arrays.pop("phase", None)
     extent, warnings = str(arrays.pop("extent", "")), tuple(map(str, arrays.pop("warnings", ())))
-    if not arrays:
-        return Upload(None, phase, edge, extent, warnings)
-    return Upload(FieldData(**arrays, edge=edge), phase, warnings=warnings)
+    labels = None
+    if "labels" in arrays:
+        labels = Labels(str(arrays.pop("labels_name")), arrays.pop("labels"), edge)
+    return Upload(FieldData(**arrays, edge=edge) if arrays else None, labels, extent, warnings)
+
+
+def _raise(text: str, asks: dict[str, Any]) -> NoReturn:
+    """Raises what the child found: an error, or a question."""
+    if "quantity" in asks:
+        raise UnitAsked(text, **asks)
+    if "arrays" in asks:
+        raise LabelsAsked(text, **asks)
+    raise UploadError(text)
 
 
 # ---- In the child ----------------------------------------------------------------------------------
@@ -144,24 +199,49 @@ def _limit(memory_mb: int, seconds: float) -> None:
 
 def _read(order: dict) -> dict[str, np.ndarray]:
     """The arrays of the upload in the current folder. Raises FieldError."""
-    from relaxdesign.fields_io import MissingArray, load_field, load_phase
     from relaxdesign.voxelise import load_stl
 
-    path, most = f"upload.{order['kind']}", order["voxels"]
+    path, how = f"upload.{order['kind']}", order["how"]
     if order["kind"] == "stl":
-        cell = load_stl(path, **order["stl"])
-        arrays = {"phase": cell.labels, "edge": np.array(cell.voxel), "extent": np.array(cell.extent)}
-        return arrays | {"warnings": np.array(cell.warnings, dtype=str)}
-    phase = load_phase(path, most_voxels=most)
+        cell = load_stl(path, **how)
+        labels = _labels_arrays(Labels("", cell.labels, cell.voxel))
+        return labels | {"extent": np.asarray(cell.extent), "warnings": np.asarray(cell.warnings, dtype=str)}
+    return _read_voxels(path, FieldReading(Units(**how["units"]), how["labels"]), order["voxels"])
+
+
+def _read_voxels(path: str, reading: FieldReading, most_voxels: int) -> dict[str, np.ndarray]:
+    """The properties of the voxels, with the labels for the eye; else the labels."""
+    from relaxdesign.fields_io import DEFAULT_LABELS, MissingArray, load_field, load_labels
+
+    if reading.labels is not None:
+        return _labels_arrays(load_labels(path, reading.labels, most_voxels=most_voxels))
     try:
-        data = load_field(path, most_voxels=most)
-    except MissingArray:
-        if phase is None:
+        data = load_field(path, units=reading.units, most_voxels=most_voxels)
+    except MissingArray as no_field:
+        try:
+            return _labels_arrays(load_labels(path, most_voxels=most_voxels))
+        except LabelsUnclear as unclear:
+            if {"E", "nu"} & set(unclear.arrays):
+                raise no_field from None
             raise
-        return {"phase": phase}
-    arrays = {"E": data.E, "nu": data.nu, "rho": data.rho, "k": data.k, "phase": phase}
-    arrays["edge"] = None if data.edge is None else np.array(data.edge)
-    return {name: array for name, array in arrays.items() if array is not None}
+        except MissingArray:
+            raise no_field from None
+    arrays = {name: value for name, value in vars(data).items() if value is not None}
+    with suppress(MissingArray):
+        arrays |= _labels_arrays(load_labels(path, DEFAULT_LABELS, most_voxels=most_voxels))
+    return {name: np.asarray(value) for name, value in arrays.items()}
+
+
+def _labels_arrays(labels: Labels) -> dict[str, np.ndarray]:
+    arrays = {"labels": labels.values, "labels_name": np.asarray(labels.array)}
+    return arrays if labels.edge is None else arrays | {"edge": np.asarray(labels.edge)}
+
+
+def _question(error: FieldError) -> dict[str, Any]:
+    """What the user can answer so that the file is read; empty for a file that cannot be used."""
+    if isinstance(error, UnitsUnclear):
+        return {"quantity": error.quantity, "likely": error.likely, "units": error.units}
+    return {"arrays": error.arrays} if isinstance(error, LabelsUnclear) else {}
 
 
 def main() -> None:
@@ -173,10 +253,12 @@ def main() -> None:
     try:
         arrays = _read(order)
     except FieldError as error:
-        text = str(error).removeprefix(f"upload.{order['kind']}: ")
-        arrays = {"problem": np.array(f"This file cannot be used: {text}.")}
+        text, asks = str(error).removeprefix(f"upload.{order['kind']}: "), _question(error)
+        text = f"{text[0].upper()}{text[1:]}" if asks else f"This file cannot be used: {text}."
+        arrays = {"problem": np.array(text), "asks": np.array(json.dumps(asks))}
     except MemoryError:
-        arrays = {"problem": np.array("The file needs more memory than it may take; give a smaller one.")}
+        text = "The file needs more memory than it may take; give a smaller one."
+        arrays = {"problem": np.array(text), "asks": np.array("{}")}
     np.savez(answers, **arrays)  # type: ignore[arg-type]  # names of arrays only
     answers.flush()
 

@@ -5,6 +5,7 @@ import torch
 
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import AsinhChannels, LinearChannels, Properties, channels_from_definition
+from relaxdesign.fem import bulk_shear_from_young_poisson
 
 
 @pytest.mark.parametrize("channels", [AsinhChannels(), LinearChannels()], ids=lambda c: c.name)
@@ -46,6 +47,24 @@ def test_decode_never_gives_a_void_or_infinite_stiffness():
             for name in ("bulk", "shear", "density"):
                 field = getattr(decoded, name)
                 assert torch.isfinite(field).all() and (field > 0).all()
+
+
+@pytest.mark.parametrize("poisson", [-0.9, -0.6, 0.0, 0.3])
+def test_asinh_channels_carry_aerogels_and_auxetic_foams_in_single_precision(poisson):
+    """From E 0.1 MPa and 3 mg/cm³ on; guided fields are float32."""
+    young, density = torch.tensor([1e-4, 1e-3, 1.0]), torch.tensor([0.003, 0.1, 1.0])
+    bulk, shear = bulk_shear_from_young_poisson(young, torch.full_like(young, poisson))
+    decoded = AsinhChannels().decode(AsinhChannels().encode(Properties(bulk, shear, density)))
+    torch.testing.assert_close(decoded.bulk, bulk, rtol=0.03, atol=0)
+    torch.testing.assert_close(decoded.poisson, torch.full_like(young, poisson), rtol=0, atol=0.02)
+    torch.testing.assert_close(decoded.density, density, rtol=1e-3, atol=0)
+
+
+def test_linear_channels_refuse_what_they_cannot_hold():
+    auxetic = Properties(*(torch.tensor([value]) for value in (1.0, 3.0, 0.1)))
+    AsinhChannels().check(auxetic)
+    with pytest.raises(ValueError, match=r"hold 0 to 0\.5"):
+        LinearChannels().check(auxetic)
 
 
 @pytest.mark.parametrize("channels", [AsinhChannels(), LinearChannels()], ids=lambda c: c.name)

@@ -387,6 +387,64 @@ def test_sampling_refuses_what_it_cannot_use(cli):
     assert_one_clear_error(cli("sample", "--out", "x.npz", "--prior", "gone"), "no prior at gone")
 
 
+OWN = "id;name;E (MPa);nu;rho_g_cm3;k_W_m_K\nstahl;Stahl;210000;0,3;7,85;50\nepoxid;Epoxid;3500;0,35;1,2;0,2\n"
+
+
+def test_own_materials_are_checked_and_what_was_understood_is_told(cli, tmp_path):
+    (tmp_path / "own.csv").write_text(OWN)
+    checked = cli("materials", "--materials", "own.csv", "--json")
+    assert checked.exit_code == 0
+    assert [(m["id"], m["young"], m["density"]) for m in json.loads(checked.stdout)] == [
+        ("epoxid", 3.5, 1.2),
+        ("stahl", 210.0, 7.85),
+    ]
+    told = " ".join(checked.stderr.split())
+    assert "2 materials; columns separated by semicolon, decimal comma" in told
+    assert "E (MPa) is read as E_GPa, times 0.001" in told
+    assert "Warning: own.csv: column 'k_W_m_K' is not known and not used; did you mean k_W_mK?" in told
+    (tmp_path / "bad.csv").write_text(OWN.replace("0,3;", "0,7;"))
+    assert_one_clear_error(cli("materials", "--materials", "bad.csv"), "1 problem(s)", "line 2 (stahl): nu is 0,7")
+    assert_one_clear_error(cli("materials", "--materials", "gone.csv"), "gone.csv")
+
+
+@pytest.mark.parametrize("command", ["design", "evaluate", "train", "materials"])
+def test_the_option_of_own_materials_has_one_name(cli, command):
+    help = cli(command, "--help").stdout
+    assert "--materials" in help and "--catalogue" not in help
+
+
+def test_warnings_of_own_materials_reach_whoever_designs(cli, scripted, tmp_path):
+    seen = {}
+
+    def run(request, *, cancel, finished=()):
+        seen.update(request=request)
+        yield from scripted_study()(request, cancel=cancel)
+
+    scripted(run)
+    (tmp_path / "own.csv").write_bytes(OWN.encode("utf-16"))
+    done = cli("design", "--target-bulk", 50, "--materials", "own.csv", "--exclude", "Epoxid", "--count", 2)
+    assert done.exit_code == 0 and "did you mean k_W_mK?" in done.stderr
+    assert seen["request"].materials_csv == OWN and seen["request"].exclude == ("epoxid",)
+    (tmp_path / "r.json").write_text(seen["request"].model_dump_json())
+    again = cli("design", "--request", "r.json")
+    assert again.exit_code == 0 and "Warning: r.json: column 'k_W_m_K'" in again.stderr
+    assert_one_clear_error(cli("design", "--target-bulk", 50, "--exclude", "steel"), "13 materials have 'steel'")
+
+
+def test_too_many_own_materials_are_refused_without_printing_them(cli, tmp_path):
+    text = "id,name,E_GPa,nu,rho_g_cm3\n" + "".join(f"m{i},Material {i},-5,0.3,2\n" for i in range(50_000))
+    (tmp_path / "own.csv").write_text(text)
+    refused = cli("design", "--target-bulk", 50, "--materials", "own.csv")
+    assert_one_clear_error(refused, f"{len(text):,} characters", "at most 1,000,000")
+    (tmp_path / "r.json").write_text(json.dumps({"target_bulk": 50, "materials_csv": text}))
+    refused = cli("design", "--request", "r.json")
+    assert_one_clear_error(refused, "materials_csv", "at most 1000000 characters")
+    assert len(refused.stderr) < 1000
+    refused = cli("materials", "--materials", "own.csv")
+    assert_one_clear_error(refused, "50000 problem(s)", "and 49990 more")
+    assert len(refused.stderr.splitlines()) == 12
+
+
 def test_materials_are_listed(cli):
     listed = json.loads(cli("materials", "--json").stdout)
     assert len(listed) >= 300

@@ -34,7 +34,16 @@ def test_equal_shear_moduli_obey_hill_exactly_in_both_dimensions():
         assert estimate_stiffness(20, 30, 200, 30, 0.3, dim).bulk == pytest.approx(exact, rel=1e-9)
 
 
-@pytest.mark.parametrize(("matrix", "particle"), [((3.0, 1.2), (400.0, 160.0)), ((160.0, 80.0), (5.0, 2.0))])
+@pytest.mark.parametrize(
+    ("matrix", "particle"),
+    [
+        ((3.0, 1.2), (400.0, 160.0)),
+        ((160.0, 80.0), (5.0, 2.0)),
+        ((0.15, 1.25), (3.9, 1.3)),  # auxetic, ν = -0.6
+        ((20.0, 15.0), (0.15, 1.25)),
+        ((1.0, 1.5), (20.0, 30.0)),  # ν = 0
+    ],
+)
 def test_cylinders_bound_simulated_cells_closely(matrix, particle):
     """The assemblage is the lower bound for stiff and the upper bound for soft cylinders."""
     packings = place_particles(0.25, 0.2, 2, grid=64, count=4, generator=torch.Generator().manual_seed(0))

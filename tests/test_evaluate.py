@@ -254,6 +254,7 @@ def test_evaluate_draws_a_cell(cli):
     assert set(drawn) == KEYS | NEW_KEYS | {"phases"}
     assert drawn["phases"]["particle"] == "Alumina 99.5 % (AD-995)"
     assert drawn["phases"]["volume_fraction"] == pytest.approx(0.3, abs=0.02)
+    assert [phase["label"] for phase in drawn["phases"]["labels"]] == [0, 1] and drawn["warnings"] == []
     assert drawn["bounds"]["reuss"] < drawn["K"] < drawn["bounds"]["voigt"]
     options = ("--fraction", 0.3, "--diameter", 0.3, "--grid", 16, "--json", "--only", "bulk")
     K = [json.loads(cli("evaluate", *PAIR, *options, *more).stdout)["K"] for more in ((), ("--seed", 1), ("--dim", 3))]
@@ -280,6 +281,71 @@ def test_evaluate_fills_shapes_with_materials(cli, tmp_path, make_design, dim, g
     assert own["K"] != surface["K"] and "phases" not in own
 
 
+def test_labels_of_any_names_take_a_material_each(cli, tmp_path):
+    """Three layers of three materials: the conductivities in series and in parallel, and K within its bounds."""
+    from relaxdesign.catalogue import Catalogue
+
+    materials = Catalogue.default().materials
+    known = [m for m in materials if m.conductivity is not None][:3]
+    labels = np.zeros((2, 2, 4), int)
+    labels[..., 1], labels[..., 2:] = 7, -3
+    np.savez(tmp_path / "f.npz", material=labels, other=np.linspace(0, 1, 16).reshape(2, 2, 4))
+    phases = [f"{label}={m.id}" for label, m in zip((0, 7, -3), known, strict=True)]
+    options = ("--labels", "material", "--phases", ",".join(phases[:2]), "--phases", phases[2])
+    report = json.loads(cli("evaluate", "f.npz", "--json", *options).stdout)
+    k, shares = np.array([m.conductivity for m in known]), np.array([0.25, 0.25, 0.5])
+    assert report["conductivity"]["directional"] == pytest.approx([k @ shares] * 2 + [1 / (shares / k).sum()], rel=1e-6)
+    assert report["density"] == pytest.approx(shares @ [m.density for m in known])
+    bulk = np.array([m.bulk for m in known])
+    assert report["bounds"]["voigt"] == pytest.approx(shares @ bulk, rel=1e-3)
+    assert report["bounds"]["reuss"] == pytest.approx(1 / (shares / bulk).sum(), rel=1e-3)
+    assert report["bounds"]["hs_lower"] <= report["K"] <= report["bounds"]["hs_upper"]
+    assert report["phases"]["array"] == "material" and "matrix" not in report["phases"]
+    told = {phase["label"]: (phase["id"], phase["volume_fraction"]) for phase in report["phases"]["labels"]}
+    assert told == {0: (known[0].id, 0.25), 7: (known[1].id, 0.25), -3: (known[2].id, 0.5)}
+    table = cli("evaluate", "f.npz", *options, "--only", "bulk", "--phases", f"9={known[0].id}").stdout
+    assert "label -3" in table and "50.00 % of the cell" in table and "the label 9" in table
+
+
+def test_labels_say_which_is_which_or_are_asked(cli, tmp_path):
+    np.savez(tmp_path / "image.npz", arr_0=np.array([[0, 255], [255, 255]], np.uint8))
+    assert_one_clear_error(cli("evaluate", "image.npz"), "no array E and nu", "0 (25 %), 255 (75 %)", "--phases")
+    which = cli("evaluate", "image.npz", *PAIR)
+    assert_one_clear_error(which, "0 (25 %), 255 (75 %)", "--phases '0=epoxy-unfilled,255=Alumina 99.5 % (AD'")
+    some = cli("evaluate", "image.npz", "--phases", "0=epoxy-unfilled")
+    assert_one_clear_error(some, "label 255 of arr_0", "--phases 0=MATERIAL,255=MATERIAL")
+    void = cli("evaluate", "image.npz", "--phases", "0=void,255=epoxy-unfilled")
+    assert_one_clear_error(void, "voids are not solved", "1e-4")
+    both = cli("evaluate", "image.npz", *PAIR, "--phases", "0=epoxy-unfilled")
+    assert_one_clear_error(both, "--matrix and --particle", "one or the other")
+    assert_one_clear_error(cli("evaluate", "image.npz", "--phases", "epoxy"), "LABEL=MATERIAL")
+    assert_one_clear_error(cli("evaluate", "image.npz", "--labels", "arr_0"), "--labels", "give --phases")
+    np.savez(tmp_path / "two.npz", a=np.eye(2, dtype=int), b=np.eye(2, dtype=int))
+    assert_one_clear_error(cli("evaluate", "two.npz", *PAIR), "which one holds the labels", "give --labels ARRAY")
+
+
+def test_units_are_told_or_asked(cli, tmp_path):
+    shape = (2, 2, 1)
+    path = save_field(tmp_path / "f.npz", np.full(shape, 70e9), np.full(shape, 0.25), rho=np.full(shape, 2700.0))
+    assert_one_clear_error(cli("evaluate", path), "E is probably in Pa", "--units Pa, or --units GPa")
+    assert_one_clear_error(cli("evaluate", path, "--units", "Pa"), "rho is probably in kg/m3", "--units kg/m3")
+    report = json.loads(cli("evaluate", path, "--units", "Pa,kg/m3", "--json").stdout)
+    assert (report["E"], report["density"]) == pytest.approx((70, 2.7))
+    assert_one_clear_error(cli("evaluate", path, "--units", "psi"), "unknown unit 'psi'")
+    assert_one_clear_error(cli("evaluate", *PAIR, "--fraction", 0.3, "--units", "Pa"), "--units", "file of voxels")
+
+
+def test_a_grid_too_coarse_is_warned_of(cli, tmp_path):
+    """Checkers of one voxel: K above its bound in no iterations, with and without the other load cases."""
+    E = np.where(np.indices((4, 4, 1)).sum(axis=0) % 2, 1e2, 1e-4)
+    path = save_field(tmp_path / "f.npz", E, np.full(E.shape, 0.3))
+    for options in ((), ("--only", "bulk")):
+        warnings = json.loads(cli("evaluate", path, "--json", *options).stdout)["warnings"]
+        assert "grid cannot carry this cell" in warnings[0] and "contrast 1e+06" in warnings[0]
+        assert "K = " in warnings[1] and "Hashin–Shtrikman" in warnings[1]
+    assert cli("evaluate", path).stdout.count("Warning:") == 3  # the grid, K and G
+
+
 def test_a_surface_tells_its_cell_and_what_is_ambiguous(cli, tmp_path):
     bodies = trimesh.util.concatenate([trimesh.creation.box([4, 4, 4]), trimesh.creation.box([2, 2, 2])])
     bodies.export(tmp_path / "part.stl")
@@ -289,7 +355,7 @@ def test_a_surface_tells_its_cell_and_what_is_ambiguous(cli, tmp_path):
     assert report["cell"] == {"origin": [0, 0, 0], "edges": [8, 8, 4]}
     assert report["phases"]["volume_fraction"] == 0.25
     assert len(report["warnings"]) == 1 and "same orientation" in report["warnings"][0]
-    assert "Warning: 1 of 2 shells: inside others" in result.stderr
+    assert "Warning: part.stl: 1 of 2 shells: inside others" in result.stderr
     # A square bar in the middle and one moved to the faces of a periodic cell are the same material.
     trimesh.creation.box([4, 4, 4]).apply_translation([4, 4, 2]).export(tmp_path / "middle.stl")
     middle = json.loads(cli("evaluate", "middle.stl", *tail[1:], "--edge", "8,8,4", "--json").stdout)
@@ -307,6 +373,8 @@ def test_cells_of_two_materials_say_what_they_lack(cli, tmp_path, laminate):
     assert_one_clear_error(cli("evaluate", *PAIR, "--fraction", 0.9), "volume fraction")
     assert_one_clear_error(cli("evaluate", *PAIR, "--fraction", 0.3, "--edge", 2), "--edge", ".stl")
     assert_one_clear_error(cli("evaluate", *PAIR[:2], "--particle", "cheese", "--fraction", 0.3), "'cheese'")
+    several = (*PAIR[:2], "--particle", "alumina", "--fraction", 0.3)
+    assert_one_clear_error(cli("evaluate", *several), "--particle: 6 materials have 'alumina'", "alumina-ad-995")
     assert_one_clear_error(cli("evaluate", "cell.stl"), "holds shapes only", "--matrix and --particle")
     assert_one_clear_error(cli("evaluate", "cell.stl", *PAIR), "not an STL")
     assert_one_clear_error(cli("evaluate", "gone.stl", *PAIR), "gone.stl: there is no such file")
@@ -409,3 +477,5 @@ def test_a_folder_becomes_a_table(cli, tmp_path):
     assert sorted(table["K"]) == pytest.approx([2.0, 140 / 3], rel=1e-9)
     assert_one_clear_error(cli("evaluate", "fields"), "--out TABLE.parquet")
     assert_one_clear_error(cli("evaluate", "fields", "--out", "t.csv", "--only", "bulk"), "not for a folder")
+    both = cli("evaluate", "fields", "--out", "t.csv", "--units", "Pa", "--phases", "0=epoxy-unfilled")
+    assert_one_clear_error(both, "--units", "labels take the properties")

@@ -12,7 +12,7 @@ from relaxdesign.events import DesignEvent, FinishedEvent, StepEvent
 from relaxdesign.export import result_json
 from relaxdesign.fem import bulk_modulus, bulk_shear_from_young_poisson
 from relaxdesign.prior.model import MODEL_DIRECTORY, load_prior, shipped_priors
-from relaxdesign.request import DesignRequest
+from relaxdesign.request import DesignRequest, parse_objective
 from relaxdesign.result import Design
 
 REQUEST = DesignRequest(target_bulk=120, count=4, steps=12, seed=3)
@@ -104,6 +104,18 @@ def test_unreachable_target_names_the_interval_before_any_work():
         next(study.run(DesignRequest(target_bulk=120, categories=("cheese",))))
     with pytest.raises(study.RequestError, match="makes 2D fields"):
         next(study.run(DesignRequest(target_bulk=120, dim=3, prior="composite-2d-64")))
+
+
+def test_a_negative_poissons_ratio_can_be_asked_of_auxetic_materials():
+    """Not refused where an auxetic material is on offer; of two nearly equal steels it is out of reach."""
+    own = "id,name,E_GPa,nu,rho_g_cm3\naux,Auxetic foam,0.001,-0.6,0.1\nsteel,Steel,210,0.3,7.85"
+    asked = {"objectives": [parse_objective("nu = -0.2")], "projection": "geometric"}
+    for dim in (2, 3):
+        request = DesignRequest.model_validate(asked | {"dim": dim, "materials_csv": own})
+        assert [m.poisson for m in study.materials_on_offer(request).materials] == [-0.6, 0.3]
+    alike = own.replace("-0.6", "0.3").replace("0.001,", "200,")
+    with pytest.raises(study.RequestError, match="out of reach"):
+        study.materials_on_offer(DesignRequest.model_validate(asked | {"materials_csv": alike}))
 
 
 def test_only_materials_on_offer_are_used():

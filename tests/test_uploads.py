@@ -12,8 +12,17 @@ import pytest
 import trimesh
 
 from relaxdesign.export import stl_bytes, vti_bytes
-from relaxdesign.fields_io import FieldError, load_field, load_phase
-from relaxdesign.uploads import StlGrid, UploadError, UploadLimits, read_upload
+from relaxdesign.fields_io import FieldError, load_field, load_labels
+from relaxdesign.units import Units
+from relaxdesign.uploads import (
+    FieldReading,
+    LabelsAsked,
+    StlGrid,
+    UnitAsked,
+    UploadError,
+    UploadLimits,
+    read_upload,
+)
 
 
 def npz(**arrays) -> bytes:
@@ -61,6 +70,23 @@ def test_labels_alone_come_in():
     assert np.array_equal(upload.phase[:, :, 0], phase)
 
 
+def test_labels_of_other_names_and_units_are_asked_for():
+    labels = np.array([[1, 2], [2, 5]])
+    upload = read_upload("labels.npz", npz(material=labels))
+    assert upload.data is None and upload.phase is None and upload.labels is not None
+    assert upload.labels.array == "material" and upload.labels.shares == {1: 0.25, 2: 0.5, 5: 0.25}
+    two = npz(a=labels, b=labels > 1)
+    with pytest.raises(LabelsAsked, match="which one holds the labels") as asked:
+        read_upload("labels.npz", two)
+    assert asked.value.arrays == ["a", "b"]
+    assert np.array_equal(read_upload("labels.npz", two, FieldReading(labels="b")).phase[:, :, 0], labels > 1)
+    content = npz(E=1e9 * CELL, nu=0.1 * CELL)
+    with pytest.raises(UnitAsked, match="E is probably in Pa where GPa is expected") as unit:
+        read_upload("field.npz", content)
+    assert (unit.value.quantity, unit.value.likely, unit.value.units) == ("E", "Pa", ["GPa", "MPa", "Pa"])
+    assert pytest.approx(CELL) == read_upload("field.npz", content, FieldReading(Units(E="Pa"))).data.E
+
+
 def damaged_vti(make_design) -> bytes:
     return vti_bytes(make_design(2, 16, 0.3, 0.3))[:-400]
 
@@ -77,7 +103,7 @@ def damaged_vti(make_design) -> bytes:
         ("field.npz", npz(E=CELL * np.nan, nu=CELL), "E is nan at voxel"),
         ("field.npz", npz(E=CELL, nu=0.1 * CELL, rho=-CELL), "rho is -2"),
         ("field.npz", npz(E=CELL.astype(str), nu=CELL), "expected real numbers"),
-        ("field.npz", npz(phase=CELL), "0 \\(matrix\\) or 1"),
+        ("field.npz", npz(phase=1.25 * CELL), r"phase is 2\.5 at voxel .*whole numbers"),
         ("field.npz", zipped(E=pickle.dumps(CELL), nu=b""), "pickle|damaged"),
         ("field.npz", npz(E=np.zeros((80, 80, 80)), nu=np.zeros((80, 80, 80))), "512000 voxels|unpacks to"),
         ("field.npz", zipped(E=b"\0" * 200_000_000, nu=b""), "unpacks to 191 MB"),
@@ -149,7 +175,7 @@ def test_a_surface_tells_its_cell_and_what_could_be_meant_otherwise():
     surface = trimesh.util.concatenate([body, nested]).apply_translation([4, 4, 4])
     upload = read_upload("part.stl", surface.export(file_type="stl"), StlGrid(10, 3, (10.0, 10.0, 8.0)))
     assert upload.phase.shape == (10, 10, 8) and upload.phase.sum() == 8**3
-    assert upload.edge == 1.0 and upload.extent == "(0, 0, 0) to (10, 10, 8)"
+    assert upload.labels.edge == 1.0 and upload.extent == "(0, 0, 0) to (10, 10, 8)"
     assert len(upload.warnings) == 1 and "same orientation" in upload.warnings[0]
     with pytest.raises(UploadError, match="an edge of 8 holds it"):
         read_upload("part.stl", surface.export(file_type="stl"), StlGrid(8, 3, (7.0,)))
@@ -160,6 +186,6 @@ def test_the_command_line_reads_without_limits_unless_told(tmp_path):
     path = tmp_path / "field.npz"
     path.write_bytes(npz(E=CELL, nu=0.1 * CELL, phase=(CELL > 1).astype(int)))
     assert load_field(path).E.shape == (4, 4, 4)
-    assert load_phase(path).all()
+    assert load_labels(path).shares == {1: 1.0}
     with pytest.raises(FieldError, match="at most 63"):
         load_field(path, most_voxels=63)

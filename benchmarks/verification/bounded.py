@@ -54,11 +54,12 @@ def bounds(
         ⟨1/K⟩⁻¹ ≤ K* ≤ ⟨K⟩,    ⟨1/G⟩⁻¹ ≤ G* ≤ ⟨G⟩    (slack 1e-6 for the solver)
 
     Hashin and Shtrikman (1963, [doi:10.1016/0022-5096(63)90060-7](https://doi.org/10.1016/0022-5096(63)90060-7))
-    need isotropy, which a small cell has on average only; how many of the 3D cells lie inside, and by how much the
-    others leave the band, is reported, not required. Those that leave it are mostly independent voxels at the upper
-    bound: elements overestimate the stiffness of features that are one voxel wide. A 2D cell is a fibre bundle and
-    stiffer along its fibres than any isotropic mixture: its K* may and does exceed their upper bound. What applies to
-    it is the bound on the in-plane modulus k = (C11+C22+2C12)/4 (Hashin 1965,
+    assume isotropy. Their bounds on K and G nevertheless hold for the averages K* and G* over directions of every
+    periodic cell: with one polarisation for all loads the interaction enters by its trace, which does not depend on
+    direction. How many of the cells lie inside, and by how much the others leave the band, is reported, not required:
+    it is an error of the grid. Those that leave it are mostly independent voxels at the upper bound, as elements
+    overestimate the stiffness of features that are one voxel wide; on refined grids they return. For 2D cells, fibre
+    bundles seen end-on, the narrower bound is that on the in-plane modulus k = (C11+C22+2C12)/4 (Hashin 1965,
     [doi:10.1016/0022-5096(65)90015-3](https://doi.org/10.1016/0022-5096(65)90015-3)):
 
         ⟨1/(k+G_min)⟩⁻¹ − G_min ≤ k* ≤ ⟨1/(k+G_max)⟩⁻¹ − G_max

@@ -26,10 +26,18 @@ def unknown_names(request: DesignRequest, materials: Catalogue | None) -> Iterat
         if name not in offered.categories:
             yield ("categories", number), f"unknown category {name!r}; there are {', '.join(offered.categories)}"
     for number, name in enumerate(request.exclude):
-        if name not in offered.by_id:
-            yield ("exclude", number), f"unknown material {name!r}; materials are named by their ids"
+        try:
+            offered.find(name)
+        except ValueError as error:
+            yield ("exclude", number), " ".join(str(error).split())
+
+
+def with_ids(request: DesignRequest, materials: Catalogue | None) -> DesignRequest:
+    """The same request with what it excludes named by id; materials as in `unknown_names`, which found no fault."""
+    offered = materials or _catalogue(request.materials_csv)
+    return request.model_copy(update={"exclude": tuple(offered.find(name).id for name in request.exclude)})
 
 
 @lru_cache(maxsize=4)
 def _catalogue(csv: str | None) -> Catalogue:
-    return Catalogue.default() if csv is None else Catalogue.from_csv(csv.encode())
+    return Catalogue.default() if csv is None else Catalogue.from_text(csv)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relaxdesign.campaign.engine import run_tasks, workers
 from relaxdesign.campaign.folder import write_whole
+from relaxdesign.units import Units
+
+if TYPE_CHECKING:
+    from relaxdesign.catalogue import Material
+    from relaxdesign.fields_io import FieldData
 
 SUFFIXES = (".npz", ".vti")
 TABLES = (".parquet", ".csv")
@@ -17,13 +23,21 @@ TABLES = (".parquet", ".csv")
 
 @dataclass(frozen=True)
 class FieldTask:
-    """A field to be evaluated. stamp: time and size of the file, to notice a change."""
+    """A field to be evaluated. stamp: time and size of the file, to notice a change. Rest: see `evaluate_folder`."""
 
     file: str
     stamp: str
     folder: str
     boundary: str
     tol: float
+    units: Units
+    labels: str | None
+    phases: tuple[tuple[int, Material], ...]
+
+    @property
+    def reading(self) -> str:
+        """A short digest of how the file is read."""
+        return hashlib.sha256(repr((self.units, self.labels, self.phases)).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -42,6 +56,9 @@ def evaluate_folder(
     *,
     boundary: str = "periodic",
     tol: float = 1e-8,
+    units: Units | None = None,
+    labels: str | None = None,
+    phases: Mapping[int, Material] | None = None,
     scheduler: str | None = None,
     count: int | None = None,
     cancel: Callable[[], bool] = lambda: False,
@@ -49,9 +66,13 @@ def evaluate_folder(
     """Evaluates every .npz and .vti file below a folder; yields at least once a second and writes the table at the end.
 
     out: ``.parquet`` or ``.csv``, one row per file: K, G, E, nu, …, C11 … C66 (GPa), bounds, conductivity where known,
-    iterations, residual, seconds, or the error. Rows are kept in ``OUT.partial`` as they come, so that an evaluation
-    that was stopped goes on. scheduler, count: see `relaxdesign.campaign.workers`. Raises ValueError for a folder
-    without fields and for another kind of table.
+    iterations, residual, seconds, warnings, or the error. Rows are kept in ``OUT.partial`` as they come, so that an
+    evaluation that was stopped goes on. scheduler, count: see `relaxdesign.campaign.workers`.
+
+    units: of the files, see `relaxdesign.units.Units`. phases: a material for each label of the files, which then hold
+    labels in the array ``labels`` (None: see `relaxdesign.fields_io.load_labels`); rows have their volume fractions.
+
+    Raises ValueError for a folder without fields and for another kind of table.
     """
     folder, out = Path(folder).absolute(), Path(out).absolute()
     if out.suffix not in TABLES:
@@ -63,7 +84,8 @@ def evaluate_folder(
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not files:
         raise ValueError(f"{folder}: holds no .npz or .vti file")
-    tasks = [FieldTask(str(f.relative_to(folder)), _stamp(f), str(folder), boundary, tol) for f in files]
+    read = (units or Units(), labels, tuple((phases or {}).items()))
+    tasks = [FieldTask(str(f.relative_to(folder)), _stamp(f), str(folder), boundary, tol, *read) for f in files]
     partial = out.with_name(f"{out.name}.partial")
     rows = _earlier(partial, tasks)
     missing = [task for task in tasks if task.file not in rows]
@@ -89,17 +111,36 @@ def evaluate_file(task: FieldTask) -> dict[str, Any]:
     """One row of the table; what is wrong with a file becomes its error. Runs on a worker."""
     from relaxdesign.evaluation import evaluate
     from relaxdesign.fem import ConvergenceError
-    from relaxdesign.fields_io import load_field
+    from relaxdesign.fields_io import UnitsUnclear
 
     try:
-        found = evaluate(load_field(Path(task.folder) / task.file), boundary=task.boundary, tol=task.tol).to_dict()
+        data, shares = _read(task)
+        found = evaluate(data, boundary=task.boundary, tol=task.tol).to_dict()
     except (ValueError, ConvergenceError) as error:
-        return _about(task) | {"error": str(error).removeprefix(f"{task.folder}/")}
-    return _about(task) | {"error": ""} | _flat(found)
+        text = error.advice if isinstance(error, UnitsUnclear) else str(error)
+        return _about(task) | {"error": text.removeprefix(f"{task.folder}/")}
+    warnings = "; ".join(found.pop("warnings"))
+    return _about(task) | {"error": "", "warnings": warnings} | shares | _flat(found)
+
+
+def _read(task: FieldTask) -> tuple[FieldData, dict[str, float]]:
+    """The field of a file and the volume fractions of its labels. Raises ValueError."""
+    from relaxdesign.fields_io import labelled_field, load_field, load_labels
+
+    path, materials = Path(task.folder) / task.file, dict(task.phases)
+    if not materials:
+        return load_field(path, units=task.units), {}
+    labels = load_labels(path, task.labels)
+    try:
+        data = labelled_field(labels, materials)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return data, {f"volume_fraction_{label}": labels.shares.get(label, 0.0) for label in materials}
 
 
 def _about(task: FieldTask) -> dict[str, Any]:
-    return {"file": task.file, "stamp": task.stamp, "boundary": task.boundary, "tol": task.tol}
+    about = {"file": task.file, "stamp": task.stamp, "boundary": task.boundary, "tol": task.tol}
+    return about | {"reading": task.reading}
 
 
 def _row(task: FieldTask, result: dict[str, Any] | BaseException) -> dict[str, Any]:
@@ -150,7 +191,7 @@ def _earlier(partial: Path, tasks: list[FieldTask]) -> dict[str, dict[str, Any]]
 def _write(out: Path, rows: list[dict[str, Any]]) -> None:
     import pandas as pd
 
-    table = pd.DataFrame(rows).drop(columns=["stamp", "tol"])
+    table = pd.DataFrame(rows).drop(columns=["stamp", "tol", "reading"])
     if out.suffix == ".parquet":
         write_whole(out, table.to_parquet(index=False))
     else:

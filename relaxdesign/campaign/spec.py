@@ -28,10 +28,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
-from relaxdesign.campaign.checking import unknown_names
+from relaxdesign.campaign.checking import unknown_names, with_ids
 from relaxdesign.catalogue import Catalogue, CatalogueError
 from relaxdesign.quantities import QUANTITIES
-from relaxdesign.request import DesignRequest, parse_objective
+from relaxdesign.request import DesignRequest, parse_objective, quoted
 
 MOST_REQUESTS = 100_000
 MOST_FAULTS = 20
@@ -152,6 +152,13 @@ class CampaignSpec(BaseModel):
         """JSON form, which ``parse`` reads."""
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
+    def warnings(self) -> tuple[str, ...]:
+        """What should be known of the own materials of the campaign, e.g. of columns that are not used."""
+        _, materials = self._own_materials()
+        if materials is None and (own := self.base.get("materials_csv")) is not None:
+            materials = Catalogue.from_text(own)
+        return () if materials is None else materials.warnings
+
     def _combinations(self) -> Iterator[tuple[dict[str, Any], dict[str, Place]]]:
         """The fields of every request and the places in the spec that they come from."""
         base: dict[str, Place] = {name: ("base", name) for name in self.base}
@@ -232,7 +239,7 @@ def _request(values: dict[str, Any], places: dict[str, Place], materials: Catalo
     else:
         faults = [Fault(text, _origin(location, places)) for location, text in unknown_names(request, materials)]
         if not faults:
-            return request
+            return with_ids(request, materials)
     raise SpecError(*faults)
 
 
@@ -265,7 +272,7 @@ def _origin(location: tuple[int | str, ...], places: dict[str, Place]) -> Place:
 
 def _message(problem: Any) -> str:
     text = problem["msg"].removeprefix("Value error, ")
-    given = "" if isinstance(problem["input"], dict | BaseModel) else f", got {problem['input']!r}"
+    given = "" if isinstance(problem["input"], dict | BaseModel) else f", got {quoted(problem['input'])}"
     return f"{text[:1].lower()}{text[1:]}{given}"
 
 

@@ -17,6 +17,7 @@ from relaxdesign.cli.console import (
     progress,
     stop_on_interrupt,
     user_errors,
+    warn,
 )
 from relaxdesign.cli.library import open_library
 
@@ -43,6 +44,7 @@ def campaign(
         from relaxdesign.campaign import CampaignError, read_spec, run
 
         spec = read_spec(spec_file)
+        warn("own materials", spec.warnings())
         directory = out or Path("runs") / spec_file.stem
         if dry_run:
             plan = spec.plan()

@@ -1,25 +1,30 @@
-"""Where the cell of ``relaxdesign evaluate`` comes from: a field, labels of two phases, a closed surface, or drawn."""
+"""Where the cell of ``relaxdesign evaluate`` comes from: a field, labels of phases, a closed surface, or drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from relaxdesign.cli.options import read_catalogue
 
 if TYPE_CHECKING:
     import numpy as np
 
     from relaxdesign.catalogue import Catalogue, Material
     from relaxdesign.fields_io import FieldData
+    from relaxdesign.labels import Labels
 
 DIAMETER = 0.25
 GRIDS = {2: 64, 3: 32}  # of the shipped priors
+VOIDS = ("void", "voids", "pore", "pores", "empty", "vacuum")
 
 
 @dataclass(frozen=True)
 class CellOptions:
-    """How a cell is made of two materials, as the options of the command say; None: not given."""
+    """How a cell is read or made of materials, as the options of the command say; None: not given."""
 
     matrix: str | None = None
     particle: str | None = None
@@ -31,6 +36,9 @@ class CellOptions:
     grid: int | None = None
     edge: str | None = None
     periodic: bool | None = None
+    labels: str | None = None
+    phases: list[str] | None = None
+    units: str | None = None
 
     def refuse(self, names: Sequence[str], why: str) -> None:
         """Raises ValueError if one of these options was given."""
@@ -42,13 +50,13 @@ class CellOptions:
 class Cell:
     """A cell to evaluate.
 
-    phases: the materials and the particles' share, where it was made of two materials. box: first corner and edges of
-    the cell taken around a surface, in the file's unit. warnings: what in the file could have been meant otherwise.
+    phases: what it was made of, where it was made of materials. box: first corner and edges of the cell taken around a
+    surface, in the file's unit. warnings: what in the file could have been meant otherwise.
     """
 
     data: FieldData
     name: str
-    phases: dict[str, str | float] | None = None
+    phases: dict[str, Any] | None = None
     box: dict[str, list[float]] | None = None
     warnings: tuple[str, ...] = ()
 
@@ -59,22 +67,36 @@ def make_cell(field: Path | None, options: CellOptions) -> Cell:
         return _drawn(options)
     options.refuse(("fraction", "diameter", "seed"), f"for a cell that is drawn; {field} is a file with its own shapes")
     if field.suffix.lower() == ".stl":
+        options.refuse(("labels", "phases", "units"), f"for a file of voxels; {field} is a surface")
         return _from_surface(field, options)
     options.refuse(("edge", "periodic"), f"for a surface (.stl); {field} has its own voxels")
     options.refuse(("dim", "grid"), f"for a surface (.stl) or a drawn cell; {field} has its own voxels")
-    if options.matrix is None and options.particle is None:
-        from relaxdesign.fields_io import load_field
-
-        options.refuse(("materials",), "give --matrix and --particle too")
-        return Cell(load_field(field), field.name)
+    if options.matrix is None and options.particle is None and options.phases is None:
+        options.refuse(("materials", "labels"), "give --phases, or --matrix and --particle, too")
+        return Cell(_field(field, options.units), field.name)
+    options.refuse(("units",), "for a field of moduli; labels take the properties of their materials")
     return _from_labels(field, options)
+
+
+def _field(path: Path, units: str | None) -> FieldData:
+    from relaxdesign.fields_io import FieldError, MissingArray, UnitsUnclear, load_field
+    from relaxdesign.units import Units
+
+    try:
+        return load_field(path, units=Units.parse(units))
+    except UnitsUnclear as error:
+        raise FieldError(error.advice) from None
+    except MissingArray as error:
+        raise FieldError(f"{error}. Labels become a cell with --labels ARRAY --phases LABEL=MATERIAL,…") from None
 
 
 def _drawn(options: CellOptions) -> Cell:
     """Equal discs or spheres, placed at random."""
     if options.matrix is None or options.particle is None or options.fraction is None:
-        raise ValueError("give a file, or draw a cell: --matrix epoxy --particle alumina --fraction 0.3")
+        example = "--matrix epoxy-unfilled --particle alumina-ad-995 --fraction 0.3"
+        raise ValueError(f"give a file, or draw a cell: {example}")
     options.refuse(("edge", "periodic"), "for a surface (.stl)")
+    options.refuse(("labels", "phases", "units"), "for a file of voxels")
     pair = _pair(options)
 
     import numpy as np
@@ -108,40 +130,114 @@ def _from_surface(path: Path, options: CellOptions) -> Cell:
 
 
 def _from_labels(path: Path, options: CellOptions) -> Cell:
-    from relaxdesign.fields_io import FieldError, load_phase
+    from relaxdesign.fields_io import FieldError, LabelsUnclear, labelled_field, load_labels
 
-    pair = _pair(options)
-    phase = load_phase(path)
-    if phase is None:
-        raise FieldError(f"{path}: no array phase (0 matrix, 1 particles); without --matrix its own E and nu count")
-    return _two_phase(phase, *pair, path.name)
+    materials = dict(enumerate(_pair(options))) if options.phases is None else phase_materials(options)
+    try:
+        labels = load_labels(path, options.labels)
+    except LabelsUnclear as error:
+        raise FieldError(f"{error}; give --labels ARRAY") from None
+    if options.phases is None:
+        _check_zero_one(path, labels, options)
+        return _two_phase(labels.values, materials[0], materials[1], path.name, labels.edge, labels.array)
+    try:
+        data = labelled_field(labels, materials)
+    except ValueError as error:
+        raise FieldError(f"{path}: {error} with --phases {_example(labels)}") from None
+    unused = tuple(
+        f"the label {label} ({material.name}) occurs in no voxel"
+        for label, material in materials.items()
+        if label not in labels.shares
+    )
+    return Cell(data, path.name, _phases(labels, materials), warnings=unused)
+
+
+def phase_materials(options: CellOptions) -> dict[int, Material]:
+    """The materials of ``--phases`` by label. Raises ValueError for text that names none."""
+    from relaxdesign.labels import parse_phases
+
+    options.refuse(("matrix", "particle"), "--phases names the materials already; give one or the other")
+    named, catalogue = parse_phases(options.phases or ()), read_catalogue(options.materials)
+    known = {text.casefold() for material in catalogue.materials for text in (material.id, material.name)}
+    for label, name in named.items():
+        if name.casefold() in VOIDS and name.casefold() not in known:
+            raise ValueError(
+                f"label {label}: {name}: voids are not solved; give E and nu per voxel instead, in voids E about 1e-4 "
+                "of the matrix, or a soft material of your own (--materials)"
+            )
+    return {label: _material(catalogue, f"--phases, label {label}", name) for label, name in named.items()}
+
+
+def folder_reading(options: CellOptions) -> dict[str, Any]:
+    """How the files of a folder are read: arguments of `relaxdesign.campaign.evaluate_folder`."""
+    from relaxdesign.units import Units
+
+    if options.phases is None:
+        options.refuse(("materials", "labels"), "give --phases too")
+        return {"units": Units.parse(options.units)}
+    options.refuse(("units",), "for fields of moduli; labels take the properties of their materials")
+    return {"labels": options.labels, "phases": phase_materials(options)}
+
+
+def _check_zero_one(path: Path, labels: Labels, options: CellOptions) -> None:
+    """Raises FieldError for labels of which --matrix and --particle do not say which is which."""
+    from relaxdesign.fields_io import FieldError
+
+    if set(labels.shares) <= {0, 1}:
+        return
+    names = (options.matrix or "", options.particle or "")
+    raise FieldError(
+        f"{path}: {labels.array} holds the labels {labels.describe()}; --matrix and --particle are for 0 and 1: say "
+        f"which is which, for example --phases {_example(labels, names if len(labels.shares) == 2 else ())}"
+    )
+
+
+def _example(labels: Labels, names: Sequence[str] = ()) -> str:
+    """``1=epoxy-unfilled,2=alumina-ad-995``, a value of --phases for these labels."""
+    names = names or ["MATERIAL"] * len(labels.shares)
+    text = ",".join(f"{label}={name}" for label, name in zip(labels.shares, names, strict=True))
+    return shlex.quote(text)
+
+
+def _phases(labels: Labels, materials: Mapping[int, Material]) -> dict[str, Any]:
+    """What the report says of the phases."""
+    return {
+        "array": labels.array or None,
+        "labels": [
+            {"label": label, "material": materials[label].name, "id": materials[label].id, "volume_fraction": share}
+            for label, share in labels.shares.items()
+        ],
+    }
 
 
 def _pair(options: CellOptions, why: str = "a cell is made of two materials") -> tuple[Material, Material]:
     """Matrix and particles. Raises ValueError for one that is missing or unknown."""
-    from relaxdesign.catalogue import Catalogue
-
     if options.matrix is None or options.particle is None:
         raise ValueError(f"{why}: give both --matrix and --particle")
-    catalogue = Catalogue.default() if options.materials is None else Catalogue.from_csv(options.materials)
-    return _material(catalogue, options.matrix), _material(catalogue, options.particle)
+    catalogue = read_catalogue(options.materials)
+    return _material(catalogue, "--matrix", options.matrix), _material(catalogue, "--particle", options.particle)
 
 
-def _material(catalogue: Catalogue, wanted: str) -> Material:
-    """The material with this id, else the first by name that has it in its name."""
-    if wanted in catalogue.by_id:
-        return catalogue.by_id[wanted]
-    named = [material for material in catalogue.materials if wanted.lower() in material.name.lower()]
-    if not named:
-        raise ValueError(f"no material has {wanted!r} as id or in its name; see: relaxdesign materials --flagged")
-    return min(named, key=lambda material: material.name.lower())
+def _material(catalogue: Catalogue, option: str, wanted: str) -> Material:
+    """The material that an option names. Raises ValueError for none or several."""
+    try:
+        return catalogue.find(wanted)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
 
 
-def _two_phase(phase: np.ndarray, matrix: Material, particle: Material, name: str, edge: float | None = None) -> Cell:
-    from relaxdesign.export.cell import two_phase_fields
-    from relaxdesign.fields_io import FieldData
+def _two_phase(
+    phase: np.ndarray,
+    matrix: Material,
+    particle: Material,
+    name: str,
+    edge: float | None = None,
+    array: str | None = None,
+) -> Cell:
+    """A cell of labels 0 (matrix) and 1 (particles); array: their name in a file."""
+    from relaxdesign.fields_io import labelled_field
+    from relaxdesign.labels import Labels
 
-    fields = two_phase_fields(phase, matrix, particle)
-    data = FieldData(fields["E"], fields["nu"], fields["rho"], fields.get("k"), edge)
-    share = float(phase.mean())
-    return Cell(data, name, {"matrix": matrix.name, "particle": particle.name, "volume_fraction": share})
+    labels, materials = Labels(array or "", phase, edge), {0: matrix, 1: particle}
+    share = {"matrix": matrix.name, "particle": particle.name, "volume_fraction": labels.shares.get(1, 0.0)}
+    return Cell(labelled_field(labels, materials), name, share | _phases(labels, materials))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -50,6 +50,12 @@ def fail(message: str, code: int) -> NoReturn:
     """Ends the command with one message."""
     messages.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
     raise typer.Exit(code)
+
+
+def warn(what: str, warnings: Iterable[str]) -> None:
+    """Tells what should be known of a file, and does not hinder."""
+    for warning in warnings:
+        messages.print(f"[bold yellow]Warning:[/] {escape(what)}: {escape(warning)}", soft_wrap=True)
 
 
 @contextmanager

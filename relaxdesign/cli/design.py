@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relaxdesign.cli.console import user_errors
-from relaxdesign.cli.options import PriorName
+from relaxdesign.cli.console import user_errors, warn
+from relaxdesign.cli.options import MaterialsFile, PriorName
 from relaxdesign.cli.running import run_study
 from relaxdesign.cli.showing import exit_by, print_result
 
 if TYPE_CHECKING:
+    from relaxdesign.catalogue import Catalogue
     from relaxdesign.events import Event
     from relaxdesign.request import DesignRequest, GuidanceSettings
 
@@ -53,12 +54,10 @@ def design(
         list[str] | None, typer.Option(help="Material category on offer; repeat for more. Default: all.")
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option(help="Id of a material that must not be used; repeat for more.")
+        list[str] | None, typer.Option(help="Id or name of a material that must not be used; repeat for more.")
     ] = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Also offer toxic, exotic, … materials.")] = False,
-    materials: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Own materials instead of the shipped catalogue.")
-    ] = None,
+    materials: MaterialsFile = None,
     prior: PriorName = None,
     method: Annotated[str, typer.Option(help="guided, or another way to search: see relaxdesign protocol.")] = "guided",
     projection: Annotated[
@@ -92,18 +91,21 @@ def design(
     Ctrl-C stops after the current step and keeps what there is; relaxdesign resume goes on from there.
     """
     with user_errors():
+        from relaxdesign.catalogue import Catalogue
         from relaxdesign.events import DesignEvent
         from relaxdesign.export import check_sizes, clear_directory, result_record, to_json, write_design, write_result
         from relaxdesign.request import DesignRequest, parse_objective
 
         objectives = [parse_objective(text) for text in objective or ()]
+        own, offered = (None, Catalogue.default()) if materials is None else _own_materials(materials)
         if request_file is not None:
             if objectives or target_bulk is not None:
                 raise ValueError("give the targets either in the request file or as options, not both")
             request = DesignRequest.model_validate_json(request_file.read_bytes())
-            if materials is not None:
-                own = {"materials_csv": _own_materials(materials)}
-                request = DesignRequest.model_validate(request.model_dump() | own)
+            if own is not None:
+                request = DesignRequest.model_validate(request.model_dump() | {"materials_csv": own})
+            elif request.materials_csv is not None:
+                warn(request_file.name, Catalogue.from_text(request.materials_csv).warnings)
         else:
             request = DesignRequest.model_validate(
                 {
@@ -115,9 +117,9 @@ def design(
                     "seed": seed,
                     "steps": steps,
                     "categories": tuple(category) if category else None,
-                    "exclude": tuple(exclude or ()),
+                    "exclude": tuple(offered.find(name).id for name in exclude or ()),
                     "flagged": flagged,
-                    "materials_csv": None if materials is None else _own_materials(materials),
+                    "materials_csv": own,
                     "prior": prior,
                     "method": method,
                     "projection": projection,
@@ -166,12 +168,21 @@ def _guidance(sampler: str | None, settings: Iterable[str]) -> GuidanceSettings:
     return GuidanceSettings.model_validate(values)
 
 
-def _own_materials(path: Path) -> str:
-    """The text of a catalogue in a file. Raises CatalogueError for one that cannot be used."""
+def _own_materials(path: Path) -> tuple[str, Catalogue]:
+    """The materials in a file, as text and read. Raises ValueError for those that cannot be used."""
     from relaxdesign.catalogue import Catalogue
+    from relaxdesign.materials import decode_table
+    from relaxdesign.request import LONGEST_MATERIALS
 
-    Catalogue.from_csv(path)
-    return path.read_text("utf-8-sig")
+    text, warnings = decode_table(path.read_bytes())
+    if len(text) > LONGEST_MATERIALS:
+        raise ValueError(
+            f"{path} has {len(text):,} characters, a request carries at most {LONGEST_MATERIALS:,}: leave out rows, or "
+            "columns such as source and url"
+        )
+    catalogue = Catalogue.from_text(text, warnings)
+    warn(path.name, catalogue.warnings)
+    return text, catalogue
 
 
 def _folder(request: DesignRequest) -> str:

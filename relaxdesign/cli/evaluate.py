@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
-from rich.markup import escape
 
-from relaxdesign.cli.cells import CellOptions, make_cell
+from relaxdesign.cli.cells import CellOptions, folder_reading, make_cell
 from relaxdesign.cli.console import (
     EXIT_INTERRUPTED,
     EXIT_NO_RESULT,
@@ -18,7 +17,9 @@ from relaxdesign.cli.console import (
     progress,
     stop_on_interrupt,
     user_errors,
+    warn,
 )
+from relaxdesign.cli.options import MaterialsFile
 from relaxdesign.cli.properties import make_report, print_report
 
 BoundaryName = Literal["periodic", "kubc", "uniaxial"]
@@ -31,7 +32,8 @@ def evaluate(
         typer.Argument(
             metavar="FIELD",
             show_default=False,
-            help=".npz (arrays E [GPa], nu, optional rho, k [W/(m K)]) or .vti; cubic voxels. Or a folder of them. "
+            help=".npz (arrays E [GPa], nu, optional rho, k [W/(m K)], or labels) or .vti; cubic voxels. Or a folder "
+            "of them. "
             "Or .stl: a closed surface of the particles. Without: a cell is drawn.",
         ),
     ] = None,
@@ -58,12 +60,10 @@ def evaluate(
     tol: Annotated[float, typer.Option(help="Relative residual of the solves.")] = 1e-8,
     matrix: Annotated[
         str | None,
-        typer.Option(metavar="MATERIAL", help="Id or part of the name, for .stl, labels 'phase', or a drawn cell."),
+        typer.Option(metavar="MATERIAL", help="Id, name or words of it, for .stl, labels 0 and 1, or a drawn cell."),
     ] = None,
     particle: Annotated[str | None, typer.Option(metavar="MATERIAL", help="The same of the particles.")] = None,
-    materials: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Own materials instead of the shipped catalogue.")
-    ] = None,
+    materials: MaterialsFile = None,
     fraction: Annotated[float | None, typer.Option(help="Drawn: volume fraction of the particles.")] = None,
     diameter: Annotated[
         float | None, typer.Option(help="Drawn: diameter of the particles in cell edges. Default: 0.25.")
@@ -91,6 +91,24 @@ def evaluate(
             "--periodic", help="Of an .stl: what reaches out of the cell of --edge comes in again on its other side."
         ),
     ] = None,
+    labels: Annotated[
+        str | None, typer.Option(metavar="ARRAY", help="Labels: the array that holds them. Default: phase.")
+    ] = None,
+    phases: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=MATERIAL,…",
+            help="Labels: the material of each, for example 1=epoxy-unfilled,2=alumina-ad-995. Repeatable.",
+        ),
+    ] = None,
+    units: Annotated[
+        str | None,
+        typer.Option(
+            metavar="UNIT,…",
+            help="Of a field: GPa (default), MPa or Pa of E; g/cm3 (default), kg/m3 or t/mm3 of rho; W/mK (default) or "
+            "mW/mK of k. For example Pa,kg/m3.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="TABLE", help="Of a folder: one row per field, .parquet or .csv.")
@@ -103,15 +121,31 @@ def evaluate(
     A cell one voxel thick is a 2D cell: periodic through the thickness, 3D elasticity. The conductivity tensor is
     added if that of every voxel is known.
     """
-    made = CellOptions(matrix, particle, materials, fraction, diameter, seed, dim, grid, edge, periodic)
+    made = CellOptions(
+        matrix=matrix,
+        particle=particle,
+        materials=materials,
+        fraction=fraction,
+        diameter=diameter,
+        seed=seed,
+        dim=dim,
+        grid=grid,
+        edge=edge,
+        periodic=periodic,
+        labels=labels,
+        phases=phases or None,
+        units=units,
+    )
     if field is not None and (field.is_dir() or out is not None):
         with user_errors():
-            made.refuse(list(vars(made)), "for one cell, not for a folder")
+            shared = ("labels", "phases", "materials", "units")
+            made.refuse([name for name in vars(made) if name not in shared], "for one cell, not for a folder")
             if gradient is not None or fields is not None or load is not None or only is not None:
                 raise ValueError("--only, --gradient, --fields and --load are for one field, not for a folder")
             if out is None:
                 raise ValueError(f"{field} is a folder: give --out TABLE.parquet for one row per field")
-            _evaluate_folder(field, out, boundary, tol, workers, scheduler)
+            options = {"boundary": boundary, "tol": tol, "scheduler": scheduler, "count": workers}
+            _evaluate_folder(field, out, options | folder_reading(made))
         return
     with user_errors():
         _check_output("--gradient", gradient, ".npz")
@@ -138,10 +172,9 @@ def evaluate(
                 write_fields_vti(fields, solved, edge=data.edge, voxels=voxels, title=title)
         except ConvergenceError as error:
             fail(str(error), EXIT_NO_RESULT)
-    for warning in cell.warnings:
-        messages.print(f"[bold yellow]Warning:[/] {escape(warning)}", soft_wrap=True)
     if as_json:
         typer.echo(to_json(report), nl=False)
+        warn(cell.name, report["warnings"])
     else:
         print_report(report, data.E.shape)
 
@@ -158,17 +191,14 @@ def _check_output(option: str, path: Path | None, suffix: str) -> None:
         raise ValueError(f"{option}: {path} is a directory")
 
 
-def _evaluate_folder(
-    folder: Path, out: Path, boundary: str, tol: float, workers: int | None, scheduler: str | None
-) -> None:
-    """All fields of a folder; Ctrl-C keeps what is finished."""
+def _evaluate_folder(folder: Path, out: Path, options: dict[str, Any]) -> None:
+    """All fields of a folder with these options of `evaluate_folder`; Ctrl-C keeps what is finished."""
     from relaxdesign.campaign import evaluate_folder
 
     state = None
     with stop_on_interrupt() as stopped, progress() as bars:
         task = bars.add_task("Fields", total=None, note="")
-        options = {"boundary": boundary, "tol": tol, "scheduler": scheduler, "count": workers, "cancel": stopped}
-        for state in evaluate_folder(folder, out, **options):
+        for state in evaluate_folder(folder, out, cancel=stopped, **options):
             bars.update(task, total=state.total, completed=state.done, note=f"{state.failed} failed")
     if stopped():
         messages.print("Stopped: the same command goes on from the fields that are finished.")

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from relaxdesign.cli.console import output, user_errors
+from relaxdesign.cli.console import messages, output, user_errors
+from relaxdesign.cli.options import MaterialsFile, read_catalogue
+
+if TYPE_CHECKING:
+    from relaxdesign.catalogue import Catalogue
 
 
 def materials(
     category: Annotated[list[str] | None, typer.Option(help="Only this category; repeat for more.")] = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Also show toxic, exotic, … materials.")] = False,
-    catalogue: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Own materials instead of the shipped catalogue.")
-    ] = None,
+    materials: MaterialsFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """List the base materials, softest first: moduli in GPa, density in g/cm3, source of the numbers."""
+    """List the base materials, softest first: moduli in GPa, density in g/cm3, source of the numbers.
+
+    With --materials it checks a file of your own, and tells how its columns, units and decimal sign are understood.
+    """
     with user_errors():
         from dataclasses import asdict
 
-        from relaxdesign.catalogue import Catalogue
         from relaxdesign.export import to_json
 
-        loaded = Catalogue.from_csv(catalogue) if catalogue else Catalogue.default()
+        loaded = read_catalogue(materials)
+        if materials is not None:
+            _tell_reading(materials.name, loaded)
         chosen = loaded.select(categories=category or None, flagged=flagged)
     ordered = sorted(chosen.materials, key=lambda material: material.bulk)
     if as_json:
@@ -44,3 +49,21 @@ def materials(
         texts = (material.id, material.name + (f" ({material.flag})" if material.flag else ""), material.category)
         table.add_row(*map(escape, texts), *(f"{number:.4g}" for number in numbers), escape(material.source))
     output().print(table)
+
+
+def _tell_reading(name: str, catalogue: Catalogue) -> None:
+    """Tells on standard error how a file was understood."""
+    from relaxdesign.materials import DELIMITERS, SIGNS
+
+    reading = catalogue.reading
+    assert reading is not None  # it was read from a file
+    separator = DELIMITERS.get(reading.delimiter, repr(reading.delimiter))
+    messages.print(
+        f"{escape(name)}: {len(catalogue)} materials; columns separated by {separator}, "
+        f"decimal {SIGNS[reading.decimal_sign]}.",
+        soft_wrap=True,
+    )
+    for column in reading.columns:
+        converted = "" if column.factor == 1 else f", times {float(column.factor):.10g}"
+        if converted or column.heading != column.key:
+            messages.print(f"  {escape(column.heading)} is read as {escape(column.key)}{converted}", soft_wrap=True)

@@ -27,11 +27,11 @@ def make_report(cell: Cell, boundary: str, only_bulk: bool, gradient: Path | Non
     Errors as in `relaxdesign.evaluation.evaluate`.
     """
     from relaxdesign.bounds import field_bounds, field_shear_bounds
-    from relaxdesign.evaluation import bounds_dict, evaluate, moduli
+    from relaxdesign.evaluation import bounds_dict, evaluate, moduli, resolution_warnings
     from relaxdesign.fem import bulk_modulus
 
-    data, phases = cell.data, {} if cell.phases is None else {"phases": cell.phases}
-    about = phases | ({} if cell.box is None else {"cell": cell.box}) | {"warnings": list(cell.warnings)}
+    data, made = cell.data, {"phases": cell.phases, "cell": cell.box}
+    about = {name: value for name, value in made.items() if value is not None}
     K, G = moduli(data)
     alone = only_bulk or boundary == "uniaxial"
     begin = time.perf_counter()
@@ -40,7 +40,10 @@ def make_report(cell: Cell, boundary: str, only_bulk: bool, gradient: Path | Non
     if solved is not None and gradient is not None:
         _write_gradient(gradient, data, solved)
     if solved is None or not alone:
-        return evaluate(data, boundary=boundary, tol=tol).to_dict() | {"remark": None} | about
+        report = evaluate(data, boundary=boundary, tol=tol).to_dict()
+        return report | {"remark": None, "warnings": [*cell.warnings, *report["warnings"]]} | about
+    bounds = field_bounds(K[0], G[0])
+    found = resolution_warnings(data, boundary, {"K": (solved.value.item(), bounds)})
     return {
         "K": solved.value.item(),
         "G": None,
@@ -50,13 +53,14 @@ def make_report(cell: Cell, boundary: str, only_bulk: bool, gradient: Path | Non
         "directional_E": None,
         "anisotropy": None,
         "density": None if data.rho is None else float(data.rho.mean()),
-        "bounds": bounds_dict(field_bounds(K[0], G[0])),
+        "bounds": bounds_dict(bounds),
         "bounds_G": bounds_dict(field_shear_bounds(K[0], G[0])),
         "conductivity": None,
         "iterations": int(solved.iterations.sum()),
         "residual": float(solved.residual.max()),
         "boundary": str(solved.boundary),
         "seconds": seconds,
+        "warnings": [*cell.warnings, *found],
         "remark": UNIAXIAL_REMARK if boundary == "uniaxial" else None,
         **about,
     }
@@ -75,8 +79,10 @@ def print_report(report: dict[str, Any], shape: tuple[int, ...]) -> None:
             table.add_row(f"{name} ({symbol})", f"{bounds[low]:.6g} … {bounds[high]:.6g} {unit}")
 
     if phases := report.get("phases"):
-        table.add_row("matrix", escape(phases["matrix"]))
-        table.add_row("particles", escape(f"{phases['particle']}, {100 * phases['volume_fraction']:.2f} % of the cell"))
+        roles = {0: "matrix", 1: "particles"} if "matrix" in phases else {}
+        for phase in phases["labels"]:
+            share = f"{100 * phase['volume_fraction']:.2f} % of the cell"
+            table.add_row(roles.get(phase["label"], f"label {phase['label']}"), escape(f"{phase['material']}, {share}"))
     if box := report.get("cell"):
         corners = (box["origin"], [a + b for a, b in zip(box["origin"], box["edges"], strict=True)])
         ends = " to ".join("(" + ", ".join(f"{value:.6g}" for value in corner) + ")" for corner in corners)
@@ -107,6 +113,8 @@ def print_report(report: dict[str, Any], shape: tuple[int, ...]) -> None:
             f"{report['boundary']}",
         )
     output().print(table)
+    for warning in report["warnings"]:
+        output().print(f"[bold yellow]Warning:[/] {escape(warning)}")
     if report["remark"]:
         output().print(report["remark"])
     if report.get("C") is not None:

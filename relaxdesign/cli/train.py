@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from relaxdesign.cli.console import EXIT_INTERRUPTED, messages, progress, user_errors
+from relaxdesign.cli.options import MaterialsFile, read_catalogue
 
 if TYPE_CHECKING:
     from relaxdesign.prior.training import TrainingProgress
@@ -33,9 +34,7 @@ def train(
     channels: Annotated[
         Literal["asinh", "linear"], typer.Option(help="asinh: softened log-moduli; linear: E, nu, rho of the paper.")
     ] = "asinh",
-    catalogue: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Own materials instead of the shipped catalogue.")
-    ] = None,
+    materials: MaterialsFile = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Train on toxic, exotic, … materials too.")] = False,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for weights, card and checkpoint.")] = Path(
         "runs/training"
@@ -52,7 +51,6 @@ def train(
     On several GPUs: torchrun --nproc-per-node 4 -m relaxdesign.cli train …
     """
     with user_errors():
-        from relaxdesign.catalogue import Catalogue
         from relaxdesign.channels import AsinhChannels, LinearChannels
         from relaxdesign.prior.model import load_prior
         from relaxdesign.prior.training import TrainingConfig, train_prior
@@ -70,13 +68,13 @@ def train(
             seed=seed,
             device=device,
         )
-        materials = (Catalogue.from_csv(catalogue) if catalogue else Catalogue.default()).select(flagged=flagged)
+        offered = read_catalogue(materials).select(flagged=flagged)
         start = load_prior(start_from) if start_from else None
         validation = ""
         with progress() as bars:
             task = bars.add_task("Training", total=steps, note="")
             try:
-                for state in train_prior(config, materials, out, resume=resume, start_from=start):
+                for state in train_prior(config, offered, out, resume=resume, start_from=start):
                     if state.validation_loss is not None:
                         validation = f", validation {state.validation_loss:.4f}"
                         if not messages.is_terminal:  # a log has no bars

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from relaxdesign.catalogue import Material
+from relaxdesign.labels import phase_fields
 from relaxdesign.result import Design
 
 SMALLEST_MM = 1e-3  # 1 µm: below, single precision vertices of a mesh start to coincide
@@ -44,22 +45,8 @@ def voxel_properties(design: Design) -> dict[str, np.ndarray]:
 
     Raises ExportError for a design that was not realised.
     """
-    return two_phase_fields(*realised_cell(design))
-
-
-def two_phase_fields(phase: np.ndarray, matrix: Material, particle: Material) -> dict[str, np.ndarray]:
-    """As `voxel_properties`, of labels (nx, ny, nz) with 1 in the particles."""
-    pairs = {
-        "E": (matrix.young, particle.young),
-        "nu": (matrix.poisson, particle.poisson),
-        "rho": (matrix.density, particle.density),
-        "k": (matrix.conductivity, particle.conductivity),
-    }
-    return {
-        name: np.where(phase == 1, float(high), float(low))
-        for name, (low, high) in pairs.items()
-        if low is not None and high is not None
-    }
+    phase, matrix, particle = realised_cell(design)
+    return phase_fields(phase, {0: matrix, 1: particle})
 
 
 def check_cell_size(cell_size_mm: float) -> float:

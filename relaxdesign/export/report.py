@@ -32,7 +32,7 @@ DEFINITION = (
     "through its thickness, with three-dimensional elasticity: parallel fibres seen end-on."
 )
 BOUNDS_NOTE = (
-    "Hashin–Shtrikman bounds assume statistical isotropy; a small cell may leave them a little, the outer ones never."
+    "The inner bounds are those of Hashin and Shtrikman; only the error of a grid that is too coarse passes them."
 )
 ASHBY_CAPTION = "The designs among the base materials of the catalogue."
 
@@ -102,7 +102,7 @@ def make_report(result: DesignResult, exports: Sequence[DesignExport], origin: d
 def offered(request: DesignRequest) -> Sequence[Material]:
     """The materials a request could choose from, before its filter."""
     own = request.materials_csv
-    return (Catalogue.default() if own is None else Catalogue.from_csv(own.encode())).materials
+    return (Catalogue.default() if own is None else Catalogue.from_text(own)).materials
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -98,7 +98,11 @@ class Prior:
         return next(self.network.parameters()).device
 
     def offer(self, materials: Catalogue) -> None:
-        """Let phases be made of these materials only, each as likely as `Catalogue.draw` makes it."""
+        """Let phases be made of these materials only, each as likely as `Catalogue.draw` makes it.
+
+        Raises ValueError for materials that the channels cannot hold.
+        """
+        self.channels.check(materials.properties)
         self.network.set_materials(self.channels.encode(materials.properties, axis=-1), materials.weights)
 
     def clean_estimate(self, noisy: Tensor, t: Tensor) -> Tensor:

@@ -119,6 +119,7 @@ def train_prior(
     if start_from is not None:
         _check_start(config, channels, start_from)
         network.load_state_dict(network.state_dict() | start_from.network.state_dict())
+    channels.check(catalogue.properties)
     network.set_materials(channels.encode(catalogue.properties, axis=-1), catalogue.weights)
     ema = AveragedModel(network, multi_avg_fn=_warm_ema(config.ema_decay), use_buffers=True)
     optimizer = torch.optim.AdamW(

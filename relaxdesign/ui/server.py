@@ -93,7 +93,7 @@ def own_catalogue(csv: str) -> Catalogue:
     """A visitor's own materials. Raises CatalogueError."""
     from relaxdesign.catalogue import Catalogue
 
-    return Catalogue.from_csv(csv.encode())
+    return Catalogue.from_text(csv)
 
 
 @st.cache_data(show_spinner=False, max_entries=200)

@@ -8,7 +8,9 @@ import pytest
 
 from relaxdesign.campaign import evaluating
 from relaxdesign.campaign.evaluating import evaluate_folder
+from relaxdesign.units import Units
 from tests.campaign.conftest import threads
+from tests.conftest import CARBIDE, EPOXY
 
 
 @pytest.fixture
@@ -74,3 +76,38 @@ def test_folders_and_tables_that_cannot_be_used(fields, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="holds no"):
         next(evaluate_folder(tmp_path / "empty", tmp_path / "table.csv"))
+
+
+def test_units_labels_and_warnings_of_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluating, "workers", threads)
+    (tmp_path / "fields").mkdir()
+    checkers = np.indices((4, 4)).sum(axis=0) % 2
+    np.savez(tmp_path / "fields" / "cell.npz", material=1 + checkers, E=np.full((4, 4), 3e9), nu=np.full((4, 4), 0.25))
+    out = tmp_path / "table.csv"
+    list(evaluate_folder(tmp_path / "fields", out))
+    assert "probably in Pa" in pd.read_csv(out).error[0] and "--units Pa" in pd.read_csv(out).error[0]
+    list(evaluate_folder(tmp_path / "fields", out, units=Units(E="Pa")))
+    row = pd.read_csv(out).iloc[0]
+    assert pytest.approx(2.0) == row.K and pd.isna(row.warnings)
+    phases = {1: EPOXY, 2: CARBIDE, 3: EPOXY}
+    list(evaluate_folder(tmp_path / "fields", out, labels="material", phases=phases))
+    row = pd.read_csv(out).iloc[0]
+    assert (row.volume_fraction_1, row.volume_fraction_2, row.volume_fraction_3) == (0.5, 0.5, 0.0)
+    assert row.bounds_voigt == pytest.approx((EPOXY.bulk + CARBIDE.bulk) / 2)
+    assert "details of a single voxel" in row.warnings and "K = " in row.warnings
+    list(evaluate_folder(tmp_path / "fields", out, labels="material", phases={1: EPOXY}))
+    assert "no material for label 2 of material" in pd.read_csv(out).error[0]
+
+
+def test_rows_that_were_read_otherwise_are_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluating, "workers", threads)
+    (tmp_path / "fields").mkdir()
+    for name in "ab":
+        np.savez(tmp_path / "fields" / f"{name}.npz", E=np.full((2, 2), 3e3), nu=np.full((2, 2), 0.25))
+    out = tmp_path / "table.csv"
+    for progress in evaluate_folder(tmp_path / "fields", out, units=Units(E="GPa")):
+        if progress.last:
+            break  # as a killed process
+    assert (tmp_path / "table.csv.partial").exists()
+    list(evaluate_folder(tmp_path / "fields", out, units=Units(E="MPa")))
+    assert pd.read_csv(out).K.tolist() == pytest.approx([2.0, 2.0])

@@ -113,7 +113,11 @@ def test_hashes_name_what_is_asked_for_and_nothing_else():
         ),
         (
             "name: m\nbase:\n  target_bulk: 5\n  exclude: [iron!]",
-            r"line 4: base.exclude\[0\]: unknown material 'iron!'",
+            r"line 4: base.exclude\[0\]: 14 materials have 'iron!' in their names; .*iron-soft",
+        ),
+        (
+            "name: m\nbase:\n  target_bulk: 5\n  exclude: [copper, unobtainium]",
+            r"line 4: base.exclude\[1\]: unknown material 'unobtainium'",
         ),
         (
             "name: m\nbase: {target_bulk: 5}\nvary:\n  prior: [composite-2d-64, composite-2d]",
@@ -128,6 +132,28 @@ def test_hashes_name_what_is_asked_for_and_nothing_else():
 def test_errors_name_line_and_field(text, message):
     with pytest.raises(SpecError, match=message):
         parse_spec(text)
+
+
+def test_excluded_materials_may_be_named_and_are_kept_by_id():
+    by_name, by_id = (
+        parse_spec(f"name: m\nbase: {{target_bulk: 5, exclude: [{name}]}}").plan()
+        for name in ("Soda lime glass (SLMS", "soda-lime-slms")
+    )
+    assert by_name == by_id and by_name[0].request.exclude == ("soda-lime-slms",)
+
+
+def test_own_materials_of_a_campaign_have_warnings(tmp_path):
+    (tmp_path / "own.csv").write_text("id;name;E_GPa;nu;rho_g_cm3;k_W_m_K\na;A;3,5;0,3;1,2;1\nb;B;70;0,3;2,7;2\n")
+    (tmp_path / "m.yaml").write_text("name: m\nmaterials: own.csv\nbase: {target_bulk: 20, exclude: []}")
+    spec = read_spec(tmp_path / "m.yaml")
+    assert len(spec.plan()) == 1 and "did you mean k_W_mK" in spec.warnings()[0]
+    assert parse_spec("name: m\nbase: {target_bulk: 20}").warnings() == ()
+
+
+def test_a_whole_file_is_not_quoted_in_an_error():
+    with pytest.raises(SpecError) as refused:
+        CampaignSpec.parse({"name": "m", "base": {"target_bulk": 5, "materials_csv": "x" * 1_000_001}})
+    assert "1,000,003 characters" in str(refused.value) and len(str(refused.value)) < 500
 
 
 def test_every_fault_is_told_once_in_the_order_of_the_lines():

@@ -14,6 +14,7 @@ HEADER = "id,name,E_GPa,nu,rho_g_cm3,price_per_kg\n"
 GOOD = (
     f"{HEADER}resin,Casting resin,3,0.35,1.2,4.5\nalloy,Light alloy,70,0.33,2.7,3\noxide,White oxide,380,0.22,3.9,20\n"
 )
+GERMAN = GOOD.replace(",", ";").replace(".", ",").replace("price_per_kg", "prize_per_kg")
 BAD = f"{HEADER}resin,Casting resin,3,0.7,1.2,\nalloy,Light alloy,-70,0.33,2.7,\n"
 
 pytestmark = pytest.mark.e2e
@@ -37,6 +38,12 @@ def test_bad_and_good_files_of_materials(page: Page, tmp_path):
     expect(sidebar.get_by_text("line 2 (resin): nu is 0.7")).to_be_visible()
     expect(sidebar.get_by_text("line 3 (alloy): E_GPa is -70")).to_be_visible()
     expect(sidebar.get_by_text("374 materials")).to_be_visible()
+
+    upload(page, "materials_upload", tmp_path / "german.csv", GERMAN)
+    expect(sidebar.get_by_text("Your own catalogue of 3 materials")).to_be_visible(timeout=PATIENCE_MS)
+    expect(sidebar.get_by_text("did you mean price_per_kg?")).to_be_visible()
+    sidebar.get_by_role("button", name="Use the shipped materials").click()
+    expect(sidebar.get_by_text("374 materials")).to_be_visible(timeout=PATIENCE_MS)
 
     upload(page, "materials_upload", tmp_path / "good.csv", GOOD)
     expect(sidebar.get_by_text("Your own catalogue of 3 materials")).to_be_visible(timeout=PATIENCE_MS)

@@ -317,6 +317,16 @@ def test_own_materials_replace_the_shipped_ones(app):
     assert queued_request(app).materials_csv == OWN
 
 
+def test_own_materials_say_what_is_not_used(app):
+    app.run()
+    assert not app.sidebar.warning
+    app.session_state["materials_csv"] = OWN.replace(",", ";").replace("price_per_kg", "k_W_m_K")
+    app.run()
+    assert "did you mean k_W_mK?" in texts(app.sidebar.warning).replace("\\", "")
+    app.button(key="drop_own").click().run()
+    assert not app.sidebar.warning
+
+
 def test_materials_left_out_narrow_every_range(app):
     app.run()
     use_own_materials(app)

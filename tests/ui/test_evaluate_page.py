@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from relaxdesign.evaluation import evaluate
 from relaxdesign.fields_io import FieldData
+from relaxdesign.labels import Labels
 from relaxdesign.ui import background, server
 from relaxdesign.ui.components import cell_source
 from relaxdesign.uploads import StlGrid, Upload
@@ -99,6 +100,32 @@ def test_uploaded_labels_ask_for_two_materials(app):
     assert "particles fill 50.00%" in texts(app)
 
 
+def test_uploaded_labels_of_other_names_take_a_material_each(app):
+    labels = np.ones((6, 6, 6), int)
+    labels[:3], labels[3] = 4, 9
+    upload(app, "labels.npz", npz(material=labels))
+    assert [box.label for box in app.selectbox][:3] == ["Label 1 (33.33%)", "Label 4 (50.00%)", "Label 9 (16.67%)"]
+    assert not app.exception and not app.error, [error.value for error in app.error]
+    assert "labels of material: 1 (33.3 %), 4 (50 %), 9 (16.7 %)" in texts(app).replace("\\", "")
+    assert bounds(app).loc["K, GPa", "Reuss"] < bounds(app).loc["K, GPa", "Cell"] < bounds(app).loc["K, GPa", "Voigt"]
+    for view, words in (("Local fields", "Per unit strain"), ("Stiffness", "sphere"), ("Correlation", "")):
+        app.segmented_control(key="evaluate-view").set_value(view).run()
+        assert not app.exception and not app.error, [error.value for error in app.error]
+        assert words in texts(app)
+    assert "no phase whose correlation" in app.info[-1].value.replace("\\", "")
+
+
+def test_units_are_asked_on_the_page_and_coarse_grids_warned_of(app):
+    E = np.where(np.indices((4, 4, 1)).sum(axis=0) % 2, 400e9, 2e9)
+    upload(app, "field.npz", npz(E=E, nu=np.full(E.shape, 0.25)))
+    assert "E is probably in Pa" in app.warning[0].value.replace("\\", "") and not app.dataframe
+    unit = next(box for box in app.segmented_control if box.label == "Unit of E in the file")
+    unit.set_value("Pa").run()
+    assert not app.exception and not app.error
+    assert bounds(app).loc["K, GPa", "Voigt"] == pytest.approx(134.0)
+    assert "single voxel in E" in "".join(warning.value for warning in app.warning).replace("\\", "")
+
+
 def test_bad_files_end_in_a_message_and_the_page_goes_on(app):
     upload(app, "<b>field</b>.npz", npz(E=np.full((4, 4, 4), np.nan), nu=np.ones((4, 4, 4))))
     assert "E is nan at voxel" in app.error[0].value.replace("\\", "")
@@ -124,7 +151,7 @@ def test_surfaces_are_asked_for_their_grid(app, monkeypatch):
 
     def read(name, content, stl, limits):
         asked.append(stl)
-        return Upload(None, (np.random.default_rng(0).random((16, 16, 16)) < 0.3).astype(np.uint8))
+        return Upload(None, Labels("", (np.random.default_rng(0).random((16, 16, 16)) < 0.3).astype(np.uint8)))
 
     monkeypatch.setattr(cell_source, "read_upload", read)
     upload(app, "part.stl", b"triangles")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -29,7 +30,10 @@ def render(source: Source) -> None:
         return
     if solved is None:
         return
+    solved = replace(solved, warnings=(*source.warnings, *solved.warnings))
     _numbers(solved)
+    for warning in solved.warnings:
+        st.warning(escape(f"{warning[0].upper()}{warning[1:]}."), icon=":material/warning:")
     view = st.segmented_control(
         "View", VIEWS, default=VIEWS[0], required=True, key="evaluate-view", persist_state="session",
         label_visibility="collapsed",
@@ -93,7 +97,10 @@ def _properties(source: Source, solved: Evaluation) -> None:
     if source.remark:
         lines.append(source.remark)
     st.markdown("  \n".join(lines))
-    notes = ["Hashin–Shtrikman bounds assume statistical isotropy: a small cell may leave them, never Voigt and Reuss."]
+    notes = [
+        "K, G and k are averages over directions; on a grid fine enough they keep within the Hashin–Shtrikman bounds, "
+        "whatever the cell."
+    ]
     st.caption(" ".join([*notes, NOTE_2D] if source.cell.flat else notes))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -11,26 +13,41 @@ import torch
 from relaxdesign.catalogue import Material
 from relaxdesign.composite import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, PackingError, place_particles
 from relaxdesign.export import safe_name
-from relaxdesign.export.cell import two_phase_fields
-from relaxdesign.fields_io import FieldData, FieldError
+from relaxdesign.fields_io import FieldError, labelled_field
+from relaxdesign.labels import Labels
 from relaxdesign.ui import background, server
 from relaxdesign.ui.components.cell_views import Cell
 from relaxdesign.ui.text import escape
-from relaxdesign.uploads import KINDS, StlGrid, Upload, UploadError, UploadLimits, read_upload
+from relaxdesign.uploads import (
+    KINDS,
+    FieldReading,
+    LabelsAsked,
+    StlGrid,
+    UnitAsked,
+    Upload,
+    UploadError,
+    UploadLimits,
+    read_upload,
+)
 from relaxdesign.voxelise import parse_edges
 
 GRIDS = {2: (32, 64, 128), 3: (16, 24, 32, 48)}
+OFFERED = (
+    "epoxy-unfilled", "alumina-ad-995", "structural-steel-en-1993-design-values", "soda-lime-glass", "copper",
+)  # fmt: skip
+"""Ids of the materials that the phases have until others are chosen."""
 SOURCES = ("Draw a cell", "Upload a file")
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A cell with a name for its files and a key for its views."""
+    """A cell with a name for its files and a key for its views. warnings: what in its file is ambiguous."""
 
     cell: Cell
     name: str
     key: str
     remark: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def choose() -> Source | None:
@@ -80,29 +97,38 @@ def _drawn() -> Source | None:
     if phase is None:
         return None
     name = f"cell-{dim}d-{grid}-seed{seed}"
-    return Source(_two_phase(phase, matrix, particle), name, f"drawn-{dim}")
+    return Source(_filled(Labels("", phase), {0: matrix, 1: particle}), name, f"drawn-{dim}")
 
 
 def _materials() -> tuple[Material, Material]:
     """Matrix and particles, chosen from the catalogue."""
+    matrix, particle = _choose_materials({"Matrix": OFFERED[0], "Particles": OFFERED[1]})
+    return matrix, particle
+
+
+def _choose_materials(roles: Mapping[str, str]) -> list[Material]:
+    """A material of the catalogue for every role; roles: the id of the one that is offered first."""
     catalogue = server.catalogue()
     materials = sorted(catalogue.materials, key=lambda material: material.name.lower())
     names = [f"{m.name} · E {m.young:.3g} GPa" for m in materials]
-    chosen = []
-    for column, role, wanted in zip(st.columns(2), ("Matrix", "Particles"), ("epoxy", "alumina"), strict=True):
-        start = next((i for i, m in enumerate(materials) if wanted in m.name.lower()), 0)
-        index = column.selectbox(
+    chosen, columns = [], st.columns(min(len(roles), 3))
+    for number, (role, wanted) in enumerate(roles.items()):
+        start = next((i for i, m in enumerate(materials) if m.id == wanted), 0)
+        index = columns[number % len(columns)].selectbox(
             role, range(len(materials)), index=start, format_func=names.__getitem__, key=f"evaluate-{role}",
             persist_state="session",
         )  # fmt: skip
         chosen.append(materials[index])
-    return chosen[0], chosen[1]
+    return chosen
 
 
-def _two_phase(phase: np.ndarray, matrix: Material, particle: Material, edge: float | None = None) -> Cell:
-    fields = two_phase_fields(phase, matrix, particle)
-    data = FieldData(fields["E"], fields["nu"], fields["rho"], fields.get("k"), edge)
-    return Cell(data, phase, (matrix.name, particle.name))
+def _filled(labels: Labels, materials: Mapping[int, Material]) -> Cell:
+    """The cell of labels with a material for each; of two materials the second is that of the particles."""
+    data = labelled_field(labels, materials)
+    if len(materials) != 2:
+        return Cell(data)
+    first, second = materials
+    return Cell(data, (labels.values == second).astype(np.uint8), (materials[first].name, materials[second].name))
 
 
 # ---- Uploaded --------------------------------------------------------------------------------------
@@ -117,32 +143,53 @@ def _uploaded() -> Source | None:
     )  # fmt: skip
     st.caption(
         ".npz or .vti: arrays **E** (GPa) and **nu** per voxel, if known **rho** (g/cm³) and **k** (W/(m K)); or "
-        f"**phase** alone (0 matrix, 1 particles). .stl: a closed surface of the particles. At most "
+        f"labels of the phases alone, whole numbers in any array. .stl: a closed surface of the particles. At most "
         f"{limits.megabytes:g} MB and {limits.voxels:,} voxels."
     )
     if file is None:
         return None
     content = file.getvalue()
     try:
-        stl = _stl_grid(limits) if file.name.lower().endswith(".stl") else None
+        how = _stl_grid(limits) if file.name.lower().endswith(".stl") else FieldReading()
     except FieldError as error:
         st.error(f"{escape(str(error))}.", icon=":material/error:")
         return None
     digest = background.digest(np.frombuffer(content, np.uint8))
+    upload = _read(file.name, content, how, limits, digest)
+    return None if upload is None else _source(upload, file.name, digest)
+
+
+def _read(name: str, content: bytes, how: StlGrid | FieldReading, limits: UploadLimits, digest: str) -> Upload | None:
+    """What the file holds; asks on the page for what it does not tell. None: not yet, the page says why."""
     try:
-        upload = background.result(
-            ("upload", digest, file.name[-8:].lower(), stl, limits),
-            lambda: read_upload(file.name, content, stl, limits),
+        return background.result(
+            ("upload", digest, name[-8:].lower(), how, limits),
+            lambda: read_upload(name, content, how, limits),
             "Reading the file",
         )
+    except (UnitAsked, LabelsAsked) as question:
+        answered = _ask(question, name, how, digest) if isinstance(how, FieldReading) else None
+        return None if answered is None else _read(name, content, answered, limits, digest)
     except UploadError as error:
-        st.error(f"**{escape(file.name)}**: {escape(str(error))}", icon=":material/error:")
+        st.error(f"**{escape(name)}**: {escape(str(error))}", icon=":material/error:")
         return None
-    if upload is None:
-        return None
-    for warning in upload.warnings:
-        st.warning(f"{escape(warning)}.", icon=":material/warning:")
-    return _source(upload, file.name, digest)
+
+
+def _ask(question: UnitAsked | LabelsAsked, name: str, how: FieldReading, digest: str) -> FieldReading | None:
+    """The reading with the user's answer; None while there is none."""
+    st.warning(f"**{escape(name)}**: {escape(str(question))}.", icon=":material/help:")
+    if isinstance(question, LabelsAsked):
+        array = st.selectbox(
+            "Array of the labels", question.arrays, index=None, key=f"evaluate-labels-{digest[:12]}",
+            persist_state="session", placeholder="choose one",
+        )  # fmt: skip
+        return None if array is None else replace(how, labels=array)
+    quantity = question.quantity
+    unit = st.segmented_control(
+        f"Unit of {quantity} in the file", question.units, key=f"evaluate-unit-{quantity}-{digest[:12]}",
+        persist_state="session",
+    )  # fmt: skip
+    return None if unit is None else replace(how, units=replace(how.units, **{quantity: unit}))
 
 
 def _stl_grid(limits: UploadLimits) -> StlGrid:
@@ -171,11 +218,26 @@ def _stl_grid(limits: UploadLimits) -> StlGrid:
 
 
 def _source(upload: Upload, file_name: str, digest: str) -> Source:
-    name = safe_name(file_name.rpartition(".")[0] or file_name)
+    """The uploaded cell, with materials that are chosen for labels alone."""
+    read, labels = f"Read from {escape(file_name)}", upload.labels
     if upload.data is not None:
-        return Source(Cell(upload.data, upload.phase), name, digest[:12], f"Read from {escape(file_name)}.")
-    assert upload.phase is not None  # an upload holds one or the other
-    matrix, particle = _materials()
-    cell = f"; the cell reaches from {escape(upload.extent)} in its unit" if upload.extent else ""
-    remark = f"Read from {escape(file_name)}{cell}; particles fill {upload.phase.mean():.2%} of the cell."
-    return Source(_two_phase(upload.phase, matrix, particle, upload.edge), name, digest[:12], remark)
+        cell, remark = Cell(upload.data, upload.phase), f"{read}."
+    else:
+        assert labels is not None  # an upload holds one of the two
+        if upload.phase is not None:
+            matrix, particle = _materials()
+            cell = _filled(labels, {0: matrix, 1: particle})
+            box = f"; the cell reaches from {escape(upload.extent)} in its unit" if upload.extent else ""
+            remark = f"{read}{box}; particles fill {labels.shares.get(1, 0.0):.2%} of the cell."
+        else:
+            cell = _filled(labels, _materials_of(labels))
+            remark = f"{read}; labels of {escape(labels.array)}: {escape(labels.describe())}."
+    name = safe_name(file_name.rpartition(".")[0] or file_name)
+    return Source(cell, name, digest[:12], remark, upload.warnings)
+
+
+def _materials_of(labels: Labels) -> dict[int, Material]:
+    """A material for every label, chosen from the catalogue."""
+    shares, offered = labels.shares, itertools.cycle(OFFERED)
+    roles = {f"Label {label} ({share:.2%})": next(offered) for label, share in shares.items()}
+    return dict(zip(shares, _choose_materials(roles), strict=True))

@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from relaxdesign.baselines import DESCRIPTIONS
 from relaxdesign.catalogue import Catalogue, CatalogueError
 from relaxdesign.jobs import JobLimit
+from relaxdesign.materials import decode_table
 from relaxdesign.quantities import format_value
 from relaxdesign.request import DesignRequest, SamplerChoice, Schedule, problems, request_file
 from relaxdesign.ui import server
@@ -26,7 +27,7 @@ DEFAULT = DesignRequest.model_validate({"target_bulk": 120.0})
 # The largest whole number that a browser holds exactly.
 LARGEST_SEED = 2**53 - 1
 LARGEST_UPLOAD_MB = 1
-MOST_PROBLEMS = 20
+MOST_PROBLEMS = 10
 LONGEST_PROBLEM = 300
 
 # Session keys of the widgets; the values stay when another page is visited.
@@ -44,7 +45,7 @@ def load(request: DesignRequest) -> None:
     for name in _GUIDANCE:
         state[name] = getattr(request.guidance, name)
     state["seed"] = min(request.seed, LARGEST_SEED)
-    state["materials_csv"] = request.materials_csv
+    state["materials_csv"], state["reading_warnings"] = request.materials_csv, ()
     state["kept"] = request
     objectives.load(request)
 
@@ -246,17 +247,20 @@ def _materials() -> None:
 
 def _own_materials() -> None:
     if st.session_state["materials_csv"] is not None:
-        st.caption(f"Your own catalogue of {plural(len(offer.catalogue()), 'material')} is used.")
+        materials = offer.catalogue()
+        st.caption(f"Your own catalogue of {plural(len(materials), 'material')} is used.")
+        for warning in st.session_state.get("reading_warnings") or materials.warnings:
+            st.warning(escape(warning))
         st.button("Use the shipped materials", on_click=_offer_materials, args=(None,), key="drop_own", width="stretch")
         return
     file = st.file_uploader(
         "Own materials (CSV)",
-        type="csv",
+        type=["csv", "tsv", "txt"],
         key="materials_upload",
         max_upload_size=LARGEST_UPLOAD_MB,
         on_change=_take_own,
-        help="Columns id, name, E_GPa, nu, rho_g_cm3; optional: category, kind, k_W_mK, price_per_kg, flag, source, "
-        "url.",
+        help="Columns id, name, E_GPa, nu, rho_g_cm3; optional: category, kind, K_GPa, G_GPa, k_W_mK, cte_1e-6_K, "
+        "price_per_kg, flag, source, url. Other units in headings: E (MPa), rho (kg/m3).",
     )
     if file is not None and (wrong := st.session_state.get("wrong_rows")):
         first = f" The first {MOST_PROBLEMS}:" if len(wrong) > MOST_PROBLEMS else ""
@@ -272,17 +276,19 @@ def _take_own() -> None:
         return
     with guard("your own materials"):
         try:
-            Catalogue.from_csv(file.getvalue())
+            text, warnings = decode_table(file.getvalue())
+            materials = Catalogue.from_text(text, warnings)
         except CatalogueError as error:
             state["wrong_rows"] = error.problems
         else:
-            _offer_materials(file.getvalue().decode("utf-8-sig"))
+            _offer_materials(text, materials.warnings)
 
 
-def _offer_materials(csv: str | None) -> None:
+def _offer_materials(csv: str | None, warnings: tuple[str, ...] = ()) -> None:
     """Own materials, None: the shipped ones. A callback, since what is ticked was of the other materials."""
     state = st.session_state
-    state["materials_csv"], state["categories"], state["exclude"] = csv, [], []
+    state["materials_csv"], state["reading_warnings"] = csv, warnings
+    state["categories"], state["exclude"] = [], []
 
 
 def _advanced() -> None:

@@ -1,0 +1,126 @@
+"""One isotropic base material, and the limits within which it is supported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from relaxdesign.channels import MIN_BULK_GPA, MIN_DENSITY
+
+KINDS = ("measured", "datasheet", "handbook", "computed")
+TEXTS = ("id", "name", "category", "kind", "flag", "source", "url")
+
+BULK_RANGE = (MIN_BULK_GPA, 600.0)  # GPa
+SHEAR_RANGE = (1e-6, 600.0)  # GPa
+DENSITY_RANGE = (MIN_DENSITY, 23.0)  # g/cm³
+
+
+@dataclass(frozen=True)
+class Material:
+    """An isotropic base material. Moduli in GPa, density in g/cm³."""
+
+    id: str
+    name: str
+    category: str
+    young: float
+    poisson: float
+    bulk: float
+    shear: float
+    density: float
+    kind: str = ""
+    conductivity: float | None = None  # W/(m K)
+    expansion: float | None = None  # 1e-6/K
+    price: float | None = None  # per kg
+    flag: str = ""  # e.g. toxic, exotic: not offered unless asked for
+    source: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of a table. value: in the catalogue's unit, None if empty. heading, text: as written in the table."""
+
+    value: float | None
+    heading: str
+    text: str
+
+    @property
+    def written(self) -> str:
+        return f"{self.heading} is {self.text}"
+
+
+def material_of(texts: Mapping[str, str], numbers: Mapping[str, Number]) -> Material:
+    """Makes a material of the cells of a row, by their columns; K and G are derived where they are not given.
+
+    Raises ValueError for what is empty, out of range or contradictory.
+    """
+    text = {column: texts.get(column, "") for column in TEXTS}
+    for column in ("id", "name"):
+        if not text[column]:
+            raise ValueError(f"{column} is empty")
+    if text["kind"] and text["kind"] not in KINDS:
+        raise ValueError(f"kind is {text['kind']!r}; known kinds are {', '.join(KINDS)}")
+    young, poisson, density = (_required(numbers, column) for column in ("E_GPa", "nu", "rho_g_cm3"))
+    bulk, shear = _moduli(numbers, young, poisson)
+    low, high = DENSITY_RANGE
+    if not low <= density <= high:
+        raise ValueError(
+            f"{numbers['rho_g_cm3'].written}; supported are {low:g} to {high:g} g/cm³. Does the heading say the right "
+            "unit, e.g. rho_g_cm3 or rho (kg/m3)?"
+        )
+    return Material(
+        **{column: text[column] for column in TEXTS} | {"category": text["category"] or "other"},
+        young=young,
+        poisson=poisson,
+        bulk=bulk,
+        shear=shear,
+        density=density,
+        conductivity=_positive(numbers, "k_W_mK", "the conductivity"),
+        expansion=_optional(numbers, "cte_1e-6_K"),
+        price=_positive(numbers, "price_per_kg", "a price"),
+    )
+
+
+def _moduli(numbers: Mapping[str, Number], young: float, poisson: float) -> tuple[float, float]:
+    """K and G in GPa, given or derived. Raises ValueError unless all four moduli are physical, supported and agree."""
+    if young <= 0:
+        raise ValueError(f"{numbers['E_GPa'].written}; Young's modulus must be above 0")
+    if not -1 < poisson < 0.5:
+        raise ValueError(f"{numbers['nu'].written}; Poisson's ratio must lie between -1 and 0.5, both excluded")
+    moduli = []
+    for column, label, (low, high), per_young in (
+        ("K_GPa", "bulk", BULK_RANGE, 3 * (1 - 2 * poisson)),
+        ("G_GPa", "shear", SHEAR_RANGE, 2 * (1 + poisson)),
+    ):
+        given = _positive(numbers, column, f"the {label} modulus")
+        modulus = young / per_young if given is None else given
+        if abs(young - modulus * per_young) > 1e-3 * young:
+            raise ValueError(
+                f"{column} contradicts E_GPa and nu: they give E = {modulus * per_young:.6g}, not {young:.6g}; "
+                f"leave {column} empty to derive it"
+            )
+        if not low <= modulus <= high:
+            raise ValueError(
+                f"the {label} modulus is {modulus:.4g} GPa ({numbers['E_GPa'].written}, {numbers['nu'].written}); "
+                f"supported are {low:g} to {high:g} GPa. Does the heading say the right unit, e.g. E_GPa or E (MPa)?"
+            )
+        moduli.append(modulus)
+    return moduli[0], moduli[1]
+
+
+def _required(numbers: Mapping[str, Number], column: str) -> float:
+    value = _optional(numbers, column)
+    if value is None:
+        raise ValueError(f"{column} is empty")
+    return value
+
+
+def _optional(numbers: Mapping[str, Number], column: str) -> float | None:
+    return numbers[column].value if column in numbers else None
+
+
+def _positive(numbers: Mapping[str, Number], column: str, what: str) -> float | None:
+    value = _optional(numbers, column)
+    if value is not None and value <= 0:
+        raise ValueError(f"{numbers[column].written}; {what} must be above 0, leave it empty if unknown")
+    return value
