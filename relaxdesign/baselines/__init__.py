@@ -8,6 +8,7 @@ budgets of simulations. The search methods handle discrete designs and hand over
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -29,13 +30,22 @@ DESCRIPTIONS: dict[Method, str] = {
     "cma-es": "covariance matrix adaptation on materials, volume fraction and diameter",
 }
 
+REVISIONS: dict[Method, int] = dict.fromkeys(("noise", "gradient", "random", "pairs", "genetic", "cma-es"), 2)
+"""Of how a method searches, 1 where none is given. Raised with each change that may change its designs, so that the
+protocol does not take what was measured before for what the method does now."""
+
+
+def revision(method: str) -> int:
+    """See `REVISIONS`."""
+    return dict[str, int](REVISIONS).get(method, 1)
+
 
 def sampler_for(
     request: DesignRequest, prior: Prior, objectives: Objectives, materials: Catalogue
 ) -> Iterator[SamplerStep]:
     """The steps of the request's method. Raises ValueError for a method that cannot serve its objectives."""
     generator = torch.Generator().manual_seed(request.seed)
-    arguments = {"steps": request.steps, "generator": generator}
+    arguments: dict[str, Any] = {"steps": request.steps, "generator": generator}
     match request.method:
         case "guided":
             from relaxdesign.start import start_field
@@ -53,8 +63,8 @@ def sampler_for(
         case "conditional":
             from relaxdesign.baselines.unguided import conditional
 
-            sampler = request.guidance.sampler_at(request.steps)
-            return conditional(prior, objectives, request.count, bulk=request.target_bulk, sampler=sampler, **arguments)
+            arguments |= {"wanted": request.objectives, "sampler": request.guidance.sampler_at(request.steps)}
+            return conditional(prior, objectives, request.count, **arguments)
         case "gradient":
             from relaxdesign.baselines.gradient import descend
 
@@ -63,6 +73,6 @@ def sampler_for(
             from relaxdesign.baselines.discrete import search
             from relaxdesign.baselines.searchers import searcher_for
 
-            seeds = torch.randint(2**31, (request.count,), generator=generator).tolist()
-            searchers = [searcher_for(name, materials, request, seed) for seed in seeds]
-            return search(prior, objectives, materials, searchers, request.steps)
+            seeds = torch.randint(2**31, (request.count, 2), generator=generator).tolist()
+            searchers = [searcher_for(name, materials, request, seed) for seed, _ in seeds]
+            return search(prior, objectives, materials, searchers, [seed for _, seed in seeds], request.steps)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import plotly.graph_objects as go
 
-from relaxdesign.baselines import DESCRIPTIONS
+from relaxdesign.baselines import DESCRIPTIONS, revision
 from relaxdesign.pairs import KNOWN_KIND
 from relaxdesign.prior.model import load_prior, shipped_priors
 from relaxdesign.protocol.cases import BATCH, SETS, WITH_PRIOR
@@ -75,8 +75,8 @@ Stages: *relaxed*, the sampled field; *snapped*, nearest catalogue materials, me
 paper reports); *refined*, mean over placements after refinement; *realised*, the one exported cell."""
 _MARK = "†"
 _EARLIER = f"""
-{_MARK} made with earlier ones, with earlier defaults of the guidance, or when refinement preferred new kinds of
-materials less or not."""
+{_MARK} made with earlier ones, with earlier defaults of the guidance, by an earlier revision of the method, or
+when refinement preferred new kinds of materials less or not."""
 
 
 @lru_cache
@@ -91,7 +91,8 @@ def _designs(s: Summary) -> str:
     # A setting that there was not is one that did not act, as its default does not.
     recorded = guidance_defaults() | s.defaults
     defaults_differ = guided and (not s.defaults or recorded != guidance_defaults())
-    earlier = weights_differ or defaults_differ or s.known_kind != KNOWN_KIND
+    method_differs = not guided and s.revision != revision(s.name)
+    earlier = weights_differ or defaults_differ or s.known_kind != KNOWN_KIND or method_differs
     return f"{s.designs}{f' {_MARK}' if earlier else ''}"
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from relaxdesign.baselines import revision
 from relaxdesign.pairs import KNOWN_KIND
 from relaxdesign.protocol.cases import Case
 from relaxdesign.request import DesignRequest, guidance_defaults
@@ -90,6 +91,7 @@ def run_chunk(request: DesignRequest, path: Path) -> None:
                     "prior": result.prior,
                     "defaults": guidance_defaults(),
                     "known_kind": KNOWN_KIND,
+                    "revision": revision(request.method),
                     "resumed": bool(finished),
                 }
                 _append(file, {"cost": cost})
@@ -136,8 +138,14 @@ def machine() -> dict[str, Any]:
 
 
 def chunk_path(work: Path, case: Case, request: DesignRequest) -> Path:
-    """Named by all of the request, defaults too: what other settings made is not taken for this chunk."""
-    digest = hashlib.sha256(f"{request.model_dump_json()} {KNOWN_KIND}".encode()).hexdigest()[:12]
+    """Named by all of the request, defaults too, and the revision of its method.
+
+    So what other settings or an earlier revision made is not taken for this chunk.
+    """
+    words = [request.model_dump_json(), f"{KNOWN_KIND}"]
+    if (number := revision(request.method)) > 1:
+        words.append(f"{number}")
+    digest = hashlib.sha256(" ".join(words).encode()).hexdigest()[:12]
     return work / case.key / f"{request.seed}-{digest}.jsonl"
 
 

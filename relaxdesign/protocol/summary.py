@@ -36,7 +36,8 @@ class Summary:
     group_pairs and group_coverage are means over ``groups`` groups of ``BATCH`` designs, those of one request;
     group_coverage_error is the standard error of the latter, None for a single group.
     priors: names and hashes of the weights that were used. defaults: of the guidance settings when it was run; empty
-    where that was not recorded. known_kind: what refinement charged for kinds of materials a result had already."""
+    where that was not recorded. known_kind: what refinement charged for kinds of materials a result had already.
+    revision: of the method."""
 
     set: str
     name: str
@@ -61,6 +62,7 @@ class Summary:
     groups: int = 1
     group_coverage_error: float | None = None
     known_kind: float | None = None
+    revision: int = 1
 
     @property
     def case(self) -> tuple[str, str, int, float]:
@@ -115,6 +117,7 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         groups=len(groups),
         group_coverage_error=float(sem(covered)) if len(groups) > 1 else None,
         defaults=next((cost["defaults"] for cost in costs if "defaults" in cost), {}),
+        revision=next((cost["revision"] for cost in costs if "revision" in cost), 1),
         known_kind=next((cost["known_kind"] for cost in costs if "known_kind" in cost), None),
     )
 
