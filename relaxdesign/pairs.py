@@ -27,6 +27,8 @@ FRACTIONS = np.linspace(*VOLUME_FRACTION_RANGE, 24)
 # A pair serves the targets if its estimated miss (coordinates) is below this, or not far above the smallest of all.
 _GOOD_MISS = 1e-6
 _FAIR_MISS = 0.05
+# Estimates of dense cells err by so much (coordinates): stiff spheres in a soft matrix are up to twice as stiff.
+_ESTIMATE_ERROR = 0.7
 # A pair that misses by more than this gains little by being of a new kind.
 _NEAR_MISS = 0.01
 KNOWN_KIND = 10.0
@@ -105,8 +107,8 @@ class PairTable:
         fraction, miss = best_fraction(residuals, weights)
         np.fill_diagonal(miss, np.inf)
         limit = max(_GOOD_MISS, float(miss.min()) * 1.5) if miss.min() > _FAIR_MISS else _FAIR_MISS
-        if len(self.targets) == 1 and miss.min() <= _GOOD_MISS:
-            limit = _GOOD_MISS  # one target: fractions that meet it exactly, or none
+        if len(self.targets) == 1:  # fractions that meet it exactly, or pairs that may in truth, though not by estimate
+            limit = _GOOD_MISS if miss.min() <= _GOOD_MISS else float(miss.min()) + _ESTIMATE_ERROR
         self.matrix, self.particle = np.nonzero(miss <= limit)
         self.miss = miss[self.matrix, self.particle]
         self.fraction = fraction[self.matrix, self.particle]

@@ -39,6 +39,7 @@ from relaxdesign.simulation import PLACEMENTS, PlacementValues, Simulation, veri
 _MEAN_TOLERANCE = 2e-3  # relative, of the mean over placements; far below its spread
 _REALISED_TOLERANCE = 1e-3
 _TRIED_PAIRS = 12
+_RESIZED_PAIRS = 3
 # Several targets: what one fraction can do for all of them is good enough, and cells to find such pairs with.
 _ACCEPTED = 0.01
 _SCREENED = {2: 24, 3: 10}
@@ -119,35 +120,36 @@ def _compromise(
 def _met(
     ranked: list[Candidate], diameter: float, table: PairTable, simulation: Simulation, generator: torch.Generator
 ) -> Refined:
-    """One target: the first pair that meets it; else the one that comes nearest, with particles of another size.
+    """One target: the first pair that meets it; else one of the nearest, with particles of another size.
 
     Values at the rim of what a pair can have, which miss the target a little, are taken only if no pair meets it.
     """
-    nearest: tuple[Refined, Candidate] | None = None
+    near: list[tuple[Refined, Candidate]] = []
     for pair in ranked:
         search = _FractionSearch(pair, diameter, table, simulation, generator)
         if found := search.root():
             return found
-        if search.nearest and (nearest is None or search.nearest.miss < nearest[0].miss):
-            nearest = search.nearest, pair
-    if nearest is None:
-        raise RefinementError(_missed(simulation.targets[0], len(ranked), None, table.catalogue))
-    best, pair = nearest
-    for size in DIAMETER_RANGE if best.miss >= _ACCEPTED else ():
-        search = _FractionSearch(pair, size, table, simulation, generator)
-        if found := search.root():
-            return found
-        if search.nearest and search.nearest.miss < best.miss:
-            best = search.nearest
-    if best.miss < _ACCEPTED:
-        return best
-    raise RefinementError(_missed(simulation.targets[0], len(ranked), best, table.catalogue))
+        near += [(search.nearest, pair)] if search.nearest else []
+    near.sort(key=lambda entry: entry[0].miss)
+    if near and near[0][0].miss < _ACCEPTED:
+        return near[0][0]
+    for _, pair in near[:_RESIZED_PAIRS]:
+        for size in DIAMETER_RANGE:
+            search = _FractionSearch(pair, size, table, simulation, generator)
+            if found := search.root():
+                return found
+            near += [(search.nearest, pair)] if search.nearest else []
+    nearest = min((entry[0] for entry in near), key=lambda refined: refined.miss, default=None)
+    if nearest is not None and nearest.miss < _ACCEPTED:
+        return nearest
+    raise RefinementError(_missed(simulation.targets[0], len(ranked), nearest, table.catalogue))
 
 
 def _missed(target: Objective, tried: int, nearest: Refined | None, catalogue: Catalogue) -> str:
     """That no pair met the target, and the nearest value that one has."""
-    pairs = "the only pair" if tried == 1 else f"each of the {tried} pairs"
-    text = f"{pairs} of materials closest to the sample missed {target} at every volume fraction"
+    text = f"the {tried} pairs of materials closest to the sample miss {target} at every volume fraction"
+    if tried == 1:
+        text = f"the only pair of materials that comes near {target} misses it at every volume fraction"
     if nearest is not None:
         matrix, particle = (catalogue.materials[i].name for i in (nearest.matrix, nearest.particle))
         value = format_value(target.quantity, nearest.values.mean[target.quantity])
