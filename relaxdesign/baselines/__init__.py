@@ -30,14 +30,14 @@ DESCRIPTIONS: dict[Method, str] = {
     "cma-es": "covariance matrix adaptation on materials, volume fraction and diameter",
 }
 
-REVISIONS: dict[Method, int] = dict.fromkeys(("noise", "gradient", "random", "pairs", "genetic", "cma-es"), 2)
+REVISIONS: dict[str, int] = dict.fromkeys(("noise", "gradient", "random", "pairs", "genetic", "cma-es"), 2)
 """Of how a method searches, 1 where none is given. Raised with each change that may change its designs, so that the
 protocol does not take what was measured before for what the method does now."""
 
 
 def revision(method: str) -> int:
     """See `REVISIONS`."""
-    return dict[str, int](REVISIONS).get(method, 1)
+    return REVISIONS.get(method, 1)
 
 
 def sampler_for(
