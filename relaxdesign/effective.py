@@ -107,7 +107,12 @@ class Evaluator:
         load_cases = 6 if self.whole_stiffness else 1
         if "conductivity" in self.sources:
             assert conductivity is not None
-            heat = effective_conductivity(conductivity, boundary=self.boundary, tol=self.tolerance)
+            heat = effective_conductivity(
+                conductivity, boundary=self.boundary, tol=self.tolerance, raise_on_failure=raise_on_failure
+            )
+            for i, status in enumerate(heat.status):
+                if status is not SolveStatus.CONVERGED and i not in messages:
+                    messages[i] = f"the homogenisation of the conductivity failed: {status.value}"
             values["conductivity"] = heat.mean
             iterations = iterations + heat.iterations.sum(1)
             load_cases += 3

@@ -51,7 +51,7 @@ class Finisher:
         """
         request = self.request
         # A generator per candidate: its design does not depend on how many others there are.
-        generator = torch.Generator().manual_seed(request.seed * 1_000_003 + index)
+        generator = torch.Generator().manual_seed((request.seed * 1_000_003 + index) % 2**63)
         simulation = Simulation.of(request.objectives, request.boundary, request.dim, self.prior.grid)
         stages: dict[str, dict[str, float]] = {}
         sample = self._sample(field)

@@ -25,6 +25,7 @@ from torch import Tensor
 from relaxdesign.catalogue import Catalogue, Material
 from relaxdesign.channels import Channels, Properties
 from relaxdesign.effective import Evaluator
+from relaxdesign.merit import extreme_cost
 from relaxdesign.pairs import worth_of_new_kinds
 from relaxdesign.projection import label_phases
 from relaxdesign.quantities import QUANTITIES
@@ -85,7 +86,10 @@ def refine_geometry(
             break
     if best is None:
         wanted = " and ".join(str(target) for target in simulation.targets)
-        raise RefinementError(f"no two materials on offer (that are not taken) bound {wanted}")
+        raise RefinementError(
+            f"no two materials on offer have {wanted} between them (or other designs took all that have): "
+            "offer more materials, allow the same pair again or ask for fewer candidates"
+        )
     _, matrix, particle, labels = best
     phase = torch.from_numpy(labels)
     verified = verify(materials.materials[matrix], materials.materials[particle], phase, simulation)
@@ -104,27 +108,25 @@ def _near_pairs(
     points = channels.encode(materials.properties, axis=-1).numpy()
     far = [np.square(points - mean.numpy()).sum(1) for mean in (phases.matrix, phases.particle)]
     extremes = [objective for objective in objectives if objective.sense != "reach"]
+    targets = [objective for objective in objectives if objective.sense == "reach"]
     new = worth_of_new_kinds(materials, taken, extremes, each=_KNOWN_KIND)
     cost = far[0][:, None] + far[1] - new
     np.fill_diagonal(cost, np.inf)
-    bulk, shear, density = (
-        values.numpy()
-        for values in (materials.properties.bulk, materials.properties.shear, materials.properties.density)
-    )
-    young = materials.properties.young.numpy()
-    single = {"K": bulk, "G": shear, "E": young, "density": density}
+    single = _between_phases(materials, objectives)
     share = float(phases.labels.mean())
-    for objective in objectives:
-        if objective.quantity not in single:
+    for target in targets:
+        if target.quantity not in single:
             continue
-        values = single[objective.quantity]
+        values = single[target.quantity]
         low, high = np.minimum.outer(values, values), np.maximum.outer(values, values)
-        if objective.sense == "reach":
-            outside = (low > (objective.high or np.inf)) | (high < (objective.low or 0.0))
-            cost[outside] = np.inf
-        else:
-            sign = 1 if objective.sense == "minimise" else -1
-            cost += 0.1 * objective.weight * sign * np.log((1 - share) * values[:, None] + share * values[None, :])
+        cost[(low > (target.high or np.inf)) | (high < (target.low or 0.0))] = np.inf
+
+    def mean(name: str) -> NDArray[np.float64]:
+        values = single[name]
+        return QUANTITIES[name].coordinate((1 - share) * values[:, None] + share * values[None, :])
+
+    averaged = [objective for objective in extremes if objective.quantity in single]
+    cost += extreme_cost(averaged, mean)
     for pair in taken:
         cost[pair] = np.inf
     order = np.argsort(cost, axis=None, kind="stable")[:_SCREENED]
@@ -135,8 +137,24 @@ def _near_pairs(
     phase = torch.from_numpy(phases.labels)[None]
     for matrix, particle in pairs:
         values = simulation.phases(materials.materials[matrix], materials.materials[particle], phase).mean
-        scored.append((cost[matrix, particle] + np.square(simulation.residuals(values)).sum(), (matrix, particle)))
+        others = extreme_cost(
+            (objective for objective in extremes if objective not in averaged),
+            lambda name, values=values: QUANTITIES[name].coordinate(values[name]),
+        )
+        miss = float(np.square(simulation.residuals(values)).sum())
+        scored.append((cost[matrix, particle] + others + miss, (matrix, particle)))
     return [pair for _, pair in sorted(scored)[:_TRIED_PAIRS]]
+
+
+def _between_phases(materials: Catalogue, objectives: tuple[Objective, ...]) -> dict[str, NDArray[np.float64]]:
+    """Values (materials,) of the quantities that any cell has between those of its two phases."""
+    p = materials.properties
+    values = {"K": p.bulk.numpy(), "G": p.shear.numpy(), "E": p.young.numpy(), "density": p.density.numpy()}
+    return values | {
+        name: np.array([getattr(material, name) for material in materials.materials], dtype=np.float64)
+        for name in ("conductivity", "price")
+        if any(objective.quantity == name for objective in objectives)
+    }
 
 
 def _shift_interface(

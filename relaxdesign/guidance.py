@@ -24,7 +24,7 @@ the null space of the targets only, so they cannot push a target off.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -39,6 +39,39 @@ _CLOSED = 2e-3
 """Residual at which a target counts as met by a finished field."""
 _LAST_STEPS = 12
 """Most additional steps on finished fields."""
+
+
+@dataclass
+class Candidates:
+    """Which candidates of a batch are left, and why the others were dropped.
+
+    alive: (batch,) bool over the original batch. messages: by position in it.
+    """
+
+    alive: Tensor
+    messages: dict[int, str]
+
+    @staticmethod
+    def of(count: int) -> Candidates:
+        """A batch of which none is dropped."""
+        return Candidates(torch.ones(count, dtype=torch.bool), {})
+
+    def drop(self, failed: Mapping[int, str]) -> Tensor:
+        """Drops failed candidates for good; failed: why, by position among those that were left.
+
+        Returns a mask (those that were left,) bool of the ones that go on.
+        """
+        positions = self.alive.nonzero().flatten().tolist()
+        self.messages |= {positions[i]: text for i, text in failed.items()}
+        self.alive[[positions[i] for i in failed]] = False
+        return torch.tensor([i not in failed for i in range(len(positions))], dtype=torch.bool)
+
+    def step(
+        self, index: int, steps: int, noise_level: float, clean: Tensor, evaluation: Evaluation | None
+    ) -> SamplerStep:
+        """The state after a step, with the fields and their evaluation of those that are left."""
+        known = evaluation if len(clean) else None
+        return SamplerStep(index, steps, noise_level, clean, known, self.alive.clone(), dict(self.messages))
 
 
 @dataclass(frozen=True)
@@ -90,8 +123,7 @@ def guided_sample(
         noisy = signal * field.to(noisy) + noise * noisy
     before: tuple[Tensor, int] | None = None
     committed: Tensor | None = None
-    alive = torch.ones(count, dtype=torch.bool)
-    messages: dict[int, str] = {}
+    candidates = Candidates.of(count)
 
     for index, level in enumerate(levels[first:], first):
         noise_level = float(prior.schedule.noise[level])
@@ -119,12 +151,8 @@ def guided_sample(
             if steered:
                 shift_clean = strength * _mean_guidance(prior, objectives, shown, evaluation, settings)
             noisy = noisy.detach()
-            failed = _failures(shown, evaluation)
-            if failed:
-                survivors = torch.tensor([i not in failed for i in range(len(noisy))])
-                positions = alive.nonzero().flatten().tolist()
-                messages |= {positions[i]: text for i, text in failed.items()}
-                alive[[positions[i] for i in failed]] = False
+            if failed := failures(shown, evaluation):
+                survivors = candidates.drop(failed)
                 noisy, clean, shown, shift_clean, shift_noisy = (
                     x[survivors] for x in (noisy, clean, shown, shift_clean, shift_noisy)
                 )
@@ -144,15 +172,10 @@ def guided_sample(
         if following is None and len(noisy):
             # What is returned is the corrected field, so it is what must be reported.
             shown, evaluation = _close_gaps(prior, objectives, noisy, settings)
-        yield SamplerStep(
-            index=index + 1,
-            steps=steps,
-            noise_level=0.0 if following is None else float(prior.schedule.noise[following]),
-            clean=shown,
-            evaluation=evaluation if len(noisy) else None,
-            alive=alive.clone(),
-            messages=dict(messages),
-        )
+            survivors = candidates.drop(failures(shown, evaluation))
+            noisy, shown, evaluation = noisy[survivors], shown[survivors], evaluation.select(survivors)
+        reached = 0.0 if following is None else float(prior.schedule.noise[following])
+        yield candidates.step(index + 1, steps, reached, shown, evaluation)
         if not len(noisy):
             return
 
@@ -243,7 +266,8 @@ def clip_step(step: Tensor, limit: float) -> Tensor:
     return step * (limit / size.clamp_min(limit))
 
 
-def _failures(clean: Tensor, evaluation: Evaluation) -> dict[int, str]:
+def failures(clean: Tensor, evaluation: Evaluation) -> dict[int, str]:
+    """Why candidates cannot go on, by position: their homogenisation failed or their field is not finite."""
     failed = dict(evaluation.messages)
     for i in (~torch.isfinite(clean).flatten(1).all(1)).nonzero().flatten().tolist():
         failed[i] = "the denoised field became non-finite; lower the guidance weights or use another seed"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from relaxdesign.guidance import SamplerStep, clip_step, pull_back, step_direction
+from relaxdesign.guidance import Candidates, SamplerStep, clip_step, failures, pull_back, step_direction
 from relaxdesign.objectives import Objectives
 from relaxdesign.prior.model import Prior
 from relaxdesign.prior.steps import ddim_step, draw_noise
@@ -25,23 +25,30 @@ DENOISING_STEPS = 6
 def optimise_noise(
     prior: Prior, objectives: Objectives, count: int, *, clip: float, steps: int, generator: torch.Generator
 ) -> Iterator[SamplerStep]:
-    """Yields the samples after each of ``steps`` updates of their noise."""
+    """Yields the samples after each of ``steps`` updates of their noise.
+
+    A candidate whose homogenisation fails is dropped with a message, the others go on.
+    """
     noise = draw_noise((count, *prior.field_shape), generator, prior.device)
-    alive = torch.ones(count, dtype=torch.bool)
-    messages: dict[int, str] = {}
+    candidates = Candidates.of(count)
     for index in range(1, steps + 1):
         noise.requires_grad_()
         with torch.enable_grad():
             clean = _denoise(prior, noise)
         evaluation = objectives.evaluate(prior, clean.detach(), finished=index == steps)
-        failed = evaluation.messages
-        if failed:
-            positions = alive.nonzero().flatten().tolist()
-            messages |= {positions[i]: text for i, text in failed.items()}
-        yield SamplerStep(index, steps, 1 - index / steps, clean.detach(), evaluation, alive.clone(), dict(messages))
-        if index < steps:
-            step = step_direction(pull_back(evaluation.linearisation, clean, noise))
-            moved = noise.detach() + clip_step(step, clip)
+        # One pass through the network serves all, the failed too: their gradients are zero.
+        pulled = pull_back(evaluation.linearisation, clean, noise) if index < steps else None
+        clean, noise = clean.detach(), noise.detach()
+        if failed := failures(clean, evaluation):
+            survivors = candidates.drop(failed)
+            clean, noise, evaluation = clean[survivors], noise[survivors], evaluation.select(survivors)
+            pulled = pulled and pulled.select(survivors)
+            objectives.keep(survivors)
+        yield candidates.step(index, steps, 1 - index / steps, clean, evaluation)
+        if not len(clean):
+            return
+        if pulled is not None:
+            moved = noise + clip_step(step_direction(pulled), clip)
             # Gaussian noise of n numbers has the norm √n, nearly: off that shell the network has learnt nothing.
             size = moved.flatten(1).norm(dim=1).view((-1,) + (1,) * (moved.ndim - 1))
             noise = moved * (math.sqrt(moved[0].numel()) / size)

@@ -17,6 +17,8 @@ from torch import Tensor
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import Channels, Properties
 from relaxdesign.effective import Evaluator
+from relaxdesign.fem.outcome import SMALLEST_TOLERANCE
+from relaxdesign.merit import extreme_cost
 from relaxdesign.prior.model import Prior
 from relaxdesign.quantities import QUANTITIES
 from relaxdesign.request import DesignRequest, Objective
@@ -60,7 +62,7 @@ class Linearisation:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Objectives at a batch of fields. Failed samples have NaN values and a message.
+    """Objectives at a batch of fields. Failed samples have NaN values, residuals and gradients of zero, and a message.
 
     values: effective quantities by name, (batch,). losses: dimensionless, per objective (batch,).
     """
@@ -151,7 +153,9 @@ class Objectives:
         names = {objective.quantity for objective in request.objectives} & {"conductivity", "price"}
         lookups = {name: PropertyLookup(catalogue, channels, name) for name in sorted(names)}
         settings = request.guidance
-        return Objectives(request.objectives, request.boundary, settings.tolerance, settings.reuse, lookups)
+        # Only fields that move little from one evaluation to the next are told by the last solve.
+        reuse = settings.reuse if request.method in ("guided", "noise", "gradient") else 1
+        return Objectives(request.objectives, request.boundary, settings.tolerance, reuse, lookups)
 
     def evaluate(self, prior: Prior, clean: Tensor, *, finished: bool = False) -> Evaluation:
         """Values, losses and gradients at fields (batch, channels, *grid).
@@ -163,7 +167,7 @@ class Objectives:
         clean = clean.detach().requires_grad_()
         with torch.enable_grad():
             properties = prior.decode(clean)
-            effective = self._evaluator_for(finished)(
+            effective = self._evaluator_for(finished, clean.dtype)(
                 properties,
                 **{name: lookup(clean) for name, lookup in self.lookups.items()},
                 initial=self._displacement,
@@ -178,12 +182,24 @@ class Objectives:
         self.load_cases += effective.load_cases * len(clean)
         solved = _Solved(
             clean.detach(),
-            torch.stack([u.detach() for u in coordinates], 1).nan_to_num(0.0),
+            torch.stack([u.detach() for u in coordinates], 1),
             torch.stack(gradients, 1).nan_to_num(0.0),
         )
         self._last = solved if self.reuse > 1 else None
         values = {name: value.detach() for name, value in effective.values.items()}
         return self._evaluation(properties, values, solved.coordinates, solved.gradients, effective.messages)
+
+    def losses(self, evaluation: Evaluation) -> Tensor:
+        """One number per candidate, lower is better, ∞ where it failed: for searches that compare designs.
+
+        The weighted squares of the misses and the cost of what is to be small or large (`relaxdesign.merit`).
+        evaluation: of fields that were solved.
+        """
+        weights, residual = evaluation.linearisation.target_weight, evaluation.linearisation.target_residual
+        cost = extreme_cost(self.extremes, lambda name: QUANTITIES[name].coordinate(evaluation.values[name]))
+        loss = (weights * residual.square()).sum(1) + cost
+        loss[list(evaluation.messages)] = torch.inf
+        return loss.nan_to_num(torch.inf, posinf=torch.inf)
 
     def unevaluated(self, prior: Prior, clean: Tensor) -> Evaluation:
         """What can be said of fields without a solve: no residuals, no gradients, moduli NaN."""
@@ -198,13 +214,14 @@ class Objectives:
             last = self._last
             self._last = _Solved(last.clean[alive], last.coordinates[alive], last.gradients[alive], last.used)
 
-    def _evaluator_for(self, finished: bool) -> Evaluator:
-        """With the tolerance that the softest candidate needs; see `finished_tolerance`."""
-        steering = self.tolerance * math.sqrt(max(self._softness, 1e-4))
-        if not finished:
-            return replace(self.evaluator, tolerance=steering)
-        tolerance = min(steering, finished_tolerance(self._softness))
-        return replace(self.evaluator, tolerance=tolerance, max_iterations=_FINISHED_ITERATIONS)
+    def _evaluator_for(self, finished: bool, dtype: torch.dtype) -> Evaluator:
+        """With the tolerance that the softest candidate needs (see `finished_tolerance`), if the type can have it."""
+        tolerance = self.tolerance * math.sqrt(max(self._softness, 1e-4))
+        if finished:
+            tolerance = min(tolerance, finished_tolerance(self._softness))
+        iterations = _FINISHED_ITERATIONS if finished else self.evaluator.max_iterations
+        tolerance = max(tolerance, SMALLEST_TOLERANCE[dtype])
+        return replace(self.evaluator, tolerance=tolerance, max_iterations=iterations)
 
     @property
     def _ordered(self) -> list[Objective]:
@@ -234,17 +251,17 @@ class Objectives:
         batch = len(properties.bulk)
         residual = torch.zeros(batch, count)
         if coordinates is not None and count:
-            residual = torch.stack([o.gap(coordinates[:, i]) for i, o in enumerate(self.targets)], 1)
-        signs = torch.tensor([1.0 if o.sense == "minimise" else -1.0 for o in self.extremes])
+            residual = torch.stack([o.gap(coordinates[:, i]) for i, o in enumerate(self.targets)], 1).nan_to_num(0.0)
+        signs = torch.tensor([float(o.sign) for o in self.extremes])
         rates = torch.tensor([MINIMISE_RATE * o.weight for o in self.extremes])
         field_shape = (1,) * (gradients.ndim - 2)
         # A target that is met asks for nothing, not even to stay where it is.
         active = (residual != 0).view(batch, count, *field_shape)
         losses = {QUANTITIES[o.quantity].label: residual[:, i].square() for i, o in enumerate(self.targets)}
         for objective in self.extremes:
-            value = values[objective.quantity]
-            amount = value if objective.sense == "minimise" else 1.0 / value
-            losses[QUANTITIES[objective.quantity].label] = objective.weight * amount
+            quantity, value = QUANTITIES[objective.quantity], values[objective.quantity]
+            amount = value**objective.sign if quantity.positive else objective.sign * quantity.coordinate(value)
+            losses[quantity.label] = objective.weight * amount
         return Evaluation(
             properties=Properties(*(p.detach() for p in (properties.bulk, properties.shear, properties.density))),
             values=values,

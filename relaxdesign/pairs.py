@@ -18,15 +18,17 @@ from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import Channels, Properties
 from relaxdesign.composite import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, particle_count, particle_diameter, smallest_gap
 from relaxdesign.estimates import estimate_conductivity, estimate_stiffness
+from relaxdesign.merit import extreme_cost
 from relaxdesign.projection import Projection
 from relaxdesign.quantities import QUANTITIES
-from relaxdesign.reach import reachable_by_any
 from relaxdesign.request import Objective
 
 FRACTIONS = np.linspace(*VOLUME_FRACTION_RANGE, 24)
 # A pair serves the targets if its estimated miss (coordinates) is below this, or not far above the smallest of all.
 _GOOD_MISS = 1e-6
 _FAIR_MISS = 0.05
+# Estimates of dense cells err by so much (coordinates): stiff spheres in a soft matrix are up to twice as stiff.
+_ESTIMATE_ERROR = 0.7
 # A pair that misses by more than this gains little by being of a new kind.
 _NEAR_MISS = 0.01
 KNOWN_KIND = 10.0
@@ -80,21 +82,6 @@ def pair_estimates(catalogue: Catalogue, fractions: ArrayLike, dim: int, name: s
     )
 
 
-def reachable(catalogue: Catalogue, dim: int, name: str, projection: str = "statistical") -> tuple[float, float]:
-    """Smallest and largest value of a quantity that two different materials can reach.
-
-    projection "statistical": by particles placed at random, estimated. "geometric": by any microstructure, from the
-    Voigt and Reuss bounds. Raises ValueError for a catalogue of a single material.
-    """
-    if len(catalogue) < 2:
-        raise ValueError("a composite needs two materials: tick at least one more")
-    if projection == "geometric":
-        return reachable_by_any(catalogue, dim, name)
-    estimates = pair_estimates(catalogue, FRACTIONS[[0, -1]] if name == "K" else FRACTIONS[::3], dim, name)
-    different = ~np.eye(len(catalogue), dtype=bool)
-    return float(estimates[:, different].min()), float(estimates[:, different].max())
-
-
 @dataclass(frozen=True)
 class Candidate:
     """A pair of materials that should serve the targets. indices into the catalogue; miss: estimated."""
@@ -120,8 +107,8 @@ class PairTable:
         fraction, miss = best_fraction(residuals, weights)
         np.fill_diagonal(miss, np.inf)
         limit = max(_GOOD_MISS, float(miss.min()) * 1.5) if miss.min() > _FAIR_MISS else _FAIR_MISS
-        if len(self.targets) == 1 and miss.min() <= _GOOD_MISS:
-            limit = _GOOD_MISS  # one target: fractions that meet it exactly, or none
+        if len(self.targets) == 1:  # fractions that meet it exactly, or pairs that may in truth, though not by estimate
+            limit = _GOOD_MISS if miss.min() <= _GOOD_MISS else float(miss.min()) + _ESTIMATE_ERROR
         self.matrix, self.particle = np.nonzero(miss <= limit)
         self.miss = miss[self.matrix, self.particle]
         self.fraction = fraction[self.matrix, self.particle]
@@ -131,13 +118,10 @@ class PairTable:
 
     @cached_property
     def extreme_cost(self) -> NDArray[np.float64]:
-        """Weighted coordinates of what is to be minimised (maximised: their negative), per pair."""
-        cost = np.zeros(len(self.matrix))
+        """What the quantities to be small or large cost, per pair; see `relaxdesign.merit`."""
         at = np.searchsorted(FRACTIONS, self.fraction).clip(1, len(FRACTIONS) - 1)
-        for objective in self.extremes:
-            coordinates = self._coordinates(objective.quantity)[at, self.matrix, self.particle]
-            cost += objective.weight * coordinates * (1 if objective.sense == "minimise" else -1)
-        return cost
+        cost = extreme_cost(self.extremes, lambda name: self._coordinates(name)[at, self.matrix, self.particle])
+        return np.zeros(len(self.matrix)) + cost
 
     def rank(
         self, projection: Projection, channels: Channels, taken: Collection[tuple[int, int]] = ()
@@ -162,7 +146,7 @@ class PairTable:
             far_matrix[matrix]
             + far_particle[particle]
             + np.square(vf - projection.volume_fraction)
-            + 0.1 * self.extreme_cost
+            + self.extreme_cost
             + 25.0 * np.square(self.miss)
             + 0.05 * rim
             + 0.05 * unresolved

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from torch import Tensor
 
-from relaxdesign.catalogue import Catalogue, Material
+from relaxdesign.catalogue import Catalogue
 from relaxdesign.channels import Channels
 from relaxdesign.composite import (
     DIAMETER_RANGE,
@@ -32,14 +32,16 @@ from relaxdesign.composite import (
 from relaxdesign.effective import Effective
 from relaxdesign.pairs import Candidate, PairTable, pair_estimates
 from relaxdesign.projection import Projection
-from relaxdesign.quantities import QUANTITIES
+from relaxdesign.quantities import QUANTITIES, format_value
+from relaxdesign.request import Objective
 from relaxdesign.simulation import PLACEMENTS, PlacementValues, Simulation, verify
 
 _MEAN_TOLERANCE = 2e-3  # relative, of the mean over placements; far below its spread
 _REALISED_TOLERANCE = 1e-3
 _TRIED_PAIRS = 12
+_RESIZED_PAIRS = 3
 # Several targets: what one fraction can do for all of them is good enough, and cells to find such pairs with.
-_COMPROMISE_TOLERANCE = 0.01
+_ACCEPTED = 0.01
 _SCREENED = {2: 24, 3: 10}
 _SCREENING_PLACEMENTS = {2: 3, 3: 1}
 
@@ -84,34 +86,76 @@ def refine(
     """Materials and volume fraction near the sample whose mean quantities meet the targets.
 
     taken: pairs that other designs of the result already use. Where several targets cannot all be met, the pair that
-    comes nearest. Raises RefinementError when none of the best pairs works out.
+    comes nearest. Raises RefinementError when none of the best pairs works out; the text tells the nearest value.
     """
-    wanted = " and ".join(str(target) for target in simulation.targets)
     ranked = table.rank(projection, channels, taken)
     if not ranked:
-        raise RefinementError(f"no two materials on offer reach {wanted} (or all such pairs are taken)")
-    several = len(simulation.targets) > 1
-    if several:
+        wanted = " and ".join(str(target) for target in simulation.targets)
+        raise RefinementError(
+            f"all pairs of the materials on offer that come near {wanted} are taken by other designs: "
+            "offer more materials, allow the same pair again or ask for fewer candidates"
+        )
+    if len(simulation.targets) > 1:
         ranked = _screened(ranked, table, simulation, projection.diameter, generator)
+        return _compromise(ranked[:_TRIED_PAIRS], projection.diameter, table, simulation, generator)
+    return _met(ranked[:_TRIED_PAIRS], projection.diameter, table, simulation, generator)
+
+
+def _compromise(
+    ranked: list[Candidate], diameter: float, table: PairTable, simulation: Simulation, generator: torch.Generator
+) -> Refined:
+    """Several targets: the first pair that meets them closely, else the one that misses them least."""
     best: Refined | None = None
-    for pair in ranked[:_TRIED_PAIRS]:
-        materials = table.catalogue.materials[pair.matrix], table.catalogue.materials[pair.particle]
-        search = _FractionSearch(materials, pair.volume_fraction, projection.diameter, simulation, generator)
-        found = search.compromise() if several else search.root()
-        if found is None:
-            continue
-        packings, values = found
-        miss = float(np.abs(simulation.residuals(values.mean)).max())
-        if best is None or miss < best.miss:
-            best = Refined(pair.matrix, pair.particle, tuple(packings), values, miss)
-        if best.miss < _COMPROMISE_TOLERANCE:
+    for pair in ranked:
+        found = _FractionSearch(pair, diameter, table, simulation, generator).compromise()
+        if found is not None and (best is None or found.miss < best.miss):
+            best = found
+        if best is not None and best.miss < _ACCEPTED:
             return best
     if best is None:
-        raise RefinementError(
-            f"the {_TRIED_PAIRS} material pairs closest to the sample missed {wanted} for every volume "
-            "fraction; use another seed or offer more materials"
-        )
+        raise RefinementError(f"particles of none of the {len(ranked)} pairs closest to the sample could be placed")
     return best
+
+
+def _met(
+    ranked: list[Candidate], diameter: float, table: PairTable, simulation: Simulation, generator: torch.Generator
+) -> Refined:
+    """One target: the first pair that meets it; else one of the nearest, with particles of another size.
+
+    Values at the rim of what a pair can have, which miss the target a little, are taken only if no pair meets it.
+    """
+    near: list[tuple[Refined, Candidate]] = []
+    for pair in ranked:
+        search = _FractionSearch(pair, diameter, table, simulation, generator)
+        if found := search.root():
+            return found
+        near += [(search.nearest, pair)] if search.nearest else []
+    near.sort(key=lambda entry: entry[0].miss)
+    if near and near[0][0].miss < _ACCEPTED:
+        return near[0][0]
+    for _, pair in near[:_RESIZED_PAIRS]:
+        for size in DIAMETER_RANGE:
+            search = _FractionSearch(pair, size, table, simulation, generator)
+            if found := search.root():
+                return found
+            near += [(search.nearest, pair)] if search.nearest else []
+    nearest = min((entry[0] for entry in near), key=lambda refined: refined.miss, default=None)
+    if nearest is not None and nearest.miss < _ACCEPTED:
+        return nearest
+    raise RefinementError(_missed(simulation.targets[0], len(ranked), nearest, table.catalogue))
+
+
+def _missed(target: Objective, tried: int, nearest: Refined | None, catalogue: Catalogue) -> str:
+    """That no pair met the target, and the nearest value that one has."""
+    text = f"the {tried} pairs of materials closest to the sample miss {target} at every volume fraction"
+    if tried == 1:
+        text = f"the only pair of materials that comes near {target} misses it at every volume fraction"
+    if nearest is not None:
+        matrix, particle = (catalogue.materials[i].name for i in (nearest.matrix, nearest.particle))
+        value = format_value(target.quantity, nearest.values.mean[target.quantity])
+        share = nearest.packings[0].volume_fraction
+        text += f"; the nearest that can be had is {value}, with {100 * share:.0f} % of {particle} in {matrix}"
+    return f"{text}: ask for that, use another seed or offer more materials"
 
 
 def _screened(
@@ -145,7 +189,7 @@ def _screened(
             estimate = pair_estimates(two, [pair.volume_fraction], simulation.dim, target.quantity)[0, 0, 1]
             offsets.append(quantity.coordinate(simulated[target.quantity]) - quantity.coordinate(estimate))
         better = table.corrected(pair, np.array(offsets))
-        scored.append((max(0.0, better.miss - 0.5 * _COMPROMISE_TOLERANCE) + 1e-4 * rank, better))
+        scored.append((max(0.0, better.miss - 0.5 * _ACCEPTED) + 1e-4 * rank, better))
     return [pair for _, pair in sorted(scored, key=lambda entry: entry[0])]
 
 
@@ -158,18 +202,21 @@ class _FractionSearch:
 
     def __init__(
         self,
-        materials: tuple[Material, Material],
-        vf: float,
+        pair: Candidate,
         diameter: float,
+        table: PairTable,
         simulation: Simulation,
         generator: torch.Generator,
     ):
-        self.materials, self.vf, self.diameter = materials, vf, diameter
+        self.pair, self.vf, self.diameter = pair, pair.volume_fraction, diameter
+        self.materials = table.catalogue.materials[pair.matrix], table.catalogue.materials[pair.particle]
         self.simulation, self.generator = simulation, generator
         self.seen: dict[float, tuple[list[Packing], PlacementValues]] = {}
+        self.nearest: Refined | None = None
+        """Where `root` found nothing: what came nearest."""
 
-    def root(self) -> tuple[list[Packing], PlacementValues] | None:
-        """Packings and values at the fraction that meets the one target; None if there is none."""
+    def root(self) -> Refined | None:
+        """At the fraction that meets the one target; None if there is none."""
         low, high = VOLUME_FRACTION_RANGE
         for width in (0.06, 0.15, 0.3):
             bracket = max(low, self.vf - width), min(high, self.vf + width)
@@ -178,29 +225,33 @@ class _FractionSearch:
             ends = [float(self._residuals(vf)[0]) for vf in bracket]
             if ends[0] * ends[1] < 0:
                 brentq(_stop_early(lambda vf: float(self._residuals(vf)[0]), _MEAN_TOLERANCE), *bracket, xtol=2e-4)
-            elif all(ends):
-                continue
             best = self._best()
-            if abs(self._residuals(best)[0]) < 5 * _MEAN_TOLERANCE:
-                return self.seen[best]
+            if best.miss < 5 * _MEAN_TOLERANCE and (ends[0] * ends[1] <= 0):
+                return best
+            if self.nearest is None or best.miss < self.nearest.miss:
+                self.nearest = best
         return None
 
-    def compromise(self) -> tuple[list[Packing], PlacementValues] | None:
-        """Packings and values at the fraction of the smallest weighted misses; None where none can be placed."""
+    def compromise(self) -> Refined | None:
+        """At the fraction of the smallest weighted misses; None where none can be placed."""
         low, high = VOLUME_FRACTION_RANGE
         for width in (0.08, 0.03):
             bracket = max(low, self.vf - width), min(high, self.vf + width)
             if self._place(*bracket):
                 _gauss_newton(self._residuals, self.vf, bracket, self._weights)
-                return self.seen[self._best()]
+                return self._best()
         return None
 
     @property
     def _weights(self) -> NDArray[np.float64]:
         return np.array([target.weight for target in self.simulation.targets])
 
-    def _best(self) -> float:
-        return min(self.seen, key=lambda vf: float(np.abs(self._residuals(vf)).max()))
+    def _best(self) -> Refined:
+        """At the fraction, of those seen, of the smallest largest residual."""
+        misses = {vf: float(np.abs(self._residuals(vf)).max()) for vf in self.seen}
+        vf = min(misses, key=misses.__getitem__)
+        packings, values = self.seen[vf]
+        return Refined(self.pair.matrix, self.pair.particle, tuple(packings), values, misses[vf])
 
     def _place(self, low: float, high: float) -> bool:
         """Places as many particles as keep a supported diameter at both ends of the bracket, near the sample's."""

@@ -32,7 +32,7 @@ class GuidanceSettings(BaseModel):
         default=0.5, ge=0, le=2, description="weight of the step on the noisy sample, through the network"
     )
     clip: float = Field(
-        default=0.2, gt=0, description="largest step, as root mean square over a sample in channel units"
+        default=0.2, ge=1e-3, le=10, description="largest step, as root mean square over a sample in channel units"
     )
     schedule: Schedule = Field(
         default="constant", description="of both weights: rising from 0 to all of them as noise goes, or falling to 0"
@@ -55,7 +55,7 @@ class GuidanceSettings(BaseModel):
     sampler: SamplerChoice = Field(
         default="auto", description="ddpm: new noise at each step; ddim, dpm++: none; auto: by the number of steps"
     )
-    tolerance: float = Field(default=1e-2, gt=0, le=1e-1, description="√ of the relative error of K while steering")
+    tolerance: float = Field(default=1e-2, ge=1e-6, le=1e-1, description="√ of the relative error of K while steering")
 
     @model_validator(mode="after")
     def _ordered(self) -> GuidanceSettings:
@@ -88,7 +88,7 @@ class Objective(BaseModel):
     sense: Sense = "reach"
     low: float | None = None
     high: float | None = None
-    weight: float = Field(default=1.0, gt=0, le=10, allow_inf_nan=False)
+    weight: float = Field(default=1.0, ge=1e-6, le=10, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _possible(self) -> Objective:
@@ -112,6 +112,11 @@ class Objective(BaseModel):
     def value(self) -> float | None:
         """The one value wanted, if it is one."""
         return self.low if self.low == self.high else None
+
+    @property
+    def sign(self) -> int:
+        """-1 for what is to be large, 1 else: of the direction in which a quantity gets worse."""
+        return -1 if self.sense == "maximise" else 1
 
     def nearest(self, value: float) -> float:
         """The wanted value nearest to a given one (the value itself inside the interval)."""

@@ -14,6 +14,9 @@ from relaxdesign.request import DesignRequest, Objective
 STAGES = ("relaxed", "projected", "snapped", "refined", "realised")
 """Along the way from the sample to the export, see `StageBulk`."""
 
+ON_TARGET = 0.01
+"""Largest miss with which a target counts as met."""
+
 
 @dataclass(frozen=True)
 class StageBulk:
@@ -91,6 +94,16 @@ class Design:
         """The largest of the `misses`, with its sign: with one target K*, (K − K*) / K*."""
         return max(self.misses.values(), key=abs, default=None)
 
+    @property
+    def off_target(self) -> dict[str, float]:
+        """The `misses` that are larger than ``ON_TARGET``."""
+        return {name: miss for name, miss in self.misses.items() if not abs(miss) <= ON_TARGET + 1e-9}
+
+    @property
+    def on_target(self) -> bool:
+        """Whether the design was realised and meets every target within ``ON_TARGET``."""
+        return self.ok and not self.off_target
+
     def to_dict(self, files: dict[str, str] | None = None) -> dict:
         """JSON form, without arrays. files: names of exported files by kind."""
         return {
@@ -103,6 +116,7 @@ class Design:
             "volume_fraction": self.volume_fraction,
             "diameter": self.diameter,
             "K": asdict(self.K),
+            "on_target": self.on_target,
             "error": self.error,
             "spread": self.spread,
             "density": self.density,
@@ -121,7 +135,11 @@ class Design:
     @staticmethod
     def from_dict(values: dict, phase: np.ndarray | None = None, relaxed: np.ndarray | None = None) -> Design:
         """The inverse of ``to_dict``, and of an exported design's JSON; arrays come separately."""
-        kept = {key: value for key, value in values.items() if key not in ("number", "ok", "error", "misses", "files")}
+        kept = {
+            key: value
+            for key, value in values.items()
+            if key not in ("number", "ok", "on_target", "error", "misses", "files")
+        }
         if "number" in values:  # an exported record
             kept["index"] = values["number"] - 1
         for key, kind in (("K", StageBulk), ("matrix", Material), ("particle", Material), ("bounds", Bounds)):
@@ -143,7 +161,7 @@ class DesignResult:
     solver_iterations: int  # conjugate-gradient iterations in all, every stage
     started: datetime
     version: str
-    remark: str = ""  # e.g. that the targets conflict
+    remark: str = ""  # what was missed, see `relaxdesign.pareto.missed`
     load_cases: int = 0  # linear systems solved in all
 
     def to_dict(self, files: dict[int, dict[str, str]] | None = None) -> dict:
@@ -156,6 +174,7 @@ class DesignResult:
             "solver_iterations": self.solver_iterations,
             "load_cases": self.load_cases,
             "remark": self.remark,
+            "on_target": sum(design.on_target for design in self.designs),
             "started": self.started.isoformat(),
             "version": self.version,
             "designs": [design.to_dict((files or {}).get(design.index)) for design in self.designs],

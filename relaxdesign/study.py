@@ -15,16 +15,17 @@ import torch
 from torch import Tensor
 
 import relaxdesign
-from relaxdesign import pairs
+from relaxdesign import attainable, pairs
 from relaxdesign.baselines import check_method, sampler_for
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.events import DesignEvent, Event, FinishedEvent, StepEvent
 from relaxdesign.finishing import Finisher
 from relaxdesign.guidance import SamplerStep
 from relaxdesign.objectives import Objectives
-from relaxdesign.pareto import conflict
+from relaxdesign.pareto import conflict, missed
 from relaxdesign.prior.model import Prior, load_prior, shipped_priors
 from relaxdesign.quantities import DIRECTIONAL, QUANTITIES, format_value
+from relaxdesign.reach import Interval
 from relaxdesign.request import DesignRequest, Objective
 from relaxdesign.result import Design, DesignResult, StageBulk
 from relaxdesign.simulation import Cost
@@ -39,12 +40,23 @@ class RequestError(ValueError):
 def reachable(
     catalogue: Catalogue, dim: int = 2, quantity: str = "K", projection: str = "statistical"
 ) -> tuple[float, float]:
-    """Smallest and largest value of a quantity that pairs of these materials can reach; see `pairs.reachable`.
+    """Smallest and largest value of a quantity that pairs of these materials can reach; see `reachable_intervals`.
 
     Raises RequestError when fewer than two materials are on offer.
     """
+    intervals = reachable_intervals(catalogue, dim, quantity, projection)
+    return intervals[0][0], intervals[-1][1]
+
+
+def reachable_intervals(
+    catalogue: Catalogue, dim: int = 2, quantity: str = "K", projection: str = "statistical"
+) -> list[Interval]:
+    """Intervals of a quantity that pairs of these materials can reach, ascending; see `attainable.attainable`.
+
+    Few materials leave gaps between them. Raises RequestError when fewer than two materials are on offer.
+    """
     try:
-        return pairs.reachable(catalogue, dim, quantity, projection)
+        return attainable.attainable(catalogue, dim, quantity, projection)
     except ValueError as error:
         raise RequestError(str(error)) from None
 
@@ -85,7 +97,7 @@ def run(
 
     kept = {design.index: design for design in finished}
     designs: list[Design] = []
-    if last is not None and last.index == last.steps:
+    if last is not None and not cancelled:
         finisher = Finisher(request, materials, prior)
         taken = {pair for design in kept.values() if (pair := _indices(design, materials)) and request.distinct}
         fields = dict(zip(last.alive.nonzero().flatten().tolist(), last.clean, strict=True))
@@ -116,7 +128,7 @@ def run(
             load_cases=cost.load_cases,
             started=started,
             version=relaxdesign.__version__,
-            remark=conflict(designs),
+            remark=conflict(designs) or missed(designs),
         )
     )
 
@@ -173,20 +185,26 @@ def materials_on_offer(request: DesignRequest, catalogue: Catalogue | None = Non
 
 
 def _check_reachable(target: Objective, request: DesignRequest, materials: Catalogue) -> None:
-    low, high = reachable(materials, request.dim, target.quantity, request.projection)
+    name = target.quantity
+    intervals = reachable_intervals(materials, request.dim, name, request.projection)
+    low, high = intervals[0][0], intervals[-1][1]
     slack = 1e-9 * max(abs(low), abs(high))
     within = (target.high is None or target.high >= low - slack) and (target.low is None or target.low <= high + slack)
-    if within:
+    gap = attainable.gap_of(target, intervals)
+    if gap is not None:
+        gap = attainable.simulated_gap(target, gap, materials, request.dim, request.boundary)
+    if within and gap is None:
         return
-    name = target.quantity
     advice = "change the target or offer other materials"
     if request.projection == "statistical" and name in DIRECTIONAL:
         advice = "particles placed at random have no direction in their plane: ask for the geometric projection"
+    between = f"between {format_value(name, low)} and {format_value(name, high)}"
+    if gap is not None:
+        between += f", but none between {format_value(name, gap.low)} and {format_value(name, gap.high)}"
+        advice = f"the nearest that can be had is {format_value(name, gap.nearest(target))}; {advice}"
     what = "composites" if request.projection == "geometric" else "particle composites"
-    raise RequestError(
-        f"{target} is out of reach: {what} of the materials on offer have a {QUANTITIES[name].label} between "
-        f"{format_value(name, low)} and {format_value(name, high)}; {advice}"
-    )
+    has = f"{what} of the materials on offer have a {QUANTITIES[name].label} {between}"
+    raise RequestError(f"{target} is out of reach: {has}; {advice}")
 
 
 def _indices(design: Design, materials: Catalogue) -> tuple[int, int] | None:

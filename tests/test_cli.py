@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -17,11 +18,11 @@ from relaxdesign import __version__
 from relaxdesign.events import DesignEvent, FinishedEvent
 from relaxdesign.fields_io import load_field
 from relaxdesign.replay import Replays
-from relaxdesign.request import DesignRequest, GuidanceSettings
+from relaxdesign.request import DesignRequest, GuidanceSettings, parse_objective
 from relaxdesign.result import Design, DesignResult, StageBulk
 from relaxdesign.store import Store
 from tests.command_line import assert_one_clear_error
-from tests.scripted_study import scripted_design, scripted_study
+from tests.scripted_study import scripted_design, scripted_step, scripted_study
 
 
 @pytest.fixture
@@ -124,6 +125,33 @@ def test_design_writes_its_files_and_prints_a_table(cli, scripted, tmp_path):
     assert [design["ok"] for design in record["designs"]] == [True, False, True]
     assert record["designs"][0]["files"]["stl"] == "design-01/design.stl"
     assert load_field(tmp_path / "out" / "design-03" / "design.vti").E.shape == (16, 16, 1)
+
+
+def test_what_is_missed_is_told_while_it_runs():
+    """One target is met at the cost of the other: no number alone may pass for both."""
+    from relaxdesign.cli.showing import _step_note
+
+    request = DesignRequest(objectives=[parse_objective("K = 100"), parse_objective("density <= 2")], count=2, steps=4)
+    step = scripted_step(DesignRequest(target_bulk=100, count=2, steps=4), 1)
+    values = {"K": np.array([100.0, 81.0]), "density": np.array([2.84, 2.6])}
+    note = _step_note(replace(step, values=values), request)
+    assert note == "K 81…100 GPa, best off: K -19.0 %, density +30.0 %"
+    lost = {name: np.full(2, np.nan) for name in values}
+    assert _step_note(replace(step, values=lost), request) == ""
+
+
+def test_the_table_and_the_lines_below_it_tell_what_is_missed(capsys):
+    from relaxdesign.cli.showing import print_result
+
+    objectives = parse_objective("K = 100"), parse_objective("density <= 2")
+    values = {"K": 99.5, "density": 2.84}
+    off = replace(scripted_design(0), objectives=objectives, stages={"realised": values}, properties=values)
+    request = DesignRequest(objectives=objectives, count=8)
+    print_result(ended(request, [off] * 8, "finished"))
+    told = capsys.readouterr().out
+    assert "density +42.00 %" in told and "\n0 of 8 within 1 % of all targets" in told
+    assert "\nNone of 8 designs meets both K = 100 GPa and density ≤ 2 g/cm³: density +42 %; candidates" in told
+    assert "Pareto" not in told, "said once"
 
 
 def test_design_json_is_json_and_nothing_else(cli, scripted):

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from relaxdesign.attainable import attainable
 from relaxdesign.bounds import two_phase_bounds
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.composite import place_particles
 from relaxdesign.estimates import estimate_stiffness
 from relaxdesign.fem import bulk_modulus
-from relaxdesign.pairs import pair_estimates, reachable
+from relaxdesign.pairs import pair_estimates
 
 
 def test_spheres_are_the_hashin_shtrikman_bound_with_the_matrix_as_reference():
@@ -61,10 +62,10 @@ def test_reachable_interval_lies_inside_the_catalogue_and_needs_two_materials():
     catalogue = Catalogue.default().select()
     bulk = catalogue.properties.bulk
     for dim in (2, 3):
-        low, high = reachable(catalogue, dim, "K")
+        ((low, high),) = attainable(catalogue, dim, "K")
         assert float(bulk.min()) < low < 0.01 and 300 < high < float(bulk.max())
     with pytest.raises(ValueError, match="two materials"):
-        reachable(Catalogue(catalogue.materials[:1]), 2, "K")
+        attainable(Catalogue(catalogue.materials[:1]), 2, "K")
 
 
 def test_pair_estimates_are_monotone_in_the_volume_fraction():

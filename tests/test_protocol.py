@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 
 from relaxdesign import study
+from relaxdesign.baselines import REVISIONS, revision
 from relaxdesign.prior.model import load_prior
 from relaxdesign.protocol import cases as cases_module
 from relaxdesign.protocol import load_designs, run_cases, summarise
 from relaxdesign.protocol.cases import Case, plan
 from relaxdesign.protocol.report import write_report
 from relaxdesign.protocol.runner import chunk_path, run_chunk
-from relaxdesign.protocol.summary import hypervolume
+from relaxdesign.protocol.summary import BUSY, hypervolume
 from relaxdesign.request import guidance_defaults
 from relaxdesign.result import StageBulk
 from relaxdesign.study import prior_label
@@ -153,3 +154,25 @@ def test_plan_covers_every_quantile_and_method(tmp_path, monkeypatch):
     assert usual["baselines-best-of-n-3d-q99"] == 32 > usual["baselines-pairs-3d-q99"] == 8
     quick = plan(("range", "baselines"), (2,), 8, tmp_path, quick=True)
     assert len(quick) == 9 and all(case.request["steps"] == 20 for case in quick)
+
+
+def test_what_an_earlier_revision_of_a_method_made_is_not_taken_for_it(work, tmp_path, monkeypatch):
+    summary = replace(summarise(CASE, *load_designs(CASE, work)), set="baselines", name="random")
+    assert summary.revision == revision("random") > revision("best-of-n") == 1
+    machine = {"version": "0", "cpu": "test", "cores": 1, "memory_GiB": 1, "torch": "0", "processes": 1}
+    write_report([summary, replace(summary, revision=1, dim=3)], tmp_path / "results.md", tmp_path / "results", machine)
+    rows = [line for line in (tmp_path / "results.md").read_text().splitlines() if "| random |" in line]
+    assert [("†" in row) for row in rows] == [False, True]
+    (request,) = CASE.requests()
+    now = chunk_path(tmp_path, CASE, request)
+    monkeypatch.setitem(REVISIONS, "random", 1)
+    assert chunk_path(tmp_path, CASE, request) != now and load_designs(CASE, work) == ([], [])
+
+
+def test_a_busy_machine_tells_no_time(work):
+    designs, costs = load_designs(CASE, work)
+    assert costs[0]["load"] >= 0
+    idle, busy = (summarise(CASE, designs, [costs[0] | {"load": load}]) for load in (BUSY, BUSY + 0.1))
+    assert idle.seconds == pytest.approx(costs[0]["seconds"] / 3) and idle.sampling_seconds is not None
+    assert busy.seconds is None and busy.sampling_seconds is None
+    assert busy.load_cases == idle.load_cases and busy.stages == idle.stages

@@ -7,10 +7,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from relaxdesign import study
 from relaxdesign.catalogue import Catalogue, Material
 from relaxdesign.effective import Evaluator
 from relaxdesign.estimates import estimate_stiffness
-from relaxdesign.pairs import PairTable, UnknownPropertyError, reachable, with_known_properties
+from relaxdesign.pairs import PairTable, UnknownPropertyError, with_known_properties
 from relaxdesign.quantities import QUANTITIES, quantities_of_stiffness
 from relaxdesign.request import DesignRequest, Objective, parse_objective, problems
 from relaxdesign.simulation import Simulation
@@ -133,10 +134,10 @@ def test_only_guided_diffusion_begins_from_a_microstructure():
 def test_reachable_intervals_hold_what_pairs_are_estimated_to_have():
     catalogue = Catalogue.default().select()
     for name in ("K", "G", "nu", "density", "Ez"):
-        low, high = reachable(catalogue, 2, name)
-        wide_low, wide_high = reachable(catalogue, 2, name, "geometric")
+        low, high = study.reachable(catalogue, 2, name)
+        wide_low, wide_high = study.reachable(catalogue, 2, name, "geometric")
         assert wide_low <= low < high <= wide_high
-    assert reachable(catalogue, 2, "Ex/Ey") == (1.0, 1.0)
+    assert study.reachable(catalogue, 2, "Ex/Ey") == (1.0, 1.0)
     with pytest.raises(UnknownPropertyError, match="price of none"):
         with_known_properties(catalogue, [parse_objective("price <= 3")])
 

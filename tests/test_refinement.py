@@ -6,6 +6,7 @@ import torch
 
 from relaxdesign.catalogue import Catalogue, occupied_cells
 from relaxdesign.channels import AsinhChannels
+from relaxdesign.composite import place_particles
 from relaxdesign.fem import bulk_modulus
 from relaxdesign.pairs import KNOWN_KIND, Candidate, PairTable, crowded, pair_estimates, worth_of_new_kinds
 from relaxdesign.projection import Projection
@@ -174,8 +175,8 @@ def test_other_kinds_are_not_bought_with_a_miss():
 
 def test_unreachable_targets_are_refused():
     projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
-    table, simulation = task("K = 438")
-    with pytest.raises(RefinementError, match="K = 438 GPa"):
+    table, simulation = task("K = 450")
+    with pytest.raises(RefinementError, match=r"miss K = 450 GPa .* can be had is 43\d"):
         refine(projection, table, CHANNELS, simulation, generator=torch.Generator())
 
 
@@ -193,3 +194,54 @@ def test_pairs_that_the_grid_cannot_resolve_come_later():
 
 def test_crowding_needs_both_a_narrow_gap_and_contrast():
     assert crowded(0.5, 100.0) and not crowded(1.5, 100.0) and not crowded(0.5, 5.0)
+
+
+TWO = Catalogue.from_csv(b"id,name,E_GPa,nu,rho_g_cm3\na,Soft,3,0.35,1.2\nb,Stiff,70,0.33,2.7")
+
+
+def two_materials(text: str, dim: int, grid: int) -> tuple[PairTable, Simulation]:
+    objectives = [parse_objective(text)]
+    return PairTable(TWO, objectives, dim, grid), Simulation.of(objectives, "periodic", dim, grid)
+
+
+def soft_with_stiff(diameter: float) -> Projection:
+    matrix, particle = CHANNELS.encode(TWO.properties, axis=-1)
+    return Projection(matrix, particle, np.zeros((16, 16), dtype=bool), 0.45, diameter, 0.0, 0.0)
+
+
+def test_what_all_pairs_miss_is_said_with_the_nearest_value():
+    """Between what stiff particles in the soft material and soft ones in the stiff material give."""
+    table, simulation = two_materials("K = 13.2", 2, 64)
+    with pytest.raises(RefinementError, match=r"the 2 pairs .* miss K = 13.2 GPa") as refused:
+        refine(soft_with_stiff(0.25), table, CHANNELS, simulation, generator=torch.Generator().manual_seed(0))
+    assert "with 50 % of Stiff in Soft: ask for that" in str(refused.value)
+    nearest = float(str(refused.value).split("can be had is ")[1].split(" GPa")[0])
+    packings = place_particles(0.5, 0.25, 2, grid=64, count=10, generator=torch.Generator().manual_seed(1))
+    assert nearest == pytest.approx(simulation.placements(*TWO.materials, packings).mean["K"], rel=0.05)
+
+
+def test_particles_of_another_size_are_tried_where_the_samples_cannot_do_it():
+    """Many small spheres stiffen a coarse cell more than a few large ones."""
+    simulation = two_materials("K = 1", 3, 16)[1]
+    few, many = (
+        simulation.placements(
+            *TWO.materials, place_particles(0.5, d, 3, grid=16, count=10, generator=torch.Generator().manual_seed(2))
+        ).mean["K"]
+        for d in (0.4, 0.2)
+    )
+    target = 0.5 * (few + many)
+    assert few < 0.95 * target and target < 0.95 * many
+    table, simulation = two_materials(f"K = {target!r}", 3, 16)
+    refined = refine(soft_with_stiff(0.4), table, CHANNELS, simulation, generator=torch.Generator().manual_seed(0))
+    assert refined.values.mean["K"] == pytest.approx(target, rel=0.011)
+    assert refined.packings[0].diameter < 0.3
+
+
+def test_a_target_at_the_rim_of_what_pairs_have_is_met_within_a_percent():
+    objectives = [parse_objective("K = 1")]
+    simulation = Simulation.of(objectives, "periodic", 2, 32)
+    packings = place_particles(0.05, 0.2, 2, grid=32, count=10, generator=torch.Generator().manual_seed(3))
+    least = simulation.placements(*TWO.materials, packings).mean["K"]
+    table, simulation = two_materials(f"K = {0.995 * least!r}", 2, 32)
+    refined = refine(soft_with_stiff(0.2), table, CHANNELS, simulation, generator=torch.Generator().manual_seed(0))
+    assert refined.values.mean["K"] == pytest.approx(0.995 * least, rel=0.01)

@@ -8,9 +8,12 @@ import torch
 
 from relaxdesign import study
 from relaxdesign.catalogue import Catalogue
+from relaxdesign.channels import Properties
+from relaxdesign.effective import Evaluator
 from relaxdesign.events import DesignEvent, FinishedEvent, StepEvent
 from relaxdesign.export import result_json
 from relaxdesign.fem import bulk_modulus, bulk_shear_from_young_poisson
+from relaxdesign.objectives import Objectives
 from relaxdesign.prior.model import MODEL_DIRECTORY, load_prior, shipped_priors
 from relaxdesign.request import DesignRequest, parse_objective
 from relaxdesign.result import Design
@@ -173,3 +176,40 @@ def test_unrefined_designs_are_of_different_materials_too():
     assert len(set(different)) == len(different) >= 3
     assert len(set(as_they_come)) < len(as_they_come)
     assert different[0] == as_they_come[0]
+
+
+@pytest.mark.parametrize("method", ["guided", "gradient", "random"])
+def test_when_all_candidates_fail_each_says_why(method, monkeypatch):
+    def spoilt(self, prior, clean, *, finished=False):
+        return solve(self, prior, torch.full_like(clean, torch.nan), finished=finished)
+
+    solve = Objectives.evaluate
+    monkeypatch.setattr(Objectives, "evaluate", spoilt)
+    result = study.design(DesignRequest(target_bulk=60, count=2, steps=4, method=method))
+    assert result.status == "finished" and [design.ok for design in result.designs] == [False, False]
+    assert all("homogenisation" in design.message for design in result.designs)
+
+
+def test_conduction_that_fails_is_a_failure_of_its_cell_only():
+    values = Properties(torch.full((2, 4, 4, 1), 10.0), torch.full((2, 4, 4, 1), 5.0), torch.ones(2, 4, 4, 1))
+    conductivity = torch.full((2, 4, 4, 1), 3.0)
+    conductivity[1, 0, 0, 0] = torch.nan
+    effective = Evaluator({"conductivity"})(values, conductivity=conductivity, raise_on_failure=False)
+    assert float(effective.values["conductivity"][0]) == pytest.approx(3.0)
+    assert list(effective.messages) == [1] and "conductivity" in effective.messages[1]
+
+
+def test_targets_that_exclude_each_other_are_said_to_be_missed():
+    own = "id,name,E_GPa,nu,rho_g_cm3\nf,Foam,0.5,0.3,0.3\ns,Steel,210,0.3,7.8\na,Alumina,380,0.22,3.9"
+    objectives = [{"quantity": "K", "low": 100}, {"quantity": "density", "high": 1}]
+    settings = {"count": 2, "steps": 4, "method": "random", "distinct": False, "materials_csv": own}
+    request = DesignRequest.model_validate({"objectives": objectives} | settings)
+    result = study.design(request)
+    assert [design.ok for design in result.designs] == [True, True]
+    assert result.remark.startswith("none of 2 designs meets both K ≥ 100 GPa and density ≤ 1 g/cm³: ")
+    told = result.remark.split(": ", 1)[1]
+    for name in ("K", "density"):
+        assert any(name in design.off_target for design in result.designs) == (f"{name} " in told)
+    values = json.loads(result_json(result))
+    assert values["on_target"] == 0 and values["remark"] == result.remark
+    assert [design["on_target"] for design in values["designs"]] == [False, False]

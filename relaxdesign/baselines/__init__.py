@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 
@@ -30,6 +31,15 @@ DESCRIPTIONS: dict[Method, str] = {
     "cma-es": "covariance matrix adaptation on materials, volume fraction and diameter",
 }
 
+REVISIONS: dict[str, int] = dict.fromkeys(("noise", "gradient", "random", "pairs", "genetic", "cma-es"), 2)
+"""Of how a method searches, 1 where none is given. Raised with each change that may change its designs, so that the
+protocol does not take what was measured before for what the method does now."""
+
+
+def revision(method: str) -> int:
+    """See `REVISIONS`."""
+    return REVISIONS.get(method, 1)
+
 
 def check_method(request: DesignRequest) -> None:
     """Raises ValueError where the request's method cannot serve its targets, or not on this machine."""
@@ -38,10 +48,11 @@ def check_method(request: DesignRequest) -> None:
         raise ValueError(
             f"the method pairs finds the root of one target, got {targets}: drop all but one, or choose another method"
         )
-    if request.method == "conditional" and request.target_bulk is None:
+    if request.method == "conditional" and (request.target_bulk is None or len(request.objectives) > 1):
+        wanted = " and ".join(str(objective) for objective in request.objectives)
         raise ValueError(
-            f"the method conditional can be told one value of K only, got {targets}: ask for K = …, or choose another "
-            "method"
+            f"the method conditional can be told one value of K and nothing else, got {wanted}: ask for K = … alone, "
+            "or choose another method"
         )
     if request.method in ("genetic", "cma-es") and find_spec("pymoo") is None:
         raise ValueError(
@@ -56,7 +67,7 @@ def sampler_for(
     """The steps of the request's method. Raises ValueError for a method that cannot serve it, see `check_method`."""
     check_method(request)
     generator = torch.Generator().manual_seed(request.seed)
-    arguments = {"steps": request.steps, "generator": generator}
+    arguments: dict[str, Any] = {"steps": request.steps, "generator": generator}
     match request.method:
         case "guided":
             from relaxdesign.start import start_field
@@ -74,8 +85,9 @@ def sampler_for(
         case "conditional":
             from relaxdesign.baselines.unguided import conditional
 
-            sampler = request.guidance.sampler_at(request.steps)
-            return conditional(prior, objectives, request.count, bulk=request.target_bulk, sampler=sampler, **arguments)
+            assert request.target_bulk is not None  # checked above
+            arguments |= {"bulk": request.target_bulk, "sampler": request.guidance.sampler_at(request.steps)}
+            return conditional(prior, objectives, request.count, **arguments)
         case "gradient":
             from relaxdesign.baselines.gradient import descend
 
@@ -84,6 +96,6 @@ def sampler_for(
             from relaxdesign.baselines.discrete import search
             from relaxdesign.baselines.searchers import searcher_for
 
-            seeds = torch.randint(2**31, (request.count,), generator=generator).tolist()
-            searchers = [searcher_for(name, materials, request, seed) for seed in seeds]
-            return search(prior, objectives, materials, searchers, request.steps)
+            seeds = torch.randint(2**31, (request.count, 2), generator=generator).tolist()
+            searchers = [searcher_for(name, materials, request, seed) for seed, _ in seeds]
+            return search(prior, objectives, materials, searchers, [seed for _, seed in seeds], request.steps)

@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from relaxdesign.baselines.keeping import BestDesigns
 from relaxdesign.catalogue import Catalogue
 from relaxdesign.composite import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, PackingError, place_particles
 from relaxdesign.guidance import SamplerStep
-from relaxdesign.objectives import Evaluation, Objectives
+from relaxdesign.objectives import Objectives
 from relaxdesign.prior.model import Prior
 
 _FAR = 1e3
@@ -39,7 +40,8 @@ class Searcher(Protocol):
         ...
 
     def tell(self, design: DiscreteDesign, loss: float, residual: float) -> None:
-        """loss: weighted squares of the misses, and what is to be small; residual: signed, of the first target."""
+        """loss: see `Objectives.losses`, very large for a design that failed; residual: signed, of the first target,
+        NaN for a design that failed."""
         ...
 
 
@@ -72,55 +74,49 @@ class Encoding:
 
 
 def search(
-    prior: Prior, objectives: Objectives, materials: Catalogue, searchers: Sequence[Searcher], steps: int
+    prior: Prior,
+    objectives: Objectives,
+    materials: Catalogue,
+    searchers: Sequence[Searcher],
+    seeds: Sequence[int],
+    steps: int,
 ) -> Iterator[SamplerStep]:
     """One searcher per candidate, side by side; the last step holds the best design of each.
 
-    One evaluation of the budget is kept for the final verification.
+    seeds: of the placements, per candidate. One evaluation of the budget is kept for the final verification. A design
+    that cannot be placed or simulated is passed over; a candidate of which all fail is dropped with a message.
     """
     count = len(searchers)
-    alive = torch.ones(count, dtype=torch.bool)
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     points = prior.channels.encode(materials.properties, axis=-1).float()
-    best: list[tuple[float, Tensor]] = [(np.inf, torch.zeros(prior.field_shape))] * count
+    kept = BestDesigns.of(count, prior)
     for index in range(1, steps):
         designs = [searcher.ask() for searcher in searchers]
-        fields = [_field(design, points, prior, index * count + i) for i, design in enumerate(designs)]
-        shown = torch.stack([best[i][1] if field is None else field for i, field in enumerate(fields)])
+        shown, unplaced = kept.fields.clone(), {}
+        for i, (design, generator) in enumerate(zip(designs, generators, strict=True)):
+            try:
+                shown[i] = _field(design, points, prior, generator)
+            except PackingError as error:
+                unplaced[i] = str(error)
         evaluation = objectives.evaluate(prior, shown)
-        losses = _losses(evaluation, objectives)
+        failed = unplaced | evaluation.messages
+        losses = objectives.losses(evaluation)
+        losses[list(failed)] = torch.inf
+        kept.offer(shown, losses, failed)
         residual = evaluation.linearisation.target_residual[:, 0]
         for i, (searcher, design) in enumerate(zip(searchers, designs, strict=True)):
-            loss = _FAR if fields[i] is None or i in evaluation.messages else float(losses[i])
-            searcher.tell(design, loss, float(residual[i]))
-            if loss < best[i][0]:
-                best[i] = loss, shown[i]
-        yield SamplerStep(index, steps, 1 - index / steps, shown, evaluation, alive, {})
-    clean = torch.stack([field for _, field in best])
-    yield SamplerStep(steps, steps, 0.0, clean, objectives.evaluate(prior, clean, finished=True), alive, {})
+            loss = float(losses[i])
+            searcher.tell(design, *((loss, float(residual[i])) if np.isfinite(loss) else (_FAR, np.nan)))
+        everyone = torch.ones(count, dtype=torch.bool)
+        yield SamplerStep(index, steps, 1 - index / steps, shown, evaluation, everyone, {})
+    yield kept.last_step(prior, objectives, steps)
 
 
-def _field(design: DiscreteDesign, points: Tensor, prior: Prior, seed: int) -> Tensor | None:
-    """Channel values of one placement; None if the particles cannot be placed."""
-    try:
-        (packing,) = place_particles(
-            design.volume_fraction,
-            design.diameter,
-            prior.dim,
-            grid=prior.grid,
-            generator=torch.Generator().manual_seed(seed),
-        )
-    except PackingError:
-        return None
+def _field(design: DiscreteDesign, points: Tensor, prior: Prior, generator: torch.Generator) -> Tensor:
+    """Channel values of one placement. Raises PackingError if the particles cannot be placed."""
+    (packing,) = place_particles(
+        design.volume_fraction, design.diameter, prior.dim, grid=prior.grid, generator=generator
+    )
     phase = packing.voxelise(prior.grid)
     shape = (-1,) + (1,) * prior.dim
     return torch.where(phase, points[design.particle].view(shape), points[design.matrix].view(shape))
-
-
-def _losses(evaluation: Evaluation, objectives: Objectives) -> Tensor:
-    """Weighted squares of the targets' misses, plus logarithms of what is to be small at the weight refinement uses."""
-    residual = evaluation.linearisation.target_residual
-    loss = (evaluation.linearisation.target_weight * residual.square()).sum(1)
-    for objective in objectives.extremes:
-        sign = 1.0 if objective.sense == "minimise" else -1.0
-        loss = loss + 0.01 * sign * objective.weight * evaluation.values[objective.quantity].log()
-    return loss.nan_to_num(_FAR)

@@ -58,6 +58,9 @@ class PairSearch(_Drawing):
         return DiscreteDesign(self.pair.matrix, self.pair.particle, vf, self.pair.diameter)
 
     def tell(self, design: DiscreteDesign, loss: float, residual: float) -> None:
+        if np.isnan(residual):  # the design failed: so may the pair's others
+            self._begin()
+            return
         if len(self.ends) < 2:
             self.ends.append((design.volume_fraction, residual))
             if len(self.ends) == 2 and self.ends[0][1] * self.ends[1][1] >= 0:

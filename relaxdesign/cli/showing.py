@@ -45,12 +45,14 @@ def study_progress(request: DesignRequest) -> Iterator[Callable[[Event], None]]:
 
 def print_result(result: DesignResult, *remarks: str) -> None:
     """The table, what failed and why, the front of several objectives, the summary, and further lines."""
-    from relaxdesign.pareto import trade_offs
+    from relaxdesign.pareto import conflict, missed, trade_offs
 
     lines = [f"{_number_of(item)}: {escape(item.message)}" for item in result.designs if item.message]
-    lines += [escape(result.remark)] if result.remark else []
+    # From the designs: results that were stored by earlier versions tell less.
+    if told := conflict(result.designs) or missed(result.designs):
+        lines.append(escape(told[:1].upper() + told[1:]))
     front = [_number_of(item) for item in trade_offs(result.designs)]
-    if front and not result.remark:
+    if front and not conflict(result.designs):
         lines.append(f"On the Pareto front, which no other design betters in everything: {', '.join(front)}")
     output().print(_table(result))
     output().print(*lines, _summary(result), *map(escape, remarks), sep="\n", soft_wrap=True)
@@ -69,13 +71,21 @@ def exit_by(result: DesignResult) -> None:
 def _step_note(event: StepEvent, request: DesignRequest) -> str:
     from relaxdesign.quantities import QUANTITIES
 
-    first = request.targets[0]
-    values = [float(value) for value in event.values.get(first.quantity, ()) if math.isfinite(value)]
-    if not values:
-        return "" if event.values else "no candidate left"
-    best = min(abs(first.miss(value)) for value in values)
-    unit = QUANTITIES[first.quantity].unit
-    return f"{first.quantity} {min(values):.4g}…{max(values):.4g} {unit}, best {100 * best:.2f} % off"
+    names = [target.quantity for target in request.targets]
+    if not event.values:
+        return "no candidate left"
+    rows = zip(*(event.values[name] for name in names), strict=True)
+    solved = [[float(value) for value in row] for row in rows if all(math.isfinite(value) for value in row)]
+    if not solved:
+        return ""
+    first = [row[0] for row in solved]
+    values = f"{names[0]} {min(first):.4g}…{max(first):.4g} {QUANTITIES[names[0]].unit}".rstrip()
+    misses = [[t.miss(value) for t, value in zip(request.targets, row, strict=True)] for row in solved]
+    nearest = min(misses, key=lambda row: max(map(abs, row)))
+    if len(names) == 1:
+        return f"{values}, best {100 * abs(nearest[0]):.2f} % off"
+    # One target may be met at the cost of another: all are told, of the candidate that is nearest to meeting them.
+    return f"{values}, best off: " + ", ".join(f"{n} {100 * m:+.1f} %" for n, m in zip(names, nearest, strict=True))
 
 
 def _table(result: DesignResult) -> Table:
@@ -104,9 +114,8 @@ def _table(result: DesignResult) -> Table:
 
 
 def _summary(result: DesignResult) -> str:
-    errors = [abs(item.error) for item in result.designs if item.error is not None]
     pairs = {(item.matrix.id, item.particle.id) for item in result.designs if item.ok and item.matrix and item.particle}
-    within = sum(error <= 0.01 for error in errors)
+    within = sum(item.on_target for item in result.designs)
     wanted = "the target" if len(result.request.targets) == 1 else "all targets"
     return (
         f"{within} of {result.request.count} within 1 % of {wanted}, {len(pairs)} different material pairs, "
@@ -120,7 +129,9 @@ def _number_of(item: Design) -> str:
 
 
 def _error_text(item: Design) -> str:
-    return "-" if item.error is None else f"{100 * item.error:+.2f} %"
+    """The largest miss; of several targets, with the quantity that it is of."""
+    name, miss = max(item.misses.items(), key=lambda entry: abs(entry[1]), default=("", None))
+    return "-" if miss is None else f"{name if len(item.misses) > 1 else ''} {100 * miss:+.2f} %".lstrip()
 
 
 def _format(value: float | None, spec: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from relaxdesign.pareto import conflict, missed
 from relaxdesign.result import DesignResult
 
 if TYPE_CHECKING:
@@ -17,15 +18,16 @@ def stored_result(store: Store, run_id: str) -> DesignResult:
     """
     if result := store.result(run_id):
         return result
-    record = store.run(run_id)
+    record, designs = store.run(run_id), tuple(store.designs(run_id))
     # It ended early, so nobody noted what it was computed with.
     return DesignResult(
         request=record.request,
-        designs=tuple(store.designs(run_id)),
+        designs=designs,
         status=record.status,
         seconds=record.seconds or 0.0,
         prior=record.request.prior or "unknown",
         solver_iterations=0,
         started=record.created,
         version="unknown",
+        remark=conflict(designs) or missed(designs),
     )

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import plotly.graph_objects as go
 
-from relaxdesign.baselines import DESCRIPTIONS
+from relaxdesign.baselines import DESCRIPTIONS, revision
 from relaxdesign.pairs import KNOWN_KIND
 from relaxdesign.prior.model import load_prior, shipped_priors
 from relaxdesign.protocol.cases import BATCH, SETS, WITH_PRIOR
-from relaxdesign.protocol.summary import Summary
+from relaxdesign.protocol.summary import BUSY, Summary
 from relaxdesign.request import guidance_defaults
 from relaxdesign.study import prior_label
 
@@ -39,7 +39,7 @@ def write_report(measured: Sequence[Summary], page: Path, folder: Path, machine:
         if name in by_set
     ]
     earlier = _EARLIER if any(_MARK in section for section in sections) else ""
-    head = _HEAD.format(**machine, weights=", ".join(sorted(_shipped())), earlier=earlier)
+    head = _HEAD.format(**machine, weights=", ".join(sorted(_shipped())), earlier=earlier, busy=BUSY)
     page.write_text("\n\n".join((head, *sections)) + "\n", encoding="utf-8")
     for dim in (2, 3):
         of_range = [s for s in (*by_set.get("range", ()), *by_set.get("baselines", ())) if s.dim == dim]
@@ -65,7 +65,8 @@ on this page is typed by hand. Numbers and interactive figures: [results/](resul
 
 Last measured with version {version} on {cpu}, {cores} cores, {memory_GiB} GiB, PyTorch {torch}; processes: {processes}.
 The numbers of every case are in `results/protocol.json`. Times are those of the median request of a case, on a machine
-that was not idle otherwise. What the channels do is measured in [priors.md](priors.md#channels).
+that was not idle otherwise; none is told where more than {busy:g} processes per core ran or waited. What the channels
+do is measured in [priors.md](priors.md#channels).
 Weights: {weights}.{earlier}
 
 Targets are quantiles of the effective bulk modulus of random catalogue designs, each sought with seeds 1000, 1001, …
@@ -75,8 +76,8 @@ Stages: *relaxed*, the sampled field; *snapped*, nearest catalogue materials, me
 paper reports); *refined*, mean over placements after refinement; *realised*, the one exported cell."""
 _MARK = "†"
 _EARLIER = f"""
-{_MARK} made with earlier ones, with earlier defaults of the guidance, or when refinement preferred new kinds of
-materials less or not."""
+{_MARK} made with earlier ones, with earlier defaults of the guidance, by an earlier revision of the method, or
+when refinement preferred new kinds of materials less or not."""
 
 
 @lru_cache
@@ -91,7 +92,8 @@ def _designs(s: Summary) -> str:
     # A setting that there was not is one that did not act, as its default does not.
     recorded = guidance_defaults() | s.defaults
     defaults_differ = guided and (not s.defaults or recorded != guidance_defaults())
-    earlier = weights_differ or defaults_differ or s.known_kind != KNOWN_KIND
+    method_differs = not guided and s.revision != revision(s.name)
+    earlier = weights_differ or defaults_differ or s.known_kind != KNOWN_KIND or method_differs
     return f"{s.designs}{f' {_MARK}' if earlier else ''}"
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from relaxdesign.baselines import revision
 from relaxdesign.pairs import KNOWN_KIND
 from relaxdesign.protocol.cases import Case
 from relaxdesign.request import DesignRequest, guidance_defaults
@@ -73,7 +74,7 @@ def run_chunk(request: DesignRequest, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     finished = [Design.from_dict(line["design"]) for line in _lines(path) if "design" in line]
     kept = {design.index for design in finished}
-    sampling = 0.0
+    sampling, load = 0.0, _load()
     with path.open("a", encoding="utf-8") as file:
         for event in study.run(request, finished=finished):
             if isinstance(event, StepEvent):
@@ -90,7 +91,9 @@ def run_chunk(request: DesignRequest, path: Path) -> None:
                     "prior": result.prior,
                     "defaults": guidance_defaults(),
                     "known_kind": KNOWN_KIND,
+                    "revision": revision(request.method),
                     "resumed": bool(finished),
+                    "load": max(load, _load()),
                 }
                 _append(file, {"cost": cost})
 
@@ -115,6 +118,14 @@ def available_cores() -> int:
         return os.cpu_count() or 1
 
 
+def _load() -> float:
+    """Processes that run or wait to, over the last minute, per core; 0 where the system does not tell."""
+    try:
+        return os.getloadavg()[0] / available_cores()
+    except (AttributeError, OSError):  # not on Windows
+        return 0.0
+
+
 def machine() -> dict[str, Any]:
     """What the designs were made on."""
     import torch
@@ -136,8 +147,14 @@ def machine() -> dict[str, Any]:
 
 
 def chunk_path(work: Path, case: Case, request: DesignRequest) -> Path:
-    """Named by all of the request, defaults too: what other settings made is not taken for this chunk."""
-    digest = hashlib.sha256(f"{request.model_dump_json()} {KNOWN_KIND}".encode()).hexdigest()[:12]
+    """Named by all of the request, defaults too, and the revision of its method.
+
+    So what other settings or an earlier revision made is not taken for this chunk.
+    """
+    words = [request.model_dump_json(), f"{KNOWN_KIND}"]
+    if (number := revision(request.method)) > 1:
+        words.append(f"{number}")
+    digest = hashlib.sha256(" ".join(words).encode()).hexdigest()[:12]
     return work / case.key / f"{request.seed}-{digest}.jsonl"
 
 

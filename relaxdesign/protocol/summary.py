@@ -16,6 +16,8 @@ from relaxdesign.protocol.cases import BATCH, Case
 from relaxdesign.result import STAGES, Design
 
 LIMITS = (0.005, 0.01, 0.02, 0.05, 0.10)
+BUSY = 1.5
+"""Load per core above which a request waited for other work, so that its times tell nothing of its method."""
 _HYPERVOLUME_REFERENCE = (0.10, 20.0)
 """Error and density (g/cm³) at and beyond which a design adds nothing."""
 
@@ -36,7 +38,8 @@ class Summary:
     group_pairs and group_coverage are means over ``groups`` groups of ``BATCH`` designs, those of one request;
     group_coverage_error is the standard error of the latter, None for a single group.
     priors: names and hashes of the weights that were used. defaults: of the guidance settings when it was run; empty
-    where that was not recorded. known_kind: what refinement charged for kinds of materials a result had already."""
+    where that was not recorded. known_kind: what refinement charged for kinds of materials a result had already.
+    revision: of the method."""
 
     set: str
     name: str
@@ -61,6 +64,7 @@ class Summary:
     groups: int = 1
     group_coverage_error: float | None = None
     known_kind: float | None = None
+    revision: int = 1
 
     @property
     def case(self) -> tuple[str, str, int, float]:
@@ -78,17 +82,18 @@ class Summary:
 
 
 def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> Summary:
-    """Summary of the designs of a case. costs: of its chunks; those that were interrupted tell no time."""
+    """Of the designs of a case. costs: of its chunks; those interrupted or made on a ``BUSY`` machine tell no time."""
     done = [design for design in designs if design.ok]
     starts = range(0, max(1, len(designs) - BATCH + 1), BATCH)
     groups = [[design for design in designs[start : start + BATCH] if design.ok] for start in starts]
     covered = [_coverage(group) for group in groups]
     whole = [cost for cost in costs if not cost["resumed"]]
+    timed = [cost for cost in whole if cost.get("load", 0.0) <= BUSY]
     per_design = sum(request.count for request in case.requests()) / max(1, len(case.requests()))
     after = float(np.mean([design.load_cases or 0 for design in done])) if done else 0.0
 
-    def per(of, name: str) -> float | None:
-        return float(of([cost[name] for cost in whole]) / per_design) if whole else None
+    def per(of, name: str, costs: Sequence[dict] = whole) -> float | None:
+        return float(of([cost[name] for cost in costs]) / per_design) if costs else None
 
     load_cases = per(np.mean, "load_cases")
     densities = [design.density for design in done if design.density is not None]
@@ -106,8 +111,8 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         group_coverage=float(np.mean(covered)),
         density_median=float(np.median(densities)) if densities else None,
         hypervolume=hypervolume([(abs(design.error or 0.0), design.density or np.inf) for design in done]),
-        seconds=per(np.median, "seconds"),
-        sampling_seconds=per(np.median, "sampling_seconds"),
+        seconds=per(np.median, "seconds", timed),
+        sampling_seconds=per(np.median, "sampling_seconds", timed),
         load_cases=load_cases,
         sampling_load_cases=None if load_cases is None else max(0.0, load_cases - after),
         iterations=per(np.mean, "iterations"),
@@ -115,6 +120,7 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         groups=len(groups),
         group_coverage_error=float(sem(covered)) if len(groups) > 1 else None,
         defaults=next((cost["defaults"] for cost in costs if "defaults" in cost), {}),
+        revision=next((cost["revision"] for cost in costs if "revision" in cost), 1),
         known_kind=next((cost["known_kind"] for cost in costs if "known_kind" in cost), None),
     )
 
