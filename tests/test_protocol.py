@@ -171,7 +171,7 @@ def test_what_an_earlier_revision_of_a_method_made_is_not_taken_for_it(work, tmp
 
 def test_requests_that_waited_for_other_work_tell_no_time(work):
     designs, costs = load_designs(CASE, work)
-    assert 0 < costs[0]["computing"]
+    assert costs[0]["computing"] > 0
     alone, waited = (
         summarise(CASE, designs, [costs[0] | {"computing": share}]) for share in (COMPUTING, COMPUTING - 0.1)
     )

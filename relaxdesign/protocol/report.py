@@ -65,8 +65,8 @@ on this page is typed by hand. Numbers and interactive figures: [results/](resul
 
 Last measured with version {version} on {cpu}, {cores} cores, {memory_GiB} GiB, PyTorch {torch}; processes: {processes}.
 The numbers of every case are in `results/protocol.json`. Times are those of the median request of a case, on a machine
-that was not idle otherwise; none is told of requests that had less than {computing:.0%} of a core. What the channels do is
-measured in [priors.md](priors.md#channels).
+that was not idle otherwise; none is told of requests that had less than {computing:.0%} of a core. What the channels
+do is measured in [priors.md](priors.md#channels).
 Weights: {weights}.{earlier}
 
 Targets are quantiles of the effective bulk modulus of random catalogue designs, each sought with seeds 1000, 1001, …

@@ -82,7 +82,7 @@ class Summary:
 
 
 def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> Summary:
-    """Of the designs of a case. costs: of its chunks; those interrupted, or not ``COMPUTING`` all along, tell no time."""
+    """Of the designs of a case. costs: of its chunks; those interrupted or kept waiting tell no time."""
     done = [design for design in designs if design.ok]
     starts = range(0, max(1, len(designs) - BATCH + 1), BATCH)
     groups = [[design for design in designs[start : start + BATCH] if design.ok] for start in starts]
