@@ -13,7 +13,7 @@ from relaxdesign.protocol import load_designs, run_cases, summarise
 from relaxdesign.protocol.cases import Case, plan
 from relaxdesign.protocol.report import write_report
 from relaxdesign.protocol.runner import chunk_path, run_chunk
-from relaxdesign.protocol.summary import BUSY, hypervolume
+from relaxdesign.protocol.summary import COMPUTING, hypervolume
 from relaxdesign.request import guidance_defaults
 from relaxdesign.result import StageBulk
 from relaxdesign.study import prior_label
@@ -169,10 +169,12 @@ def test_what_an_earlier_revision_of_a_method_made_is_not_taken_for_it(work, tmp
     assert chunk_path(tmp_path, CASE, request) != now and load_designs(CASE, work) == ([], [])
 
 
-def test_a_busy_machine_tells_no_time(work):
+def test_requests_that_waited_for_other_work_tell_no_time(work):
     designs, costs = load_designs(CASE, work)
-    assert costs[0]["load"] >= 0
-    idle, busy = (summarise(CASE, designs, [costs[0] | {"load": load}]) for load in (BUSY, BUSY + 0.1))
-    assert idle.seconds == pytest.approx(costs[0]["seconds"] / 3) and idle.sampling_seconds is not None
-    assert busy.seconds is None and busy.sampling_seconds is None
-    assert busy.load_cases == idle.load_cases and busy.stages == idle.stages
+    assert costs[0]["computing"] > 0
+    alone, waited = (
+        summarise(CASE, designs, [costs[0] | {"computing": share}]) for share in (COMPUTING, COMPUTING - 0.1)
+    )
+    assert alone.seconds == pytest.approx(costs[0]["seconds"] / 3) and alone.sampling_seconds is not None
+    assert waited.seconds is None and waited.sampling_seconds is None
+    assert waited.load_cases == alone.load_cases and waited.stages == alone.stages

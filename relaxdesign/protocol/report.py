@@ -15,7 +15,7 @@ from relaxdesign.baselines import DESCRIPTIONS, revision
 from relaxdesign.pairs import KNOWN_KIND
 from relaxdesign.prior.model import load_prior, shipped_priors
 from relaxdesign.protocol.cases import BATCH, SETS, WITH_PRIOR
-from relaxdesign.protocol.summary import BUSY, Summary
+from relaxdesign.protocol.summary import COMPUTING, Summary
 from relaxdesign.request import guidance_defaults
 from relaxdesign.study import prior_label
 
@@ -39,7 +39,7 @@ def write_report(measured: Sequence[Summary], page: Path, folder: Path, machine:
         if name in by_set
     ]
     earlier = _EARLIER if any(_MARK in section for section in sections) else ""
-    head = _HEAD.format(**machine, weights=", ".join(sorted(_shipped())), earlier=earlier, busy=BUSY)
+    head = _HEAD.format(**machine, weights=", ".join(sorted(_shipped())), earlier=earlier, computing=COMPUTING)
     page.write_text("\n\n".join((head, *sections)) + "\n", encoding="utf-8")
     for dim in (2, 3):
         of_range = [s for s in (*by_set.get("range", ()), *by_set.get("baselines", ())) if s.dim == dim]
@@ -65,7 +65,7 @@ on this page is typed by hand. Numbers and interactive figures: [results/](resul
 
 Last measured with version {version} on {cpu}, {cores} cores, {memory_GiB} GiB, PyTorch {torch}; processes: {processes}.
 The numbers of every case are in `results/protocol.json`. Times are those of the median request of a case, on a machine
-that was not idle otherwise; none is told where more than {busy:g} processes per core ran or waited. What the channels
+that was not idle otherwise; none is told of requests that had less than {computing:.0%} of a core. What the channels
 do is measured in [priors.md](priors.md#channels).
 Weights: {weights}.{earlier}
 

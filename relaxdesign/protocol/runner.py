@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,7 @@ def run_chunk(request: DesignRequest, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     finished = [Design.from_dict(line["design"]) for line in _lines(path) if "design" in line]
     kept = {design.index for design in finished}
-    sampling, load = 0.0, _load()
+    sampling, computing = 0.0, time.process_time()
     with path.open("a", encoding="utf-8") as file:
         for event in study.run(request, finished=finished):
             if isinstance(event, StepEvent):
@@ -93,7 +94,7 @@ def run_chunk(request: DesignRequest, path: Path) -> None:
                     "known_kind": KNOWN_KIND,
                     "revision": revision(request.method),
                     "resumed": bool(finished),
-                    "load": max(load, _load()),
+                    "computing": (time.process_time() - computing) / result.seconds,
                 }
                 _append(file, {"cost": cost})
 
@@ -116,14 +117,6 @@ def available_cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux
         return os.cpu_count() or 1
-
-
-def _load() -> float:
-    """Processes that run or wait to, over the last minute, per core; 0 where the system does not tell."""
-    try:
-        return os.getloadavg()[0] / available_cores()
-    except (AttributeError, OSError):  # not on Windows
-        return 0.0
 
 
 def machine() -> dict[str, Any]:

@@ -16,8 +16,8 @@ from relaxdesign.protocol.cases import BATCH, Case
 from relaxdesign.result import STAGES, Design
 
 LIMITS = (0.005, 0.01, 0.02, 0.05, 0.10)
-BUSY = 1.5
-"""Load per core above which a request waited for other work, so that its times tell nothing of its method."""
+COMPUTING = 0.8
+"""Least processor time per time for which a request's times tell of its method, not of other work it waited for."""
 _HYPERVOLUME_REFERENCE = (0.10, 20.0)
 """Error and density (g/cm³) at and beyond which a design adds nothing."""
 
@@ -82,13 +82,13 @@ class Summary:
 
 
 def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> Summary:
-    """Of the designs of a case. costs: of its chunks; those interrupted or made on a ``BUSY`` machine tell no time."""
+    """Of the designs of a case. costs: of its chunks; those interrupted or kept waiting tell no time."""
     done = [design for design in designs if design.ok]
     starts = range(0, max(1, len(designs) - BATCH + 1), BATCH)
     groups = [[design for design in designs[start : start + BATCH] if design.ok] for start in starts]
     covered = [_coverage(group) for group in groups]
     whole = [cost for cost in costs if not cost["resumed"]]
-    timed = [cost for cost in whole if cost.get("load", 0.0) <= BUSY]
+    timed = [cost for cost in whole if cost.get("computing", 1.0) >= COMPUTING]
     per_design = sum(request.count for request in case.requests()) / max(1, len(case.requests()))
     after = float(np.mean([design.load_cases or 0 for design in done])) if done else 0.0
 
