@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -65,8 +66,8 @@ class Kind:
         request = self.request
         if self.method == "pairs" and len(request.targets) > 1:
             return "finds the root of one target"
-        if self.method == "conditional" and request.target_bulk is None:
-            return "can be told one value of K only"
+        if self.method == "conditional" and (request.target_bulk is None or len(request.objectives) > 1):
+            return "can be told one value of K and nothing else"
         if self.method == "conditional" and self.dim == 3:
             return "has no prior for 3D"
         if self.projection == "statistical" and any(target.quantity in DIRECTIONAL for target in request.targets):
@@ -313,7 +314,9 @@ def open_file(name: str, content: bytes) -> None:
         assert content[4:8] == b"ftyp"
     else:
         text = content.decode("utf-8-sig")
-        assert "None" not in text.split() and "nan" not in text.lower().replace("nano", "").split(), name
+        assert not re.search(r"\bNone\b(?! of \d)", text) and "nan" not in text.lower().replace("nano", "").split(), (
+            name
+        )
 
 
 def find_again(page: Page, run_id: str) -> None:
