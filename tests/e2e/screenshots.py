@@ -37,7 +37,7 @@ def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 
         inspector = page.locator(".st-key-inspector")
         expect(inspector).to_be_visible(timeout=RUN_MS)
         _picture(page, folder / "candidates.png")
-        page.locator(".st-key-inspector iframe[title*='stpyvista']").first.wait_for(timeout=PATIENCE_MS)
+        page.locator(".st-key-inspector iframe").first.wait_for(timeout=PATIENCE_MS)
         page.wait_for_timeout(3000)
         _scroll_to(page, inspector)
         _picture(page, folder / "inspect.png")

@@ -163,7 +163,7 @@ def watch_frames(page: Page, wanted: int) -> tuple[list[int], set[str]]:
 
 def assert_view_is_drawn(page: Page) -> None:
     """PyVista's viewer of the cell, a page of its own, shows something."""
-    view = page.locator(".st-key-inspector iframe[title*='stpyvista']").first
+    view = page.locator(".st-key-inspector iframe").first
     expect(view).to_be_visible(timeout=PATIENCE_MS)
     assert await_contrast(page, view) > 3, "the 3D view stayed empty"
 
