@@ -95,6 +95,9 @@ def open_browser(*, dark: bool = False) -> Iterator[Page]:
         try:
             page = browser.new_page(viewport={"width": 1280, "height": 720}, color_scheme="dark" if dark else "light")
             page.set_default_timeout(PATIENCE_MS)
+            # For whoever has to find out why a test failed.
+            page.on("pageerror", lambda error: print("error in the page:", error, error.stack, sep="\n"))
+            page.on("crash", lambda _: print("the page crashed"))
             yield page
         finally:
             browser.close()

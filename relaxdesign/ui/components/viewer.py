@@ -22,33 +22,37 @@ from relaxdesign.ui.components.cell_scene import HEIGHT, Look
 logger = logging.getLogger(__name__)
 
 KEPT_VIEWS = 24
+POLL_SECONDS = 1.0
 
 _Name = tuple[str, bool, Look]
 
 
 def show(scene: Scene, key: str, look: Look) -> None:
     """Draws a scene to be turned. key: of the cell, look: how the scene shows it."""
-    dark = st.context.theme.type == "dark"
-    name = (key, dark, look)
+    name = (key, st.context.theme.type == "dark", look)
+    view = _exporter().view(name, scene)
+    # A part of its own that draws itself until the view is there, and goes on: to redraw the page from here would lose
+    # what is pressed at that moment.
+    st.fragment(_draw, run_every=None if view.done() else POLL_SECONDS)(name, scene)
+
+
+def _draw(name: _Name, scene: Scene) -> None:
+    """The viewer or, until it is there, a still in its place."""
     view = _exporter().view(name, scene)
     if not view.done():
-        _wait(name, scene)
-    elif view.result() is None:
-        cell_scene.show(scene, key=f"view-{key}")
+        with st.container(height=HEIGHT, border=False, horizontal_alignment="center", vertical_alignment="center"):
+            cell_scene.still(scene, "The cell, while its 3D view is prepared")
+    elif (page := view.result()) is None:
+        cell_scene.show(scene, key=f"view-{name[0]}")
     else:
-        from stpyvista import _stpv_component
-
-        data = {"_html": view.result(), "backend": "trame", "height": HEIGHT, "width": 0, "use_container_width": True}
-        _stpv_component(key=f"view-{key}-{dark}-{look}", data=data)
+        _embed(page, f"view-{name}")
 
 
-@st.fragment(run_every=0.5)
-def _wait(name: _Name, scene: Scene) -> None:
-    """Keeps the place with a still until the view is there, then redraws the page."""
-    if _exporter().view(name, scene).done():
-        st.rerun()
-    with st.container(height=HEIGHT, border=False, horizontal_alignment="center", vertical_alignment="center"):
-        cell_scene.still(scene, "The cell, while its 3D view is prepared")
+def _embed(page: str, key: str) -> None:
+    from stpyvista import _stpv_component
+
+    data = {"_html": page, "backend": "trame", "height": HEIGHT, "width": 0, "use_container_width": True}
+    _stpv_component(key=key, data=data)
 
 
 class _Exporter:
