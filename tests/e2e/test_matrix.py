@@ -156,6 +156,7 @@ def test_some_kinds_have_every_value_of_every_setting():
         assert {getattr(kind, name) for kind in SOME} == {getattr(kind, name) for kind in EVERY}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SOME, ids=str)
 def test_a_kind_of_run(app: App, kind: Kind):
     go_through(app, kind, quick=kind is not SOME[0])
