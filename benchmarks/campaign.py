@@ -20,7 +20,7 @@ import numpy as np
 
 from relaxdesign.campaign import CampaignSpec, Folder, run, run_tasks, workers
 from relaxdesign.campaign.tasks import Task, compute
-from relaxdesign.store import Store
+from relaxdesign.library import Store
 
 RESULTS = Path(__file__).parent / "results" / "campaign.json"
 TARGETS = {"from": 5, "to": 250, "scale": "log"}

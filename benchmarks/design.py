@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from relaxdesign.request import DesignRequest
-from relaxdesign.result import DesignResult
-from relaxdesign.study import design
+from relaxdesign.design.request import DesignRequest
+from relaxdesign.design.result import DesignResult
+from relaxdesign.design.study import design
 
 COUNTS = {2: 8, 3: 4}
 STAGES = ("relaxed", "projected", "snapped", "refined", "realised")

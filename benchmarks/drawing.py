@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))  # the browser is driven as in the tests
 from playwright.sync_api import Page  # noqa: E402
 from sqlalchemy.engine import make_url  # noqa: E402
 
-from relaxdesign.replay import Replays  # noqa: E402
+from relaxdesign.library.replay import Replays  # noqa: E402
 from tests.e2e.driving import open_browser, running_server, set_number, settle, start_design  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "drawing.json"

@@ -22,15 +22,16 @@ from pathlib import Path
 
 import torch
 
-from relaxdesign.catalogue import Catalogue
-from relaxdesign.channels import AsinhChannels, LinearChannels
+from relaxdesign.design.request import DesignRequest
+from relaxdesign.design.study import design
+from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.materials.channels import AsinhChannels, LinearChannels
 from relaxdesign.prior.metrics import assess
 from relaxdesign.prior.model import Prior, load_prior, shipped_priors
 from relaxdesign.prior.sampling import draw
+from relaxdesign.prior.steps import Sampler
 from relaxdesign.prior.training import TrainingConfig, train_prior
 from relaxdesign.prior.unet import UNetConfig
-from relaxdesign.request import DesignRequest, Sampler
-from relaxdesign.study import design
 
 ROOT = Path(__file__).resolve().parents[1]
 JSON, PAGE = ROOT / "benchmarks" / "results" / "priors.json", ROOT / "docs" / "priors.md"

@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT))  # the browsers are driven as in the tests
 from playwright.sync_api import Error as BrowserError  # noqa: E402
 from playwright.sync_api import Page  # noqa: E402
 
-from relaxdesign.store import END_STATES, Store  # noqa: E402
+from relaxdesign.library import END_STATES, Store  # noqa: E402
 from tests.e2e.driving import open_browser, running_app, settle, start_design  # noqa: E402
 
 PAGES = ("", "library", "campaigns", "evaluate")

@@ -61,7 +61,7 @@ if ! installed "$level" && ! { [ "$level" = app ] && { installed dev || installe
     [ "$level" = app ] && extra="[campaign]" || extra="[$level]"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".$extra"
     say "Compiling the 3D solver"
-    "$venv/bin/python" -c 'from relaxdesign.fem import kernels; kernels.prepare()'
+    "$venv/bin/python" -c 'from relaxdesign.physics.fem import kernels; kernels.prepare()'
     printf '%s' "$wanted" >"$stamp"
 fi
 

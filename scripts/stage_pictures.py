@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from relaxdesign import study
-from relaxdesign.events import DesignEvent, StepEvent
-from relaxdesign.request import DesignRequest
+from relaxdesign.design import study
+from relaxdesign.design.events import DesignEvent, StepEvent
+from relaxdesign.design.request import DesignRequest
 from relaxdesign.ui.colours import ModulusScale, viridis
 from relaxdesign.ui.components.microstructures import picture
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from relaxdesign.channels import AsinhChannels, Properties
-from relaxdesign.objectives import Evaluation, Linearisation
+from relaxdesign.design.objectives import Evaluation, Linearisation
+from relaxdesign.materials.channels import AsinhChannels, Properties
 from relaxdesign.prior.model import Prior
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.unet import UNetConfig

@@ -12,12 +12,12 @@ import torch
 from sqlalchemy import create_engine, make_url, text
 from typer.testing import CliRunner
 
-from relaxdesign.bounds import two_phase_bounds
-from relaxdesign.catalogue import Material
 from relaxdesign.cli import app
-from relaxdesign.composite import place_particles
-from relaxdesign.request import DesignRequest
-from relaxdesign.result import Design, DesignResult, StageBulk
+from relaxdesign.design.request import DesignRequest
+from relaxdesign.design.result import Design, DesignResult, StageBulk
+from relaxdesign.materials.catalogue import Material
+from relaxdesign.microstructure.particles.packing import place_particles
+from relaxdesign.physics.bounds import two_phase_bounds
 
 
 def make_material(id: str, young: float, poisson: float, density: float, name: str | None = None) -> Material:

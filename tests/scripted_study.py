@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from relaxdesign.bounds import Bounds
-from relaxdesign.catalogue import Material
-from relaxdesign.events import DesignEvent, Event, FinishedEvent, StepEvent
-from relaxdesign.request import DesignRequest
-from relaxdesign.result import Design, DesignResult, StageBulk
+from relaxdesign.design.events import DesignEvent, Event, FinishedEvent, StepEvent
+from relaxdesign.design.request import DesignRequest
+from relaxdesign.design.result import Design, DesignResult, StageBulk
+from relaxdesign.materials.catalogue import Material
+from relaxdesign.physics.bounds import Bounds
 
 GRID = 16
 

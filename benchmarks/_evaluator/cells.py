@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 import torch
 
-from relaxdesign.composite import place_particles
+from relaxdesign.microstructure.particles.packing import place_particles
 
 from .cases import Case
 

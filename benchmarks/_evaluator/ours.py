@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from relaxdesign.fem import bulk_modulus, effective_stiffness
+from relaxdesign.physics.fem import bulk_modulus, effective_stiffness
 
 from .cases import Case
 

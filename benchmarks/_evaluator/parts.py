@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 import torch
 
-from relaxdesign.fem import kernels
-from relaxdesign.fem.green import make_green
-from relaxdesign.fem.moduli import lame_from_bulk_shear
-from relaxdesign.fem.operator import VoxelOperator
-from relaxdesign.fem.threads import threads_for
+from relaxdesign.physics.fem import kernels
+from relaxdesign.physics.fem.green import make_green
+from relaxdesign.physics.fem.moduli import lame_from_bulk_shear
+from relaxdesign.physics.fem.operator import VoxelOperator
+from relaxdesign.physics.fem.threads import threads_for
 
 from .cases import Case
 from .cells import moduli

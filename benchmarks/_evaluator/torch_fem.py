@@ -14,7 +14,7 @@ from torchfem.materials import IsotropicElasticity3D
 from torchfem.mesh import cube_hexa
 from torchfem.solid import Solid
 
-from relaxdesign.fem import young_poisson_from_bulk_shear
+from relaxdesign.physics.fem import young_poisson_from_bulk_shear
 
 from .cases import Case
 from .others import node_ties

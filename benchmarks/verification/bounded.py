@@ -8,9 +8,9 @@ from torch import Tensor
 
 from benchmarks.verification.cells import two_phase
 from benchmarks.verification.model import Study, Table, at_most, table
-from relaxdesign.bounds import bulk_bounds, field_bounds, field_shear_bounds
-from relaxdesign.composite import place_particles
-from relaxdesign.fem import effective_stiffness
+from relaxdesign.microstructure.particles.packing import place_particles
+from relaxdesign.physics.bounds import bulk_bounds, field_bounds, field_shear_bounds
+from relaxdesign.physics.fem import effective_stiffness
 
 MATRIX = (1.0, 0.5)
 SLACK = 1e-6

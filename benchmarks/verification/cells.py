@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from relaxdesign.fem import Boundary, bulk_modulus
+from relaxdesign.physics.fem import Boundary, bulk_modulus
 
 EPOXY = (2.5, 1.2)
 CERAMIC = (325.0, 156.0)

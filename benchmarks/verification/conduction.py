@@ -12,7 +12,7 @@ from benchmarks.verification.dilute import fit
 from benchmarks.verification.exact import strength
 from benchmarks.verification.fits import fit_order
 from benchmarks.verification.model import Study, at_most, table, within
-from relaxdesign.fem import effective_conductivity
+from relaxdesign.physics.fem import effective_conductivity
 
 RUNS = ((24, 4.0), (24, 6.0), (32, 4.0), (32, 6.0), (32, 8.0), (48, 8.0), (48, 12.0), (64, 16.0))
 

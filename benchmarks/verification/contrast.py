@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmarks.verification.cells import CARBIDE, CERAMIC, ELASTOMER, EPOXY, balls, radius_of, two_phase
 from benchmarks.verification.model import Study, at_most, table, within
-from relaxdesign.bounds import field_bounds
-from relaxdesign.fem import BulkResult, SolveStatus, bulk_modulus
+from relaxdesign.physics.bounds import field_bounds
+from relaxdesign.physics.fem import BulkResult, SolveStatus, bulk_modulus
 
 SHARE = 0.2
 

@@ -11,7 +11,7 @@ from benchmarks.verification.cells import balls, mean_bulk, two_phase
 from benchmarks.verification.exact import cylinder_factor, sphere_factor, strength
 from benchmarks.verification.fits import linear_fit
 from benchmarks.verification.model import Study, at_most, table
-from relaxdesign.fem import effective_stiffness
+from relaxdesign.physics.fem import effective_stiffness
 
 Pair = tuple[tuple[float, float], tuple[float, float]]
 

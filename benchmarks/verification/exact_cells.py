@@ -8,7 +8,7 @@ from benchmarks.verification.cells import available_boundaries, isotropic_stiffn
 from benchmarks.verification.exact import backus, hill_equal_shear
 from benchmarks.verification.fits import fit_order, richardson
 from benchmarks.verification.model import Study, at_most, table, within
-from relaxdesign.fem import (
+from relaxdesign.physics.fem import (
     Boundary,
     bulk_modulus,
     bulk_shear_from_young_poisson,

@@ -7,7 +7,7 @@ import torch
 from benchmarks.verification.cells import CERAMIC, EPOXY, balls, mean_bulk, radius_of
 from benchmarks.verification.fits import order_by_halving
 from benchmarks.verification.model import Study, at_most, table, within
-from relaxdesign.composite import place_particles
+from relaxdesign.microstructure.particles.packing import place_particles
 
 PAIRS = {
     "2 × stiffer": ((10.0, 5.0), (20.0, 10.0)),

@@ -12,7 +12,7 @@ from benchmarks.verification.cells import (
     rotate_stiffness,
 )
 from benchmarks.verification.model import Study, at_most, table, within
-from relaxdesign.fem import bulk_modulus, check_gradient, effective_stiffness, local_fields
+from relaxdesign.physics.fem import bulk_modulus, check_gradient, effective_stiffness, local_fields
 
 
 def symmetries(size: int = 8, seed: int = 3) -> Study:

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from benchmarks.verification.cells import CERAMIC, EPOXY, available_boundaries, balls, random_moduli, two_phase
 from benchmarks.verification.model import Study, at_most, table, within
-from relaxdesign.bounds import field_bounds
-from relaxdesign.fem import Boundary, bulk_modulus, bulk_shear_from_young_poisson, local_fields
+from relaxdesign.physics.bounds import field_bounds
+from relaxdesign.physics.fem import Boundary, bulk_modulus, bulk_shear_from_young_poisson, local_fields
 
 YOUNG, POISSON, EXPECTED = 70.0, 0.33, 68.627
 """A homogeneous slab and its bulk modulus in GPa."""

@@ -8,7 +8,7 @@ from benchmarks.verification.cells import CARBIDE, block, two_phase
 from benchmarks.verification.fits import fit_order
 from benchmarks.verification.model import Check, Study, Table, at_most, table
 from benchmarks.verification.second_code import scikit_fem_stiffness
-from relaxdesign.fem import effective_stiffness
+from relaxdesign.physics.fem import effective_stiffness
 
 BULK = 2.0
 """K of the matrix in GPa, whatever its Poisson's ratio: that of a polymer or an elastomer."""

@@ -41,10 +41,10 @@ CAPTIONS = {
 
 LEAD = """# Verification of the evaluator
 
-What the finite element evaluator (`relaxdesign.fem`) computes, measured against closed forms, bounds, invariances,
-differences and a second code. Every number on this page is written by `make verification`, which exits with an error
-if a check fails; a reduced run is part of the tests. Units: GPa, W/(m K), lengths in cell edges. 2D means one voxel
-thick, periodic through the thickness, three-dimensional elasticity.
+What the finite element evaluator (`relaxdesign.physics.fem`) computes, measured against closed forms, bounds,
+invariances, differences and a second code. Every number on this page is written by `make verification`, which exits
+with an error if a check fails; a reduced run is part of the tests. Units: GPa, W/(m K), lengths in cell edges. 2D means
+one voxel thick, periodic through the thickness, three-dimensional elasticity.
 """
 
 

@@ -10,7 +10,7 @@ import scipy.sparse.linalg
 
 from benchmarks.verification.cells import CERAMIC, EPOXY, balls, random_moduli, two_phase
 from benchmarks.verification.model import Study, at_most, table
-from relaxdesign.fem import effective_stiffness
+from relaxdesign.physics.fem import effective_stiffness
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 

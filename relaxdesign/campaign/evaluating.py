@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from relaxdesign.campaign.engine import run_tasks, workers
 from relaxdesign.campaign.folder import write_whole
-from relaxdesign.units import Units
+from relaxdesign.io.units import Units
 
 if TYPE_CHECKING:
-    from relaxdesign.catalogue import Material
-    from relaxdesign.fields_io import FieldData
+    from relaxdesign.materials.catalogue import Material
+    from relaxdesign.physics.voxel_fields import VoxelFields
 
 SUFFIXES = (".npz", ".vti")
 TABLES = (".parquet", ".csv")
@@ -69,8 +69,9 @@ def evaluate_folder(
     iterations, residual, seconds, warnings, or the error. Rows are kept in ``OUT.partial`` as they come, so that an
     evaluation that was stopped goes on. scheduler, count: see `relaxdesign.campaign.workers`.
 
-    units: of the files, see `relaxdesign.units.Units`. phases: a material for each label of the files, which then hold
-    labels in the array ``labels`` (None: see `relaxdesign.fields_io.load_labels`); rows have their volume fractions.
+    units: of the files, see `relaxdesign.io.units.Units`. phases: a material for each label of the files, which then
+    hold labels in the array ``labels`` (None: see `relaxdesign.io.fields.load_labels`); rows have their volume
+    fractions.
 
     Raises ValueError for a folder without fields and for another kind of table.
     """
@@ -109,9 +110,9 @@ def evaluate_folder(
 
 def evaluate_file(task: FieldTask) -> dict[str, Any]:
     """One row of the table; what is wrong with a file becomes its error. Runs on a worker."""
-    from relaxdesign.evaluation import evaluate
-    from relaxdesign.fem import ConvergenceError
-    from relaxdesign.fields_io import UnitsUnclear
+    from relaxdesign.io.fields import UnitsUnclear
+    from relaxdesign.physics.effective_properties import evaluate
+    from relaxdesign.physics.fem import ConvergenceError
 
     try:
         data, shares = _read(task)
@@ -123,9 +124,9 @@ def evaluate_file(task: FieldTask) -> dict[str, Any]:
     return _about(task) | {"error": "", "warnings": warnings} | shares | _flat(found)
 
 
-def _read(task: FieldTask) -> tuple[FieldData, dict[str, float]]:
+def _read(task: FieldTask) -> tuple[VoxelFields, dict[str, float]]:
     """The field of a file and the volume fractions of its labels. Raises ValueError."""
-    from relaxdesign.fields_io import labelled_field, load_field, load_labels
+    from relaxdesign.io.fields import labelled_field, load_field, load_labels
 
     path, materials = Path(task.folder) / task.file, dict(task.phases)
     if not materials:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from relaxdesign.campaign.folder import table_of
-from relaxdesign.store import CampaignRecord, DesignRecord, DesignSearch, Store, UnknownRun, rows
+from relaxdesign.library import CampaignRecord, DesignRecord, DesignSearch, Store, UnknownRun, rows
 
 MOST_WITH_FILES = 50
 """Designs of an archive that come with files of their own."""
@@ -68,7 +68,7 @@ def _files(
     record: CampaignRecord, store: Store, table: pa.Table, designs: Iterable[tuple[str, int]]
 ) -> Iterator[tuple[str, bytes]]:
     from relaxdesign.export import result_files
-    from relaxdesign.export.stored import stored_result
+    from relaxdesign.library.stored import stored_result
 
     yield "spec.yaml", yaml.safe_dump(record.spec, sort_keys=False, allow_unicode=True).encode()
     yield "designs.csv", csv_bytes(table)

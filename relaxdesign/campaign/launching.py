@@ -11,7 +11,7 @@ from pathlib import Path
 from relaxdesign.campaign.folder import Folder
 from relaxdesign.campaign.reading import write_spec
 from relaxdesign.campaign.spec import CampaignSpec
-from relaxdesign.store import Campaigns, Store
+from relaxdesign.library import Campaigns, Store
 
 
 def launch(spec: CampaignSpec, store: Store, *, count: int | None = None, home: Path | None = None) -> str:

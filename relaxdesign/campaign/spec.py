@@ -29,9 +29,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from relaxdesign.campaign.checking import unknown_names, with_ids
-from relaxdesign.catalogue import Catalogue, CatalogueError
-from relaxdesign.quantities import QUANTITIES
-from relaxdesign.request import DesignRequest, parse_objective, quoted
+from relaxdesign.design.request import DesignRequest, parse_objective, quoted
+from relaxdesign.materials.catalogue import Catalogue, CatalogueError
+from relaxdesign.physics.quantities import QUANTITIES
 
 MOST_REQUESTS = 100_000
 MOST_FAULTS = 20

@@ -33,10 +33,10 @@ class Outcome:
 
 def compute(task: Task) -> Outcome:
     """Runs the study and stores its result. What another worker has stored already is not done again."""
-    from relaxdesign import study
-    from relaxdesign.events import FinishedEvent
+    from relaxdesign.design import study
+    from relaxdesign.design.events import FinishedEvent
+    from relaxdesign.design.request import DesignRequest
     from relaxdesign.prior.model import PriorError
-    from relaxdesign.request import DesignRequest
 
     folder = Folder(task.folder)
     if folder.has(task.hash):
@@ -55,6 +55,6 @@ def compute(task: Task) -> Outcome:
 
 @lru_cache(maxsize=4)
 def _catalogue(materials: str | None):
-    from relaxdesign.catalogue import Catalogue
+    from relaxdesign.materials.catalogue import Catalogue
 
     return None if materials is None else Catalogue.from_csv(materials)

@@ -13,9 +13,9 @@ from relaxdesign.cli.options import read_catalogue
 if TYPE_CHECKING:
     import numpy as np
 
-    from relaxdesign.catalogue import Catalogue, Material
-    from relaxdesign.fields_io import FieldData
-    from relaxdesign.labels import Labels
+    from relaxdesign.io.labels import Labels
+    from relaxdesign.materials.catalogue import Catalogue, Material
+    from relaxdesign.physics.voxel_fields import VoxelFields
 
 DIAMETER = 0.25
 GRIDS = {2: 64, 3: 32}  # of the shipped priors
@@ -54,7 +54,7 @@ class Cell:
     surface, in the file's unit. warnings: what in the file could have been meant otherwise.
     """
 
-    data: FieldData
+    data: VoxelFields
     name: str
     phases: dict[str, Any] | None = None
     box: dict[str, list[float]] | None = None
@@ -78,9 +78,9 @@ def make_cell(field: Path | None, options: CellOptions) -> Cell:
     return _from_labels(field, options)
 
 
-def _field(path: Path, units: str | None) -> FieldData:
-    from relaxdesign.fields_io import FieldError, MissingArray, UnitsUnclear, load_field
-    from relaxdesign.units import Units
+def _field(path: Path, units: str | None) -> VoxelFields:
+    from relaxdesign.io.fields import FieldError, MissingArray, UnitsUnclear, load_field
+    from relaxdesign.io.units import Units
 
     try:
         return load_field(path, units=Units.parse(units))
@@ -102,7 +102,7 @@ def _drawn(options: CellOptions) -> Cell:
     import numpy as np
     import torch
 
-    from relaxdesign.composite import place_particles
+    from relaxdesign.microstructure.particles.packing import place_particles
 
     dim, seed = options.dim or 2, options.seed or 0
     grid = options.grid or GRIDS[dim]
@@ -114,8 +114,8 @@ def _drawn(options: CellOptions) -> Cell:
 
 
 def _from_surface(path: Path, options: CellOptions) -> Cell:
-    from relaxdesign.fields_io import FieldError
-    from relaxdesign.voxelise import load_stl, parse_edges
+    from relaxdesign.io.fields import FieldError
+    from relaxdesign.io.voxelise import load_stl, parse_edges
 
     if not path.is_file():
         raise FieldError(f"{path}: there is no such file")
@@ -130,7 +130,7 @@ def _from_surface(path: Path, options: CellOptions) -> Cell:
 
 
 def _from_labels(path: Path, options: CellOptions) -> Cell:
-    from relaxdesign.fields_io import FieldError, LabelsUnclear, labelled_field, load_labels
+    from relaxdesign.io.fields import FieldError, LabelsUnclear, labelled_field, load_labels
 
     materials = dict(enumerate(_pair(options))) if options.phases is None else phase_materials(options)
     try:
@@ -154,7 +154,7 @@ def _from_labels(path: Path, options: CellOptions) -> Cell:
 
 def phase_materials(options: CellOptions) -> dict[int, Material]:
     """The materials of ``--phases`` by label. Raises ValueError for text that names none."""
-    from relaxdesign.labels import parse_phases
+    from relaxdesign.io.labels import parse_phases
 
     options.refuse(("matrix", "particle"), "--phases names the materials already; give one or the other")
     named, catalogue = parse_phases(options.phases or ()), read_catalogue(options.materials)
@@ -170,7 +170,7 @@ def phase_materials(options: CellOptions) -> dict[int, Material]:
 
 def folder_reading(options: CellOptions) -> dict[str, Any]:
     """How the files of a folder are read: arguments of `relaxdesign.campaign.evaluate_folder`."""
-    from relaxdesign.units import Units
+    from relaxdesign.io.units import Units
 
     if options.phases is None:
         options.refuse(("materials", "labels"), "give --phases too")
@@ -181,7 +181,7 @@ def folder_reading(options: CellOptions) -> dict[str, Any]:
 
 def _check_zero_one(path: Path, labels: Labels, options: CellOptions) -> None:
     """Raises FieldError for labels of which --matrix and --particle do not say which is which."""
-    from relaxdesign.fields_io import FieldError
+    from relaxdesign.io.fields import FieldError
 
     if set(labels.shares) <= {0, 1}:
         return
@@ -235,8 +235,8 @@ def _two_phase(
     array: str | None = None,
 ) -> Cell:
     """A cell of labels 0 (matrix) and 1 (particles); array: their name in a file."""
-    from relaxdesign.fields_io import labelled_field
-    from relaxdesign.labels import Labels
+    from relaxdesign.io.fields import labelled_field
+    from relaxdesign.io.labels import Labels
 
     labels, materials = Labels(array or "", phase, edge), {0: matrix, 1: particle}
     share = {"matrix": matrix.name, "particle": particle.name, "volume_fraction": labels.shares.get(1, 0.0)}

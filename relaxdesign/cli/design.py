@@ -14,9 +14,9 @@ from relaxdesign.cli.running import run_study
 from relaxdesign.cli.showing import exit_by, print_result
 
 if TYPE_CHECKING:
-    from relaxdesign.catalogue import Catalogue
-    from relaxdesign.events import Event
-    from relaxdesign.request import DesignRequest, GuidanceSettings
+    from relaxdesign.design.events import Event
+    from relaxdesign.design.request import DesignRequest, GuidanceSettings
+    from relaxdesign.materials.catalogue import Catalogue
 
 
 def design(
@@ -91,10 +91,10 @@ def design(
     Ctrl-C stops after the current step and keeps what there is; relaxdesign resume goes on from there.
     """
     with user_errors():
-        from relaxdesign.catalogue import Catalogue
-        from relaxdesign.events import DesignEvent
+        from relaxdesign.design.events import DesignEvent
+        from relaxdesign.design.request import DesignRequest, parse_objective
         from relaxdesign.export import check_sizes, clear_directory, result_record, to_json, write_design, write_result
-        from relaxdesign.request import DesignRequest, parse_objective
+        from relaxdesign.materials.catalogue import Catalogue
 
         objectives = [parse_objective(text) for text in objective or ()]
         own, offered = (None, Catalogue.default()) if materials is None else _own_materials(materials)
@@ -156,7 +156,7 @@ def design(
 
 def _guidance(sampler: str | None, settings: Iterable[str]) -> GuidanceSettings:
     """Settings of the guidance from ``name=value``. Raises ValueError for one that cannot be used."""
-    from relaxdesign.request import GuidanceSettings
+    from relaxdesign.design.request import GuidanceSettings
 
     values = {} if sampler is None else {"sampler": sampler}
     for setting in settings:
@@ -170,9 +170,9 @@ def _guidance(sampler: str | None, settings: Iterable[str]) -> GuidanceSettings:
 
 def _own_materials(path: Path) -> tuple[str, Catalogue]:
     """The materials in a file, as text and read. Raises ValueError for those that cannot be used."""
-    from relaxdesign.catalogue import Catalogue
+    from relaxdesign.design.request import LONGEST_MATERIALS
     from relaxdesign.materials import decode_table
-    from relaxdesign.request import LONGEST_MATERIALS
+    from relaxdesign.materials.catalogue import Catalogue
 
     text, warnings = decode_table(path.read_bytes())
     if len(text) > LONGEST_MATERIALS:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
     from relaxdesign.prior.model import Prior
-    from relaxdesign.request import Sampler
+    from relaxdesign.prior.steps import Sampler
 
 
 def draw_with_progress(

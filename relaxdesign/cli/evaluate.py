@@ -156,9 +156,9 @@ def evaluate(
             raise ValueError(f"--load {load}: boundary uniaxial has a load of its own, zz; leave --load out")
         load = load or ("zz" if boundary == "uniaxial" else "hydrostatic")
 
-        from relaxdesign.evaluation import fields_under
         from relaxdesign.export import to_json, write_fields_vti
-        from relaxdesign.fem import ConvergenceError
+        from relaxdesign.physics.effective_properties import fields_under
+        from relaxdesign.physics.fem import ConvergenceError
 
         cell = make_cell(field, made)
         data = cell.data

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from relaxdesign.result import DesignResult
-    from relaxdesign.store import RunRecord, Store
+    from relaxdesign.design.result import DesignResult
+    from relaxdesign.library import RunRecord, Store
 
 
 class LibraryError(ValueError):
@@ -20,7 +20,7 @@ def library_errors() -> Iterator[None]:
     """Turns what goes wrong in the database into a LibraryError."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from relaxdesign.store import StoreError, UnknownRun
+    from relaxdesign.library import StoreError, UnknownRun
 
     try:
         yield
@@ -35,7 +35,7 @@ def library_errors() -> Iterator[None]:
 def open_library() -> Iterator[Store]:
     """The store that ``RELAXDESIGN_DB`` names, runs of killed programs marked. Raises LibraryError."""
     with library_errors():
-        from relaxdesign.store import Store
+        from relaxdesign.library import Store
 
         store = Store()
         store.interrupt_orphans()
@@ -47,7 +47,7 @@ def find_run(store: Store, wanted: str, *, deleted: bool = False) -> RunRecord:
 
     Raises LibraryError if there is none, or there are several.
     """
-    from relaxdesign.store import RunSearch, UnknownRun
+    from relaxdesign.library import RunSearch, UnknownRun
 
     try:
         record = store.run(wanted)
@@ -64,8 +64,8 @@ def find_run(store: Store, wanted: str, *, deleted: bool = False) -> RunRecord:
 
 def find_result(store: Store, wanted: str) -> tuple[str, DesignResult]:
     """The id of the run that `find_run` finds, and what it has come to. Raises LibraryError if it has no design yet."""
-    from relaxdesign.export.stored import stored_result
-    from relaxdesign.store import LIVE_STATES
+    from relaxdesign.library import LIVE_STATES
+    from relaxdesign.library.stored import stored_result
 
     record = find_run(store, wanted)
     if record.status in LIVE_STATES:

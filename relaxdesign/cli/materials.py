@@ -12,7 +12,7 @@ from relaxdesign.cli.console import messages, output, user_errors
 from relaxdesign.cli.options import MaterialsFile, read_catalogue
 
 if TYPE_CHECKING:
-    from relaxdesign.catalogue import Catalogue
+    from relaxdesign.materials.catalogue import Catalogue
 
 
 def materials(

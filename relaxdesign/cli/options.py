@@ -10,7 +10,7 @@ import typer
 from relaxdesign.cli.console import warn
 
 if TYPE_CHECKING:
-    from relaxdesign.catalogue import Catalogue
+    from relaxdesign.materials.catalogue import Catalogue
 
 Dimension = Annotated[int, typer.Option(min=2, max=3, help="2 or 3; chooses the shipped prior.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
@@ -27,7 +27,7 @@ MaterialsFile = Annotated[
 
 def read_catalogue(path: Path | None) -> Catalogue:
     """The materials of a file, with its warnings on standard error; None: the shipped ones. Raises CatalogueError."""
-    from relaxdesign.catalogue import Catalogue
+    from relaxdesign.materials.catalogue import Catalogue
 
     if path is None:
         return Catalogue.default()

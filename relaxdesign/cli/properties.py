@@ -13,8 +13,8 @@ from relaxdesign.cli.console import output
 
 if TYPE_CHECKING:
     from relaxdesign.cli.cells import Cell
-    from relaxdesign.fem import BulkResult
-    from relaxdesign.fields_io import FieldData
+    from relaxdesign.physics.fem import BulkResult
+    from relaxdesign.physics.voxel_fields import VoxelFields
 
 UNIAXIAL_REMARK = (
     "uniaxial is a load case for comparison with published runs, not an effective property: its K can leave the bounds"
@@ -24,11 +24,11 @@ UNIAXIAL_REMARK = (
 def make_report(cell: Cell, boundary: str, only_bulk: bool, gradient: Path | None, tol: float) -> dict[str, Any]:
     """What is printed; writes the gradient if there is a file for it.
 
-    Errors as in `relaxdesign.evaluation.evaluate`.
+    Errors as in `relaxdesign.physics.effective_properties.evaluate`.
     """
-    from relaxdesign.bounds import field_bounds, field_shear_bounds
-    from relaxdesign.evaluation import bounds_dict, evaluate, moduli, resolution_warnings
-    from relaxdesign.fem import bulk_modulus
+    from relaxdesign.physics.bounds import field_bounds, field_shear_bounds
+    from relaxdesign.physics.effective_properties import bounds_dict, evaluate, moduli, resolution_warnings
+    from relaxdesign.physics.fem import bulk_modulus
 
     data, made = cell.data, {"phases": cell.phases, "cell": cell.box}
     about = {name: value for name, value in made.items() if value is not None}
@@ -123,11 +123,11 @@ def print_report(report: dict[str, Any], shape: tuple[int, ...]) -> None:
         _print_matrix("k, W/(m K)", conductivity["tensor"])
 
 
-def _write_gradient(path: Path, data: FieldData, solved: BulkResult) -> None:
+def _write_gradient(path: Path, data: VoxelFields, solved: BulkResult) -> None:
     import numpy as np
     import torch
 
-    from relaxdesign.fem import gradient_young_poisson
+    from relaxdesign.physics.fem import gradient_young_poisson
 
     young, poisson = torch.from_numpy(data.E)[None], torch.from_numpy(data.nu)[None]
     by_young, by_poisson = gradient_young_poisson(solved.gradient_bulk, solved.gradient_shear, young, poisson)

@@ -50,9 +50,9 @@ def protocol(
     Stop it at any time: what is finished is kept in the work folder, and the same command goes on from there.
     """
     with user_errors():
-        from relaxdesign.protocol import SETS, plan, run_cases
-        from relaxdesign.protocol.runner import available_cores, load_designs
-        from relaxdesign.protocol.summary import summarise
+        from relaxdesign.validation import SETS, plan, run_cases
+        from relaxdesign.validation.runner import available_cores, load_designs
+        from relaxdesign.validation.summary import summarise
 
         unknown = set(only or ()) - set(SETS)
         if unknown:
@@ -90,8 +90,8 @@ def protocol(
 
 
 def _write(summaries, out: Path, processes: int) -> None:
-    from relaxdesign.protocol.report import write_report
-    from relaxdesign.protocol.runner import machine
+    from relaxdesign.validation.report import write_report
+    from relaxdesign.validation.runner import machine
 
     out.mkdir(parents=True, exist_ok=True)
     write_report(summaries, out / "results.md", out / "results", machine() | {"processes": processes})

@@ -12,10 +12,10 @@ from relaxdesign.cli.console import messages
 from relaxdesign.cli.library import LibraryError, library_errors
 
 if TYPE_CHECKING:
-    from relaxdesign.events import Event
-    from relaxdesign.recording import RunRecorder
-    from relaxdesign.request import DesignRequest
-    from relaxdesign.result import DesignResult
+    from relaxdesign.design.events import Event
+    from relaxdesign.design.request import DesignRequest
+    from relaxdesign.design.result import DesignResult
+    from relaxdesign.library.recording import RunRecorder
 
 
 class Recording:
@@ -44,7 +44,7 @@ class Recording:
 
     def take(self, event: Event) -> None:
         """Keeps what an event brings."""
-        from relaxdesign.events import DesignEvent, FinishedEvent
+        from relaxdesign.design.events import DesignEvent, FinishedEvent
 
         with self._not_needed():
             if not self._wanted:
@@ -73,8 +73,8 @@ class Recording:
                 self._entry.stop(status, self._seconds, error=told)
 
     def _begin(self) -> RunRecorder:
-        from relaxdesign.recording import RunRecorder
-        from relaxdesign.store import Store
+        from relaxdesign.library import Store
+        from relaxdesign.library.recording import RunRecorder
 
         store = Store()
         if self._resumed is None:

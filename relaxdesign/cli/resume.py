@@ -20,7 +20,7 @@ def resume(
     The steps are computed again with the same seed, so the same fields come out. Finished designs are kept.
     """
     with user_errors():
-        from relaxdesign.store import LIVE_STATES
+        from relaxdesign.library import LIVE_STATES
 
         with open_library() as store:
             found = find_run(store, run)

@@ -37,7 +37,7 @@ def list_runs(
         return
     with user_errors(), open_library() as store:
         from relaxdesign.export import to_json
-        from relaxdesign.store import END_STATES, LIVE_STATES, RunSearch
+        from relaxdesign.library import END_STATES, LIVE_STATES, RunSearch
 
         known = (*LIVE_STATES, *END_STATES)
         for state in status or ():
@@ -103,7 +103,7 @@ def describe(
 def discard(run: Runs) -> None:
     """Put runs into the bin, from where restore brings them back."""
     with user_errors(), open_library() as store:
-        from relaxdesign.store import LIVE_STATES
+        from relaxdesign.library import LIVE_STATES
 
         records = [find_run(store, wanted) for wanted in run]
         for record in records:

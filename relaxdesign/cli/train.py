@@ -51,7 +51,7 @@ def train(
     On several GPUs: torchrun --nproc-per-node 4 -m relaxdesign.cli train …
     """
     with user_errors():
-        from relaxdesign.channels import AsinhChannels, LinearChannels
+        from relaxdesign.materials.channels import AsinhChannels, LinearChannels
         from relaxdesign.prior.model import load_prior
         from relaxdesign.prior.training import TrainingConfig, train_prior
         from relaxdesign.prior.unet import UNetConfig

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from relaxdesign.evaluation import Evaluation, evaluate, fields_under
+from relaxdesign.design.result import Design
 from relaxdesign.export.cards import abaqus_card, ansys_card, calculix_card
 from relaxdesign.export.cell import ExportError, check_sizes, design_name, realised_cell, voxel_properties
 from relaxdesign.export.figures import field_png, phase_png, stiffness_png
@@ -16,9 +16,9 @@ from relaxdesign.export.records import numbered, to_json
 from relaxdesign.export.stl import stl_bytes
 from relaxdesign.export.tables import records_csv
 from relaxdesign.export.vti import vti_bytes
-from relaxdesign.fem import LOADS, LocalFields
-from relaxdesign.fields_io import FieldData
-from relaxdesign.result import Design
+from relaxdesign.physics.effective_properties import Evaluation, evaluate, fields_under
+from relaxdesign.physics.fem import LOADS, LocalFields
+from relaxdesign.physics.voxel_fields import VoxelFields
 
 _IN_CARDS = ("run", "computed_with", "prior", "seed", "request_sha256")  # of the origin
 
@@ -57,10 +57,10 @@ class DesignExport:
         self.name = design_name(design)
 
     @cached_property
-    def data(self) -> FieldData:
+    def data(self) -> VoxelFields:
         """Its voxel fields."""
         voxels = voxel_properties(self.design)
-        return FieldData(voxels["E"], voxels["nu"], voxels["rho"], voxels.get("k"))
+        return VoxelFields(voxels["E"], voxels["nu"], voxels["rho"], voxels.get("k"))
 
     @cached_property
     def evaluation(self) -> Evaluation:

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from relaxdesign.bounds import Bounds
-from relaxdesign.catalogue import Catalogue, Material
-from relaxdesign.evaluation import Evaluation
+from relaxdesign.design.request import DesignRequest
+from relaxdesign.design.result import Design, DesignResult
 from relaxdesign.export.figures import ashby_png
 from relaxdesign.export.formats import DesignExport
 from relaxdesign.export.names import web_address
-from relaxdesign.quantities import QUANTITIES, format_value
-from relaxdesign.request import DesignRequest
-from relaxdesign.result import Design, DesignResult
+from relaxdesign.materials.catalogue import Catalogue, Material
+from relaxdesign.physics.bounds import Bounds
+from relaxdesign.physics.effective_properties import Evaluation
+from relaxdesign.physics.quantities import QUANTITIES, format_value
 
 STAGES = {
     "relaxed": "Relaxed field",

@@ -13,10 +13,10 @@ from vtkmodules.vtkCommonCore import vtkStringArray
 from vtkmodules.vtkCommonDataModel import vtkDataSetAttributes, vtkImageData
 from vtkmodules.vtkIOXML import vtkXMLImageDataWriter
 
+from relaxdesign.design.result import Design
 from relaxdesign.export.cell import check_cell_size, design_name, realised_cell, voxel_properties
-from relaxdesign.fem import LocalFields
-from relaxdesign.fem.elements import VOIGT
-from relaxdesign.result import Design
+from relaxdesign.physics.fem import LocalFields
+from relaxdesign.physics.fem.elements import VOIGT
 
 SYMMETRIC = ("XX", "YY", "ZZ", "XY", "YZ", "XZ")
 """Order in which VTK and ParaView take the six components of a symmetric tensor; it is not Voigt's."""
@@ -86,7 +86,7 @@ def fields_vti_bytes(
     ``displacement`` in the unit of ``edge``, so that "Warp By Vector" shows the deformed cell.
 
     Args:
-        fields: what `relaxdesign.fem.local_fields` returned.
+        fields: what `relaxdesign.physics.fem.local_fields` returned.
         sample: which cell of the batch.
         edge: length of a voxel's edge (default: such that the cell's x edge is 1).
         voxels: further cell data by name, one number per voxel (nx, ny, nz), e.g. E, nu.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from relaxdesign.channels import MIN_BULK_GPA, MIN_DENSITY
+from relaxdesign.materials.channels import MIN_BULK_GPA, MIN_DENSITY
 
 KINDS = ("measured", "datasheet", "handbook", "computed")
 TEXTS = ("id", "name", "category", "kind", "flag", "source", "url")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from relaxdesign.catalogue import Catalogue
-from relaxdesign.channels import Channels
-from relaxdesign.composite import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, random_cells
+from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.materials.channels import Channels
+from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, random_cells
 
 # Materials closer than this (channel units: a factor of 1.7 in K alone) make no composite to speak of. A prior
 # that has seen such pairs tends to let its samples fade into a homogeneous cell.

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from relaxdesign.channels import Channels
-from relaxdesign.fem import bulk_modulus
+from relaxdesign.materials.channels import Channels
+from relaxdesign.physics.fem import bulk_modulus
 from relaxdesign.prior.model import decode_fields, predict_clean
 from relaxdesign.prior.schedule import NoiseSchedule
 

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 
-from relaxdesign.catalogue import Catalogue, occupied_cells
-from relaxdesign.channels import Channels
-from relaxdesign.fem import bulk_modulus
+from relaxdesign.materials.catalogue import Catalogue, occupied_cells
+from relaxdesign.materials.channels import Channels
+from relaxdesign.microstructure.particles.projection import Projection, ProjectionError, project
+from relaxdesign.physics.fem import bulk_modulus
 from relaxdesign.prior.data import random_fields
 from relaxdesign.prior.model import Prior
-from relaxdesign.projection import Projection, ProjectionError, project
 
 STIFF_GPA = 10.0
 """Phases above this bulk modulus are those whose flatness is stated in per cent of K."""

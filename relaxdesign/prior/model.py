@@ -19,8 +19,8 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from relaxdesign.catalogue import Catalogue
-from relaxdesign.channels import Channels, Properties, channels_from_definition
+from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.materials.channels import Channels, Properties, channels_from_definition
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.unet import Painting, UNet, UNetConfig
 

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from relaxdesign.prior.model import Prior
-from relaxdesign.prior.steps import advance, draw_noise
-from relaxdesign.request import Sampler
+from relaxdesign.prior.steps import Sampler, advance, draw_noise
 
 BATCH = 32
 """Samples drawn together."""

@@ -7,12 +7,14 @@ the schedule, ``following`` the next lower one.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from relaxdesign.prior.schedule import NoiseSchedule
-from relaxdesign.request import Sampler
+
+Sampler = Literal["ddpm", "ddim", "dpm++"]
 
 
 def draw_noise(shape: tuple[int, ...], generator: torch.Generator, device: torch.device) -> Tensor:

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from relaxdesign.catalogue import Catalogue
-from relaxdesign.channels import Channels, channels_from_definition
+from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.materials.channels import Channels, channels_from_definition
 from relaxdesign.prior.data import field_batches, random_fields
 from relaxdesign.prior.distributed import join
 from relaxdesign.prior.loss import denoising_loss, forget, log_bulk_of, validation_loss

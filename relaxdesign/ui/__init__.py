@@ -1,1 +1,1 @@
-"""The web app: pages and components over ``relaxdesign.jobs``; no physics and no file formats."""
+"""The web app: pages and components over ``relaxdesign.server``; no physics and no file formats."""

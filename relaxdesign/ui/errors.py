@@ -10,7 +10,7 @@ import streamlit as st
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from relaxdesign.jobs import new_error_id
+from relaxdesign.server import new_error_id
 
 logger = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ Light to import: what loads torch is imported by the start-up thread, and pages 
 from __future__ import annotations
 
 import gc
+import importlib
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -13,14 +14,21 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 if TYPE_CHECKING:
-    from relaxdesign.catalogue import Catalogue
-    from relaxdesign.jobs import JobManager
-    from relaxdesign.request import DesignRequest
-    from relaxdesign.store import Store
+    from relaxdesign.design.request import DesignRequest
+    from relaxdesign.library import Store
+    from relaxdesign.materials.catalogue import Catalogue
+    from relaxdesign.server import JobManager
 
 from relaxdesign.ui.vtkjs import publish_vtk
 
 logger = logging.getLogger(__name__)
+
+_PRELOADED = (
+    "plotly.graph_objects",
+    "relaxdesign.design.study",
+    *(f"relaxdesign.ui.components.{name}" for name in ("controls", "live", "results")),
+)
+"""Modules that the first page needs: by name, as they themselves need this one."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -50,8 +58,8 @@ def wait() -> None:
 @st.cache_resource(show_spinner=False)
 def jobs() -> JobManager:
     """The queue of this server; its runs outlive the sessions that started them."""
-    from relaxdesign.jobs import JobManager
-    from relaxdesign.store import Store
+    from relaxdesign.library import Store
+    from relaxdesign.server import JobManager
 
     return JobManager(Store())
 
@@ -91,7 +99,7 @@ def can_render() -> bool:
 @st.cache_resource(show_spinner=False, max_entries=20)
 def own_catalogue(csv: str) -> Catalogue:
     """A visitor's own materials. Raises CatalogueError."""
-    from relaxdesign.catalogue import Catalogue
+    from relaxdesign.materials.catalogue import Catalogue
 
     return Catalogue.from_text(csv)
 
@@ -111,8 +119,9 @@ def reachable(
     csv: the visitor's own materials instead of the shipped ones. exclude: ids of those left out. Raises ValueError if
     the quantity is unknown of the rest, or fewer than two are left.
     """
-    from relaxdesign import pairs, study
-    from relaxdesign.request import Objective
+    from relaxdesign.design import selection as pairs
+    from relaxdesign.design import study
+    from relaxdesign.design.request import Objective
 
     materials = catalogue() if csv is None else own_catalogue(csv)
     wanted = Objective(quantity=quantity, sense="minimise")
@@ -127,8 +136,8 @@ def refusal(request: DesignRequest) -> str:
 
 @st.cache_data(show_spinner=False, max_entries=200)
 def _refusal(request: str) -> str:
-    from relaxdesign import study
-    from relaxdesign.request import DesignRequest
+    from relaxdesign.design import study
+    from relaxdesign.design.request import DesignRequest
 
     try:
         study.check_request(DesignRequest.model_validate_json(request))
@@ -139,7 +148,8 @@ def _refusal(request: str) -> str:
 
 def estimated_seconds(request: DesignRequest) -> float | None:
     """About how long a request takes on this machine; None while that is being measured."""
-    from relaxdesign import study, timing
+    from relaxdesign.design import study
+    from relaxdesign.server import timing
 
     measured = _calibrations().get(request.dim)
     if measured is None or request.prior not in (None, study.DEFAULT_PRIORS[request.dim]) or not measured.done():
@@ -150,7 +160,8 @@ def estimated_seconds(request: DesignRequest) -> float | None:
 @st.cache_resource(show_spinner=False)
 def _calibrations() -> dict[int, Future]:
     """Timings of the machine by dimension, one after the other in the background."""
-    from relaxdesign import study, timing
+    from relaxdesign.design import study
+    from relaxdesign.server import timing
 
     pool = ThreadPoolExecutor(1, thread_name_prefix="relaxdesign-timing")
     return {dim: pool.submit(timing.calibration_of, study.DEFAULT_PRIORS[dim]) for dim in dimensions()}
@@ -159,18 +170,16 @@ def _calibrations() -> dict[int, Future]:
 @st.cache_data(show_spinner=False, ttl=60)
 def dimensions() -> tuple[int, ...]:
     """Dimensions that a shipped prior covers."""
+    from relaxdesign.design.study import DEFAULT_PRIORS
     from relaxdesign.prior.model import shipped_priors
-    from relaxdesign.study import DEFAULT_PRIORS
 
     return tuple(dim for dim, name in DEFAULT_PRIORS.items() if name in shipped_priors())
 
 
 def _import_modules() -> Catalogue:
-    import plotly.graph_objects  # noqa: F401
-
-    from relaxdesign import jobs, study  # noqa: F401
-    from relaxdesign.catalogue import Catalogue
-    from relaxdesign.ui.components import controls, live, results  # noqa: F401
+    for name in _PRELOADED:
+        importlib.import_module(name)
+    from relaxdesign.materials.catalogue import Catalogue
 
     found = Catalogue.default()
     gc.freeze()  # Streamlit collects after every script: all that was imported would cost a fifth of a second each time

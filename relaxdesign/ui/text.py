@@ -6,8 +6,8 @@ import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from relaxdesign.quantities import QUANTITIES
-from relaxdesign.request import Objective
+from relaxdesign.design.request import Objective
+from relaxdesign.physics.quantities import QUANTITIES
 
 STATES = {
     "queued": ("Waiting", "gray", ":material/hourglass_empty:"),

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 import pytest
 from distributed import Client, LocalCluster
 
-from relaxdesign import study
 from relaxdesign.campaign import runner
-from relaxdesign.store import Store
+from relaxdesign.design import study
+from relaxdesign.library import Store
 from tests.scripted_study import scripted_study
 
 

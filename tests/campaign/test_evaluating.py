@@ -8,7 +8,7 @@ import pytest
 
 from relaxdesign.campaign import evaluating
 from relaxdesign.campaign.evaluating import evaluate_folder
-from relaxdesign.units import Units
+from relaxdesign.io.units import Units
 from tests.campaign.conftest import threads
 from tests.conftest import CARBIDE, EPOXY
 

@@ -12,7 +12,7 @@ import pytest
 
 from relaxdesign.campaign import archive, csv_bytes, designs_table, exporting, parquet_bytes
 from relaxdesign.campaign.folder import Folder
-from relaxdesign.store import CampaignRecord, Campaigns, RunSearch, Store
+from relaxdesign.library import CampaignRecord, Campaigns, RunSearch, Store
 from tests.scripted_study import scripted_design
 
 

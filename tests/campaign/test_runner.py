@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from relaxdesign.campaign import CampaignError, CampaignSpec, Folder, run
-from relaxdesign.store import Campaigns, RunSearch, Store
+from relaxdesign.library import Campaigns, RunSearch, Store
 from tests.scripted_study import scripted_design
 
 ROOT = Path(__file__).parents[2]
@@ -123,9 +123,9 @@ def test_a_campaign_is_removed_with_its_runs(tmp_path, store, asked):
 KILLED = """
 import sys, time
 from pathlib import Path
-from relaxdesign import study
+from relaxdesign.design import study
 from relaxdesign.campaign import CampaignSpec, run, runner
-from relaxdesign.store import Store
+from relaxdesign.library import Store
 from tests.campaign.conftest import threads
 from tests.scripted_study import scripted_study
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 from playwright.sync_api import Locator, Page, expect
 
-from relaxdesign.animation import gif_bytes
+from relaxdesign.export.animation import gif_bytes
 from tests.e2e.driving import PATIENCE_MS, ROOT, await_step, open_browser, running_app, settle, start_design
 
 FOLDER = ROOT / "assets" / "screenshots"

@@ -23,10 +23,10 @@ import trimesh
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from relaxdesign.quantities import DIRECTIONAL
-from relaxdesign.request import DesignRequest, Method
-from relaxdesign.result import Design
-from relaxdesign.store import Store
+from relaxdesign.design.request import DesignRequest, Method
+from relaxdesign.design.result import Design
+from relaxdesign.library import Store
+from relaxdesign.physics.quantities import DIRECTIONAL
 from relaxdesign.ui.components.objectives import PRESETS
 from tests.e2e.driving import (
     PATIENCE_MS,

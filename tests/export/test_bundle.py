@@ -18,6 +18,7 @@ import torch
 import trimesh
 from PIL import Image
 
+from relaxdesign.design.request import DesignRequest, Objective
 from relaxdesign.export import (
     ALL_FORMATS,
     ExportError,
@@ -31,8 +32,7 @@ from relaxdesign.export import (
 )
 from relaxdesign.export.figures import phase_png
 from relaxdesign.export.names import safe_cell
-from relaxdesign.fem import bulk_shear_from_young_poisson, effective_stiffness
-from relaxdesign.request import DesignRequest, Objective
+from relaxdesign.physics.fem import bulk_shear_from_young_poisson, effective_stiffness
 from relaxdesign.scene import stills
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from relaxdesign.export import write_fields_vti
-from relaxdesign.fem import local_fields
-from relaxdesign.fields_io import load_field
+from relaxdesign.io.fields import load_field
+from relaxdesign.physics.fem import local_fields
 
 pyvista = pytest.importorskip("pyvista")
 

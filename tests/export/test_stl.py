@@ -15,7 +15,7 @@ from vtkmodules.vtkIOGeometry import vtkSTLReader
 
 from relaxdesign.export import ExportError, Surface, phase_surface, stl_bytes
 from relaxdesign.export.stl import surface_to_stl
-from relaxdesign.voxelise import load_stl
+from relaxdesign.io.voxelise import load_stl
 
 
 def read(content: bytes) -> trimesh.Trimesh:

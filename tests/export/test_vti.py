@@ -9,7 +9,7 @@ import pytest
 from vtkmodules.vtkIOXML import vtkXMLImageDataReader
 
 from relaxdesign.export import FORMATS, DesignExport, ExportError, vti_bytes
-from relaxdesign.fields_io import load_field
+from relaxdesign.io.fields import load_field
 
 
 @pytest.fixture

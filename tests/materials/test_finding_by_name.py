@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relaxdesign.catalogue import Catalogue
+from relaxdesign.materials.catalogue import Catalogue
 
 
 @pytest.fixture(scope="module")

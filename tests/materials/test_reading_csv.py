@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relaxdesign.catalogue import Catalogue, CatalogueError
+from relaxdesign.materials.catalogue import Catalogue, CatalogueError
 from relaxdesign.materials.headings import read_heading
 from relaxdesign.materials.numbers import read_number
 

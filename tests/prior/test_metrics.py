@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from relaxdesign.catalogue import Catalogue
-from relaxdesign.channels import AsinhChannels
+from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.materials.channels import AsinhChannels
+from relaxdesign.microstructure.particles.projection import Projection
 from relaxdesign.prior.data import random_fields
 from relaxdesign.prior.metrics import (
     Population,
@@ -24,7 +25,6 @@ from relaxdesign.prior.model import MODEL_DIRECTORY, Prior, load_prior
 from relaxdesign.prior.report import sample_sheet, write_report
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.unet import UNet, UNetConfig
-from relaxdesign.projection import Projection
 
 CATALOGUE = Catalogue.default().select()
 GRID, COUNT = 32, 24

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from relaxdesign.catalogue import Catalogue
+from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.prior.data import random_fields
 from relaxdesign.prior.loss import log_bulk_of, validation_loss
 from relaxdesign.prior.model import Aim, PriorError, load_prior, save_prior
@@ -134,7 +134,7 @@ def test_samples_are_drawn_while_it_trains(tmp_path, catalogue):
 
 TRAIN = """
 import sys
-from relaxdesign.catalogue import Catalogue
+from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.prior.training import train_prior
 from tests.prior.test_training import SMALL
 from dataclasses import replace

@@ -8,9 +8,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from relaxdesign import study
-from relaxdesign.jobs import manager
+from relaxdesign.design import study
 from relaxdesign.prior import model
+from relaxdesign.server import manager
 from relaxdesign.ui import server
 from tests.scripted_study import scripted_study
 
@@ -19,7 +19,7 @@ TIMEOUT_S = 60
 
 
 class InThisProcess:
-    """In place of `relaxdesign.worker.StudyProcess`, where a script could not reach the study."""
+    """In place of `relaxdesign.server.worker.StudyProcess`, where a script could not reach the study."""
 
     def __call__(self, request, **arguments):
         return study.run(request, **arguments)

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from relaxdesign import __version__
-from relaxdesign.request import DesignRequest, GuidanceSettings, request_file
-from relaxdesign.study import RequestError
+from relaxdesign.design.request import DesignRequest, GuidanceSettings, request_file
+from relaxdesign.design.study import RequestError
 from relaxdesign.ui import server
 from tests.scripted_study import scripted_design
 

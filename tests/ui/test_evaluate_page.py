@@ -12,12 +12,12 @@ import streamlit as st
 import trimesh
 from streamlit.testing.v1 import AppTest
 
-from relaxdesign.evaluation import evaluate
-from relaxdesign.fields_io import FieldData
-from relaxdesign.labels import Labels
+from relaxdesign.io.labels import Labels
+from relaxdesign.io.uploads import StlGrid, Upload
+from relaxdesign.physics.effective_properties import evaluate
+from relaxdesign.physics.voxel_fields import VoxelFields
 from relaxdesign.ui import background, server
 from relaxdesign.ui.components import cell_source
-from relaxdesign.uploads import StlGrid, Upload
 
 PAGE = Path(__file__).parents[2] / "relaxdesign" / "ui" / "pages" / "evaluate.py"
 
@@ -85,7 +85,7 @@ def test_every_view_and_the_third_dimension(app):
 
 def test_an_uploaded_field_is_what_is_solved(app, monkeypatch):
     E = np.random.default_rng(3).uniform(1, 9, (6, 6, 6))
-    data = FieldData(E, np.full(E.shape, 0.3))
+    data = VoxelFields(E, np.full(E.shape, 0.3))
     monkeypatch.setattr(cell_source, "read_upload", lambda *_: Upload(data, None))
     upload(app, "field.npz", b"anything")
     assert bounds(app).loc["K, GPa", "Cell"] == pytest.approx(evaluate(data).bulk, rel=1e-9)
@@ -179,8 +179,8 @@ def test_numbers_are_downloaded_as_they_are_shown(app):
     draw(app)
     from relaxdesign.ui.components import cell_results
 
-    solved = evaluate(FieldData(np.full((4, 4, 1), 70.0), np.full((4, 4, 1), 0.3), np.full((4, 4, 1), 2.7)))
-    cell = cell_source.Cell(FieldData(np.full((4, 4, 1), 70.0), np.full((4, 4, 1), 0.3), np.full((4, 4, 1), 2.7)))
+    solved = evaluate(VoxelFields(np.full((4, 4, 1), 70.0), np.full((4, 4, 1), 0.3), np.full((4, 4, 1), 2.7)))
+    cell = cell_source.Cell(VoxelFields(np.full((4, 4, 1), 70.0), np.full((4, 4, 1), 0.3), np.full((4, 4, 1), 2.7)))
     files = {item.label: item for item in cell_results._files(cell_source.Source(cell, "cell", "key"), solved)}
     assert json.loads(files["JSON"].make())["E"] == pytest.approx(70.0)
     assert b"TYPE=ANISOTROPIC" in files["Abaqus"].make()

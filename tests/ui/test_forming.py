@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from relaxdesign.replay import Frame
-from relaxdesign.request import DesignRequest
+from relaxdesign.design.request import DesignRequest
+from relaxdesign.library.replay import Frame
 from relaxdesign.scene import Cut
 from relaxdesign.ui.colours import ModulusScale
 from relaxdesign.ui.components import forming

@@ -7,8 +7,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from relaxdesign.evaluation import evaluate, fields_under
-from relaxdesign.fields_io import FieldData
+from relaxdesign.physics.effective_properties import evaluate, fields_under
+from relaxdesign.physics.voxel_fields import VoxelFields
 from relaxdesign.ui import background, text
 from relaxdesign.ui.colours import cividis
 from relaxdesign.ui.components import cell_views
@@ -125,7 +125,7 @@ def test_colours_span_the_field_but_not_its_outliers():
 def test_the_quantities_are_those_of_the_solver():
     """Each name in the menu shows the component it says."""
     young = np.random.default_rng(0).uniform(1, 5, (4, 4, 4))
-    data = FieldData(young, np.full(young.shape, 0.3))
+    data = VoxelFields(young, np.full(young.shape, 0.3))
     fields = fields_under(data, "xy")
     solved = evaluate(data)
     shown = {name: read(fields) for name, (_, read) in cell_views.QUANTITIES.items()}

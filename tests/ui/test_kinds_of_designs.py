@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from relaxdesign.jobs import Snapshot
-from relaxdesign.replay import Frame
-from relaxdesign.request import DesignRequest, Method, parse_objective
-from relaxdesign.result import Design, DesignResult, StageBulk
-from relaxdesign.store import Campaigns, Curves
+from relaxdesign.design.request import DesignRequest, Method, parse_objective
+from relaxdesign.design.result import Design, DesignResult, StageBulk
+from relaxdesign.library import Campaigns, Curves
+from relaxdesign.library.replay import Frame
+from relaxdesign.server import Snapshot
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, denoising, measures
 from relaxdesign.ui.text import missed, what_is_shown

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from relaxdesign.catalogue import Catalogue, Material
-from relaxdesign.quantities import QUANTITIES
+from relaxdesign.materials.catalogue import Catalogue, Material
+from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.ui.colours import DISTINCT
 from relaxdesign.ui.text import significant
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from relaxdesign.campaign import MOST_WITH_FILES, archive, csv_bytes, designs_table, parquet_bytes
 from relaxdesign.export.names import safe_name
-from relaxdesign.store import CampaignRecord
+from relaxdesign.library import CampaignRecord
 from relaxdesign.ui import server
 from relaxdesign.ui.components.downloads import Download, buttons
 from relaxdesign.ui.text import plural

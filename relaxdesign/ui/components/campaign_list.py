@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from relaxdesign.store import CampaignRecord, Campaigns
+from relaxdesign.library import CampaignRecord, Campaigns
 from relaxdesign.ui import server
 from relaxdesign.ui.components import campaign_form
 from relaxdesign.ui.text import STATES, escape, moment, plural

@@ -7,7 +7,7 @@ import contextlib
 import streamlit as st
 
 from relaxdesign.campaign import resume, stop
-from relaxdesign.store import CampaignRecord, Campaigns, RunSearch, UnknownCampaign
+from relaxdesign.library import CampaignRecord, Campaigns, RunSearch, UnknownCampaign
 from relaxdesign.ui import server
 from relaxdesign.ui.components import campaign_list, campaign_map
 from relaxdesign.ui.errors import guard

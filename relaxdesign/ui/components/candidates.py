@@ -11,11 +11,11 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from relaxdesign import pareto
-from relaxdesign.catalogue import Material
-from relaxdesign.quantities import format_value
-from relaxdesign.request import Objective
-from relaxdesign.result import Design
+from relaxdesign.design import pareto
+from relaxdesign.design.request import Objective
+from relaxdesign.design.result import Design
+from relaxdesign.materials.catalogue import Material
+from relaxdesign.physics.quantities import format_value
 from relaxdesign.scene import phase_scene
 from relaxdesign.scene.stills import studio
 from relaxdesign.ui import server

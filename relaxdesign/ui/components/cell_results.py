@@ -8,9 +8,9 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from relaxdesign.bounds import Bounds
-from relaxdesign.evaluation import Evaluation, fields_under
 from relaxdesign.export import abaqus_card, ansys_card, calculix_card, fields_vti_bytes, records_csv, to_json
+from relaxdesign.physics.bounds import Bounds
+from relaxdesign.physics.effective_properties import Evaluation, fields_under
 from relaxdesign.ui.components import cell_views, downloads
 from relaxdesign.ui.components.cell_source import Source
 from relaxdesign.ui.components.downloads import Download

@@ -10,15 +10,10 @@ import numpy as np
 import streamlit as st
 import torch
 
-from relaxdesign.catalogue import Material
-from relaxdesign.composite import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, PackingError, place_particles
 from relaxdesign.export import safe_name
-from relaxdesign.fields_io import FieldError, labelled_field
-from relaxdesign.labels import Labels
-from relaxdesign.ui import background, server
-from relaxdesign.ui.components.cell_views import Cell
-from relaxdesign.ui.text import escape
-from relaxdesign.uploads import (
+from relaxdesign.io.fields import FieldError, labelled_field
+from relaxdesign.io.labels import Labels
+from relaxdesign.io.uploads import (
     KINDS,
     FieldReading,
     LabelsAsked,
@@ -29,7 +24,17 @@ from relaxdesign.uploads import (
     UploadLimits,
     read_upload,
 )
-from relaxdesign.voxelise import parse_edges
+from relaxdesign.io.voxelise import parse_edges
+from relaxdesign.materials.catalogue import Material
+from relaxdesign.microstructure.particles.packing import (
+    DIAMETER_RANGE,
+    VOLUME_FRACTION_RANGE,
+    PackingError,
+    place_particles,
+)
+from relaxdesign.ui import background, server
+from relaxdesign.ui.components.cell_views import Cell
+from relaxdesign.ui.text import escape
 
 GRIDS = {2: (32, 64, 128), 3: (16, 24, 32, 48)}
 OFFERED = (

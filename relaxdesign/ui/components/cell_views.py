@@ -10,16 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from relaxdesign.analysis import (
-    PLANES,
-    radial_average,
-    two_point_correlation,
-    young_in_plane,
-    young_surface,
-)
-from relaxdesign.evaluation import Evaluation, evaluate, fields_under
-from relaxdesign.fem import LOADS, ConvergenceError, LocalFields
-from relaxdesign.fields_io import FieldData
+from relaxdesign.microstructure.correlation import radial_average, two_point_correlation
+from relaxdesign.physics.anisotropy import PLANES, young_in_plane, young_surface
+from relaxdesign.physics.effective_properties import Evaluation, evaluate, fields_under
+from relaxdesign.physics.fem import LOADS, ConvergenceError, LocalFields
+from relaxdesign.physics.voxel_fields import VoxelFields
 from relaxdesign.scene import painted_scene, phase_scene
 from relaxdesign.ui import background
 from relaxdesign.ui.colours import DISTINCT, MATRIX, PARTICLE
@@ -54,7 +49,7 @@ QUANTITIES: dict[str, tuple[str, Callable[[LocalFields], np.ndarray]]] = {
 class Cell:
     """What is viewed. phase: labels (nx, ny, nz), 1 in the particles; None: a field of many materials."""
 
-    data: FieldData
+    data: VoxelFields
     phase: np.ndarray | None = None
     names: tuple[str, str] = ("Matrix", "Particles")
 

@@ -11,12 +11,12 @@ import streamlit as st
 from pydantic import ValidationError
 from streamlit.delta_generator import DeltaGenerator
 
-from relaxdesign.baselines import DESCRIPTIONS
-from relaxdesign.catalogue import Catalogue, CatalogueError
-from relaxdesign.jobs import JobLimit
+from relaxdesign.design.methods import DESCRIPTIONS
+from relaxdesign.design.request import DesignRequest, SamplerChoice, Schedule, problems, request_file
 from relaxdesign.materials import decode_table
-from relaxdesign.quantities import format_value
-from relaxdesign.request import DesignRequest, SamplerChoice, Schedule, problems, request_file
+from relaxdesign.materials.catalogue import Catalogue, CatalogueError
+from relaxdesign.physics.quantities import format_value
+from relaxdesign.server import JobLimit
 from relaxdesign.ui import server
 from relaxdesign.ui.components import ashby, objectives, offer
 from relaxdesign.ui.errors import guard

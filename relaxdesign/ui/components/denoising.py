@@ -14,11 +14,11 @@ import numpy as np
 import streamlit as st
 from streamlit.components.v2 import component
 
-from relaxdesign.replay import Frame, Replay
-from relaxdesign.request import DesignRequest
+from relaxdesign.design.request import DesignRequest
+from relaxdesign.library import Curves
+from relaxdesign.library.replay import Frame, Replay
 from relaxdesign.scene.browser import describe
 from relaxdesign.scene.stills import studio, webp
-from relaxdesign.store import Curves
 from relaxdesign.ui import background, server
 from relaxdesign.ui.colours import ModulusScale, viridis
 from relaxdesign.ui.components import curves as lines

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from relaxdesign.store import DesignRecord, DesignSearch, UnknownRun
-from relaxdesign.store.searching import DesignOrder
+from relaxdesign.library import DesignRecord, DesignSearch, UnknownRun
+from relaxdesign.library.searching import DesignOrder
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, comparison, paging
 from relaxdesign.ui.text import plural

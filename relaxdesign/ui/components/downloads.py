@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from relaxdesign.jobs import new_error_id
+from relaxdesign.server import new_error_id
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from relaxdesign.replay import Frame, Replay
-from relaxdesign.request import DesignRequest
+from relaxdesign.design.request import DesignRequest
+from relaxdesign.library.replay import Frame, Replay
 from relaxdesign.scene import forming_scene
 from relaxdesign.scene.stills import studio
 from relaxdesign.ui import server

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from relaxdesign.replay import Frame
+from relaxdesign.library.replay import Frame
 from relaxdesign.scene import Cut, Scene, best_limit, forming_scene
 from relaxdesign.scene.browser import describe
 from relaxdesign.scene.stills import Studio, studio, webp

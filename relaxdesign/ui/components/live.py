@@ -6,8 +6,8 @@ import contextlib
 
 import streamlit as st
 
-from relaxdesign.jobs import JobLimit, Snapshot
-from relaxdesign.store import UnknownRun
+from relaxdesign.library import UnknownRun
+from relaxdesign.server import JobLimit, Snapshot
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, denoising
 from relaxdesign.ui.errors import guard

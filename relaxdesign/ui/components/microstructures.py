@@ -9,7 +9,7 @@ import base64
 
 import numpy as np
 
-from relaxdesign.replay import Frame
+from relaxdesign.library.replay import Frame
 from relaxdesign.ui.text import gpa, percent, significant
 
 

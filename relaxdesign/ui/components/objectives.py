@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from relaxdesign.quantities import QUANTITIES
-from relaxdesign.request import DesignRequest, Objective
+from relaxdesign.design.request import DesignRequest, Objective
+from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.ui.components import offer
 from relaxdesign.ui.text import significant
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from relaxdesign import pairs
-from relaxdesign.catalogue import Catalogue
-from relaxdesign.quantities import QUANTITIES
-from relaxdesign.request import Objective
+from relaxdesign.design import selection as pairs
+from relaxdesign.design.request import Objective
+from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.ui import server
 
 

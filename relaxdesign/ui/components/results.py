@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.components.v2 import component
 
-from relaxdesign.catalogue import occupied_cells
-from relaxdesign.jobs import JobLimit, Snapshot
-from relaxdesign.pareto import conflict
-from relaxdesign.result import Design
-from relaxdesign.store import UnknownRun
+from relaxdesign.design.pareto import conflict
+from relaxdesign.design.result import Design
+from relaxdesign.library import UnknownRun
+from relaxdesign.materials.catalogue import occupied_cells
+from relaxdesign.server import JobLimit, Snapshot
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, denoising, film, inspector, overview
 from relaxdesign.ui.components.downloads import Download
@@ -120,14 +120,14 @@ def _summary(snapshot: Snapshot) -> None:
 
     def archive() -> bytes:
         from relaxdesign.export import result_files, zip_bytes
-        from relaxdesign.export.stored import stored_result
+        from relaxdesign.library.stored import stored_result
 
         result = stored_result(server.store(), snapshot.run_id)
         return zip_bytes(result_files(result, run_id=snapshot.run_id), f"relaxdesign-{snapshot.run_id}")
 
     def record() -> str:
         from relaxdesign.export import result_json
-        from relaxdesign.export.stored import stored_result
+        from relaxdesign.library.stored import stored_result
 
         return result_json(stored_result(server.store(), snapshot.run_id))
 
@@ -197,7 +197,7 @@ def _history(snapshot: Snapshot) -> None:
         denoising.replay(f"replay-{snapshot.run_id}", frames, snapshot.curves, snapshot.request)
 
         def make(kind: str) -> bytes:
-            from relaxdesign import animation
+            from relaxdesign.export import animation
 
             write = animation.gif_bytes if kind == "gif" else animation.mp4_bytes
             return write(film.pictures(frames, snapshot.request))

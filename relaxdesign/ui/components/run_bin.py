@@ -6,7 +6,7 @@ import contextlib
 
 import streamlit as st
 
-from relaxdesign.store import RunRecord, RunSearch, UnknownRun
+from relaxdesign.library import RunRecord, RunSearch, UnknownRun
 from relaxdesign.ui import server
 from relaxdesign.ui.components import paging
 from relaxdesign.ui.text import escape, moment, plural

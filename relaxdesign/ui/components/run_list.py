@@ -6,8 +6,8 @@ import contextlib
 
 import streamlit as st
 
-from relaxdesign.store import LIVE_STATES, RunRecord, RunSearch, UnknownRun
-from relaxdesign.store.searching import RunOrder
+from relaxdesign.library import LIVE_STATES, RunRecord, RunSearch, UnknownRun
+from relaxdesign.library.searching import RunOrder
 from relaxdesign.ui import server
 from relaxdesign.ui.components import paging
 from relaxdesign.ui.text import STATES, duration, escape, moment, percent, plural

@@ -13,8 +13,8 @@ if "run" not in st.query_params:
     )
 server.wait()
 
-from relaxdesign.jobs import Snapshot  # noqa: E402  (loads torch, see server.wait)
-from relaxdesign.store import LIVE_STATES, UnknownRun  # noqa: E402
+from relaxdesign.library import LIVE_STATES, UnknownRun  # noqa: E402
+from relaxdesign.server import Snapshot  # noqa: E402  (loads torch, see server.wait)
 from relaxdesign.ui.components import controls, live, results  # noqa: E402
 from relaxdesign.ui.components.welcome import materials_chart  # noqa: E402
 from relaxdesign.ui.errors import guard  # noqa: E402

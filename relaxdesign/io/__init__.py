@@ -1,0 +1,1 @@
+"""Reading fields, labels and surfaces of strangers."""

@@ -1,0 +1,64 @@
+"""A run as the library keeps it while it is computed: by the server's jobs and by the command line alike."""
+
+from __future__ import annotations
+
+import time
+
+from relaxdesign.design.events import StepEvent
+from relaxdesign.design.result import Design, DesignResult
+from relaxdesign.library import Curves, Store
+from relaxdesign.library.replay import Frame, Replays
+
+# Curves are rewritten as a whole, so not at every step.
+CURVES_INTERVAL_S = 2.0
+
+
+class RunRecorder:
+    """Keeps every step for the replay, every design as it comes, and the curves now and then.
+
+    Its methods raise UnknownRun once the run was deleted.
+    """
+
+    def __init__(self, store: Store, run_id: str):
+        store.mark_running(run_id)
+        self.run_id = run_id
+        self._store = store
+        self._replay = Replays.beside(store.engine.url).record(run_id)
+        self._curves = Curves()
+        self._saved = time.monotonic()
+
+    def keep_step(self, event: StepEvent, seconds: float) -> Frame:
+        """Keeps a step; returns its fields as they are kept. seconds: that the run was computed."""
+        frame = Frame.of(event)
+        self._curves.append(event)
+        self._replay.add(frame)
+        self._keep_curves(seconds)
+        return frame
+
+    def keep_design(self, design: Design, seconds: float) -> None:
+        self._store.save_design(self.run_id, design)
+        self._keep_curves(seconds)
+
+    def finish(self, result: DesignResult) -> None:
+        """Ends the run with its result."""
+        self.close()
+        self._store.finish(self.run_id, result, self._curves)
+
+    def stop(self, status: str, seconds: float, *, error: str = "", error_id: str = "") -> None:
+        """Ends the run without a result: failed or interrupted. error: for the user."""
+        self.close()
+        self._store.save_curves(self.run_id, self._curves, seconds)
+        self._store.stop(self.run_id, status, error=error, error_id=error_id, seconds=seconds)
+
+    def close(self) -> None:
+        """Ends the replay."""
+        self._replay.close()
+
+    def wanted(self) -> bool:
+        """Whether nobody has stopped the run in the library, as the app does with runs of other processes."""
+        return self._store.run(self.run_id).status == "running"
+
+    def _keep_curves(self, seconds: float) -> None:
+        if time.monotonic() - self._saved > CURVES_INTERVAL_S:
+            self._store.save_curves(self.run_id, self._curves, seconds)
+            self._saved = time.monotonic()

@@ -1,0 +1,151 @@
+"""What the store hands out, and how designs become rows and rows designs again."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from relaxdesign.design.events import StepEvent
+from relaxdesign.design.request import DesignRequest
+from relaxdesign.design.result import Design
+
+LIVE_STATES = ("queued", "running")
+END_STATES = ("finished", "cancelled", "failed", "interrupted")
+
+
+class UnknownRun(LookupError):
+    """No run has this id: it was deleted, or the id belongs to another database."""
+
+
+@dataclass
+class Curves:
+    """What every denoising step measured: one entry per step; inner lists have one entry per candidate.
+
+    bulk: GPa. density: g/cm³. losses: per objective, dimensionless. values: of the quantities asked for.
+    None: not evaluated, or the candidate was dropped.
+    """
+
+    step: list[int] = field(default_factory=list)
+    noise_level: list[float] = field(default_factory=list)
+    bulk: list[list[float | None]] = field(default_factory=list)
+    density: list[list[float | None]] = field(default_factory=list)
+    losses: dict[str, list[list[float | None]]] = field(default_factory=dict)
+    values: dict[str, list[list[float | None]]] = field(default_factory=dict)
+
+    def append(self, step: StepEvent) -> None:
+        self.step.append(step.step)
+        self.noise_level.append(float(step.noise_level))
+        self.bulk.append([value or None for value in _finite(step.bulk)])  # 0: not evaluated in this step
+        self.density.append(_finite(step.mean_density))
+        nothing: list[float | None] = [None] * len(step.bulk)
+        for kept, new in ((self.losses, step.losses), (self.values, step.values)):
+            for name in {**kept, **new}:
+                rows = kept.setdefault(name, [nothing] * (len(self.step) - 1))
+                rows.append(_finite(new[name]) if name in new else nothing)
+
+    def copy(self) -> Curves:
+        """A copy that later steps do not change."""
+        named = ({name: list(rows) for name, rows in kept.items()} for kept in (self.losses, self.values))
+        return Curves(list(self.step), list(self.noise_level), list(self.bulk), list(self.density), *named)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One line of the library. seconds: computing time. error: what to tell the user of a failed run."""
+
+    id: str
+    name: str
+    created: datetime
+    status: str
+    request: DesignRequest
+    seconds: float | None
+    error_id: str
+    error: str
+    design_count: int  # designs that were realised and verified
+    best_error: float | None  # smallest |relative error| of them
+    notes: str = ""
+    tags: tuple[str, ...] = ()
+    deleted: datetime | None = None  # in the bin since
+    campaign_id: str | None = None
+
+
+@dataclass(frozen=True)
+class DesignRecord:
+    """The numbers of one verified design and the run it is from. GPa, g/cm³, diameter in cell edges.
+
+    properties: further effective properties of the realised cell by name.
+    """
+
+    run_id: str
+    index: int
+    run_name: str
+    created: datetime
+    target_bulk: float | None
+    bulk: float | None
+    error: float | None
+    density: float | None
+    volume_fraction: float | None
+    diameter: float | None
+    matrix: str
+    particle: str
+    properties: dict[str, float] = field(default_factory=dict)
+
+
+def design_numbers(design: Design) -> dict:
+    """The columns of a design's row; bounds of K are among the properties as K_reuss … K_voigt."""
+    properties = {**(design.properties or {})}
+    if design.bounds is not None:
+        properties |= {f"K_{name}": value for name, value in vars(design.bounds).items()}
+    return {
+        "ok": design.ok,
+        "error": _number(design.error),
+        "bulk": _number(design.K.realised),
+        "density": _number(design.density),
+        "volume_fraction": _number(design.volume_fraction),
+        "diameter": _number(design.diameter),
+        "matrix": None if design.matrix is None else design.matrix.name,
+        "particle": None if design.particle is None else design.particle.name,
+        "properties": {name: number for name, value in properties.items() if (number := _number(value)) is not None},
+    }
+
+
+def json_safe(values: dict) -> dict:
+    """Plain JSON types: NumPy scalars become numbers, NaN and infinities null."""
+    text = json.dumps(values, default=lambda value: value.item())
+    return json.loads(text, parse_constant=lambda _: None)
+
+
+def pack_arrays(design: Design) -> bytes:
+    """The arrays of a design as one npz."""
+    arrays = {"phase": design.phase, "relaxed": design.relaxed}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **{k: array for k, array in arrays.items() if array is not None})
+    return buffer.getvalue()
+
+
+def unpack_arrays(blob: bytes) -> dict[str, np.ndarray | None]:
+    """The inverse of ``pack_arrays``; nothing is unpickled."""
+    with np.load(io.BytesIO(blob), allow_pickle=False) as arrays:
+        return {name: arrays.get(name) for name in ("phase", "relaxed")}
+
+
+def default_name(request: DesignRequest) -> str:
+    """What a run is called until somebody names it."""
+    return f"{request.title}, {request.dim}D"
+
+
+def _finite(values: Iterable[float]) -> list[float | None]:
+    return [float(value) if math.isfinite(value) else None for value in values]
+
+
+def _number(value: object) -> float | None:
+    """Finite numbers as float; None for everything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        return None
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,126 @@
+"""Rows of one transaction: how runs, designs and results are written, and read as records."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from relaxdesign.design.request import DesignRequest
+from relaxdesign.design.result import Design, DesignResult
+from relaxdesign.library.records import (
+    DesignRecord,
+    RunRecord,
+    UnknownRun,
+    default_name,
+    design_numbers,
+    json_safe,
+    pack_arrays,
+)
+from relaxdesign.library.schema import DesignDataRow, DesignRow, RunRow, TagRow
+
+_ELSEWHERE = {"request", "designs", "status", "seconds"}
+"""Fields of a DesignResult that have columns of their own; the others are its provenance."""
+
+
+def new_run(request: DesignRequest, name: str = "") -> RunRow:
+    """A queued run, not stored yet."""
+    return RunRow(
+        id=secrets.token_hex(6),
+        name=name or default_name(request),
+        created=now(),
+        status="queued",
+        owner=this_process(),
+        request=request.model_dump(mode="json"),
+        target_bulk=request.target_bulk,
+    )
+
+
+def this_process() -> str:
+    """The owner of what this process computes, ``host:pid``."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def require_run(session: Session, run_id: str) -> RunRow:
+    """Raises UnknownRun."""
+    row = session.get(RunRow, run_id)
+    if row is None:
+        raise UnknownRun(unknown(run_id))
+    return row
+
+
+def unknown(run_id: str) -> str:
+    return f"there is no run {run_id[:40]!r} in this library: it may have been deleted"
+
+
+def write_designs(session: Session, run: RunRow, designs: Iterable[Design]) -> None:
+    """Stores designs, replacing those with the same index, and brings the run's summary up to date."""
+    for design in designs:
+        session.merge(DesignRow(run_id=run.id, index=design.index, **design_numbers(design)))
+        session.flush()  # the row before what belongs to it
+        data = {"design": json_safe(design.to_dict()), "arrays": pack_arrays(design)}
+        session.merge(DesignDataRow(run_id=run.id, index=design.index, **data))
+    summary = select(func.count(), func.min(func.abs(DesignRow.error)))
+    row = session.execute(summary.where(DesignRow.run_id == run.id, DesignRow.ok)).one()
+    run.design_count, run.best_error = row
+
+
+def write_outcome(run: RunRow, result: DesignResult) -> None:
+    """How the run ended and what made it."""
+    run.status, run.seconds = result.status, result.seconds
+    own = {field.name: getattr(result, field.name) for field in fields(result) if field.name not in _ELSEWHERE}
+    run.provenance = own | {"started": result.started.isoformat()}
+
+
+def read_result(run: RunRow, designs: Sequence[Design]) -> DesignResult | None:
+    """The result that ``write_outcome`` stored; None for a run that did not come to its end."""
+    if run.provenance is None:
+        return None
+    own: dict[str, Any] = run.provenance | {"started": datetime.fromisoformat(run.provenance["started"])}
+    return DesignResult(
+        request=DesignRequest.model_validate(run.request),
+        designs=tuple(designs),
+        status=run.status,
+        seconds=run.seconds or 0.0,
+        **own,
+    )
+
+
+def tags_of(session: Session, run_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Tags by run, in alphabetical order."""
+    tags: dict[str, tuple[str, ...]] = {}
+    statement = select(TagRow.run_id, TagRow.tag).where(TagRow.run_id.in_(run_ids)).order_by(TagRow.tag)
+    for run_id, tag in session.execute(statement):
+        tags[run_id] = (*tags.get(run_id, ()), tag)
+    return tags
+
+
+def run_record(row: Any, tags: tuple[str, ...]) -> RunRecord:
+    """From a row with the columns of a RunRecord."""
+    values = {field.name: getattr(row, field.name) for field in fields(RunRecord) if field.name != "tags"}
+    values["request"] = DesignRequest.model_validate(values["request"])
+    values |= {name: utc(values[name]) for name in ("created", "deleted")}
+    return RunRecord(**values, tags=tags)
+
+
+def design_record(row: Any) -> DesignRecord:
+    """From a row with the columns of a DesignRecord."""
+    values = {field.name: getattr(row, field.name) for field in fields(DesignRecord)}
+    return DesignRecord(**values | {"created": utc(row.created), "properties": row.properties or {}})
+
+
+def now() -> datetime:
+    """UTC without a zone, as the tables keep times."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def utc(time: datetime | None) -> datetime | None:
+    """A time from a table, with its zone."""
+    return None if time is None else time.replace(tzinfo=UTC)

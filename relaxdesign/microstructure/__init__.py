@@ -1,0 +1,1 @@
+"""Kinds of microstructure: each family in its room."""

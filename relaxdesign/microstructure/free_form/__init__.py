@@ -1,0 +1,1 @@
+"""Cells of free form: the phase map itself, as a level set."""

@@ -1,0 +1,1 @@
+"""Equal particles placed at random in a matrix: discs in 2D, spheres in 3D."""

@@ -1,0 +1,199 @@
+"""Back-projection: a relaxed field becomes particles of one diameter in a matrix.
+
+Follows the protocol of Kreber et al. (arXiv 2602.15648): a two-component Gaussian mixture labels the voxels;
+either label may be the particles, and the one that inscribed discs (spheres) of equal size explain
+best wins; the voxel share gives the volume fraction. The materials are phase medians, not means as in the paper:
+voxels at interfaces are blends, which pull a mean off the material that the rest of the phase is made of.
+The cell is periodic: distances wrap around, and a phase's share of the border, which the paper
+also looks at, says no more than its share of the cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+
+from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, particle_diameter
+
+# Phases closer than this (channel units) are one material: about 5 % in K.
+_SAME_MATERIAL = 0.02
+# A phase must hold at least this share of voxels, and at most this to be particles.
+_SMALLEST_SHARE = 0.01
+_LARGEST_SHARE = 0.6
+# Inscribed discs smaller than this part of the largest are necks and corners, not particles.
+_SMALLEST_DISC = 0.5
+# Of relabelling by the nearest median; a handful is usual.
+_MOST_ROUNDS = 20
+# Volume fraction and diameter in the middle of the supported ranges.
+_TYPICAL = (0.275, 0.275)
+# Random packings with noise on the field stay below 0.3; at this misfit the phase is no set of equal particles.
+_LARGEST_MISFIT = 0.75
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """A relaxed field read as a particle composite.
+
+    matrix, particle: median channel values (3,) of the phases. labels: bool (*grid), True = particle.
+    volume_fraction: voxel share. diameter: fraction of the edge. misfit: how badly equal
+    particles explain the phase (0: perfectly).
+    """
+
+    matrix: Tensor
+    particle: Tensor
+    labels: NDArray[np.bool_]
+    volume_fraction: float
+    diameter: float
+    misfit: float
+    within_phase_deviation: float
+
+    @property
+    def homogeneous(self) -> bool:
+        """Whether the field was read as a single material (matrix and particle are the same values)."""
+        return not self.labels.any()
+
+
+class ProjectionError(ValueError):
+    """The field cannot be read as two phases; the text says why."""
+
+
+def project(clean: Tensor, seed: int = 0) -> Projection:
+    """Projects one relaxed field (3, *grid) in channel units.
+
+    Raises ProjectionError for a homogeneous field or one without a particle-like phase.
+    """
+    first, medians, deviation = label_phases(clean, seed)
+    dim = first.ndim
+    readings = []
+    for label in (True, False):
+        phase = first == label
+        if phase.mean() > _LARGEST_SHARE:
+            continue
+        radii = inscribed_radii(phase)
+        if len(radii):
+            readings.append((_misfit(phase, radii), label, phase, radii))
+    if not readings:
+        raise ProjectionError("neither phase of the sample consists of particles")
+    misfit, label, phase, radii = min(readings, key=lambda reading: reading[0])
+    if 2 * float(np.median(radii)) < 0.5 * DIAMETER_RANGE[0]:
+        raise ProjectionError("the phases of the sample are speckle, not particles")
+    if misfit > _LARGEST_MISFIT:
+        raise ProjectionError(f"neither phase of the sample consists of equal particles (misfit {misfit:.2f})")
+    volume_fraction = float(phase.mean())
+    return Projection(
+        matrix=medians[not label],
+        particle=medians[label],
+        labels=phase,
+        volume_fraction=volume_fraction,
+        diameter=_diameter(volume_fraction, radii, dim),
+        misfit=misfit,
+        within_phase_deviation=deviation,
+    )
+
+
+def label_phases(clean: Tensor, seed: int = 0) -> tuple[NDArray[np.bool_], dict[bool, Tensor], float]:
+    """Two phases of a relaxed field (channels, *grid): labels (*grid), channel medians by label, and the standard
+    deviation within the phases.
+
+    Raises ProjectionError for a homogeneous field.
+    """
+    channels, *grid = clean.shape
+    voxels = clean.detach().double().reshape(channels, -1).T.cpu()
+    if 2 * float((voxels - voxels.mean(0)).norm(dim=1).max()) < _SAME_MATERIAL:
+        raise ProjectionError(
+            f"the sample is a homogeneous material: its voxels differ by less than {_SAME_MATERIAL} channel units"
+        )
+    from sklearn.mixture import GaussianMixture  # seconds to import: not before it is used
+
+    mixture = GaussianMixture(2, covariance_type="spherical", reg_covar=1e-6, random_state=seed)
+    labels = mixture.fit_predict(voxels.numpy()).reshape(grid).astype(bool)
+    share = float(labels.mean())
+    if min(share, 1 - share) < _SMALLEST_SHARE:
+        raise ProjectionError("the sample is a homogeneous material: less than 1 % of it differs from the rest")
+    labels, medians = _by_nearest_median(voxels, torch.from_numpy(labels.ravel()))
+    distance = float((medians[True] - medians[False]).norm())
+    if distance < _SAME_MATERIAL:
+        raise ProjectionError(
+            f"the sample is a homogeneous material: its phases differ by {distance:.3f} channel units"
+        )
+    within = torch.cat([part - part.mean(0) for part in (voxels[labels], voxels[~labels])])
+    return labels.reshape(grid).numpy(), medians, float(within.square().mean().sqrt())
+
+
+def _by_nearest_median(voxels: Tensor, labels: Tensor) -> tuple[Tensor, dict[bool, Tensor]]:
+    """Labels and medians (channels,) of two phases such that every voxel is nearest to the median of its own.
+
+    A mixture gives all blends at interfaces to the phase that varies more; halfway between the phases is where a blend
+    changes sides. voxels: (n, channels). labels: bool (n,), to begin with.
+    """
+    for _ in range(_MOST_ROUNDS):
+        medians = {label: voxels[labels == label].median(0).values for label in (False, True)}
+        nearer = (voxels - medians[True]).norm(dim=1) < (voxels - medians[False]).norm(dim=1)
+        if torch.equal(nearer, labels) or nearer.all() or not nearer.any():
+            break
+        labels = nearer
+    return labels, medians
+
+
+def project_to_single_material(clean: Tensor) -> Projection:
+    """What the protocol makes of a field without two phases: one material, the mean of the field.
+
+    Fraction and diameter are those of a typical composite, for refinement to start from.
+    """
+    mean = clean.detach().double().flatten(1).mean(1).cpu()
+    deviation = float((clean.double().flatten(1) - mean[:, None]).square().mean().sqrt())
+    return Projection(mean, mean, np.zeros(clean.shape[1:], dtype=bool), *_TYPICAL, np.inf, deviation)
+
+
+def inscribed_radii(phase: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Radii (fractions of the edge) of the particles of a phase, largest first.
+
+    Largest inscribed discs of the Euclidean distance transform, taken greedily; discs whose centre lies in one
+    already taken, or that mostly overlap one, belong to that particle.
+    """
+    edge = phase.shape[0]
+    if phase.all():
+        return np.array([])
+    # A margin of half a cell on each side makes the transform periodic.
+    margin = edge // 2
+    tiled = np.pad(phase, margin, mode="wrap")
+    # Distances run to the first outside voxel centre. That is half a voxel too far, and the inscribed centre
+    # being on the grid as much too short.
+    inside = np.asarray(distance_transform_edt(tiled))[tuple(slice(margin, margin + edge) for _ in phase.shape)]
+    points = np.argwhere(inside > 0)
+    depth = inside[inside > 0]
+    order = np.argsort(-depth, kind="stable")
+    points, depth = points[order], depth[order]
+    free = np.ones(len(points), dtype=bool)
+    radii: list[float] = []
+    while free.any():
+        best = int(np.argmax(free))
+        radius = depth[best]
+        if radii and radius < _SMALLEST_DISC * radii[0]:
+            break
+        radii.append(radius)
+        offset = points - points[best]
+        offset = offset - edge * np.round(offset / edge)
+        distance = np.sqrt((offset**2).sum(1))
+        # 1.6: centres of equal touching discs are 2 radii apart; shapes on a grid are a little ragged.
+        free &= distance > np.maximum(radius, 0.8 * (radius + depth))
+    return np.array(radii) / edge
+
+
+def _misfit(phase: NDArray[np.bool_], radii: NDArray[np.float64]) -> float:
+    """Spread of the radii plus the part of the phase that the discs leave unexplained."""
+    dim = phase.ndim
+    explained = float((np.pi * radii**2 if dim == 2 else 4 / 3 * np.pi * radii**3).sum()) / float(phase.mean())
+    return float(radii.std() / radii.mean()) + abs(1 - explained)
+
+
+def _diameter(volume_fraction: float, radii: NDArray[np.float64], dim: int) -> float:
+    """Diameter with which this many particles fill the phase, if the median radius agrees; else the median."""
+    median = 2 * float(np.median(radii))
+    exact = particle_diameter(volume_fraction, len(radii), dim)
+    return exact if abs(exact - median) < 0.2 * median else median

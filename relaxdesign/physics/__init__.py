@@ -1,0 +1,1 @@
+"""What is computed of a cell: quantities, the evaluator, bounds; `fem` is the solver."""

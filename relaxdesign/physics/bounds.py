@@ -1,0 +1,170 @@
+"""Bounds on the effective moduli and conductivity of mixtures, from their values and volume fractions alone.
+
+Voigt and Reuss (Hill 1952, doi:10.1088/0370-1298/65/5/307) hold for every cell. Hashin–Shtrikman (1963,
+doi:10.1016/0022-5096(63)90060-7), here in Walpole's form for any number of phases in any order (1966,
+doi:10.1016/0022-5096(66)90035-4), assume isotropy, but hold for the averages K, G and tr(k)/3 of every periodic cell
+as well (see `relaxdesign.physics.resolution`): only the error of a coarse grid passes them. Both are three-dimensional
+and so apply to 2D cells as to every anisotropic cell.
+
+Moduli in GPa, conductivity in W/(m K). Plain NumPy, vectorised by broadcasting; torch tensors on the CPU are accepted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Bounds on one effective modulus (GPa) or conductivity: reuss ≤ hs_lower ≤ hs_upper ≤ voigt."""
+
+    reuss: NDArray[np.float64] | float
+    hs_lower: NDArray[np.float64] | float
+    hs_upper: NDArray[np.float64] | float
+    voigt: NDArray[np.float64] | float
+
+    def admits(self, modulus: ArrayLike, slack: float = 1e-6) -> NDArray[np.bool_]:
+        """Whether a modulus lies between Reuss and Voigt, up to the relative ``slack`` for round-off."""
+        modulus = np.asarray(modulus, dtype=np.float64)
+        return (modulus >= self.reuss * (1.0 - slack)) & (modulus <= self.voigt * (1.0 + slack))
+
+
+def bulk_bounds(K: ArrayLike, G: ArrayLike, fractions: ArrayLike | None = None, *, axis: int = -1) -> Bounds:
+    """Bounds on the effective bulk modulus of a mixture.
+
+    Hashin–Shtrikman: K = ⟨1 / (K + 4G₀/3)⟩⁻¹ - 4G₀/3 with G₀ the smallest (lower) or largest (upper)
+    shear modulus present.
+
+    Args:
+        K, G: bulk and shear modulus of the phases in GPa; phases along ``axis``.
+        fractions: volume fractions, summing to 1 along ``axis`` (default: equal).
+        axis: the axis of the phases.
+
+    Raises:
+        ValueError: a modulus is not finite and positive, or the fractions do not sum to 1.
+    """
+    (bulk, shear), shares = _phases({"K": K, "G": G}, fractions, axis)
+    softest, stiffest = _extremes(shear, shares, axis)
+    return _bounds(bulk, shares, 4.0 / 3.0 * softest, 4.0 / 3.0 * stiffest, axis)
+
+
+def shear_bounds(K: ArrayLike, G: ArrayLike, fractions: ArrayLike | None = None, *, axis: int = -1) -> Bounds:
+    """Bounds on the effective shear modulus of a mixture; arguments as in `bulk_bounds`.
+
+    Hashin–Shtrikman–Walpole: G = ⟨1 / (G + ζ)⟩⁻¹ - ζ with ζ = G₀ (9K₀ + 8G₀) / (6 (K₀ + 2G₀)) and K₀, G₀
+    the smallest or largest moduli present.
+    """
+    (bulk, shear), shares = _phases({"K": K, "G": G}, fractions, axis)
+
+    def zeta(K: NDArray, G: NDArray) -> NDArray:
+        return G * (9.0 * K + 8.0 * G) / (6.0 * (K + 2.0 * G))
+
+    (lower_bulk, upper_bulk), (lower_shear, upper_shear) = (_extremes(m, shares, axis) for m in (bulk, shear))
+    return _bounds(shear, shares, zeta(lower_bulk, lower_shear), zeta(upper_bulk, upper_shear), axis)
+
+
+def conductivity_bounds(k: ArrayLike, fractions: ArrayLike | None = None, *, axis: int = -1) -> Bounds:
+    """Bounds on the effective conductivity of a mixture in W/(m K); ``fractions`` and ``axis`` as in `bulk_bounds`.
+
+    The arithmetic and harmonic means (Wiener 1912), here named ``voigt`` and ``reuss``, hold in every direction.
+    Hashin–Shtrikman (1962, doi:10.1063/1.1728579): k = ⟨1 / (k + 2k₀)⟩⁻¹ - 2k₀ with k₀ the smallest (lower) or
+    largest (upper) conductivity present. It holds for tr(k)/3 of every cell, isotropic or not, because the trace
+    of the polarisation's interaction is the same in all geometries; only the finite element's error, which
+    raises k, can take a coarse cell above the upper one.
+    """
+    (conductivity,), shares = _phases({"k": k}, fractions, axis, unit="W/(m K)")
+    lowest, highest = _extremes(conductivity, shares, axis)
+    return _bounds(conductivity, shares, 2.0 * lowest, 2.0 * highest, axis)
+
+
+def two_phase_bounds(
+    matrix_bulk: ArrayLike,
+    matrix_shear: ArrayLike,
+    particle_bulk: ArrayLike,
+    particle_shear: ArrayLike,
+    volume_fraction: ArrayLike,
+) -> Bounds:
+    """Bulk modulus bounds of two-phase composites; all arguments broadcast, e.g. pairs × fractions.
+
+    ``volume_fraction`` is that of the particles, 0 to 1. The interval hs_lower…hs_upper is what isotropic
+    composites of the two materials can reach.
+    """
+    arrays = (matrix_bulk, matrix_shear, particle_bulk, particle_shear, volume_fraction)
+    arrays = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in arrays))
+    km, gm, kp, gp, vf = arrays
+    if not np.all((vf >= 0.0) & (vf <= 1.0)):
+        raise ValueError("volume_fraction must lie between 0 and 1 (a share, not per cent)")
+    return bulk_bounds(np.stack([km, kp], -1), np.stack([gm, gp], -1), np.stack([1.0 - vf, vf], -1))
+
+
+def field_bounds(K: ArrayLike, G: ArrayLike) -> Bounds:
+    """Bulk modulus bounds of voxel fields, each voxel a phase of equal volume.
+
+    Args:
+        K, G: one cell (nx, ny, nz), giving scalars, or cells (batch, nx, ny, nz), giving (batch,).
+    """
+    return bulk_bounds(_flatten(K, "K"), _flatten(G, "G"))
+
+
+def field_shear_bounds(K: ArrayLike, G: ArrayLike) -> Bounds:
+    """Shear modulus bounds of voxel fields; arguments as in `field_bounds`."""
+    return shear_bounds(_flatten(K, "K"), _flatten(G, "G"))
+
+
+def field_conductivity_bounds(k: ArrayLike) -> Bounds:
+    """Bounds on tr(k)/3 of voxel fields, one cell (nx, ny, nz) or cells (batch, nx, ny, nz)."""
+    return conductivity_bounds(_flatten(k, "k"))
+
+
+def _flatten(field: ArrayLike, name: str) -> NDArray[np.float64]:
+    field = np.asarray(field, dtype=np.float64)
+    if field.ndim not in (3, 4):
+        raise ValueError(f"{name} has shape {field.shape}, expected (nx, ny, nz) or (batch, nx, ny, nz)")
+    return field.reshape(*field.shape[:-3], -1)
+
+
+def _phases(
+    values: dict[str, ArrayLike], fractions: ArrayLike | None, axis: int, *, unit: str = "GPa"
+) -> tuple[list[NDArray], NDArray]:
+    """The values of the phases, broadcast and checked, and their volume fractions."""
+    arrays = np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in values.values()))
+    for name, array in zip(values, arrays, strict=True):
+        bad = ~(np.isfinite(array) & (array > 0.0))
+        if bad.any():
+            where = tuple(int(n) for n in np.argwhere(bad)[0])
+            raise ValueError(f"{name} is {array[where]} at index {where}; it must be finite and > 0 {unit}")
+    shape = arrays[0].shape
+    if fractions is None:
+        fractions = np.full(shape, 1.0 / shape[axis])
+    fractions = np.broadcast_to(np.asarray(fractions, dtype=np.float64), shape)
+    total = fractions.sum(axis=axis)
+    if not (np.all(fractions >= 0.0) and np.allclose(total, 1.0, rtol=0.0, atol=1e-6)):
+        raise ValueError(f"fractions must be ≥ 0 and sum to 1 along axis {axis}; a sum is {np.ravel(total)[0]:.6g}")
+    return list(arrays), fractions
+
+
+def _extremes(values: NDArray, fractions: NDArray, axis: int) -> tuple[NDArray, NDArray]:
+    """Smallest and largest value among the phases that are present, keeping the axis."""
+    present = fractions > 0
+    return (
+        np.min(values, axis=axis, keepdims=True, where=present, initial=np.inf),
+        np.max(values, axis=axis, keepdims=True, where=present, initial=0.0),
+    )
+
+
+def _bounds(modulus: NDArray, fractions: NDArray, softest: NDArray, stiffest: NDArray, axis: int) -> Bounds:
+    """Voigt and Reuss means, and ⟨1 / (modulus + shift)⟩⁻¹ - shift for both shifts."""
+
+    def shifted_harmonic(shift: NDArray | float) -> NDArray:
+        mean = 1.0 / np.sum(fractions / (modulus + shift), axis=axis, keepdims=True) - shift
+        return np.squeeze(mean, axis=axis)
+
+    return Bounds(
+        reuss=shifted_harmonic(0.0),
+        hs_lower=shifted_harmonic(softest),
+        hs_upper=shifted_harmonic(stiffest),
+        voigt=np.sum(fractions * modulus, axis=axis),
+    )

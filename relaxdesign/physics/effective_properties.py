@@ -1,0 +1,177 @@
+"""All effective properties of one cell from its voxel fields: what the command, the page and the exports show."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+
+from relaxdesign.physics.bounds import Bounds, field_bounds, field_conductivity_bounds, field_shear_bounds
+from relaxdesign.physics.fem import (
+    LocalFields,
+    bulk_shear_from_young_poisson,
+    check_young_poisson,
+    effective_conductivity,
+    effective_stiffness,
+    local_fields,
+)
+from relaxdesign.physics.resolution import bound_warnings, grid_warnings
+from relaxdesign.physics.voxel_fields import VoxelFields
+
+
+@dataclass(frozen=True, eq=False)
+class Conduction:
+    """Effective thermal conductivity in W/(m K)."""
+
+    mean: float  # tr(k)/3
+    directional: tuple[float, float, float]  # k_xx, k_yy, k_zz
+    anisotropy: float  # largest / smallest principal value
+    tensor: np.ndarray  # (3, 3)
+    bounds: Bounds
+    iterations: int
+    residual: float
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Effective properties of one cell. Moduli in GPa, density in g/cm³; see `fem.StiffnessResult`."""
+
+    C: np.ndarray  # (6, 6), Voigt order xx, yy, zz, yz, xz, xy, engineering shear
+    bulk: float
+    shear: float
+    young: float
+    poisson: float
+    directional_young: tuple[float, float, float]  # E_x, E_y, E_z
+    anisotropy: float  # universal index A^U, zero if isotropic
+    density: float | None  # None: the densities of the voxels are not known
+    bulk_bounds: Bounds
+    shear_bounds: Bounds
+    conduction: Conduction | None  # None: the conductivities of the voxels are not known
+    boundary: str
+    iterations: int  # of all six load cases
+    residual: float  # the largest
+    seconds: float
+    warnings: tuple[str, ...] = ()  # signs that the grid is too coarse for the cell, see `physics.resolution`
+
+    def to_dict(self) -> dict:
+        """JSON form, keys as in ``relaxdesign evaluate --json``."""
+        conduction = self.conduction
+        return {
+            "K": self.bulk,
+            "G": self.shear,
+            "E": self.young,
+            "nu": self.poisson,
+            "C": self.C.tolist(),
+            "directional_E": list(self.directional_young),
+            "anisotropy": self.anisotropy,
+            "density": self.density,
+            "bounds": bounds_dict(self.bulk_bounds),
+            "bounds_G": bounds_dict(self.shear_bounds),
+            "conductivity": None
+            if conduction is None
+            else {
+                "mean": conduction.mean,
+                "directional": list(conduction.directional),
+                "anisotropy": conduction.anisotropy,
+                "tensor": conduction.tensor.tolist(),
+                "bounds": bounds_dict(conduction.bounds),
+                "iterations": conduction.iterations,
+                "residual": conduction.residual,
+                "seconds": conduction.seconds,
+            },
+            "iterations": self.iterations,
+            "residual": self.residual,
+            "boundary": self.boundary,
+            "seconds": self.seconds,
+            "warnings": list(self.warnings),
+        }
+
+
+def evaluate(data: VoxelFields, *, boundary: str = "periodic", tol: float | None = None) -> Evaluation:
+    """Solves the six load cases of the stiffness, and three of the conductivity if the field has one, in float64.
+
+    boundary: "periodic" (effective properties) or "kubc" (an upper estimate). tol: relative residual, default 1e-8.
+
+    Raises:
+        ValueError: a modulus is out of range, names the voxel.
+        relaxdesign.physics.fem.ConvergenceError: a load case did not reach the tolerance.
+    """
+    K, G = moduli(data)
+    begin = time.perf_counter()
+    solved = effective_stiffness(K, G, boundary=boundary, tol=tol)
+    seconds = time.perf_counter() - begin
+    x, y, z = solved.directional_young[0].tolist()
+    bulk_bounds, shear_bounds = field_bounds(K[0], G[0]), field_shear_bounds(K[0], G[0])
+    conduction = None if data.k is None else _conduction(data.k, boundary, tol)
+    averages = {"K": (solved.bulk.item(), bulk_bounds), "G": (solved.shear.item(), shear_bounds)}
+    if conduction is not None:
+        averages["k"] = conduction.mean, conduction.bounds
+    return Evaluation(
+        C=solved.C[0].numpy(),
+        bulk=solved.bulk.item(),
+        shear=solved.shear.item(),
+        young=solved.young.item(),
+        poisson=solved.poisson.item(),
+        directional_young=(x, y, z),
+        anisotropy=solved.anisotropy.item(),
+        density=None if data.rho is None else float(data.rho.mean()),
+        bulk_bounds=bulk_bounds,
+        shear_bounds=shear_bounds,
+        conduction=conduction,
+        boundary=str(solved.boundary),
+        iterations=int(solved.iterations.sum()),
+        residual=float(solved.residual.max()),
+        seconds=seconds,
+        warnings=resolution_warnings(data, str(solved.boundary), averages),
+    )
+
+
+def resolution_warnings(data: VoxelFields, boundary: str, averages: dict[str, tuple[float, Bounds]]) -> tuple[str, ...]:
+    """Signs that the grid cannot carry the cell, see `relaxdesign.physics.resolution`.
+
+    averages: K, G, k with their bounds, as far as they were computed.
+    """
+    found = grid_warnings("E", data.E)
+    if data.k is not None and "k" in averages:
+        found += grid_warnings("k", data.k)
+    if boundary == "periodic":  # kubc and uniaxial are no effective properties and may pass the bounds
+        for name, (value, bounds) in averages.items():
+            found += bound_warnings(name, value, bounds)
+    return tuple(found)
+
+
+def fields_under(data: VoxelFields, load: str, *, boundary: str = "periodic", tol: float | None = None) -> LocalFields:
+    """Local fields under a unit strain by name (`fem.LOADS`), a batch of one; errors as in `evaluate`."""
+    K, G = moduli(data)
+    return local_fields(K, G, load, boundary=boundary, tol=tol)
+
+
+def moduli(data: VoxelFields) -> tuple[torch.Tensor, torch.Tensor]:
+    """K and G (1, nx, ny, nz) in GPa. Raises ValueError that names the voxel out of range."""
+    young, poisson = torch.from_numpy(data.E), torch.from_numpy(data.nu)
+    check_young_poisson(young, poisson)
+    return bulk_shear_from_young_poisson(young[None], poisson[None])
+
+
+def bounds_dict(bounds: Bounds) -> dict[str, float]:
+    """Bounds on one number as JSON."""
+    return {name: float(asdict(bounds)[name]) for name in ("voigt", "reuss", "hs_lower", "hs_upper")}
+
+
+def _conduction(k: np.ndarray, boundary: str, tol: float | None) -> Conduction:
+    begin = time.perf_counter()
+    solved = effective_conductivity(torch.from_numpy(k)[None], boundary=boundary, tol=tol)
+    x, y, z = solved.directional[0].tolist()
+    return Conduction(
+        mean=solved.mean.item(),
+        directional=(x, y, z),
+        anisotropy=solved.anisotropy.item(),
+        tensor=solved.k[0].numpy(),
+        bounds=field_conductivity_bounds(k),
+        iterations=int(solved.iterations.sum()),
+        residual=float(solved.residual.max()),
+        seconds=time.perf_counter() - begin,
+    )

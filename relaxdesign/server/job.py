@@ -1,0 +1,188 @@
+"""One run while it is live: what it has so far, and whether it may go on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from relaxdesign.design.events import StepEvent
+from relaxdesign.design.request import DesignRequest
+from relaxdesign.design.result import Design
+from relaxdesign.library import LIVE_STATES, Curves
+from relaxdesign.library.replay import Frame
+
+RECENT = 16
+"""Steps that a page may catch up on when several were made since it last looked."""
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """What can be shown of a run at one moment.
+
+    state: queued, running, paused, finished, cancelled, failed or interrupted. ahead: jobs that come first while it
+    waits. recent: the latest denoising steps; empty before the first and for runs that have ended. elsewhere: computed
+    by another process, as the command line: it can be watched and stopped.
+    message: why it failed or what is the matter, for the user. error_id: to be found in the log.
+    """
+
+    run_id: str
+    request: DesignRequest
+    state: str
+    curves: Curves
+    designs: tuple[Design, ...] = ()
+    recent: tuple[Frame, ...] = ()
+    dropped: dict[int, str] | None = None  # per candidate, why
+    ahead: int = 0
+    seconds: float = 0.0
+    seconds_per_step: float | None = None
+    stopping: bool = False
+    elsewhere: bool = False
+    message: str = ""
+    error_id: str = ""
+
+    @property
+    def frame(self) -> Frame | None:
+        """The latest denoising step."""
+        return self.recent[-1] if self.recent else None
+
+    def since(self, step: int) -> tuple[Frame, ...]:
+        """The steps after this one that are still at hand; the latest if there is none."""
+        return tuple(frame for frame in self.recent if frame.step > step) or self.recent[-1:]
+
+    @property
+    def live(self) -> bool:
+        """Whether it still changes."""
+        return self.state == "paused" or self.state in LIVE_STATES
+
+    @property
+    def denoised(self) -> bool:
+        """Whether the last denoising step is done."""
+        return self.frame is not None and self.frame.step >= self.frame.steps
+
+    @property
+    def remaining(self) -> float | None:
+        """Estimated seconds until the last denoising step; None while unknown or past it."""
+        if self.frame is None or self.seconds_per_step is None or not self.live:
+            return None
+        return self.seconds_per_step * (self.frame.steps - self.frame.step)
+
+
+class Job:
+    """One run in the server's hands: the newest event wins, under a lock.
+
+    kept: designs of an earlier attempt, which are not made again.
+    """
+
+    def __init__(self, run_id: str, request: DesignRequest, session: str, kept: Iterable[Design] = ()):
+        self.run_id = run_id
+        self.request = request
+        self.session = session
+        self.kept = tuple(kept)
+        self.state = "queued"  # changed by the manager only, under its lock
+        self._lock = threading.Lock()
+        self._cancel = threading.Event()
+        self._turn = threading.Event()
+        self._step: StepEvent | None = None
+        self._recent: deque[Frame] = deque(maxlen=RECENT)
+        self._first_step: StepEvent | None = None
+        self._curves = Curves()
+        self._designs = {design.index: design for design in self.kept}
+        self._clock = _Clock()
+
+    def cancel(self) -> None:
+        """Asks the study to stop after its current step; what it has is kept."""
+        self._cancel.set()
+        self._turn.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancel.is_set()
+
+    @property
+    def started(self) -> bool:
+        """Whether a thread is at it, be it computing or waiting for its turn."""
+        return self._clock.started
+
+    def go(self) -> None:
+        """Lets it compute, for the first time or again."""
+        with self._lock:
+            self._first_step = None  # the pause is not part of the pace
+            self._clock.start()
+        self._turn.set()
+
+    def hold(self) -> None:
+        """Lets it wait before its next event."""
+        self._turn.clear()
+        self._clock.stop()
+
+    def await_turn(self) -> None:
+        """Blocks while it is held."""
+        self._turn.wait()
+
+    def show_step(self, event: StepEvent, frame: Frame) -> None:
+        """The newest step, and its fields as they are kept."""
+        with self._lock:
+            self._step = event
+            self._recent.append(frame)
+            self._first_step = self._first_step or event
+            self._curves.append(event)
+
+    def show_design(self, design: Design) -> None:
+        """One more candidate that is finished."""
+        with self._lock:
+            self._designs[design.index] = design
+
+    @property
+    def curves(self) -> Curves:
+        with self._lock:
+            return self._curves.copy()
+
+    @property
+    def seconds(self) -> float:
+        return self._clock.seconds
+
+    def _seconds_per_step(self) -> float | None:
+        """Pace since the first step, which also pays for loading the prior."""
+        first, last = self._first_step, self._step
+        if first is None or last is None or last.step == first.step:
+            return None
+        return (last.seconds - first.seconds) / (last.step - first.step)
+
+    def snapshot(self, ahead: int = 0) -> Snapshot:
+        """A copy of the present state."""
+        with self._lock:
+            return Snapshot(
+                run_id=self.run_id,
+                request=self.request,
+                state=self.state,
+                curves=self._curves.copy(),
+                designs=tuple(self._designs[index] for index in sorted(self._designs)),
+                recent=tuple(self._recent),
+                dropped=dict(self._step.messages) if self._step else None,
+                ahead=ahead,
+                seconds=self.seconds,
+                seconds_per_step=self._seconds_per_step(),
+                stopping=self.cancelled,
+            )
+
+
+class _Clock:
+    """Seconds that something was running, without its pauses."""
+
+    def __init__(self) -> None:
+        self.started = False
+        self._since: float | None = None
+        self._before = 0.0
+
+    def start(self) -> None:
+        self.started, self._since = True, time.monotonic()
+
+    def stop(self) -> None:
+        self._before, self._since = self.seconds, None
+
+    @property
+    def seconds(self) -> float:
+        return self._before + (0.0 if self._since is None else time.monotonic() - self._since)

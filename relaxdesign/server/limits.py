@@ -1,0 +1,57 @@
+"""How much a server takes on, and of whom."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from relaxdesign.design.request import DesignRequest
+
+
+class JobLimit(RuntimeError):
+    """This server does not take on what was asked for; the text says why."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a server takes on, so that nobody can exhaust it. See `relaxdesign.server.worker` for the memory of a run.
+
+    running: runs computed at the same time. paused: runs that wait with their process. queued: waiting runs of one
+    session. queued_total: waiting runs of all sessions together.
+    """
+
+    running: int = 1
+    paused: int = 3
+    queued: int = 20
+    queued_total: int = 100
+
+    @staticmethod
+    def from_environment() -> Limits:
+        """``RELAXDESIGN_RUNNING``, ``_PAUSED``, ``_QUEUED`` and ``_QUEUED_TOTAL``, each at least 1."""
+        names = Limits.__dataclass_fields__
+        given = {name: os.environ.get(f"RELAXDESIGN_{name.upper()}", "").strip() for name in names}
+        try:
+            return Limits(**{name: max(1, int(value)) for name, value in given.items() if value})
+        except ValueError as error:
+            variables = ", ".join(f"RELAXDESIGN_{name.upper()}" for name in names)
+            raise ValueError(f"{variables} take whole numbers: {error}") from None
+
+
+def check_names_no_file(request: DesignRequest) -> None:
+    """Refuses a request that names a file: whoever queues runs has no say in what the server reads.
+
+    ``start`` is always a path, and ``prior`` is one unless it is the name of a shipped prior. Raises JobLimit.
+    """
+    from relaxdesign.prior.model import shipped_priors
+
+    if request.start is not None:
+        raise JobLimit(
+            "This request begins from a file, which a server does not read. Take start out of it, or compute it with: "
+            "relaxdesign design --start FILE"
+        )
+    shipped = shipped_priors()
+    if request.prior is not None and request.prior not in shipped:
+        raise JobLimit(
+            f"This request names a prior that is not shipped. A server uses {', '.join(shipped) or 'none'}; for "
+            "another: relaxdesign design --prior FILE"
+        )

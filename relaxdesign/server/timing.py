@@ -1,0 +1,127 @@
+"""How long a request will take on a server on this machine, from a calibration of seconds.
+
+A design is made of passes of the network and of linear systems; both are timed once, on the grids of the shipped
+priors, and multiplied by how many the request needs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from relaxdesign import __version__
+from relaxdesign.design.request import DesignRequest, GuidanceSettings
+from relaxdesign.materials.channels import Properties
+from relaxdesign.physics.evaluator import Evaluator
+from relaxdesign.prior.model import load_prior
+from relaxdesign.server.worker import study_threads
+
+# Linear systems per design after sampling, measured over the range of targets (mean; single designs differ threefold).
+_SYSTEMS = {"one target": 60, "several targets": 850, "geometric": 900, "unrefined": 30}
+# Seconds per design beside systems: projection, placements, waiting for short solves.
+_BESIDE = 0.5
+# Six load cases share set-up and gradient: together they cost this much of six times one.
+_SHARED = 0.85
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Seconds per candidate: one pass of the network, one linear system in float32 (1e-4) and in float64 (3e-4)."""
+
+    network: float
+    guiding: float
+    refining: float
+
+
+def calibration_of(prior: str) -> Calibration:
+    """Of this machine: as measured before, or now, in a child process that gives way to everything else.
+
+    Raises CalledProcessError or OSError if it cannot be measured.
+    """
+    path = _cache()
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    key = f"{prior}, guided to {GuidanceSettings().tolerance:g}, threads: {study_threads()}"
+    if key not in known:
+        command = [sys.executable, "-m", "relaxdesign.server.timing", prior]
+        child = subprocess.run(command, check=True, capture_output=True, text=True)
+        known[key] = json.loads(child.stdout.splitlines()[-1])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(known), encoding="utf-8")
+    return Calibration(**known[key])
+
+
+def _cache() -> Path:
+    """The file of this machine's timings, by version and machine."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "relaxdesign" / f"timing-{__version__}-{platform.node() or 'here'}.json"
+
+
+def calibrate(prior: str) -> Calibration:
+    """Times the machine with a prior: a second or two."""
+    loaded = load_prior(prior)
+    count = {2: 8, 3: 2}[loaded.dim]
+    generator = torch.Generator().manual_seed(0)
+    noisy = torch.randn(count, *loaded.field_shape, generator=generator)
+    level = torch.full((count,), 500)
+    with torch.no_grad():
+        clean = loaded.clean_estimate(noisy, level).clamp(-1, 1)
+        network = _seconds(lambda: loaded.clean_estimate(noisy, level)) / count
+    soft = loaded.decode(clean)
+    double = Properties(*(p.double() for p in (soft.bulk, soft.shear, soft.density)))
+    guiding = _seconds(lambda: Evaluator(tolerance=GuidanceSettings().tolerance)(soft, raise_on_failure=False)) / count
+    refining = _seconds(lambda: Evaluator(tolerance=3e-4)(double, raise_on_failure=False)) / count
+    return Calibration(network, guiding, refining)
+
+
+def estimated_seconds(request: DesignRequest, calibration: Calibration) -> float:
+    """About how long the request will take, start-up aside."""
+    settings = request.guidance
+    whole = any(o.quantity not in ("K", "density", "price", "conductivity") for o in request.objectives)
+    systems = 6 * _SHARED if whole else 1.0
+    levels = request.steps * settings.recurrence
+    solves = levels * settings.mean_iterations / settings.reuse
+    passes = float(levels)
+    if request.method == "guided" and settings.variance:
+        passes *= 1 + 2 * len(request.objectives)  # a way back through the network for each
+    elif request.method == "best-of-n":
+        passes *= 25
+    elif request.method == "noise":
+        passes *= 24  # six steps forward, again on the way back, and the derivative of each
+    elif request.method not in ("guided", "conditional"):
+        passes = 0.0
+    sampling = passes * calibration.network + (request.method != "conditional") * solves * systems * calibration.guiding
+    if not request.refine:
+        kind = "unrefined"
+    elif request.projection == "geometric":
+        kind = "geometric"
+    else:
+        kind = "several targets" if len(request.targets) > 1 else "one target"
+    finishing = _SYSTEMS[kind] * calibration.refining * (systems if kind == "one target" else 1.0)
+    return request.count * (sampling + finishing + _BESIDE)
+
+
+def _seconds(function, repeats: int = 3) -> float:
+    """Fastest of a few calls, after one that compiles and fills caches: processor time, so that a busy machine counts
+    as a free one."""
+    function()
+    times = []
+    for _ in range(repeats):
+        begin = time.process_time()
+        function()
+        times.append((time.process_time() - begin) / torch.get_num_threads())
+    return min(times)
+
+
+if __name__ == "__main__":
+    if hasattr(os, "nice"):
+        os.nice(10)
+    torch.set_num_threads(study_threads())
+    print(json.dumps(asdict(calibrate(sys.argv[1]))))

@@ -1,0 +1,172 @@
+"""Runs the cases of a protocol on the engine of campaigns; every finished design is on disk at once.
+
+A chunk (one request) is a file of JSON lines, one per design and a last one with what the chunk cost. Whatever is
+there when the protocol starts again is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from relaxdesign.design.methods import revision
+from relaxdesign.design.request import DesignRequest, guidance_defaults
+from relaxdesign.design.result import Design
+from relaxdesign.design.selection import KNOWN_KIND
+from relaxdesign.validation.cases import Case
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A chunk has ended. error: why it produced nothing."""
+
+    case: Case
+    done: int
+    count: int
+    error: str = ""
+
+
+def run_cases(
+    cases: Sequence[Case], work: Path, *, count: int | None = None, scheduler: str | None = None
+) -> Iterator[Progress]:
+    """Runs what is missing of the cases below ``work``; yields as chunks end.
+
+    count: local workers, one per core if None; they share the cores. scheduler: of a running Dask cluster whose
+    workers see ``work`` under the same path. Raises ValueError when no scheduler answers, ModuleNotFoundError without
+    the extra ``campaign``.
+    """
+    from relaxdesign.campaign import run_tasks, workers
+
+    todo = [
+        (case, request, chunk_path(work.resolve(), case, request))
+        for case in cases
+        for request in case.requests()
+        if not _complete(chunk_path(work, case, request))
+    ]
+    if not todo:
+        return
+    with workers(scheduler, count) as client:
+        done = 0
+        for ended in run_tasks(client, _run_task, todo):
+            if ended is not None:
+                done += 1
+                (case, _, _), error = ended
+                yield Progress(case, done, len(todo), "" if error is None else f"{error}")
+
+
+def _run_task(task: tuple[Case, DesignRequest, Path]) -> None:
+    _, request, path = task
+    run_chunk(request, path)
+
+
+def run_chunk(request: DesignRequest, path: Path) -> None:
+    """One request; designs already in the file are kept."""
+    from relaxdesign.design import study
+    from relaxdesign.design.events import DesignEvent, FinishedEvent, StepEvent
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    finished = [Design.from_dict(line["design"]) for line in _lines(path) if "design" in line]
+    kept = {design.index for design in finished}
+    sampling, computing = 0.0, time.process_time()
+    with path.open("a", encoding="utf-8") as file:
+        for event in study.run(request, finished=finished):
+            if isinstance(event, StepEvent):
+                sampling = event.seconds
+            elif isinstance(event, DesignEvent) and event.design.index not in kept:
+                _append(file, {"design": event.design.to_dict()})
+            elif isinstance(event, FinishedEvent):
+                result = event.result
+                cost = {
+                    "seconds": result.seconds,
+                    "sampling_seconds": sampling,
+                    "load_cases": result.load_cases,
+                    "iterations": result.solver_iterations,
+                    "prior": result.prior,
+                    "defaults": guidance_defaults(),
+                    "known_kind": KNOWN_KIND,
+                    "revision": revision(request.method),
+                    "resumed": bool(finished),
+                    "computing": (time.process_time() - computing) / result.seconds,
+                }
+                _append(file, {"cost": cost})
+
+
+def load_designs(case: Case, work: Path) -> tuple[list[Design], list[dict]]:
+    """The designs of a case so far, and the costs of its complete chunks."""
+    designs, costs = [], []
+    for request in case.requests():
+        for line in _lines(chunk_path(work, case, request)):
+            if "design" in line:
+                designs.append(Design.from_dict(line["design"]))
+            else:
+                costs.append(line["cost"])
+    return designs, costs
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
+def machine() -> dict[str, Any]:
+    """What the designs were made on."""
+    import torch
+
+    import relaxdesign
+
+    cpu = platform.machine()
+    if (info := Path("/proc/cpuinfo")).exists():
+        names = re.findall(r"^model name\s*:\s*(.+)$", info.read_text(encoding="utf-8"), re.MULTILINE)
+        cpu = names[0] if names else cpu
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else 0.0
+    return {
+        "version": relaxdesign.__version__,
+        "cpu": cpu,
+        "cores": available_cores(),
+        "memory_GiB": round(memory),
+        "torch": torch.__version__,
+    }
+
+
+def chunk_path(work: Path, case: Case, request: DesignRequest) -> Path:
+    """Named by all of the request, defaults too, and the revision of its method.
+
+    So what other settings or an earlier revision made is not taken for this chunk.
+    """
+    words = [request.model_dump_json(), f"{KNOWN_KIND}"]
+    if (number := revision(request.method)) > 1:
+        words.append(f"{number}")
+    digest = hashlib.sha256(" ".join(words).encode()).hexdigest()[:12]
+    return work / case.key / f"{request.seed}-{digest}.jsonl"
+
+
+def _complete(path: Path) -> bool:
+    return any("cost" in line for line in _lines(path))
+
+
+def _append(file, line: dict) -> None:
+    file.write(json.dumps(line, allow_nan=True) + "\n")
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _lines(path: Path) -> list[dict]:
+    """Whole lines of a file; a last one cut off by a kill is dropped from the file."""
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole, encoding="utf-8")
+    return [json.loads(line) for line in whole.splitlines()]

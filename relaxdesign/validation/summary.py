@@ -1,0 +1,166 @@
+"""Numbers of a case: hit rates and errors of every stage, diversity, density, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import sem
+
+from relaxdesign.design.result import STAGES, Design
+from relaxdesign.materials.catalogue import Catalogue, occupied_cells
+from relaxdesign.validation.cases import BATCH, Case
+
+LIMITS = (0.005, 0.01, 0.02, 0.05, 0.10)
+COMPUTING = 0.8
+"""Least processor time per time for which a request's times tell of its method, not of other work it waited for."""
+_HYPERVOLUME_REFERENCE = (0.10, 20.0)
+"""Error and density (g/cm³) at and beyond which a design adds nothing."""
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """Of one stage. within: share of all designs with every target within each of ``LIMITS``; designs that did not
+    reach the stage count as misses. median: of the largest miss, over those that did."""
+
+    reached: int
+    within: dict[str, float]
+    median: float | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of one case. Times are per design, of the median request; coverage is relative to as many random designs, and
+    group_pairs and group_coverage are means over ``groups`` groups of ``BATCH`` designs, those of one request;
+    group_coverage_error is the standard error of the latter, None for a single group.
+    priors: names and hashes of the weights that were used. defaults: of the guidance settings when it was run; empty
+    where that was not recorded. known_kind: what refinement charged for kinds of materials a result had already.
+    revision: of the method."""
+
+    set: str
+    name: str
+    dim: int
+    quantile: float
+    targets: list[str]
+    designs: int
+    stages: dict[str, StageSummary]
+    pairs: int
+    coverage: float
+    group_pairs: float
+    group_coverage: float
+    density_median: float | None
+    hypervolume: float
+    seconds: float | None
+    sampling_seconds: float | None
+    load_cases: float | None
+    sampling_load_cases: float | None
+    iterations: float | None
+    priors: list[str]
+    defaults: dict[str, Any] = field(default_factory=dict)
+    groups: int = 1
+    group_coverage_error: float | None = None
+    known_kind: float | None = None
+    revision: int = 1
+
+    @property
+    def case(self) -> tuple[str, str, int, float]:
+        """What was measured, whatever number of designs."""
+        return self.set, self.name, self.dim, self.quantile
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> Summary:
+        rest = dict(values)
+        stages = {stage: StageSummary(**of) for stage, of in rest.pop("stages").items()}
+        return Summary(stages=stages, **rest)
+
+
+def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> Summary:
+    """Of the designs of a case. costs: of its chunks; those interrupted or kept waiting tell no time."""
+    done = [design for design in designs if design.ok]
+    starts = range(0, max(1, len(designs) - BATCH + 1), BATCH)
+    groups = [[design for design in designs[start : start + BATCH] if design.ok] for start in starts]
+    covered = [_coverage(group) for group in groups]
+    whole = [cost for cost in costs if not cost["resumed"]]
+    timed = [cost for cost in whole if cost.get("computing", 1.0) >= COMPUTING]
+    per_design = sum(request.count for request in case.requests()) / max(1, len(case.requests()))
+    after = float(np.mean([design.load_cases or 0 for design in done])) if done else 0.0
+
+    def per(of, name: str, costs: Sequence[dict] = whole) -> float | None:
+        return float(of([cost[name] for cost in costs]) / per_design) if costs else None
+
+    load_cases = per(np.mean, "load_cases")
+    densities = [design.density for design in done if design.density is not None]
+    return Summary(
+        set=case.set,
+        name=case.name,
+        dim=case.dim,
+        quantile=case.quantile,
+        targets=[str(target) for target in case.requests()[0].objectives],
+        designs=len(designs),
+        stages={stage: _stage(designs, stage) for stage in STAGES},
+        pairs=_pairs(done),
+        coverage=_coverage(done),
+        group_pairs=float(np.mean([_pairs(group) for group in groups])),
+        group_coverage=float(np.mean(covered)),
+        density_median=float(np.median(densities)) if densities else None,
+        hypervolume=hypervolume([(abs(design.error or 0.0), design.density or np.inf) for design in done]),
+        seconds=per(np.median, "seconds", timed),
+        sampling_seconds=per(np.median, "sampling_seconds", timed),
+        load_cases=load_cases,
+        sampling_load_cases=None if load_cases is None else max(0.0, load_cases - after),
+        iterations=per(np.mean, "iterations"),
+        priors=sorted({cost["prior"] for cost in costs}),
+        groups=len(groups),
+        group_coverage_error=float(sem(covered)) if len(groups) > 1 else None,
+        defaults=next((cost["defaults"] for cost in costs if "defaults" in cost), {}),
+        revision=next((cost["revision"] for cost in costs if "revision" in cost), 1),
+        known_kind=next((cost["known_kind"] for cost in costs if "known_kind" in cost), None),
+    )
+
+
+def _stage(designs: Sequence[Design], stage: str) -> StageSummary:
+    count = len([target for target in designs[0].objectives if target.sense == "reach"]) if designs else 0
+    misses = [design.misses_at(stage) for design in designs]
+    worst = [max(abs(miss) for miss in found.values()) for found in misses if len(found) == count and found]
+    worst = [value for value in worst if np.isfinite(value)]
+    within = {f"{limit:g}": sum(value <= limit for value in worst) / max(1, len(designs)) for limit in LIMITS}
+    return StageSummary(len(worst), within, float(np.median(worst)) if worst else None)
+
+
+def _pairs(designs: Sequence[Design]) -> int:
+    """Different pairs of matrix and particle material."""
+    return len({(design.matrix.id, design.particle.id) for design in designs})
+
+
+def _coverage(designs: Sequence[Design]) -> float:
+    """Property cells that the materials of these designs occupy, relative to as many random designs."""
+    materials = [material for design in designs for material in (design.matrix, design.particle) if material]
+    return occupied_cells(materials) / _random_cells(len(materials)) if materials else 0.0
+
+
+@lru_cache
+def _random_cells(count: int, repeats: int = 20) -> float:
+    """Mean number of cells that ``count`` randomly drawn materials occupy."""
+    catalogue = Catalogue.default().select()
+    generator = torch.Generator().manual_seed(0)
+    draws = (catalogue.draw(count, generator=generator).tolist() for _ in range(repeats))
+    return float(np.mean([occupied_cells([catalogue.materials[i] for i in draw]) for draw in draws]))
+
+
+def hypervolume(points: Sequence[tuple[float, float]]) -> float:
+    """Share of the rectangle between the origin and the reference that points (error, density) dominate."""
+    reference = np.array(_HYPERVOLUME_REFERENCE)
+    inside = sorted({tuple(np.array(point) / reference) for point in points if (np.array(point) < reference).all()})
+    area, lowest = 0.0, 1.0
+    for error, density in inside:
+        if density < lowest:
+            area += (1.0 - error) * (lowest - density)
+            lowest = density
+    return float(area)

@@ -1,0 +1,86 @@
+"""Databases of every version open with nothing lost, and new ones are made by the same steps."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from relaxdesign.library import Store, StoreError
+from relaxdesign.library.schema import Base
+from tests.scripted_study import scripted_design
+
+# Written by the first version: run …0a with three designs (one failed) and curves, run …0b failed.
+FIRST_SCHEMA = Path(__file__).parent / "first_schema.sql"
+
+
+@pytest.fixture
+def old(tmp_path) -> Path:
+    path = tmp_path / "old.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(FIRST_SCHEMA.read_text())
+    connection.close()
+    return path
+
+
+def differences(store: Store) -> list:
+    with store.engine.connect() as connection:
+        return compare_metadata(MigrationContext.configure(connection), Base.metadata)
+
+
+def test_a_new_database_has_the_tables_of_the_code(database_url):
+    assert differences(Store(database_url)) == []
+
+
+def test_a_database_of_the_first_version_is_upgraded_in_place(old):
+    store = Store(f"sqlite:///{old}")
+    assert differences(store) == []
+    failed, finished = store.list_runs()
+    assert (failed.id, failed.name, failed.status, failed.error_id) == ("00000000000b", "by hand", "failed", "ABC123")
+    assert (finished.request.target_bulk, finished.design_count) == (100.0, 2)
+    assert finished.best_error == pytest.approx(0.002)
+    designs = store.designs(finished.id)
+    assert [design.to_dict() for design in designs] == [scripted_design(i, failed=i == 1).to_dict() for i in range(3)]
+    assert (designs[0].phase == scripted_design(0).phase).all()
+    assert store.curves(finished.id).step == [1, 2, 3, 4] and store.curves(failed.id).step == []
+    result = store.result(finished.id)
+    assert result is not None and result.solver_iterations == 321
+
+
+def test_what_an_old_database_holds_can_be_searched(old):
+    from relaxdesign.library import DesignSearch, RunSearch
+
+    store = Store(f"sqlite:///{old}")
+    assert [run.id for run in store.list_runs(search=RunSearch(target=(50, None)))] == ["00000000000a"]
+    assert [run.id for run in store.list_runs(search=RunSearch(material="carbide"))] == ["00000000000a"]
+    found = store.find_designs(DesignSearch(bulk=(100.5, 101), order="error"))
+    assert [(design.index, design.matrix) for design in found] == [(2, "Aluminium 6061")]
+
+
+def test_opening_twice_changes_nothing(old):
+    Store(f"sqlite:///{old}").engine.dispose()
+    before = list(sqlite3.connect(old).iterdump())
+    Store(f"sqlite:///{old}").engine.dispose()
+    assert list(sqlite3.connect(old).iterdump()) == before
+
+
+def test_an_upgrade_that_fails_leaves_the_old_database(old):
+    connection = sqlite3.connect(old)
+    connection.execute("UPDATE designs SET design = 'not JSON' WHERE \"index\" = 2")
+    connection.commit()
+    before = list(connection.iterdump())
+    with pytest.raises(ValueError):
+        Store(f"sqlite:///{old}")
+    assert list(connection.iterdump()) == before
+
+
+def test_a_database_of_a_newer_version_is_refused(database_url):
+    url = database_url
+    store = Store(url)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match="newer version wrote it"):
+        Store(url)

@@ -1,0 +1,156 @@
+"""Quantities from stiffnesses, against closed forms; objectives read, checked and measured."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from relaxdesign.design import study
+from relaxdesign.design.request import DesignRequest, Objective, parse_objective, problems
+from relaxdesign.design.selection import PairTable, UnknownPropertyError, with_known_properties
+from relaxdesign.design.simulation import Simulation
+from relaxdesign.materials.catalogue import Catalogue, Material
+from relaxdesign.microstructure.particles.estimates import estimate_stiffness
+from relaxdesign.physics.evaluator import Evaluator
+from relaxdesign.physics.quantities import QUANTITIES, quantities_of_stiffness
+
+
+def isotropic(K: float, G: float) -> torch.Tensor:
+    C = torch.zeros(1, 6, 6, dtype=torch.float64)
+    C[:, :3, :3] = K - 2 / 3 * G
+    C[:, range(3), range(3)] = K + 4 / 3 * G
+    C[:, range(3, 6), range(3, 6)] = G
+    return C
+
+
+def test_isotropic_stiffness_gives_back_its_moduli():
+    values = {name: float(v) for name, v in quantities_of_stiffness(isotropic(100.0, 60.0)).items()}
+    young = 9 * 100 * 60 / (300 + 60)
+    expected = {"K": 100, "G": 60, "E": young, "nu": (300 - 120) / (600 + 120), "Ex": young, "Ey/Ez": 1, "C44": 60}
+    assert {name: values[name] for name in expected} == pytest.approx(expected)
+    assert values["AU"] == pytest.approx(0, abs=1e-12) and values["C14"] == 0
+
+
+def test_estimated_cylinders_obey_the_same_definitions_as_simulated_cells():
+    """All quantities of a transversely isotropic stiffness, by its own formulas and by those for any C."""
+    medium = estimate_stiffness(3.0, 1.2, 200.0, 80.0, 0.3, 2)
+    C = torch.zeros(6, 6, dtype=torch.float64)
+    for i in range(6):
+        for j in range(i, 6):
+            C[i, j] = C[j, i] = float(medium.quantity(f"C{i + 1}{j + 1}"))
+    general = quantities_of_stiffness(C[None])
+    for name in ("K", "G", "E", "nu", "Ex", "Ey", "Ez", "Ex/Ez", "AU"):
+        assert float(medium.quantity(name)) == pytest.approx(float(general[name]), rel=1e-9), name
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_estimates_are_near_simulated_cells(dim):
+    soft, stiff = (Material(n, n, "", *values) for n, values in (
+        ("a", (70.0, 0.33, 68.6, 26.3, 2.7)), ("b", (400.0, 0.2, 222.2, 166.7, 3.2))))  # fmt: skip
+    grid = {2: 64, 3: 24}[dim]
+    simulation = Simulation.of(
+        [parse_objective(t) for t in ("K = 1", "G = 1", "Ez = 1", "C66 = 1")], "periodic", dim, grid
+    )
+    generator = torch.Generator().manual_seed(0)
+    _, values = simulation.fresh_placements(soft, stiff, 0.25, 0.3, generator)
+    medium = estimate_stiffness(soft.bulk, soft.shear, stiff.bulk, stiff.shear, 0.25, dim)
+    for name in ("K", "G", "Ez", "C66"):
+        assert float(medium.quantity(name)) == pytest.approx(values.mean[name], rel={2: 0.03, 3: 0.08}[dim]), name
+
+
+def test_evaluator_solves_one_load_case_for_K_and_six_for_more():
+    field = torch.full((1, 4, 4, 4), 10.0, dtype=torch.float64)
+    from relaxdesign.materials.channels import Properties
+
+    properties = Properties(field, 0.5 * field, 0.1 * field)
+    assert Evaluator()(properties).load_cases == 1
+    whole = Evaluator({"E", "conductivity", "price"})(properties, conductivity=2 * field, price=3 * field)
+    assert whole.load_cases == 6 + 3
+    assert float(whole.values["conductivity"]) == pytest.approx(20) and float(whole.values["price"]) == pytest.approx(
+        30
+    )
+    assert float(whole.values["K"]) == pytest.approx(10)
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high", "sense", "weight"),
+    [
+        ("K = 50", 50, 50, "reach", 1),
+        ("density<=3", None, 3, "reach", 1),
+        ("G >= 2e1 @ 2", 20, None, "reach", 2),
+        ("10 <= E <= 20", 10, 20, "reach", 1),
+        ("minimise density @ 0.5", None, None, "minimise", 0.5),
+        ("maximize conductivity", None, None, "maximise", 1),
+        ("Ex/Ey = 1.5", 1.5, 1.5, "reach", 1),
+        ("nu <= -0.1", None, -0.1, "reach", 1),
+    ],
+)
+def test_objectives_in_words(text, low, high, sense, weight):
+    objective = parse_objective(text)
+    assert (objective.low, objective.high, objective.sense, objective.weight) == (low, high, sense, weight)
+    if sense == "reach" and objective.weight == 1:
+        assert parse_objective(str(objective).rsplit(" GPa")[0].rsplit(" g/cm³")[0]) == objective
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"quantity": "Q", "low": 1}, "unknown quantity"),
+        ({"quantity": "K"}, "say which bulk modulus"),
+        ({"quantity": "K", "low": -1}, "must be above 0"),
+        ({"quantity": "nu", "low": 0.7}, "between -1 and 0.5"),
+        ({"quantity": "AU", "high": -1}, "never below 0"),
+        ({"quantity": "K", "low": math.inf}, "finite"),
+        ({"quantity": "K", "sense": "minimise", "low": 3}, "takes no limits"),
+    ],
+)
+def test_impossible_objectives_are_refused_in_words(values, words):
+    with pytest.raises(ValidationError) as caught:
+        Objective.model_validate(values)
+    assert words in " ".join(problems(caught.value))
+
+
+def test_misses_are_relative_and_zero_inside():
+    between = Objective(quantity="K", low=10, high=20)
+    assert between.miss(15) == 0 and between.miss(22) == pytest.approx(0.1) and between.miss(9) == pytest.approx(-0.1)
+    assert Objective(quantity="nu", low=0.3, high=0.3).miss(0.33) == pytest.approx(0.1)
+    assert QUANTITIES["C12"].miss(-1.0, 1.0) < 0
+
+
+def test_the_short_form_is_the_long_form():
+    short = DesignRequest.model_validate({"target_bulk": 120, "density_weight": 0.5})
+    assert short == DesignRequest(objectives=(parse_objective("K = 120"), parse_objective("minimise density @ 0.5")))
+    assert (short.target_bulk, short.density_weight) == (120, 0.5)
+    assert DesignRequest.model_validate_json(short.model_dump_json()) == short
+
+
+def test_only_guided_diffusion_begins_from_a_microstructure():
+    with pytest.raises(ValidationError, match="only guided diffusion"):
+        DesignRequest.model_validate({"target_bulk": 120, "start": "cell.vti", "method": "genetic"})
+
+
+def test_reachable_intervals_hold_what_pairs_are_estimated_to_have():
+    catalogue = Catalogue.default().select()
+    for name in ("K", "G", "nu", "density", "Ez"):
+        low, high = study.reachable(catalogue, 2, name)
+        wide_low, wide_high = study.reachable(catalogue, 2, name, "geometric")
+        assert wide_low <= low < high <= wide_high
+    assert study.reachable(catalogue, 2, "Ex/Ey") == (1.0, 1.0)
+    with pytest.raises(UnknownPropertyError, match="price of none"):
+        with_known_properties(catalogue, [parse_objective("price <= 3")])
+
+
+def test_pair_table_finds_fractions_that_serve_two_targets():
+    catalogue = Catalogue.default().select()
+    table = PairTable(catalogue, [parse_objective("K = 50"), parse_objective("G = 25")], 2, 64)
+    best = int(np.argmin(table.miss))
+    m, p = (catalogue.materials[i] for i in (table.matrix[best], table.particle[best]))
+    medium = estimate_stiffness(m.bulk, m.shear, p.bulk, p.shear, table.fraction[best], 2)
+    assert float(medium.bulk) == pytest.approx(50, rel=2e-3) and float(medium.average_shear) == pytest.approx(
+        25, rel=2e-3
+    )
+    # Where no pair can have both, the table keeps the ones that come nearest.
+    conflict = PairTable(catalogue, [parse_objective("K = 100"), parse_objective("density <= 1")], 2, 64)
+    assert conflict.miss.min() > 0.1 and len(conflict.miss) > 0

@@ -1,0 +1,41 @@
+"""The time told before a run starts follows what the run will compute."""
+
+from __future__ import annotations
+
+import pytest
+
+from relaxdesign.design.request import DesignRequest
+from relaxdesign.server.timing import Calibration, estimated_seconds
+
+CALIBRATION = Calibration(network=0.01, guiding=0.005, refining=0.01)
+
+
+def seconds(**settings) -> float:
+    return estimated_seconds(DesignRequest.model_validate({"target_bulk": 120.0, **settings}), CALIBRATION)
+
+
+def test_every_design_costs_the_same():
+    assert seconds(count=8) == pytest.approx(8 * seconds(count=1))
+
+
+def test_guidance_through_the_network_costs_two_more_passes():
+    through, beside = seconds(count=1, steps=40), seconds(count=1, steps=40, guidance={"variance": 0})
+    assert through - beside == pytest.approx(40 * 2 * CALIBRATION.network)
+
+
+def test_each_objective_has_a_way_back_of_its_own():
+    one = seconds(count=1, steps=40)
+    two = seconds(count=1, steps=40, objectives=[{"quantity": "density", "sense": "minimise"}])
+    assert two - one == pytest.approx(40 * 2 * CALIBRATION.network)
+
+
+def test_only_guided_sampling_goes_back_through_the_network():
+    for method in ("best-of-n", "noise", "pairs"):
+        assert seconds(method=method) == pytest.approx(seconds(method=method, guidance={"variance": 0})), method
+
+
+def test_several_load_cases_and_recurrence_cost_more():
+    assert seconds(objectives=[{"quantity": "G", "sense": "minimise"}]) > 2 * seconds()
+    again = seconds(count=1, steps=40, guidance={"recurrence": 2}) - seconds(count=1, steps=40)
+    assert again == pytest.approx(40 * (3 * CALIBRATION.network + CALIBRATION.guiding))
+    assert seconds(refine=False) < seconds()

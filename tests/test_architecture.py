@@ -1,0 +1,72 @@
+"""The house: lower floors know nothing of upper ones, and no module needs itself to be imported."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "relaxdesign"
+FLOORS = (
+    {"materials"},
+    {"physics"},
+    {"microstructure"},
+    {"prior"},
+    {"io"},
+    {"design"},
+    {"scene"},
+    {"export"},
+    {"library"},
+    {"server", "campaign", "validation"},
+    {"cli", "ui"},
+)
+"""From the ground up. Rooms of one floor do not know each other."""
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports() -> dict[str, set[str]]:
+    """For every module the modules of the package that it names, in functions and for types too."""
+    files = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+    found: dict[str, set[str]] = {}
+    for name, path in files.items():
+        needed: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                needed |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                inner = {f"{node.module}.{alias.name}" for alias in node.names} & files.keys()
+                needed |= inner or {node.module}
+        found[name] = {module for module in needed if module in files} - {name}
+    return found
+
+
+def room(module: str) -> str:
+    return [*module.split("."), ""][1]
+
+
+def test_every_room_has_its_floor():
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert rooms == set().union(*FLOORS)
+
+
+def test_no_arrow_goes_up():
+    floor = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
+    up = [
+        f"{module} -> {needed}"
+        for module, others in imports().items()
+        for needed in others
+        if room(module) in floor and room(needed) in floor and room(module) != room(needed)
+        if floor[room(needed)] >= floor[room(module)]
+    ]
+    assert not up, "\n".join(sorted(up))
+
+
+def test_no_module_needs_itself():
+    try:
+        TopologicalSorter(imports()).prepare()
+    except CycleError as error:
+        raise AssertionError(" -> ".join(error.args[1])) from None
