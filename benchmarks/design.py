@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.result import DesignResult
-from relaxdesign.design.study import design
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import DesignResult
+from relaxdesign.study.run import design
 
 COUNTS = {2: 8, 3: 4}
 STAGES = ("relaxed", "projected", "snapped", "refined", "realised")

@@ -21,14 +21,14 @@ from pathlib import Path
 import numpy as np
 import sqlalchemy
 
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.result import Design, StageBulk
 from relaxdesign.library import DesignSearch, RunSearch, Store
 from relaxdesign.library.records import Curves, design_numbers, json_safe, pack_arrays
 from relaxdesign.library.rows import new_run, now
 from relaxdesign.library.schema import CurvesRow, DesignDataRow, DesignRow, TagRow
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.bounds import two_phase_bounds
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import Design, StageBulk
 
 PER_RUN = 8
 BATCH = 250  # runs in a transaction

@@ -22,8 +22,6 @@ from pathlib import Path
 
 import torch
 
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.study import design
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import AsinhChannels, LinearChannels
 from relaxdesign.prior.metrics import assess
@@ -32,6 +30,8 @@ from relaxdesign.prior.sampling import draw
 from relaxdesign.prior.steps import Sampler
 from relaxdesign.prior.training import TrainingConfig, train_prior
 from relaxdesign.prior.unet import UNetConfig
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.run import design
 
 ROOT = Path(__file__).resolve().parents[1]
 JSON, PAGE = ROOT / "benchmarks" / "results" / "priors.json", ROOT / "docs" / "priors.md"

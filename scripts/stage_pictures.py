@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from relaxdesign.design import study
-from relaxdesign.design.events import DesignEvent, StepEvent
-from relaxdesign.design.request import DesignRequest
+from relaxdesign.study import run as study
+from relaxdesign.study.events import DesignEvent, StepEvent
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui.colours import ModulusScale, viridis
 from relaxdesign.ui.components.microstructures import picture
 

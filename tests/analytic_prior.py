@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 import torch
 
-from relaxdesign.design.objectives import Evaluation, Linearisation
 from relaxdesign.materials.channels import AsinhChannels, Properties
 from relaxdesign.prior.model import Prior
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.unet import UNetConfig
+from relaxdesign.study.objectives import Evaluation, Linearisation
 
 MEAN, DEVIATION = 0.1, 0.15
 

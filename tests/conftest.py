@@ -13,11 +13,11 @@ from sqlalchemy import create_engine, make_url, text
 from typer.testing import CliRunner
 
 from relaxdesign.cli import app
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.result import Design, DesignResult, StageBulk
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.particles.packing import place_particles
 from relaxdesign.physics.bounds import two_phase_bounds
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import Design, DesignResult, StageBulk
 
 
 def make_material(id: str, young: float, poisson: float, density: float, name: str | None = None) -> Material:

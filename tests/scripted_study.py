@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from relaxdesign.design.events import DesignEvent, Event, FinishedEvent, StepEvent
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.result import Design, DesignResult, StageBulk
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.physics.bounds import Bounds
+from relaxdesign.study.events import DesignEvent, Event, FinishedEvent, StepEvent
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import Design, DesignResult, StageBulk
 
 GRID = 16
 

@@ -13,7 +13,7 @@ FLOORS = (
     {"microstructure"},
     {"prior"},
     {"io"},
-    {"design"},
+    {"study"},
     {"scene"},
     {"export"},
     {"library"},

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from relaxdesign.design.request import DesignRequest
 from relaxdesign.materials.catalogue import Catalogue, CatalogueError
 from relaxdesign.prior.model import shipped_priors, weights_path
+from relaxdesign.study.request import DesignRequest
 
 
 def unknown_names(request: DesignRequest, materials: Catalogue | None) -> Iterator[tuple[tuple[str | int, ...], str]]:

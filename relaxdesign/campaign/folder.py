@@ -26,9 +26,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.result import Design, DesignResult
 from relaxdesign.library.records import design_numbers, json_safe, pack_arrays, unpack_arrays
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import Design, DesignResult
 
 _RESULT = b"relaxdesign"  # key of the result's own fields in the metadata of a file
 _WHOLE = ("design", "arrays")  # columns that hold a design, not its numbers

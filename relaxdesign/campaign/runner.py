@@ -20,9 +20,9 @@ from relaxdesign.campaign.folder import CampaignError, Folder
 from relaxdesign.campaign.reading import write_spec
 from relaxdesign.campaign.spec import CampaignSpec, Planned
 from relaxdesign.campaign.tasks import Outcome, Task, compute
-from relaxdesign.design.request import DesignRequest
 from relaxdesign.library import Campaigns, Store, UnknownCampaign
 from relaxdesign.library.records import default_name
+from relaxdesign.study.request import DesignRequest
 
 logger = logging.getLogger(__name__)
 

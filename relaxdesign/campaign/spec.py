@@ -29,9 +29,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from relaxdesign.campaign.checking import unknown_names, with_ids
-from relaxdesign.design.request import DesignRequest, parse_objective, quoted
 from relaxdesign.materials.catalogue import Catalogue, CatalogueError
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.study.request import FAMILIES_OF_VERSION_0_1, DesignRequest, parse_objective, quoted
 
 MOST_REQUESTS = 100_000
 MOST_FAULTS = 20
@@ -195,6 +195,9 @@ def request_hash(request: DesignRequest, materials: str = "") -> str:
     materials: digest of the materials on offer, "" for the shipped catalogue.
     """
     asked = request.model_dump(mode="json", exclude_defaults=True)
+    if "family" in asked:  # under the name it had in version 0.1, whose folders go on
+        family = asked.pop("family")
+        asked["projection"] = {new: old for old, new in FAMILIES_OF_VERSION_0_1.items()}.get(family, family)
     text = json.dumps([asked, materials], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 

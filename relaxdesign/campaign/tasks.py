@@ -33,10 +33,10 @@ class Outcome:
 
 def compute(task: Task) -> Outcome:
     """Runs the study and stores its result. What another worker has stored already is not done again."""
-    from relaxdesign.design import study
-    from relaxdesign.design.events import FinishedEvent
-    from relaxdesign.design.request import DesignRequest
     from relaxdesign.prior.model import PriorError
+    from relaxdesign.study import run as study
+    from relaxdesign.study.events import FinishedEvent
+    from relaxdesign.study.request import DesignRequest
 
     folder = Folder(task.folder)
     if folder.has(task.hash):

@@ -64,7 +64,7 @@ def user_errors() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        from relaxdesign.design.request import problems
+        from relaxdesign.study.request import problems
 
         fail("; ".join(problems(error)), EXIT_USER_ERROR)
     except ModuleNotFoundError as error:  # of an extra: the text names it

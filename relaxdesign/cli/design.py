@@ -14,9 +14,9 @@ from relaxdesign.cli.running import run_study
 from relaxdesign.cli.showing import exit_by, print_result
 
 if TYPE_CHECKING:
-    from relaxdesign.design.events import Event
-    from relaxdesign.design.request import DesignRequest, GuidanceSettings
     from relaxdesign.materials.catalogue import Catalogue
+    from relaxdesign.study.events import Event
+    from relaxdesign.study.request import DesignRequest, GuidanceSettings
 
 
 def design(
@@ -60,9 +60,9 @@ def design(
     materials: MaterialsFile = None,
     prior: PriorName = None,
     method: Annotated[str, typer.Option(help="guided, or another way to search: see relaxdesign protocol.")] = "guided",
-    projection: Annotated[
-        str, typer.Option(help="statistical: equal particles placed anew; geometric: the sampled phase map itself.")
-    ] = "statistical",
+    family: Annotated[
+        str, typer.Option(help="particles: equal particles placed anew; free-form: the sampled phase map itself.")
+    ] = "particles",
     boundary: Annotated[str, typer.Option(help="periodic, or kubc: linear displacement on the surface.")] = "periodic",
     refine: Annotated[bool, typer.Option(help="Move the snapped designs onto their targets.")] = True,
     distinct: Annotated[
@@ -91,10 +91,10 @@ def design(
     Ctrl-C stops after the current step and keeps what there is; relaxdesign resume goes on from there.
     """
     with user_errors():
-        from relaxdesign.design.events import DesignEvent
-        from relaxdesign.design.request import DesignRequest, parse_objective
         from relaxdesign.export import check_sizes, clear_directory, result_record, to_json, write_design, write_result
         from relaxdesign.materials.catalogue import Catalogue
+        from relaxdesign.study.events import DesignEvent
+        from relaxdesign.study.request import DesignRequest, parse_objective
 
         objectives = [parse_objective(text) for text in objective or ()]
         own, offered = (None, Catalogue.default()) if materials is None else _own_materials(materials)
@@ -122,7 +122,7 @@ def design(
                     "materials_csv": own,
                     "prior": prior,
                     "method": method,
-                    "projection": projection,
+                    "family": family,
                     "boundary": boundary,
                     "refine": refine,
                     "distinct": distinct,
@@ -156,7 +156,7 @@ def design(
 
 def _guidance(sampler: str | None, settings: Iterable[str]) -> GuidanceSettings:
     """Settings of the guidance from ``name=value``. Raises ValueError for one that cannot be used."""
-    from relaxdesign.design.request import GuidanceSettings
+    from relaxdesign.study.request import GuidanceSettings
 
     values = {} if sampler is None else {"sampler": sampler}
     for setting in settings:
@@ -170,9 +170,9 @@ def _guidance(sampler: str | None, settings: Iterable[str]) -> GuidanceSettings:
 
 def _own_materials(path: Path) -> tuple[str, Catalogue]:
     """The materials in a file, as text and read. Raises ValueError for those that cannot be used."""
-    from relaxdesign.design.request import LONGEST_MATERIALS
     from relaxdesign.materials import decode_table
     from relaxdesign.materials.catalogue import Catalogue
+    from relaxdesign.study.request import LONGEST_MATERIALS
 
     text, warnings = decode_table(path.read_bytes())
     if len(text) > LONGEST_MATERIALS:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from relaxdesign.design.result import DesignResult
     from relaxdesign.library import RunRecord, Store
+    from relaxdesign.study.result import DesignResult
 
 
 class LibraryError(ValueError):

@@ -31,11 +31,11 @@ def prior_report(
     with user_errors():
         import torch
 
-        from relaxdesign.design.study import DEFAULT_PRIORS
         from relaxdesign.materials.catalogue import Catalogue
         from relaxdesign.prior.metrics import assess, assess_unseen, unseen_materials
         from relaxdesign.prior.model import add_to_card, load_prior
         from relaxdesign.prior.report import summary, write_report
+        from relaxdesign.study.run import DEFAULT_PRIORS
 
         name = prior or DEFAULT_PRIORS[dim]
         loaded = load_prior(name)

@@ -12,10 +12,10 @@ from relaxdesign.cli.console import messages
 from relaxdesign.cli.library import LibraryError, library_errors
 
 if TYPE_CHECKING:
-    from relaxdesign.design.events import Event
-    from relaxdesign.design.request import DesignRequest
-    from relaxdesign.design.result import DesignResult
     from relaxdesign.library.recording import RunRecorder
+    from relaxdesign.study.events import Event
+    from relaxdesign.study.request import DesignRequest
+    from relaxdesign.study.result import DesignResult
 
 
 class Recording:
@@ -44,7 +44,7 @@ class Recording:
 
     def take(self, event: Event) -> None:
         """Keeps what an event brings."""
-        from relaxdesign.design.events import DesignEvent, FinishedEvent
+        from relaxdesign.study.events import DesignEvent, FinishedEvent
 
         with self._not_needed():
             if not self._wanted:

@@ -10,9 +10,9 @@ from relaxdesign.cli.recording import Recording, recording
 from relaxdesign.cli.showing import study_progress
 
 if TYPE_CHECKING:
-    from relaxdesign.design.events import Event
-    from relaxdesign.design.request import DesignRequest
-    from relaxdesign.design.result import Design, DesignResult
+    from relaxdesign.study.events import Event
+    from relaxdesign.study.request import DesignRequest
+    from relaxdesign.study.result import Design, DesignResult
 
 
 def run_study(
@@ -29,8 +29,8 @@ def run_study(
     library: whether to make an entry. resumed: the run that goes on. finished: designs that are kept. prepare: called
     once the request was found feasible, before anything is kept. heed: takes every event. Raises what `study.run` does.
     """
-    from relaxdesign.design import study
-    from relaxdesign.design.events import FinishedEvent
+    from relaxdesign.study import run as study
+    from relaxdesign.study.events import FinishedEvent
 
     with (
         stop_on_interrupt() as stopped,

@@ -32,8 +32,8 @@ def sample(
         import numpy as np
         import torch
 
-        from relaxdesign.design.study import DEFAULT_PRIORS
         from relaxdesign.prior.model import load_prior
+        from relaxdesign.study.run import DEFAULT_PRIORS
 
         loaded = load_prior(prior or DEFAULT_PRIORS[dim])
         if bulk is not None:

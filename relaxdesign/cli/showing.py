@@ -14,15 +14,15 @@ from rich.table import Table
 from relaxdesign.cli.console import EXIT_INTERRUPTED, EXIT_NO_RESULT, fail, messages, output, progress
 
 if TYPE_CHECKING:
-    from relaxdesign.design.events import Event, StepEvent
-    from relaxdesign.design.request import DesignRequest
-    from relaxdesign.design.result import Design, DesignResult
+    from relaxdesign.study.events import Event, StepEvent
+    from relaxdesign.study.request import DesignRequest
+    from relaxdesign.study.result import Design, DesignResult
 
 
 @contextmanager
 def study_progress(request: DesignRequest) -> Iterator[Callable[[Event], None]]:
     """A function that shows each event on progress bars."""
-    from relaxdesign.design.events import DesignEvent, StepEvent
+    from relaxdesign.study.events import DesignEvent, StepEvent
 
     bars = progress()
     denoising = bars.add_task("Denoising", total=request.steps, note="")
@@ -45,7 +45,7 @@ def study_progress(request: DesignRequest) -> Iterator[Callable[[Event], None]]:
 
 def print_result(result: DesignResult, *remarks: str) -> None:
     """The table, what failed and why, the front of several objectives, the summary, and further lines."""
-    from relaxdesign.design.pareto import conflict, missed, trade_offs
+    from relaxdesign.study.pareto import conflict, missed, trade_offs
 
     lines = [f"{_number_of(item)}: {escape(item.message)}" for item in result.designs if item.message]
     # From the designs: results that were stored by earlier versions tell less.
@@ -90,8 +90,8 @@ def _step_note(event: StepEvent, request: DesignRequest) -> str:
 
 def _table(result: DesignResult) -> Table:
     """Stages of the first target's quantity, and what the realised cell has of the others."""
-    from relaxdesign.design.result import STAGES
     from relaxdesign.physics.quantities import QUANTITIES
+    from relaxdesign.study.result import STAGES
 
     first, *others = dict.fromkeys([*(o.quantity for o in result.request.objectives), "density"])
     table = Table(title=f"{result.request.title}; {first} of each stage ({QUANTITIES[first].unit or '-'})")

@@ -6,7 +6,6 @@ import io
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 
-from relaxdesign.design.result import DesignResult
 from relaxdesign.export.cell import ExportError
 from relaxdesign.export.figures import ashby_png
 from relaxdesign.export.formats import FORMATS, REPORT, DesignExport, ExportOptions, check_formats
@@ -16,6 +15,7 @@ from relaxdesign.export.report import make_report, offered
 from relaxdesign.export.report_html import report_html
 from relaxdesign.export.report_pdf import report_pdf
 from relaxdesign.export.tables import records_csv
+from relaxdesign.study.result import DesignResult
 
 ALL_FORMATS = (*FORMATS, REPORT)
 HASHES = "SHA256SUMS"

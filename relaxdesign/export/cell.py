@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from relaxdesign.design.result import Design
 from relaxdesign.io.labels import phase_fields
 from relaxdesign.materials.catalogue import Material
+from relaxdesign.study.result import Design
 
 SMALLEST_MM = 1e-3  # 1 µm: below, single precision vertices of a mesh start to coincide
 LARGEST_MM = 1e4

@@ -6,11 +6,11 @@ import os
 import shutil
 from pathlib import Path
 
-from relaxdesign.design.result import Design, DesignResult
 from relaxdesign.export.cell import design_name
 from relaxdesign.export.records import design_json, result_json
 from relaxdesign.export.stl import stl_bytes
 from relaxdesign.export.vti import vti_bytes
+from relaxdesign.study.result import Design, DesignResult
 
 RESULT_NAME = "result.json"
 _DESIGN_FILES = {"vti": "design.vti", "stl": "design.stl", "json": "design.json"}

@@ -18,12 +18,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
-from relaxdesign.design.result import Design
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.physics.anisotropy import young_in_plane, young_surface
 from relaxdesign.scene import Scene, painted_scene, phase_scene
 from relaxdesign.scene.palette import DISTINCT, MATRIX, PARTICLE
 from relaxdesign.scene.stills import can_render, studio
+from relaxdesign.study.result import Design
 
 DPI = 150
 MAP = "cividis"

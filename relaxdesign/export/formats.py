@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from relaxdesign.design.result import Design
 from relaxdesign.export.cards import abaqus_card, ansys_card, calculix_card
 from relaxdesign.export.cell import ExportError, check_sizes, design_name, realised_cell, voxel_properties
 from relaxdesign.export.figures import field_png, phase_png, stiffness_png
@@ -19,6 +18,7 @@ from relaxdesign.export.vti import vti_bytes
 from relaxdesign.physics.effective_properties import Evaluation, evaluate, fields_under
 from relaxdesign.physics.fem import LOADS, LocalFields
 from relaxdesign.physics.voxel_fields import VoxelFields
+from relaxdesign.study.result import Design
 
 _IN_CARDS = ("run", "computed_with", "prior", "seed", "request_sha256")  # of the origin
 

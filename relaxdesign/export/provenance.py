@@ -8,9 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from relaxdesign import __version__
-from relaxdesign.design.result import Design, DesignResult
 from relaxdesign.export.records import to_json
 from relaxdesign.materials.catalogue import DEFAULT_CATALOGUE
+from relaxdesign.study.result import Design, DesignResult
 
 _PACKAGES = ("torch", "numpy", "scipy", "vtk")
 

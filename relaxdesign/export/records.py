@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from relaxdesign.design.result import Design, DesignResult
+from relaxdesign.study.result import Design, DesignResult
 
 
 def design_json(design: Design, files: dict[str, str] | None = None) -> str:

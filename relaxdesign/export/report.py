@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.result import Design, DesignResult
 from relaxdesign.export.figures import ashby_png
 from relaxdesign.export.formats import DesignExport
 from relaxdesign.export.names import web_address
@@ -18,6 +16,8 @@ from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.physics.effective_properties import Evaluation
 from relaxdesign.physics.quantities import QUANTITIES, format_value
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import Design, DesignResult
 
 STAGES = {
     "relaxed": "Relaxed field",

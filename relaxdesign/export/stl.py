@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from relaxdesign.design.result import Design
 from relaxdesign.export.cell import design_name, realised_cell
 from relaxdesign.export.surface import Surface, phase_surface
 from relaxdesign.io.stl import RECORD
+from relaxdesign.study.result import Design
 
 
 def stl_bytes(

@@ -13,10 +13,10 @@ from vtkmodules.vtkCommonCore import vtkStringArray
 from vtkmodules.vtkCommonDataModel import vtkDataSetAttributes, vtkImageData
 from vtkmodules.vtkIOXML import vtkXMLImageDataWriter
 
-from relaxdesign.design.result import Design
 from relaxdesign.export.cell import check_cell_size, design_name, realised_cell, voxel_properties
 from relaxdesign.physics.fem import LocalFields
 from relaxdesign.physics.fem.elements import VOIGT
+from relaxdesign.study.result import Design
 
 SYMMETRIC = ("XX", "YY", "ZZ", "XY", "YZ", "XZ")
 """Order in which VTK and ParaView take the six components of a symmetric tensor; it is not Voigt's."""

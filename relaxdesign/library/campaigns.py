@@ -11,11 +11,11 @@ from typing import Any, cast
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.result import DesignResult
 from relaxdesign.library import rows
 from relaxdesign.library.schema import CampaignRow, DesignDataRow, DesignRow, RunRow, TagRow
 from relaxdesign.library.store import Store
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import DesignResult
 
 SILENCE = timedelta(seconds=90)
 """A running campaign without a sign of life for this long was killed."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from relaxdesign.design.events import StepEvent
-from relaxdesign.design.result import Design, DesignResult
 from relaxdesign.library import Curves, Store
 from relaxdesign.library.replay import Frame, Replays
+from relaxdesign.study.events import StepEvent
+from relaxdesign.study.result import Design, DesignResult
 
 # Curves are rewritten as a whole, so not at every step.
 CURVES_INTERVAL_S = 2.0

@@ -11,9 +11,9 @@ from datetime import datetime
 
 import numpy as np
 
-from relaxdesign.design.events import StepEvent
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.result import Design
+from relaxdesign.study.events import StepEvent
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import Design
 
 LIVE_STATES = ("queued", "running")
 END_STATES = ("finished", "cancelled", "failed", "interrupted")

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy.engine import URL
 
-from relaxdesign.design.events import StepEvent
+from relaxdesign.study.events import StepEvent
 
 LARGEST_CODE = 255
 # Moduli below are drawn as this, GPa: the logarithm needs an end.

@@ -13,8 +13,6 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.result import Design, DesignResult
 from relaxdesign.library.records import (
     DesignRecord,
     RunRecord,
@@ -25,6 +23,8 @@ from relaxdesign.library.records import (
     pack_arrays,
 )
 from relaxdesign.library.schema import DesignDataRow, DesignRow, RunRow, TagRow
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import Design, DesignResult
 
 _ELSEWHERE = {"request", "designs", "status", "seconds"}
 """Fields of a DesignResult that have columns of their own; the others are its provenance."""

@@ -10,8 +10,6 @@ from dataclasses import asdict
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.result import Design, DesignResult
 from relaxdesign.library import rows
 from relaxdesign.library.database import connect, default_url
 from relaxdesign.library.records import (
@@ -26,6 +24,8 @@ from relaxdesign.library.records import (
 from relaxdesign.library.rows import now, require_run
 from relaxdesign.library.schema import CurvesRow, DesignDataRow, DesignRow, RunRow, TagRow
 from relaxdesign.library.searching import DesignSearch, RunSearch
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import Design, DesignResult
 
 
 class Store:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from relaxdesign.design.pareto import conflict, missed
-from relaxdesign.design.result import DesignResult
 from relaxdesign.library.store import Store
+from relaxdesign.study.pareto import conflict, missed
+from relaxdesign.study.result import DesignResult
 
 
 def stored_result(store: Store, run_id: str) -> DesignResult:

@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from relaxdesign.design.events import StepEvent
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.result import Design
 from relaxdesign.library import LIVE_STATES, Curves
 from relaxdesign.library.replay import Frame
+from relaxdesign.study.events import StepEvent
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import Design
 
 RECENT = 16
 """Steps that a page may catch up on when several were made since it last looked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from relaxdesign.design.request import DesignRequest
+from relaxdesign.study.request import DesignRequest
 
 
 class JobLimit(RuntimeError):

@@ -8,14 +8,14 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 
-from relaxdesign.design.events import DesignEvent, Event, FinishedEvent
-from relaxdesign.design.request import DesignRequest
 from relaxdesign.library import LIVE_STATES, Store, UnknownRun
 from relaxdesign.library.recording import RunRecorder
 from relaxdesign.library.replay import Replay, Replays
 from relaxdesign.server.job import RECENT, Job, Snapshot
 from relaxdesign.server.limits import JobLimit, Limits, check_names_no_file
 from relaxdesign.server.worker import OutOfMemory, StudyProcess, WorkerDied
+from relaxdesign.study.events import DesignEvent, Event, FinishedEvent
+from relaxdesign.study.request import DesignRequest
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ Study = Callable[..., Iterator[Event]]
 class JobManager:
     """The queue of a server and the threads that work through it.
 
-    study: in place of ``relaxdesign.design.study.run`` in processes of its own. limits: None: those of the environment.
+    study: in place of ``relaxdesign.study.run.run`` in processes of its own. limits: None: those of the environment.
     """
 
     def __init__(self, store: Store, study: Study | None = None, limits: Limits | None = None):
@@ -274,9 +274,9 @@ def new_error_id() -> str:
 
 def _is_for_users(error: Exception) -> bool:
     """Whether the text was written for users: what cannot be used of a request, and a lack of memory."""
-    from relaxdesign.design.study import RequestError
     from relaxdesign.io.fields import FieldError
     from relaxdesign.materials.catalogue import CatalogueError
     from relaxdesign.prior.model import PriorError
+    from relaxdesign.study.run import RequestError
 
     return isinstance(error, RequestError | CatalogueError | PriorError | FieldError | OutOfMemory)

@@ -18,14 +18,14 @@ from pathlib import Path
 import torch
 
 from relaxdesign import __version__
-from relaxdesign.design.request import DesignRequest, GuidanceSettings
 from relaxdesign.materials.channels import Properties
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.prior.model import load_prior
 from relaxdesign.server.worker import study_threads
+from relaxdesign.study.request import DesignRequest, GuidanceSettings
 
 # Linear systems per design after sampling, measured over the range of targets (mean; single designs differ threefold).
-_SYSTEMS = {"one target": 60, "several targets": 850, "geometric": 900, "unrefined": 30}
+_SYSTEMS = {"one target": 60, "several targets": 850, "free-form": 900, "unrefined": 30}
 # Seconds per design beside systems: projection, placements, waiting for short solves.
 _BESIDE = 0.5
 # Six load cases share set-up and gradient: together they cost this much of six times one.
@@ -100,8 +100,8 @@ def estimated_seconds(request: DesignRequest, calibration: Calibration) -> float
     sampling = passes * calibration.network + (request.method != "conditional") * solves * systems * calibration.guiding
     if not request.refine:
         kind = "unrefined"
-    elif request.projection == "geometric":
-        kind = "geometric"
+    elif request.family == "free-form":
+        kind = "free-form"
     else:
         kind = "several targets" if len(request.targets) > 1 else "one target"
     finishing = _SYSTEMS[kind] * calibration.refining * (systems if kind == "one target" else 1.0)

@@ -25,9 +25,9 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
-from relaxdesign.design.events import Event
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.result import Design
+from relaxdesign.study.events import Event
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import Design
 
 CANCEL_POLL_S = 0.1
 PAGES_FIRST = 5  # niceness of the child: the server and the browser beside it answer before it computes
@@ -68,7 +68,7 @@ def memory_limit_mb() -> int:
 
 
 class StudyProcess:
-    """``relaxdesign.design.study.run`` in a child that is started at once and serves one run after the other."""
+    """``relaxdesign.study.run.run`` in a child that is started at once and serves one run after the other."""
 
     def __init__(self) -> None:
         self._process = _start()
@@ -167,7 +167,7 @@ def _listen(stream: IO[bytes], requests: queue.Queue[Task], cancelled: threading
 
 def _rehearse() -> None:
     """The first step of a small run, so that the first real one finds everything loaded and compiled."""
-    from relaxdesign.design import study
+    from relaxdesign.study import run as study
 
     for _ in study.run(DesignRequest.model_validate({"target_bulk": 50.0, "count": 1, "steps": 2})):
         return
@@ -183,7 +183,7 @@ def main() -> None:
         os.nice(PAGES_FIRST)
     import torch
 
-    from relaxdesign.design import study
+    from relaxdesign.study import run as study
 
     torch.set_num_threads(study_threads())
     with contextlib.suppress(Exception):  # a prior that cannot be loaded is told when a run asks for it

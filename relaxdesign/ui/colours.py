@@ -8,11 +8,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from relaxdesign.design.request import DesignRequest, Objective
 from relaxdesign.library.replay import Frame
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.scene.palette import DISTINCT, MATRIX, PARTICLE
+from relaxdesign.study.request import DesignRequest, Objective
 
 __all__ = ["DISTINCT", "MATRIX", "PARTICLE", "ModulusScale", "cividis", "line_colours", "rgb", "viridis"]
 

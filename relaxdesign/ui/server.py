@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 if TYPE_CHECKING:
-    from relaxdesign.design.request import DesignRequest
     from relaxdesign.library import Store
     from relaxdesign.materials.catalogue import Catalogue
     from relaxdesign.server import JobManager
+    from relaxdesign.study.request import DesignRequest
 
 from relaxdesign.ui.vtkjs import publish_vtk
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 _PRELOADED = (
     "plotly.graph_objects",
-    "relaxdesign.design.study",
+    "relaxdesign.study.run",
     *(f"relaxdesign.ui.components.{name}" for name in ("controls", "live", "results")),
 )
 """Modules that the first page needs: by name, as they themselves need this one."""
@@ -110,7 +110,7 @@ def reachable(
     categories: tuple[str, ...] | None,
     flagged: bool,
     dim: int,
-    projection: str = "statistical",
+    family: str = "particles",
     csv: str | None = None,
     exclude: tuple[str, ...] = (),
 ) -> tuple[float, float]:
@@ -119,14 +119,14 @@ def reachable(
     csv: the visitor's own materials instead of the shipped ones. exclude: ids of those left out. Raises ValueError if
     the quantity is unknown of the rest, or fewer than two are left.
     """
-    from relaxdesign.design import selection as pairs
-    from relaxdesign.design import study
-    from relaxdesign.design.request import Objective
+    from relaxdesign.study import run as study
+    from relaxdesign.study import selection as pairs
+    from relaxdesign.study.request import Objective
 
     materials = catalogue() if csv is None else own_catalogue(csv)
     wanted = Objective(quantity=quantity, sense="minimise")
     selected = materials.select(categories=categories, flagged=flagged, exclude=exclude)
-    return study.reachable(pairs.with_known_properties(selected, [wanted]), dim, quantity, projection)
+    return study.reachable(pairs.with_known_properties(selected, [wanted]), dim, quantity, family)
 
 
 def refusal(request: DesignRequest) -> str:
@@ -136,8 +136,8 @@ def refusal(request: DesignRequest) -> str:
 
 @st.cache_data(show_spinner=False, max_entries=200)
 def _refusal(request: str) -> str:
-    from relaxdesign.design import study
-    from relaxdesign.design.request import DesignRequest
+    from relaxdesign.study import run as study
+    from relaxdesign.study.request import DesignRequest
 
     try:
         study.check_request(DesignRequest.model_validate_json(request))
@@ -148,8 +148,8 @@ def _refusal(request: str) -> str:
 
 def estimated_seconds(request: DesignRequest) -> float | None:
     """About how long a request takes on this machine; None while that is being measured."""
-    from relaxdesign.design import study
     from relaxdesign.server import timing
+    from relaxdesign.study import run as study
 
     measured = _calibrations().get(request.dim)
     if measured is None or request.prior not in (None, study.DEFAULT_PRIORS[request.dim]) or not measured.done():
@@ -160,8 +160,8 @@ def estimated_seconds(request: DesignRequest) -> float | None:
 @st.cache_resource(show_spinner=False)
 def _calibrations() -> dict[int, Future]:
     """Timings of the machine by dimension, one after the other in the background."""
-    from relaxdesign.design import study
     from relaxdesign.server import timing
+    from relaxdesign.study import run as study
 
     pool = ThreadPoolExecutor(1, thread_name_prefix="relaxdesign-timing")
     return {dim: pool.submit(timing.calibration_of, study.DEFAULT_PRIORS[dim]) for dim in dimensions()}
@@ -170,8 +170,8 @@ def _calibrations() -> dict[int, Future]:
 @st.cache_data(show_spinner=False, ttl=60)
 def dimensions() -> tuple[int, ...]:
     """Dimensions that a shipped prior covers."""
-    from relaxdesign.design.study import DEFAULT_PRIORS
     from relaxdesign.prior.model import shipped_priors
+    from relaxdesign.study.run import DEFAULT_PRIORS
 
     return tuple(dim for dim, name in DEFAULT_PRIORS.items() if name in shipped_priors())
 

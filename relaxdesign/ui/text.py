@@ -6,8 +6,8 @@ import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from relaxdesign.design.request import Objective
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.study.request import Objective
 
 STATES = {
     "queued": ("Waiting", "gray", ":material/hourglass_empty:"),

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from relaxdesign.design.request import DesignRequest
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Properties
 from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, random_cells
 from relaxdesign.physics.evaluator import Evaluator
+from relaxdesign.study.request import DesignRequest
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 MIDDLE = (0.25, 0.5, 0.75)
@@ -143,7 +143,7 @@ def plan(
             add("two-targets", "K and G", MIDDLE, objectives=shear, **few)
         if "directional" in sets and dim == 2:
             ratio = [{"quantity": "Ex/Ey", "low": 1.5, "high": 1.5}]
-            add("directional", "Ex/Ey = 1.5", MIDDLE, objectives=ratio, projection="geometric", **few)
+            add("directional", "Ex/Ey = 1.5", MIDDLE, objectives=ratio, family="free-form", **few)
         if "baselines" in sets:
             for method in ("pairs", "random") if quick else BASELINES:
                 if dim == 2 or method not in ("conditional", "noise"):

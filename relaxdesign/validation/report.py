@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import plotly.graph_objects as go
 
-from relaxdesign.design.methods import DESCRIPTIONS, revision
-from relaxdesign.design.request import guidance_defaults
-from relaxdesign.design.selection import KNOWN_KIND
-from relaxdesign.design.study import prior_label
 from relaxdesign.prior.model import load_prior, shipped_priors
+from relaxdesign.study.methods import DESCRIPTIONS, revision
+from relaxdesign.study.request import guidance_defaults
+from relaxdesign.study.run import prior_label
+from relaxdesign.study.selection import KNOWN_KIND
 from relaxdesign.validation.cases import BATCH, SETS, WITH_PRIOR
 from relaxdesign.validation.summary import COMPUTING, Summary
 
@@ -309,7 +309,7 @@ _SECTIONS = {
     "range": _range,
     "density": _density,
     "two-targets": _several("Two targets at once"),
-    "directional": _several("A direction-dependent target, geometric projection"),
+    "directional": _several("A direction-dependent target, free-form cells"),
     "baselines": _baselines,
     "many-steps": _settings(
         "Settings of the guidance",

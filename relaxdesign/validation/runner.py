@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relaxdesign.design.methods import revision
-from relaxdesign.design.request import DesignRequest, guidance_defaults
-from relaxdesign.design.result import Design
-from relaxdesign.design.selection import KNOWN_KIND
+from relaxdesign.study.methods import revision
+from relaxdesign.study.request import DesignRequest, guidance_defaults
+from relaxdesign.study.result import Design
+from relaxdesign.study.selection import KNOWN_KIND
 from relaxdesign.validation.cases import Case
 
 
@@ -69,8 +69,8 @@ def _run_task(task: tuple[Case, DesignRequest, Path]) -> None:
 
 def run_chunk(request: DesignRequest, path: Path) -> None:
     """One request; designs already in the file are kept."""
-    from relaxdesign.design import study
-    from relaxdesign.design.events import DesignEvent, FinishedEvent, StepEvent
+    from relaxdesign.study import run as study
+    from relaxdesign.study.events import DesignEvent, FinishedEvent, StepEvent
 
     path.parent.mkdir(parents=True, exist_ok=True)
     finished = [Design.from_dict(line["design"]) for line in _lines(path) if "design" in line]

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from scipy.stats import sem
 
-from relaxdesign.design.result import STAGES, Design
 from relaxdesign.materials.catalogue import Catalogue, occupied_cells
+from relaxdesign.study.result import STAGES, Design
 from relaxdesign.validation.cases import BATCH, Case
 
 LIMITS = (0.005, 0.01, 0.02, 0.05, 0.10)

@@ -8,8 +8,8 @@ import pytest
 from distributed import Client, LocalCluster
 
 from relaxdesign.campaign import runner
-from relaxdesign.design import study
 from relaxdesign.library import Store
+from relaxdesign.study import run as study
 from tests.scripted_study import scripted_study
 
 

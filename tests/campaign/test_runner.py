@@ -123,7 +123,7 @@ def test_a_campaign_is_removed_with_its_runs(tmp_path, store, asked):
 KILLED = """
 import sys, time
 from pathlib import Path
-from relaxdesign.design import study
+from relaxdesign.study import run as study
 from relaxdesign.campaign import CampaignSpec, run, runner
 from relaxdesign.library import Store
 from tests.campaign.conftest import threads

@@ -6,7 +6,7 @@ import pytest
 
 from relaxdesign.campaign.reading import parse_spec, read_spec, write_spec
 from relaxdesign.campaign.spec import MOST_FAULTS, MOST_REQUESTS, CampaignSpec, SpecError, request_hash
-from relaxdesign.design.request import DesignRequest
+from relaxdesign.study.request import DesignRequest
 
 OWN = "id,name,E_GPa,nu,rho_g_cm3,category\na,A,70,0.3,2.7,soft\nb,B,400,0.2,3.2,hard\n"
 

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from relaxdesign import __version__
-from relaxdesign.design.events import DesignEvent, FinishedEvent
-from relaxdesign.design.request import DesignRequest, GuidanceSettings, parse_objective
-from relaxdesign.design.result import Design, DesignResult, StageBulk
 from relaxdesign.io.fields import load_field
 from relaxdesign.library import Store
 from relaxdesign.library.replay import Replays
+from relaxdesign.study.events import DesignEvent, FinishedEvent
+from relaxdesign.study.request import DesignRequest, GuidanceSettings, parse_objective
+from relaxdesign.study.result import Design, DesignResult, StageBulk
 from tests.command_line import assert_one_clear_error
 from tests.scripted_study import scripted_design, scripted_step, scripted_study
 
@@ -30,7 +30,7 @@ def scripted(monkeypatch):
     """Replaces the study by a script, for tests of what the command makes of its events."""
 
     def use(run=None):
-        monkeypatch.setattr("relaxdesign.design.study.run", run or scripted_study())
+        monkeypatch.setattr("relaxdesign.study.run.run", run or scripted_study())
 
     return use
 
@@ -356,7 +356,7 @@ def test_design_refuses_what_it_cannot_use(cli, scripted, tmp_path):
 def test_design_refuses_unreachable_targets_and_unknown_priors(cli):
     """The real study, up to the point where it would start to work."""
     assert_one_clear_error(cli("design", "--target-bulk", 599, "--prior", "gone"), "599 GPa is out of reach")
-    assert_one_clear_error(cli("design", "-o", "Ex/Ey = 1.5"), "out of reach", "geometric projection")
+    assert_one_clear_error(cli("design", "-o", "Ex/Ey = 1.5"), "out of reach", "free-form")
     assert_one_clear_error(cli("design", "-o", "price <= 3", "-o", "K = 9"), "price of none of the materials")
     assert_one_clear_error(cli("design", "--target-bulk", 50, "--prior", "gone"), "no prior at gone")
     assert_one_clear_error(cli("design", "--target-bulk", 50, "--category", "cheese"), "cheese")

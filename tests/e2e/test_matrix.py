@@ -1,4 +1,4 @@
-"""Every kind of run through the app: each preset by projection, dimension and method, or why the app refuses it.
+"""Every kind of run through the app: each preset by family, dimension and method, or why the app refuses it.
 
 A run is set up by a link, as "Re-run with changes" of the library sets it up, started by the button "Design", watched,
 looked at in every view of its results, downloaded in every format, and found again in the library.
@@ -23,10 +23,10 @@ import trimesh
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from relaxdesign.design.request import DesignRequest, Method
-from relaxdesign.design.result import Design
 from relaxdesign.library import Store
 from relaxdesign.physics.quantities import DIRECTIONAL
+from relaxdesign.study.request import DesignRequest, Method
+from relaxdesign.study.result import Design
 from relaxdesign.ui.components.objectives import PRESETS
 from tests.e2e.driving import (
     PATIENCE_MS,
@@ -48,16 +48,16 @@ class Kind:
     """A kind of run: a preset, and what it does not say."""
 
     preset: str
-    projection: str
+    family: str
     dim: int
     method: str
 
     def __str__(self) -> str:
-        return f"{self.preset}-{self.projection}-{self.dim}D-{self.method}".replace(" ", "_")
+        return f"{self.preset}-{self.family}-{self.dim}D-{self.method}".replace(" ", "_")
 
     @property
     def request(self) -> DesignRequest:
-        own = {"projection": self.projection, "dim": self.dim, "method": self.method}
+        own = {"family": self.family, "dim": self.dim, "method": self.method}
         return DesignRequest.model_validate({"count": COUNT, "steps": STEPS} | PRESETS[self.preset] | own)
 
     @property
@@ -70,27 +70,27 @@ class Kind:
             return "can be told one value of K and nothing else"
         if self.method == "conditional" and self.dim == 3:
             return "has no prior for 3D"
-        if self.projection == "statistical" and any(target.quantity in DIRECTIONAL for target in request.targets):
-            return "ask for the geometric projection"
+        if self.family == "particles" and any(target.quantity in DIRECTIONAL for target in request.targets):
+            return "ask for free-form cells"
         return ""
 
 
-EVERY = [Kind(*kind) for kind in product(PRESETS, ("statistical", "geometric"), (2, 3), get_args(Method))]
+EVERY = [Kind(*kind) for kind in product(PRESETS, ("particles", "free-form"), (2, 3), get_args(Method))]
 SOME = [
-    Kind("Stiff along x", "geometric", 2, "guided"),
-    Kind("Soft and dense", "geometric", 3, "guided"),
-    Kind("Conducts heat", "statistical", 2, "conditional"),
-    Kind("Bone-like", "geometric", 2, "genetic"),
-    Kind("Stiff and light", "statistical", 2, "pairs"),
-    Kind("Stiff and light", "geometric", 2, "noise"),
-    Kind("Soft and dense", "statistical", 2, "best-of-n"),
-    Kind("Soft and dense", "statistical", 2, "random"),
-    Kind("Stiff and light", "geometric", 2, "cma-es"),
-    Kind("Stiff and light", "statistical", 2, "gradient"),
-    Kind("Stiff along x", "statistical", 2, "guided"),
-    Kind("Conducts heat", "statistical", 2, "pairs"),
-    Kind("Bone-like", "statistical", 2, "conditional"),
-    Kind("Conducts heat", "geometric", 3, "conditional"),
+    Kind("Stiff along x", "free-form", 2, "guided"),
+    Kind("Soft and dense", "free-form", 3, "guided"),
+    Kind("Conducts heat", "particles", 2, "conditional"),
+    Kind("Bone-like", "free-form", 2, "genetic"),
+    Kind("Stiff and light", "particles", 2, "pairs"),
+    Kind("Stiff and light", "free-form", 2, "noise"),
+    Kind("Soft and dense", "particles", 2, "best-of-n"),
+    Kind("Soft and dense", "particles", 2, "random"),
+    Kind("Stiff and light", "free-form", 2, "cma-es"),
+    Kind("Stiff and light", "particles", 2, "gradient"),
+    Kind("Stiff along x", "particles", 2, "guided"),
+    Kind("Conducts heat", "particles", 2, "pairs"),
+    Kind("Bone-like", "particles", 2, "conditional"),
+    Kind("Conducts heat", "free-form", 3, "conditional"),
 ]
 """Every preset, projection, dimension, method and reason of refusal at least once."""
 
@@ -152,7 +152,7 @@ def last_seen(app: App, request) -> Iterator[None]:
 
 
 def test_some_kinds_have_every_value_of_every_setting():
-    for name in ("preset", "projection", "dim", "method", "refusal"):
+    for name in ("preset", "family", "dim", "method", "refusal"):
         assert {getattr(kind, name) for kind in SOME} == {getattr(kind, name) for kind in EVERY}
 
 

@@ -18,7 +18,6 @@ import torch
 import trimesh
 from PIL import Image
 
-from relaxdesign.design.request import DesignRequest, Objective
 from relaxdesign.export import (
     ALL_FORMATS,
     ExportError,
@@ -34,6 +33,7 @@ from relaxdesign.export.figures import phase_png
 from relaxdesign.export.names import safe_cell
 from relaxdesign.physics.fem import bulk_shear_from_young_poisson, effective_stiffness
 from relaxdesign.scene import stills
+from relaxdesign.study.request import DesignRequest, Objective
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from relaxdesign.design.result import Design
 from relaxdesign.export import clear_directory, design_json, result_json, to_json, write_design, write_result
+from relaxdesign.study.result import Design
 
 
 def test_a_design_s_json_has_its_number_and_a_design_returns_from_its_record(make_design):

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.result import DesignResult
 from relaxdesign.library import Curves, Store, UnknownRun, default_url
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import DesignResult
 from tests.scripted_study import scripted_design, scripted_step
 
 REQUEST = DesignRequest(target_bulk=100.0, count=3, steps=4, seed=7, categories=("metal", "ceramic"))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sqlalchemy.engine import make_url
 
-from relaxdesign.design.request import DesignRequest
 from relaxdesign.library.replay import Frame, Recorder, Replay, Replays
+from relaxdesign.study.request import DesignRequest
 from tests.scripted_study import scripted_step
 
 REQUEST = DesignRequest(target_bulk=100.0, count=2, steps=10)

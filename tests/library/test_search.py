@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from relaxdesign.design.request import DesignRequest
 from relaxdesign.library import DesignSearch, RunSearch, Store, UnknownRun
+from relaxdesign.study.request import DesignRequest
 from tests.scripted_study import scripted_design
 
 

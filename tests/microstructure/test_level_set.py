@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from relaxdesign.design.request import parse_objective
-from relaxdesign.design.simulation import Simulation, two_phase
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import AsinhChannels
 from relaxdesign.microstructure.free_form.level_set import PhaseMap, level_set, refine_geometry
 from relaxdesign.microstructure.particles.packing import place_particles
 from relaxdesign.microstructure.particles.projection import ProjectionError
 from relaxdesign.physics.fem import effective_stiffness
+from relaxdesign.study.request import parse_objective
+from relaxdesign.study.simulation import Simulation, two_phase
 
 CHANNELS = AsinhChannels()
 CATALOGUE = Catalogue.default().select(categories=("metal", "ceramic"))

@@ -7,14 +7,14 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from relaxdesign.design import study
-from relaxdesign.design.request import DesignRequest, Objective, parse_objective, problems
-from relaxdesign.design.selection import PairTable, UnknownPropertyError, with_known_properties
-from relaxdesign.design.simulation import Simulation
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.microstructure.particles.estimates import estimate_stiffness
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.quantities import QUANTITIES, quantities_of_stiffness
+from relaxdesign.study import run as study
+from relaxdesign.study.request import DesignRequest, Objective, parse_objective, problems
+from relaxdesign.study.selection import PairTable, UnknownPropertyError, with_known_properties
+from relaxdesign.study.simulation import Simulation
 
 
 def isotropic(K: float, G: float) -> torch.Tensor:
@@ -135,7 +135,7 @@ def test_reachable_intervals_hold_what_pairs_are_estimated_to_have():
     catalogue = Catalogue.default().select()
     for name in ("K", "G", "nu", "density", "Ez"):
         low, high = study.reachable(catalogue, 2, name)
-        wide_low, wide_high = study.reachable(catalogue, 2, name, "geometric")
+        wide_low, wide_high = study.reachable(catalogue, 2, name, "free-form")
         assert wide_low <= low < high <= wide_high
     assert study.reachable(catalogue, 2, "Ex/Ey") == (1.0, 1.0)
     with pytest.raises(UnknownPropertyError, match="price of none"):

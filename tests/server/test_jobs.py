@@ -8,13 +8,13 @@ import threading
 import numpy as np
 import pytest
 
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.study import DEFAULT_PRIORS, RequestError
 from relaxdesign.io.fields import FieldError
 from relaxdesign.library import Store, UnknownRun
 from relaxdesign.library.recording import RunRecorder
 from relaxdesign.server import JobLimit, JobManager, Limits
 from relaxdesign.server.worker import OutOfMemory, WorkerDied
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.run import DEFAULT_PRIORS, RequestError
 from tests.scripted_study import scripted_design, scripted_step, scripted_study
 
 REQUEST = DesignRequest(target_bulk=100.0, count=3, steps=5)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from relaxdesign.design.request import DesignRequest
 from relaxdesign.server.timing import Calibration, estimated_seconds
+from relaxdesign.study.request import DesignRequest
 
 CALIBRATION = Calibration(network=0.01, guiding=0.005, refining=0.01)
 

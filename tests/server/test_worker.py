@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from relaxdesign.design.events import DesignEvent, FinishedEvent, StepEvent
-from relaxdesign.design.request import DesignRequest
-from relaxdesign.design.study import RequestError
 from relaxdesign.server.worker import OutOfMemory, StudyProcess, WorkerDied, memory_limit_mb
+from relaxdesign.study.events import DesignEvent, FinishedEvent, StepEvent
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.run import RequestError
 
 REQUEST = DesignRequest(target_bulk=100.0, count=2, steps=4)
 

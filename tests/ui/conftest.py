@@ -8,9 +8,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from relaxdesign.design import study
 from relaxdesign.prior import model
 from relaxdesign.server import manager
+from relaxdesign.study import run as study
 from relaxdesign.ui import server
 from tests.scripted_study import scripted_study
 

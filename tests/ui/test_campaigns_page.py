@@ -12,8 +12,8 @@ import pytest
 import streamlit as st
 
 from relaxdesign.campaign import CampaignSpec
-from relaxdesign.design.request import DesignRequest
 from relaxdesign.library import Campaigns, Curves
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import server
 from relaxdesign.ui.components import campaign_form, campaign_map, campaign_view
 from tests.scripted_study import scripted_study

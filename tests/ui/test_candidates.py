@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from relaxdesign.design.request import DesignRequest, parse_objective
-from relaxdesign.design.result import StageBulk
 from relaxdesign.library.replay import Frame
+from relaxdesign.study.request import DesignRequest, parse_objective
+from relaxdesign.study.result import StageBulk
 from relaxdesign.ui import vtkjs
 from relaxdesign.ui.colours import ModulusScale, viridis
 from relaxdesign.ui.components import charts, film, measures

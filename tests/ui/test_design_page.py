@@ -7,8 +7,8 @@ import json
 import pytest
 
 from relaxdesign import __version__
-from relaxdesign.design.request import DesignRequest, GuidanceSettings, request_file
-from relaxdesign.design.study import RequestError
+from relaxdesign.study.request import DesignRequest, GuidanceSettings, request_file
+from relaxdesign.study.run import RequestError
 from relaxdesign.ui import server
 from tests.scripted_study import scripted_design
 
@@ -282,7 +282,7 @@ def test_further_objectives_come_and_go(app):
 def test_presets_and_files_fill_the_form_and_a_request_survives_it(app):
     app.run()
     app.selectbox(key="preset").set_value("Stiff along x").run()
-    assert app.session_state["projection"] == "geometric" and not app.exception
+    assert app.session_state["family"] == "free-form" and not app.exception
     request = queued_request(app)
     assert request.title == "K = 60 GPa, Ex/Ey = 1.5"
     strange = request.model_copy(update={"seed": 5, "guidance": GuidanceSettings(variance=0.5, recurrence=2)})
@@ -295,8 +295,8 @@ def test_in_plane_direction_needs_the_geometric_projection(app):
     app.run()
     app.selectbox(key="quantity").set_value("Ex/Ey").run()
     app.number_input(key="target").set_value(1.5).run()
-    assert "ask for the geometric projection" in texts(app.warning)
-    app.segmented_control(key="projection").set_value("geometric").run()
+    assert "ask for the free-form" in texts(app.warning)
+    app.segmented_control(key="family").set_value("free-form").run()
     assert not app.warning and not app.button(key="design").disabled
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from relaxdesign.design.request import DesignRequest
 from relaxdesign.library.replay import Frame
 from relaxdesign.scene import Cut
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui.colours import ModulusScale
 from relaxdesign.ui.components import forming
 from relaxdesign.ui.components.forming import Forming, View

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from relaxdesign.design.request import DesignRequest, Method, parse_objective
-from relaxdesign.design.result import Design, DesignResult, StageBulk
 from relaxdesign.library import Campaigns, Curves
 from relaxdesign.library.replay import Frame
 from relaxdesign.server import Snapshot
+from relaxdesign.study.request import DesignRequest, Method, parse_objective
+from relaxdesign.study.result import Design, DesignResult, StageBulk
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, denoising, measures
 from relaxdesign.ui.text import missed, what_is_shown
@@ -23,7 +23,7 @@ from tests.scripted_study import scripted_design, scripted_step
 LIBRARY = "relaxdesign/ui/pages/library.py"
 CAMPAIGNS = "relaxdesign/ui/pages/campaigns.py"
 WANTED = [{"quantity": "K", "low": 100}, {"quantity": "density", "high": 1}]
-REQUEST = DesignRequest.model_validate({"objectives": WANTED, "projection": "geometric", "count": 3, "steps": 3})
+REQUEST = DesignRequest.model_validate({"objectives": WANTED, "family": "free-form", "count": 3, "steps": 3})
 
 
 def geometric(index: int, bulk: float, density: float) -> Design:
@@ -212,7 +212,7 @@ def test_a_miss_is_told_in_the_quantity_s_own_terms(target, value, text):
     [
         ({"method": "pairs", "objectives": WANTED}, "finds the root of one target"),
         ({"method": "conditional", "objectives": WANTED}, "one value of K and nothing else"),
-        ({"objectives": [{"quantity": "Ex/Ey", "low": 1.5}]}, "ask for the geometric projection"),
+        ({"objectives": [{"quantity": "Ex/Ey", "low": 1.5}]}, "ask for the free-form"),
     ],
 )
 def test_what_a_method_cannot_do_is_told_before_it_is_started(app, values, why):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from relaxdesign.design.request import DesignRequest, parse_objective
-from relaxdesign.design.result import StageBulk
 from relaxdesign.library import RunSearch
+from relaxdesign.study.request import DesignRequest, parse_objective
+from relaxdesign.study.result import StageBulk
 from relaxdesign.ui import server
 from relaxdesign.ui.components import comparison, design_search
 from tests.scripted_study import scripted_design

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from relaxdesign.design.request import DesignRequest
 from relaxdesign.library import Curves
 from relaxdesign.library.replay import Frame
 from relaxdesign.server import Snapshot
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import server
 from relaxdesign.ui.components import denoising
 from tests.scripted_study import scripted_step

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from relaxdesign.design.request import DesignRequest, parse_objective
 from relaxdesign.library import Curves
 from relaxdesign.library.replay import Frame
 from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.study.request import DesignRequest, parse_objective
 from relaxdesign.ui import text
 from relaxdesign.ui.colours import ModulusScale, cividis, viridis
 from relaxdesign.ui.components import ashby, curves

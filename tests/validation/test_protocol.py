@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from relaxdesign.design import study
-from relaxdesign.design.methods import REVISIONS, revision
-from relaxdesign.design.request import guidance_defaults
-from relaxdesign.design.result import StageBulk
-from relaxdesign.design.study import prior_label
 from relaxdesign.prior.model import load_prior
+from relaxdesign.study import run as study
+from relaxdesign.study.methods import REVISIONS, revision
+from relaxdesign.study.request import guidance_defaults
+from relaxdesign.study.result import StageBulk
+from relaxdesign.study.run import prior_label
 from relaxdesign.validation import cases as cases_module
 from relaxdesign.validation import load_designs, run_cases, summarise
 from relaxdesign.validation.cases import Case, plan

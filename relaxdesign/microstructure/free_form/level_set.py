@@ -22,16 +22,16 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from torch import Tensor
 
-from relaxdesign.design.merit import extreme_cost
-from relaxdesign.design.refinement import Realised, RefinementError
-from relaxdesign.design.request import Objective
-from relaxdesign.design.selection import worth_of_new_kinds
-from relaxdesign.design.simulation import Simulation, two_phase, verify
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.materials.channels import Channels, Properties
 from relaxdesign.microstructure.particles.projection import label_phases
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.study.merit import extreme_cost
+from relaxdesign.study.refinement import Realised, RefinementError
+from relaxdesign.study.request import Objective
+from relaxdesign.study.selection import worth_of_new_kinds
+from relaxdesign.study.simulation import Simulation, two_phase, verify
 
 SHARES = (0.03, 0.97)
 """Smallest and largest share of the particle phase that a shift may lead to."""

@@ -10,11 +10,11 @@ import yaml
 from pydantic import ValidationError
 
 from relaxdesign.campaign import CampaignSpec, SpecError, launch, parse_spec
-from relaxdesign.design.request import DesignRequest, problems
 from relaxdesign.library import UnknownRun
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.server import JobLimit, check_names_no_file
+from relaxdesign.study.request import DesignRequest, problems
 from relaxdesign.ui import server
 from relaxdesign.ui.components import controls
 from relaxdesign.ui.text import escape, plural

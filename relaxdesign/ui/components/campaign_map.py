@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from relaxdesign.campaign import designs_table
-from relaxdesign.design.pareto import pareto_front
 from relaxdesign.library import CampaignRecord, DesignSearch, UnknownRun
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.study.pareto import pareto_front
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import DISTINCT
 from relaxdesign.ui.components import campaign_downloads, candidates

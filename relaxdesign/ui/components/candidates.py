@@ -11,13 +11,13 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from relaxdesign.design import pareto
-from relaxdesign.design.request import Objective
-from relaxdesign.design.result import Design
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.physics.quantities import format_value
 from relaxdesign.scene import phase_scene
 from relaxdesign.scene.stills import studio
+from relaxdesign.study import pareto
+from relaxdesign.study.request import Objective
+from relaxdesign.study.result import Design
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import MATRIX, PARTICLE, rgb
 from relaxdesign.ui.components.microstructures import picture

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from relaxdesign.design.pareto import pareto_front
-from relaxdesign.design.result import Design
+from relaxdesign.study.pareto import pareto_front
+from relaxdesign.study.result import Design
 from relaxdesign.ui.colours import DISTINCT, line_colours
 from relaxdesign.ui.components.measures import Measure
 from relaxdesign.ui.text import significant

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 import streamlit as st
 
-from relaxdesign.design.result import Design
 from relaxdesign.export import web_address
 from relaxdesign.library import RunRecord
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.study.result import Design
 from relaxdesign.ui.components import candidates
 from relaxdesign.ui.text import escape, gpa, significant
 

@@ -11,12 +11,12 @@ import streamlit as st
 from pydantic import ValidationError
 from streamlit.delta_generator import DeltaGenerator
 
-from relaxdesign.design.methods import DESCRIPTIONS
-from relaxdesign.design.request import DesignRequest, SamplerChoice, Schedule, problems, request_file
 from relaxdesign.materials import decode_table
 from relaxdesign.materials.catalogue import Catalogue, CatalogueError
 from relaxdesign.physics.quantities import format_value
 from relaxdesign.server import JobLimit
+from relaxdesign.study.methods import DESCRIPTIONS
+from relaxdesign.study.request import DesignRequest, SamplerChoice, Schedule, problems, request_file
 from relaxdesign.ui import server
 from relaxdesign.ui.components import ashby, objectives, offer
 from relaxdesign.ui.errors import guard
@@ -31,7 +31,7 @@ MOST_PROBLEMS = 10
 LONGEST_PROBLEM = 300
 
 # Session keys of the widgets; the values stay when another page is visited.
-_FIELDS = ("dim", "count", "steps", "seed", "categories", "exclude", "flagged", "method", "projection", "boundary")
+_FIELDS = ("dim", "count", "steps", "seed", "categories", "exclude", "flagged", "method", "family", "boundary")
 _SWITCHES = ("refine", "distinct")
 _GUIDANCE = ("sampler", "mean", "variance", "schedule", "recurrence")
 
@@ -301,12 +301,12 @@ def _advanced() -> None:
         help="How designs are found. Guided diffusion is the default; the others are what it is compared with.",
     )
     st.segmented_control(
-        "Projection",
-        ("statistical", "geometric"),
-        key="projection",
+        "Family",
+        ("particles", "free-form"),
+        key="family",
         required=True,
         persist_state="session",
-        help="Statistical: equal particles, placed anew. Geometric: the sampled phase map itself, for properties that "
+        help="Particles: equal ones, placed anew. Free form: the sampled phase map itself, for properties that "
         "depend on direction.",
     )
     st.segmented_control(

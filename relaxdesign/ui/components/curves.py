@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from relaxdesign.design.request import DesignRequest, Objective
 from relaxdesign.library import Curves
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.study.request import DesignRequest, Objective
 from relaxdesign.ui.colours import line_colours
 
 # Losses reach round-off; below this they are drawn as this.

@@ -14,11 +14,11 @@ import numpy as np
 import streamlit as st
 from streamlit.components.v2 import component
 
-from relaxdesign.design.request import DesignRequest
 from relaxdesign.library import Curves
 from relaxdesign.library.replay import Frame, Replay
 from relaxdesign.scene.browser import describe
 from relaxdesign.scene.stills import studio, webp
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import background, server
 from relaxdesign.ui.colours import ModulusScale, viridis
 from relaxdesign.ui.components import curves as lines

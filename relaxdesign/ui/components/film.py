@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from relaxdesign.design.request import DesignRequest
 from relaxdesign.library.replay import Frame, Replay
 from relaxdesign.scene import forming_scene
 from relaxdesign.scene.stills import studio
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import ModulusScale, viridis
 from relaxdesign.ui.components.microstructures import picture

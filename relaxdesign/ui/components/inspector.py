@@ -6,11 +6,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from relaxdesign.design.result import Design
 from relaxdesign.export import FORMATS, REPORT, DesignExport, ExportOptions, provenance, result_files, zip_bytes
 from relaxdesign.library.stored import stored_result
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.physics.quantities import QUANTITIES, format_value
+from relaxdesign.study.result import Design
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import DISTINCT, MATRIX, PARTICLE
 from relaxdesign.ui.components import candidates, cell_views, comparison, downloads

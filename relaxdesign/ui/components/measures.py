@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from relaxdesign.design.result import Design
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.study.result import Design
 from relaxdesign.ui.text import significant
 
 

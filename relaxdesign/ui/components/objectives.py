@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from relaxdesign.design.request import DesignRequest, Objective
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.study.request import DesignRequest, Objective
 from relaxdesign.ui.components import offer
 from relaxdesign.ui.text import significant
 
@@ -34,7 +34,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "Bone-like": {"objectives": [{"quantity": "E", "low": 15.0, "high": 20.0}, {"quantity": "density", "high": 2.2}]},
     "Stiff along x": {
         "objectives": [{"quantity": "K", "low": 60.0, "high": 60.0}, {"quantity": "Ex/Ey", "low": 1.5, "high": 1.5}],
-        "projection": "geometric",
+        "family": "free-form",
     },
     "Conducts heat": {
         "objectives": [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from relaxdesign.design import selection as pairs
-from relaxdesign.design.request import Objective
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.study import selection as pairs
+from relaxdesign.study.request import Objective
 from relaxdesign.ui import server
 
 
@@ -60,5 +60,5 @@ def _reachable(
 ) -> tuple[float, float]:
     state = st.session_state
     return server.reachable(
-        quantity, categories, flagged, state["dim"], state["projection"], state["materials_csv"], exclude
+        quantity, categories, flagged, state["dim"], state["family"], state["materials_csv"], exclude
     )

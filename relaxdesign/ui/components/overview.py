@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from relaxdesign.design.result import Design
 from relaxdesign.server import Snapshot
+from relaxdesign.study.result import Design
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, charts, comparison, measures
 from relaxdesign.ui.components.measures import Measure

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.components.v2 import component
 
-from relaxdesign.design.pareto import conflict
-from relaxdesign.design.result import Design
 from relaxdesign.library import UnknownRun
 from relaxdesign.materials.catalogue import occupied_cells
 from relaxdesign.server import JobLimit, Snapshot
+from relaxdesign.study.pareto import conflict
+from relaxdesign.study.result import Design
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, denoising, film, inspector, overview
 from relaxdesign.ui.components.downloads import Download

@@ -1,0 +1,124 @@
+"""Which values of a quantity composites of the materials on offer can have: intervals, and the gaps between them.
+
+Two materials give two intervals, that of particles of the first in the second and that of particles of the second in
+the first, at volume fractions that can be placed. Where few materials are on offer nothing may lie between them. The
+closed-form estimates of `relaxdesign.study.selection` tell the intervals; they err where fractions are high and
+contrasts large, so the ends of a gap in which a target would lie are simulated before it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from relaxdesign.materials.catalogue import Catalogue, Material
+from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, PackingError, place_particles
+from relaxdesign.physics.attainable import Interval, reachable_by_any
+from relaxdesign.physics.fem import ConvergenceError
+from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.study.request import Objective
+from relaxdesign.study.selection import FRACTIONS, pair_estimates
+from relaxdesign.study.simulation import Simulation
+
+_GRID = {2: 64, 3: 32}  # of the shipped priors
+_COARSE = FRACTIONS[[0, 3, 6, 9, 12, 15, 18, 21, 23]]
+_SIMULATED_PAIRS = 2
+_PLACEMENTS = 3
+_ACCEPTED = 0.01  # coordinates by which a value may miss its target, as refinement accepts it
+
+
+@dataclass(frozen=True)
+class Gap:
+    """An open interval without any attainable value. low, high: attainable, in the quantity's unit."""
+
+    low: float
+    high: float
+
+    def nearest(self, target: Objective) -> float:
+        """The end that misses the target by less."""
+        coordinate = QUANTITIES[target.quantity].coordinate
+        return min((self.low, self.high), key=lambda end: abs(float(target.gap(np.float64(coordinate(end))))))
+
+
+def attainable(catalogue: Catalogue, dim: int, name: str, family: str = "particles") -> list[Interval]:
+    """Intervals of values that two different materials can give, ascending, with gaps between them.
+
+    family "particles": by particles placed at random, estimated. "free-form": by any microstructure, one interval
+    from the Voigt and Reuss bounds. Raises ValueError for a catalogue of a single material.
+    """
+    if len(catalogue) < 2:
+        raise ValueError("a composite needs two materials: tick at least one more")
+    if family == "free-form":
+        return [reachable_by_any(catalogue, dim, name)]
+    estimates = pair_estimates(catalogue, _COARSE, dim, name)
+    different = ~np.eye(len(catalogue), dtype=bool)
+    return _merged(estimates.min(0)[different], estimates.max(0)[different])
+
+
+def gap_of(target: Objective, intervals: Sequence[Interval]) -> Gap | None:
+    """The gap between neighbouring intervals in which all of a target lies, or None."""
+    for (_, low), (high, _) in pairwise(intervals):
+        if target.low is not None and target.high is not None and low < target.low and target.high < high:
+            return Gap(low, high)
+    return None
+
+
+def simulated_gap(target: Objective, gap: Gap, catalogue: Catalogue, dim: int, boundary: str) -> Gap | None:
+    """The gap as simulations of the pairs next to it have it; None if the target comes within reach of one.
+
+    gap: between its ends by estimate. Takes seconds, in 3D up to half a minute, once per gap.
+    """
+    name = target.quantity
+    estimates = pair_estimates(catalogue, _COARSE, dim, name)
+    ends = []
+    for sign, end, values in ((1, gap.low, estimates.max(0)), (-1, gap.high, estimates.min(0))):
+        beyond = np.where(sign * (end - values) >= 0, sign * (end - values), np.inf)
+        np.fill_diagonal(beyond, np.inf)
+        found = []
+        for flat in np.argsort(beyond, axis=None, kind="stable")[:_SIMULATED_PAIRS]:
+            m, p = divmod(int(flat), len(catalogue))
+            if np.isfinite(beyond[m, p]):
+                at = int((sign * estimates[:, m, p]).argmax())
+                pair = catalogue.materials[m], catalogue.materials[p]
+                found += _simulated(*pair, float(_COARSE[at]), dim, name, boundary)
+        ends.append(max(found, key=lambda value: sign * value, default=end))
+    narrowed = Gap(*ends)
+    coordinate = QUANTITIES[name].coordinate
+    if abs(float(target.gap(np.float64(coordinate(narrowed.nearest(target)))))) <= _ACCEPTED:
+        return None
+    return gap_of(target, [(-np.inf, narrowed.low), (narrowed.high, np.inf)])
+
+
+@lru_cache(maxsize=256)
+def _simulated(
+    matrix: Material, particle: Material, fraction: float, dim: int, name: str, boundary: str
+) -> tuple[float, ...]:
+    """Mean values over placements, of the smallest and of the largest particles; none where that fails."""
+    simulation = Simulation.of([Objective(quantity=name, sense="minimise")], boundary, dim, _GRID[dim])
+    found = []
+    for diameter in DIAMETER_RANGE:
+        generator = torch.Generator().manual_seed(0)
+        try:
+            packings = place_particles(
+                fraction, diameter, dim, grid=simulation.grid, count=_PLACEMENTS, generator=generator
+            )
+            found.append(simulation.placements(matrix, particle, packings).mean[name])
+        except (PackingError, ConvergenceError):
+            continue
+    return tuple(found)
+
+
+def _merged(low: NDArray[np.float64], high: NDArray[np.float64]) -> list[Interval]:
+    """The union of intervals as ascending ones that are apart."""
+    order = np.argsort(low, kind="stable")
+    low, high = low[order], np.maximum.accumulate(high[order])
+    slack = 1e-9 * np.maximum(np.abs(low[1:]), np.abs(high[:-1]))
+    starts = np.concatenate([[True], low[1:] > high[:-1] + slack])
+    ends = np.concatenate([starts[1:], [True]])
+    return [(float(a), float(b)) for a, b in zip(low[starts], high[ends], strict=True)]

@@ -1,0 +1,49 @@
+"""The best design so far of each candidate, for searches of which single proposals may fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from relaxdesign.prior.model import Prior
+from relaxdesign.study.guidance import Candidates, SamplerStep, failures
+from relaxdesign.study.objectives import Objectives
+
+
+@dataclass
+class BestDesigns:
+    """fields: (count, channels, *grid), the best of each candidate, 0 before there is one. losses: theirs, (count,).
+
+    messages: why the last proposal that failed did, by candidate.
+    """
+
+    fields: Tensor
+    losses: Tensor
+    messages: dict[int, str]
+
+    @staticmethod
+    def of(count: int, prior: Prior) -> BestDesigns:
+        """Before the first proposals."""
+        return BestDesigns(torch.zeros(count, *prior.field_shape), torch.full((count,), torch.inf), {})
+
+    def offer(self, fields: Tensor, losses: Tensor, messages: Mapping[int, str]) -> None:
+        """Keeps what is better than before. losses: (count,), ∞ of proposals that failed; messages: why they did."""
+        better = losses < self.losses
+        self.fields[better], self.losses[better] = fields[better], losses[better]
+        self.messages |= messages
+
+    def last_step(self, prior: Prior, objectives: Objectives, steps: int) -> SamplerStep:
+        """The kept designs, solved accurately; a candidate that has none is dropped with its last message."""
+        candidates = Candidates.of(len(self.losses))
+        without = (~self.losses.isfinite()).nonzero().flatten().tolist()
+        left = candidates.drop({i: self.messages.get(i, "no design could be simulated") for i in without})
+        objectives.keep(left)
+        clean = self.fields[left]
+        if not len(clean):
+            return candidates.step(steps, steps, 0.0, clean, None)
+        evaluation = objectives.evaluate(prior, clean, finished=True)
+        survivors = candidates.drop(failures(clean, evaluation))
+        return candidates.step(steps, steps, 0.0, clean[survivors], evaluation.select(survivors))

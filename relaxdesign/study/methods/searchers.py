@@ -1,0 +1,154 @@
+"""Searchers for one discrete design each: random, pairs with root finding, genetic, CMA-ES."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.materials.channels import AsinhChannels
+from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, VOLUME_FRACTION_RANGE
+from relaxdesign.study.methods.discrete import DiscreteDesign, Encoding, Searcher
+from relaxdesign.study.request import DesignRequest
+
+
+class _Drawing:
+    """Random designs as the prior's training data draws them."""
+
+    def __init__(self, materials: Catalogue, seed: int):
+        self.materials = materials
+        self.random = np.random.default_rng(seed)
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def draw(self) -> DiscreteDesign:
+        matrix, particle = self.materials.draw(2, generator=self.generator).tolist()
+        vf, diameter = (self.random.uniform(*limits) for limits in (VOLUME_FRACTION_RANGE, DIAMETER_RANGE))
+        return DiscreteDesign(matrix, particle, float(vf), float(diameter))
+
+
+class RandomSearch(_Drawing):
+    """Every proposal anew."""
+
+    def ask(self) -> DiscreteDesign:
+        return self.draw()
+
+    def tell(self, design: DiscreteDesign, loss: float, residual: float) -> None:
+        """Nothing is learnt."""
+
+
+class PairSearch(_Drawing):
+    """A random pair; if its ends of the volume fraction bracket the target, the root by the Illinois method.
+
+    Dowell & Jarratt 1971, doi:10.1007/BF01934364. A new pair when the old one does not bracket or is on target.
+    """
+
+    _CLOSE = 2e-3
+
+    def __init__(self, materials: Catalogue, seed: int):
+        super().__init__(materials, seed)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.pair = self.draw()
+        self.ends: list[tuple[float, float]] = []
+        self.last_side = 0
+
+    def ask(self) -> DiscreteDesign:
+        vf = VOLUME_FRACTION_RANGE[len(self.ends)] if len(self.ends) < 2 else self._secant()
+        return DiscreteDesign(self.pair.matrix, self.pair.particle, vf, self.pair.diameter)
+
+    def tell(self, design: DiscreteDesign, loss: float, residual: float) -> None:
+        if np.isnan(residual):  # the design failed: so may the pair's others
+            self._begin()
+            return
+        if len(self.ends) < 2:
+            self.ends.append((design.volume_fraction, residual))
+            if len(self.ends) == 2 and self.ends[0][1] * self.ends[1][1] >= 0:
+                self._begin()
+            return
+        if abs(residual) < self._CLOSE or abs(self.ends[1][0] - self.ends[0][0]) < 1e-3:
+            self._begin()
+            return
+        side = 0 if residual * self.ends[0][1] > 0 else 1
+        other_vf, other = self.ends[1 - side]
+        self.ends[side] = design.volume_fraction, residual
+        if side == self.last_side:
+            self.ends[1 - side] = other_vf, other / 2
+        self.last_side = side
+
+    def _secant(self) -> float:
+        (a, ra), (b, rb) = self.ends
+        return min(max(a - ra * (b - a) / (rb - ra), min(a, b)), max(a, b))
+
+
+class GeneticSearch:
+    """pymoo's genetic algorithm (simulated binary crossover, polynomial mutation) on the encoded design."""
+
+    POPULATION = 10
+
+    def __init__(self, materials: Catalogue, encoding: Encoding, seed: int):
+        from pymoo.algorithms.soo.nonconvex.ga import GA
+        from pymoo.core.problem import Problem
+
+        drawing = _Drawing(materials, seed)
+        start = np.stack([encoding.encode(drawing.draw()) for _ in range(self.POPULATION)])
+        self.encoding = encoding
+        # pymoo takes an array here, which its annotation does not say.
+        self.algorithm = GA(pop_size=self.POPULATION, sampling=start)  # type: ignore[arg-type]
+        problem = Problem(n_var=Encoding.SIZE, n_obj=1, xl=0.0, xu=1.0)
+        self.algorithm.setup(problem, termination=("n_gen", 10**6), seed=seed, verbose=False)
+        self.waiting: list = []
+        self.told: list = []
+
+    def ask(self) -> DiscreteDesign:
+        if not self.waiting:
+            population = self.algorithm.ask()
+            assert population is not None
+            self.population = population
+            self.waiting = list(self.population)
+            self.told = []
+        return self.encoding.decode(self.waiting[0].X)
+
+    def tell(self, design: DiscreteDesign, loss: float, residual: float) -> None:
+        self.waiting.pop(0)
+        self.told.append([loss])
+        if not self.waiting:
+            self.population.set("F", np.array(self.told))
+            for individual in self.population:
+                individual.evaluated.add("F")
+            self.algorithm.tell(infills=self.population)
+
+
+class CmaSearch:
+    """CMA-ES with rank-μ update (Hansen 2016, arXiv 1604.00772) on the encoded design, from a random one."""
+
+    def __init__(self, materials: Catalogue, encoding: Encoding, seed: int):
+        import cma
+
+        self.encoding = encoding
+        start = encoding.encode(_Drawing(materials, seed).draw())
+        options = {"bounds": [0.0, 1.0], "seed": seed % (2**31) + 1, "verbose": -9}
+        self.strategy = cma.CMAEvolutionStrategy(start, 0.15, options)
+        self.waiting: list[np.ndarray] = []
+
+    def ask(self) -> DiscreteDesign:
+        if not self.waiting:
+            self.points = self.strategy.ask()
+            self.waiting, self.losses = list(self.points), []
+        return self.encoding.decode(self.waiting[0])
+
+    def tell(self, design: DiscreteDesign, loss: float, residual: float) -> None:
+        self.waiting.pop(0)
+        self.losses.append(loss)
+        if not self.waiting:
+            self.strategy.tell(self.points, self.losses)
+
+
+def searcher_for(name: str, materials: Catalogue, request: DesignRequest, seed: int) -> Searcher:
+    """The searcher of a method's name, which serves the request (`relaxdesign.study.methods.check_method`)."""
+    if name == "random":
+        return RandomSearch(materials, seed)
+    if name == "pairs":
+        return PairSearch(materials, seed)
+    encoding = Encoding.of(materials, AsinhChannels())
+    return GeneticSearch(materials, encoding, seed) if name == "genetic" else CmaSearch(materials, encoding, seed)

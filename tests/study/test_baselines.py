@@ -1,0 +1,266 @@
+"""Every method hands over one field per candidate, within its budget, through the same interface."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.materials.channels import AsinhChannels
+from relaxdesign.microstructure.particles.projection import project
+from relaxdesign.prior.model import PriorError, load_prior
+from relaxdesign.study import run as study
+from relaxdesign.study.events import StepEvent
+from relaxdesign.study.guidance import SamplerStep
+from relaxdesign.study.merit import EXTREME_WORTH
+from relaxdesign.study.methods import sampler_for
+from relaxdesign.study.methods.discrete import DiscreteDesign, Encoding, search
+from relaxdesign.study.methods.searchers import PairSearch
+from relaxdesign.study.objectives import Evaluation, Objectives
+from relaxdesign.study.request import DesignRequest, parse_objective
+from relaxdesign.study.selection import PairTable
+
+METHODS = ("guided", "noise", "best-of-n", "gradient", "random", "pairs", "genetic", "cma-es")
+CATALOGUE = Catalogue.default().select()
+
+
+def steps_of(method: str, count: int = 2, steps: int = 12, **settings):
+    request = DesignRequest.model_validate(
+        {"target_bulk": 60, "count": count, "steps": steps, "method": method} | settings
+    )
+    prior = load_prior("composite-2d-64")
+    objectives = Objectives.from_request(request, CATALOGUE, prior.channels)
+    return list(sampler_for(request, prior, objectives, CATALOGUE)), objectives
+
+
+@pytest.mark.parametrize("method", ["random", "pairs", "genetic", "cma-es", "gradient"])
+def test_searches_keep_their_budget_and_end_better_than_they_began(method):
+    steps, objectives = steps_of(method, count=3, steps=25)
+    assert [step.index for step in steps] == list(range(1, 26)) and all(step.steps == 25 for step in steps)
+    assert objectives.load_cases == 25 * 3
+    first, last = (np.abs(np.log(steps[i].evaluation.bulk.numpy() / 60)) for i in (0, -1))
+    assert np.median(last) < np.median(first)
+    again, _ = steps_of(method, count=3, steps=25)
+    assert torch.equal(steps[-1].clean, again[-1].clean)
+
+
+@pytest.mark.parametrize("method", ["random", "pairs", "genetic", "cma-es"])
+def test_discrete_designs_survive_the_projection(method):
+    steps, _ = steps_of(method, count=2, steps=4)
+    for field in steps[-1].clean:
+        assert field.flatten(1).unique(dim=1).shape[1] == 2  # two materials, nothing between
+        project(field)
+
+
+def test_gradient_descent_meets_its_target_but_not_two_phases():
+    steps, _ = steps_of("gradient", steps=15)
+    torch.testing.assert_close(steps[-1].evaluation.bulk, torch.full((2,), 60.0), rtol=1e-2, atol=0)
+    assert float(steps[-1].clean[0].std()) > 0.1
+
+
+def test_noise_optimisation_moves_samples_onto_the_target():
+    steps, _ = steps_of("noise", count=1, steps=8)
+    first, last = (abs(math.log(float(steps[i].evaluation.bulk) / 60)) for i in (0, -1))
+    assert last < 0.05 < first
+
+
+def test_root_finding_closes_in_on_the_target():
+    """On a made-up monotone response the search ends at its root."""
+    search = PairSearch(CATALOGUE, 3)
+    pair, residual = search.pair, 1.0
+    for _ in range(12):
+        design = search.ask()
+        if (design.matrix, design.particle) != (pair.matrix, pair.particle):
+            break
+        residual = np.log((0.2 + design.volume_fraction**2) / 0.26)
+        search.tell(design, residual**2, residual)
+    assert abs(residual) < PairSearch._CLOSE
+
+
+def test_encoded_designs_decode_to_themselves():
+    encoding = Encoding.of(CATALOGUE, AsinhChannels())
+    design = DiscreteDesign(3, 200, 0.31, 0.22)
+    back = encoding.decode(encoding.encode(design))
+    assert (back.matrix, back.particle) == (3, 200)
+    assert (back.volume_fraction, back.diameter) == pytest.approx((0.31, 0.22))
+
+
+def test_conditional_prior_is_told_one_bulk_modulus_only():
+    with pytest.raises(PriorError, match="unconditional"):
+        steps_of("conditional")
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        (
+            {"method": "conditional", "objectives": [{"quantity": "G", "low": 20}]},
+            "one value of K and nothing else, got G ≥ 20",
+        ),
+        ({"method": "conditional", "target_bulk": 60, "dim": 3}, "no prior for 3D here: choose another"),
+        (
+            {"method": "pairs", "objectives": [{"quantity": "K", "low": 60}, {"quantity": "density", "high": 3}]},
+            "one target, got K ≥ 60 GPa and density ≤ 3",
+        ),
+    ],
+)
+def test_what_a_method_cannot_serve_is_refused_before_any_work(values, why):
+    with pytest.raises(study.RequestError, match=why):
+        next(study.run(DesignRequest.model_validate(values)))
+
+
+def test_conditional_prior_is_told_nothing_but_a_bulk_modulus():
+    with pytest.raises(ValueError, match="nothing else, got K = 60 GPa and minimise density"):
+        steps_of("conditional", density_weight=1)
+
+
+def test_a_study_by_search_ends_in_verified_designs():
+    request = DesignRequest.model_validate({"target_bulk": 60, "count": 2, "steps": 10, "method": "pairs"})
+    *events, finished = study.run(request)
+    assert sum(isinstance(event, StepEvent) for event in events) == 10
+    assert all(abs(design.error) < 0.01 for design in finished.result.designs)
+    assert finished.result.load_cases > 20
+
+
+# ---- quantities to be small or large ----
+
+
+def pair_fields(prior, *pairs: tuple[int, int]) -> torch.Tensor:
+    """A disc of the second material in the first, per pair of indices."""
+    points = prior.channels.encode(CATALOGUE.properties, axis=-1).float()
+    edge = (torch.arange(prior.grid) + 0.5) / prior.grid - 0.5
+    disc = edge[:, None] ** 2 + edge**2 < 0.09
+    return torch.stack([torch.where(disc, *(points[i].view(3, 1, 1) for i in (p, m))) for m, p in pairs])
+
+
+def test_searches_and_refinement_weigh_what_is_to_be_small_alike():
+    prior = load_prior("composite-2d-64")
+    wanted = [parse_objective(text) for text in ("K = 60 @ 2", "minimise density @ 3", "maximise C12")]
+    objectives = Objectives(wanted)
+    evaluation = objectives.evaluate(prior, pair_fields(prior, (3, 40), (100, 7)))
+    values = {name: value.double().numpy() for name, value in evaluation.values.items()}
+    density, coupling = np.log(values["density"]), np.arcsinh(values["C12"])
+    expected = 2 * np.log(values["K"] / 60) ** 2 + EXTREME_WORTH * (3 * density - coupling)
+    np.testing.assert_allclose(objectives.losses(evaluation), expected, rtol=1e-5)
+    light, plain = (PairTable(CATALOGUE, wanted[: 1 + n], 2, 64) for n in (1, 0))
+    at = np.searchsorted(np.linspace(0.05, 0.5, 24), light.fraction).clip(1, 23)
+    vf, rho = np.linspace(0.05, 0.5, 24)[at], CATALOGUE.properties.density.numpy()
+    mean = (1 - vf) * rho[light.matrix] + vf * rho[light.particle]
+    np.testing.assert_allclose(light.extreme_cost, 3 * EXTREME_WORTH * np.log(mean))
+    assert not plain.extreme_cost.any()
+
+
+def test_a_quantity_to_be_small_may_be_negative():
+    prior = load_prior("composite-2d-64")
+    objectives = Objectives([parse_objective("K >= 1e-3"), parse_objective("minimise C16")])
+    edge = torch.arange(prior.grid)
+    stripes = (((edge[:, None] + sign * edge) % 64 < 32) for sign in (1, -1))
+    points = prior.channels.encode(CATALOGUE.properties, axis=-1).float()[[0, 200]].view(2, 3, 1, 1)
+    evaluation = objectives.evaluate(prior, torch.stack([torch.where(stripe, *points) for stripe in stripes]))
+    mirrored = evaluation.values["C16"]
+    assert mirrored.abs().min() > 0.01 and float(mirrored[0]) == pytest.approx(-float(mirrored[1]), rel=1e-3)
+    losses = objectives.losses(evaluation)
+    assert losses.isfinite().all() and int(losses.argmin()) == int(mirrored.argmin())
+
+
+@pytest.mark.parametrize("method", ["best-of-n", "random", "cma-es", "gradient"])
+def test_every_method_heeds_a_low_density(method):
+    """Against the same seed without it; refinement, which would make up for it, is not asked."""
+    plain, light = (steps_of(method, count=3, steps=16, density_weight=w)[0][-1].evaluation for w in (0.0, 10.0))
+    assert float(light.density.mean()) < 0.8 * float(plain.density.mean())
+
+
+# ---- seeds and failures ----
+
+
+class Repeating:
+    """Asks for one design again and again; keeps what it was told."""
+
+    def __init__(self, design: DiscreteDesign):
+        self.design, self.told = design, []
+
+    def ask(self) -> DiscreteDesign:
+        return self.design
+
+    def tell(self, design: DiscreteDesign, loss: float, residual: float) -> None:
+        self.told.append((loss, residual))
+
+
+def placed(seeds: list[int], vf: float = 0.3) -> tuple[list[SamplerStep], Repeating]:
+    prior = load_prior("composite-2d-64")
+    searcher = Repeating(DiscreteDesign(3, 40, vf, 0.2))
+    objectives = Objectives([parse_objective("K = 60")])
+    steps = list(search(prior, objectives, CATALOGUE, [searcher] * len(seeds), seeds, 4))
+    return steps, searcher
+
+
+def test_placements_follow_the_seed():
+    (first, *_), _ = placed([1, 2])
+    (again, *_), _ = placed([1])
+    assert torch.equal(first.clean[0], again.clean[0]) and not torch.equal(first.clean[0], first.clean[1])
+    one, other = (steps_of("random", count=1, steps=2, seed=seed)[0][0].clean for seed in (0, 1))
+    assert not torch.equal(one, other)
+
+
+def test_a_design_that_cannot_be_placed_is_passed_over_and_said():
+    steps, searcher = placed([1], vf=0.7)
+    assert not steps[-1].alive.any() and "too dense" in steps[-1].messages[0]
+    assert all(loss >= 1e3 and math.isnan(residual) for loss, residual in searcher.told)
+
+
+class Failing(Objectives):
+    """Real objectives of fields in which one candidate holds no numbers at some evaluations."""
+
+    calls = 0
+    at: tuple[int, ...] = ()
+
+    def evaluate(self, prior, clean, *, finished=False) -> Evaluation:
+        self.calls += 1
+        if self.calls in self.at:
+            clean = clean.clone()
+            clean[1] = torch.nan
+        return super().evaluate(prior, clean, finished=finished)
+
+
+def failing_steps(method: str, at: tuple[int, ...], steps: int = 6) -> tuple[list[SamplerStep], Failing]:
+    request = DesignRequest.model_validate({"target_bulk": 60, "count": 3, "steps": steps, "method": method})
+    prior = load_prior("composite-2d-64")
+    objectives = Failing(request.objectives)
+    objectives.at = at
+    return list(sampler_for(request, prior, objectives, CATALOGUE)), objectives
+
+
+@pytest.mark.parametrize("method", ["guided", "noise", "gradient"])
+def test_a_failed_candidate_is_dropped_for_good(method):
+    steps, objectives = failing_steps(method, at=(3,))
+    dropped = next(i for i, step in enumerate(steps) if not step.alive.all())
+    for step in steps[dropped:]:
+        assert step.alive.tolist() == [True, False, True] and len(step.clean) == 2
+        assert "homogenisation" in step.messages[1]
+        assert step.evaluation.bulk.isfinite().all() and len(step.evaluation.bulk) == 2
+    assert objectives.load_cases <= 3 * 3 + 2 * (objectives.calls - 3)
+    assert float(steps[-1].evaluation.bulk.log().sub(math.log(60)).abs().max()) < float(
+        steps[0].evaluation.bulk[[0, 2]].log().sub(math.log(60)).abs().max()
+    )
+
+
+@pytest.mark.parametrize("method", ["best-of-n", "random", "pairs", "genetic", "cma-es"])
+def test_a_search_passes_over_single_failures_and_drops_who_has_nothing_else(method):
+    steps, _ = failing_steps(method, at=(2, 4))
+    assert steps[-1].alive.all() and not steps[-1].messages and steps[-1].evaluation.bulk.isfinite().all()
+    steps, _ = failing_steps(method, at=tuple(range(1, 6)))
+    assert steps[-1].alive.tolist() == [True, False, True] and len(steps[-1].clean) == 2
+    assert "homogenisation" in steps[-1].messages[1]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_failure_of_the_finished_field_is_said(method):
+    steps, objectives = failing_steps(method, at=())
+    steps, _ = failing_steps(method, at=(objectives.calls,))
+    assert steps[-1].alive.tolist() == [True, False, True] and "homogenisation" in steps[-1].messages[1]
+
+
+def test_gradients_are_not_reused_between_designs_that_have_nothing_in_common():
+    steps, objectives = steps_of("random", count=1, steps=6, guidance={"reuse": 3})
+    assert objectives.load_cases == 6 and all(step.evaluation.bulk.isfinite().all() for step in steps)
