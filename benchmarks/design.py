@@ -10,7 +10,6 @@ import itertools
 import json
 import os
 import platform
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +27,10 @@ def summarise(result: DesignResult) -> dict:
     """Median absolute error (%) per stage, shares and diversity of one result."""
     target = result.request.target_bulk
     errors = {
-        stage: [abs(getattr(d.K, stage) / target - 1) for d in result.designs if getattr(d.K, stage) is not None]
+        stage: [abs(value / target - 1) for d in result.designs if (value := d.at(stage, "K")) is not None]
         for stage in STAGES
     }
-    pairs = {(d.matrix.id, d.particle.id) for d in result.designs if d.ok}
+    pairs = {d.materials for d in result.designs if d.ok}
     return {
         "dim": result.request.dim,
         "target_GPa": target,
@@ -47,7 +46,7 @@ def summarise(result: DesignResult) -> dict:
         "median_density": float(np.median([d.density for d in result.designs if d.ok])) if pairs else None,
         "seconds": round(result.seconds, 2),
         "solver_iterations": result.solver_iterations,
-        "K": [asdict(d.K) for d in result.designs],
+        "K": [{stage: values.get("K") for stage, values in d.stages.items()} for d in result.designs],
         "messages": [d.message for d in result.designs if d.message],
     }
 

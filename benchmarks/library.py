@@ -27,8 +27,8 @@ from relaxdesign.library.rows import new_run, now
 from relaxdesign.library.schema import CurvesRow, DesignDataRow, DesignRow, TagRow
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.bounds import two_phase_bounds
-from relaxdesign.study.request import DesignRequest
-from relaxdesign.study.result import Design, StageBulk
+from relaxdesign.study.request import DesignRequest, Objective
+from relaxdesign.study.result import STAGES, Design
 
 PER_RUN = 8
 BATCH = 250  # runs in a transaction
@@ -42,18 +42,20 @@ def random_design(index: int, target: float, materials: Catalogue, random: np.ra
     realised = target * (1 + float(random.normal(0, 0.003)))
     return Design(
         index=index,
-        target_bulk=target,
-        K=StageBulk(target, realised * 1.1, realised * 0.9, realised, realised),
-        matrix=matrix,
-        particle=particle,
-        volume_fraction=share,
-        diameter=float(random.uniform(0.15, 0.4)),
+        objectives=(Objective(quantity="K", low=target, high=target),),
+        materials=(matrix, particle),
+        shares=(1 - share, share),
+        parameters={"diameter": float(random.uniform(0.15, 0.4))},
+        stages={
+            stage: {"K": value}
+            for stage, value in zip(STAGES, (target, realised * 1.1, realised * 0.9, realised, realised), strict=True)
+        },
+        properties={"K": realised, "density": (1 - share) * matrix.density + share * particle.density},
         spread=0.01 * target,
-        density=(1 - share) * matrix.density + share * particle.density,
         bounds=two_phase_bounds(matrix.bulk, matrix.shear, particle.bulk, particle.shear, share),
         iterations=30,
         residual=1e-9,
-        phase=(random.random((64, 64, 1)) < share).astype(np.uint8),
+        labels=(random.random((64, 64, 1)) < share).astype(np.uint8),
     )
 
 

@@ -128,9 +128,9 @@ def channels(seconds: float) -> Iterator[dict]:
             for target in TARGETS:
                 wanted = {"target_bulk": target, "count": CANDIDATES[2], "seed": SEED, "prior": str(path)}
                 request = DesignRequest.model_validate(wanted | {"steps": STEPS, "guidance": GUIDANCE})
-                stages = [found.K for found in design(request).designs]
+                designs = design(request).designs
                 errors = {
-                    stage: [abs(value / target - 1) for k in stages if (value := getattr(k, stage)) is not None]
+                    stage: [abs(value / target - 1) for d in designs if (value := d.at(stage, "K")) is not None]
                     for stage in ("relaxed", "snapped")
                 }
                 worst = {f"{stage}_worst": max(values, default=None) for stage, values in errors.items()}

@@ -34,7 +34,7 @@ def fields() -> dict[str, np.ndarray]:
             design = event.design
             if not design.ok:
                 raise SystemExit(f"the candidate became no design: {design.message}")
-            found["realised"] = np.where(design.phase == 1, design.particle.young, design.matrix.young)
+            found["realised"] = design.cell.field("young")
     return found
 
 

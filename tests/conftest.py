@@ -16,8 +16,8 @@ from relaxdesign.cli import app
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.particles.packing import place_particles
 from relaxdesign.physics.bounds import two_phase_bounds
-from relaxdesign.study.request import DesignRequest
-from relaxdesign.study.result import Design, DesignResult, StageBulk
+from relaxdesign.study.request import DesignRequest, Objective
+from relaxdesign.study.result import Design, DesignResult
 
 
 def make_material(id: str, young: float, poisson: float, density: float, name: str | None = None) -> Material:
@@ -28,6 +28,7 @@ def make_material(id: str, young: float, poisson: float, density: float, name: s
 
 EPOXY = make_material("epoxy", 3.2, 0.35, 1.2, "Époxy β <& test>")
 CARBIDE = make_material("carbide", 400.0, 0.2, 3.2)
+WANTED = (Objective(quantity="K", low=10.0, high=10.0),)
 
 
 @pytest.fixture(scope="session")
@@ -41,18 +42,23 @@ def make_design():
         share = float(phase.mean())
         return Design(
             index=index,
-            target_bulk=10.0,
-            K=StageBulk(relaxed=10.0, projected=10.2, snapped=10.4, refined=10.0, realised=10.01),
-            matrix=EPOXY,
-            particle=CARBIDE,
-            volume_fraction=share,
-            diameter=packing.diameter,
+            objectives=WANTED,
+            materials=(EPOXY, CARBIDE),
+            shares=(1 - share, share),
+            parameters={"diameter": packing.diameter},
+            stages={
+                "relaxed": {"K": 10.0},
+                "projected": {"K": 10.2},
+                "snapped": {"K": 10.4},
+                "refined": {"K": 10.0},
+                "realised": {"K": 10.01},
+            },
+            properties={"K": 10.01, "density": (1 - share) * EPOXY.density + share * CARBIDE.density},
             spread=0.1,
-            density=(1 - share) * EPOXY.density + share * CARBIDE.density,
             bounds=two_phase_bounds(EPOXY.bulk, EPOXY.shear, CARBIDE.bulk, CARBIDE.shear, share),
             iterations=12,
             residual=1e-9,
-            phase=phase,
+            labels=phase,
         )
 
     return make
@@ -64,9 +70,7 @@ def make_result(make_design):
 
     def make(designs=None, status="finished") -> DesignResult:
         if designs is None:
-            failed = Design(
-                index=1, target_bulk=10.0, K=StageBulk(relaxed=float("nan")), message="no packing was found"
-            )
+            failed = Design(1, WANTED, message="no packing was found", stages={"relaxed": {"K": float("nan")}})
             designs = (make_design(), failed)
         request = DesignRequest(target_bulk=10.0, count=max(1, len(designs)), steps=2)
         started = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -11,8 +11,8 @@ import numpy as np
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.study.events import DesignEvent, Event, FinishedEvent, StepEvent
-from relaxdesign.study.request import DesignRequest
-from relaxdesign.study.result import Design, DesignResult, StageBulk
+from relaxdesign.study.request import DesignRequest, Objective
+from relaxdesign.study.result import STAGES, Design, DesignResult
 
 GRID = 16
 
@@ -22,26 +22,31 @@ CARBIDE = Material("sic", "Silicon carbide", "ceramic", 410.0, 0.17, 207.1, 175.
 
 def scripted_design(index: int, target: float = 100.0, *, failed: bool = False) -> Design:
     """A finished design near the target, or one that failed with a message."""
+    wanted = (Objective(quantity="K", low=target, high=target),)
     if failed:
-        return Design(index=index, target_bulk=target, K=StageBulk(relaxed=target), message="No two phases were found.")
+        return Design(index, wanted, message="No two phases were found.", stages={"relaxed": {"K": target}})
     x, y = np.meshgrid(*[np.arange(GRID) / GRID - 0.5] * 2, indexing="ij")
     phase = (x**2 + y**2 < 0.09)[..., None].astype(np.uint8)
     relaxed = np.stack([np.where(phase, 410.0, 69.0), np.where(phase, 0.17, 0.33), np.where(phase, 3.21, 2.7)])
     realised = target * (1 + 0.002 * (index + 1))
     return Design(
         index=index,
-        target_bulk=target,
-        K=StageBulk(target * 1.01, target * 1.05, target * 0.96, target * 1.003, realised),
-        matrix=ALUMINIUM,
-        particle=CARBIDE,
-        volume_fraction=float(phase.mean()),
-        diameter=0.3,
+        objectives=wanted,
+        materials=(ALUMINIUM, CARBIDE),
+        shares=(1 - float(phase.mean()), float(phase.mean())),
+        parameters={"diameter": 0.3},
+        stages={
+            stage: {"K": value}
+            for stage, value in zip(
+                STAGES, (target * 1.01, target * 1.05, target * 0.96, target * 1.003, realised), strict=True
+            )
+        },
+        properties={"K": realised, "density": 2.84},
         spread=0.4,
-        density=2.84,
         bounds=Bounds(reuss=target * 0.8, hs_lower=target * 0.9, hs_upper=target * 1.1, voigt=target * 1.3),
         iterations=21,
         residual=1e-9,
-        phase=phase,
+        labels=phase,
         relaxed=relaxed.astype(np.float32),
     )
 

@@ -125,7 +125,7 @@ def packings(
             generator = torch.Generator().manual_seed(seed)
             cells = place_particles(share, DIAMETER[dim], dim, grid=reported, count=count, generator=generator)
             masks = {n: torch.stack([cell.voxelise(n).reshape(n, n, -1) for cell in cells]) for n in sizes}
-            gap = min(cell.largest_diameter() - cell.diameter for cell in cells)
+            gap = min(cell.largest_size() - cell.diameter for cell in cells)
             for name, pair in PACKED.items():
                 values = [mean_bulk(masks[n], *pair)[0] for n in sizes]
                 above = [value / values[-1] - 1.0 for value in values]

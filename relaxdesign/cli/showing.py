@@ -90,22 +90,24 @@ def _step_note(event: StepEvent, request: DesignRequest) -> str:
 
 def _table(result: DesignResult) -> Table:
     """Stages of the first target's quantity, and what the realised cell has of the others."""
+    from relaxdesign.microstructure import FAMILIES
     from relaxdesign.physics.quantities import QUANTITIES
     from relaxdesign.study.result import STAGES
 
     first, *others = dict.fromkeys([*(o.quantity for o in result.request.objectives), "density"])
     table = Table(title=f"{result.request.title}; {first} of each stage ({QUANTITIES[first].unit or '-'})")
-    for name in ("#", "matrix", "particles"):
+    family = FAMILIES[result.request.family]
+    described = [parameter for parameter in family.parameters if parameter.name != "volume_fraction"]
+    for name in ("#", *family.phases):
         table.add_column(name, justify="left")
-    for name in ("vf", "d", *STAGES, "error", *others):
+    for name in ("vf", *(parameter.symbol for parameter in described), *STAGES, "error", *others):
         table.add_column(name, justify="right", no_wrap=True)
     for item in result.designs:
         table.add_row(
             _number_of(item),
-            escape(item.matrix.name) if item.matrix else "-",
-            escape(item.particle.name) if item.particle else "-",
-            _format(item.volume_fraction, ".3f"),
-            _format(item.diameter, ".3f"),
+            *([escape(material.name) for material in item.materials] or ["-", "-"]),
+            _format(item.shares[-1] if item.shares else None, ".3f"),
+            *(_format(item.parameters.get(parameter.name), ".3f") for parameter in described),
             *(_format(item.stages.get(stage, {}).get(first), ".4g") for stage in STAGES),
             _error_text(item),
             *(_format((item.properties or {}).get(name), ".4g") for name in others),
@@ -114,7 +116,7 @@ def _table(result: DesignResult) -> Table:
 
 
 def _summary(result: DesignResult) -> str:
-    pairs = {(item.matrix.id, item.particle.id) for item in result.designs if item.ok and item.matrix and item.particle}
+    pairs = {tuple(material.id for material in item.materials) for item in result.designs if item.ok}
     within = sum(item.on_target for item in result.designs)
     wanted = "the target" if len(result.request.targets) == 1 else "all targets"
     return (

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from relaxdesign.io.labels import phase_fields
-from relaxdesign.materials.catalogue import Material
+from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure.cell import Cell
 from relaxdesign.study.result import Design
 
 SMALLEST_MM = 1e-3  # 1 µm: below, single precision vertices of a mesh start to coincide
@@ -24,29 +24,27 @@ def design_name(design: Design) -> str:
     return f"design-{design.index + 1:02d}"
 
 
-def realised_cell(design: Design) -> tuple[np.ndarray, Material, Material]:
-    """Labels (nx, ny, nz), uint8 with 1 = particle, and the materials of matrix and particles.
+def realised_cell(design: Design) -> Cell:
+    """The verified cell of a design. Raises ExportError for a design that was not realised."""
+    try:
+        return design.cell
+    except ValueError as error:
+        raise ExportError(f"{error} to export") from None
 
-    Raises ExportError for a design that was not realised.
-    """
-    if design.phase is None or design.matrix is None or design.particle is None:
-        why = f" ({design.message})" if design.message else ""
-        raise ExportError(f"{design_name(design)} was not realised{why}: there is no cell to export")
-    phase = np.asarray(design.phase)
-    if phase.ndim != 3 or phase.size == 0 or not np.isin(phase, (0, 1)).all():
-        raise ExportError(
-            f"{design_name(design)} has a phase array of shape {phase.shape}; expected labels 0 and 1, (nx, ny, nz)"
-        )
-    return phase.astype(np.uint8), design.matrix, design.particle
+
+def phase_names(design: Design) -> tuple[str, ...]:
+    """What the phases are called, that of label 0 first, e.g. ``("matrix", "particles")``."""
+    return FAMILIES[design.family].phases
 
 
 def voxel_properties(design: Design) -> dict[str, np.ndarray]:
-    """E (GPa), nu, rho (g/cm³) and, if known of both materials, k (W/(m K)) of every voxel, float64 (nx, ny, nz).
+    """E (GPa), nu, rho (g/cm³) and, if known of all materials, k (W/(m K)) of every voxel, float64 (nx, ny, nz).
 
     Raises ExportError for a design that was not realised.
     """
-    phase, matrix, particle = realised_cell(design)
-    return phase_fields(phase, {0: matrix, 1: particle})
+    fields = realised_cell(design).fields
+    arrays = {"E": fields.E, "nu": fields.nu, "rho": fields.rho, "k": fields.k}
+    return {name: values for name, values in arrays.items() if values is not None}
 
 
 def check_cell_size(cell_size_mm: float) -> float:

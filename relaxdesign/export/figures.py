@@ -19,6 +19,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from relaxdesign.materials.catalogue import Material
+from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.anisotropy import young_in_plane, young_surface
 from relaxdesign.scene import Scene, painted_scene, phase_scene
 from relaxdesign.scene.palette import DISTINCT, MATRIX, PARTICLE
@@ -32,18 +33,17 @@ _SLOPE = np.sqrt(3.0) / 2.0  # isometric: edges run 30° below the horizontal
 _SHADE = (1.0, 0.86, 0.72)  # light from above: top, face x = 1 (left), face y = 1 (right)
 
 
-def phase_png(phase: np.ndarray, matrix: Material, particle: Material, edge_mm: float) -> bytes:
-    """The two phases, particles bright, with their names and the length of the edge; 3D cells in perspective.
-
-    phase: labels (nx, ny, nz), 1 in the particles.
-    """
+def phase_png(cell: Cell, edge_mm: float) -> bytes:
+    """The phases of a cell, the first dark, with their names and the length of the edge; 3D cells in perspective."""
+    phase, colours = cell.labels, (MATRIX, PARTICLE)
     figure = Figure(figsize=(4.6, 4.9), layout="constrained")
     axes = figure.add_subplot()
     if _solid(phase):
-        _draw_scene(axes, phase_scene(phase, (MATRIX, PARTICLE)))
+        _draw_scene(axes, phase_scene(phase, colours))
     else:
-        _draw_cell(axes, phase.astype(float), ListedColormap([MATRIX, PARTICLE]), Normalize(0, 1), shaded=True)
-    handles = [Patch(color=MATRIX, label=_label(matrix.name)), Patch(color=PARTICLE, label=_label(particle.name))]
+        _draw_cell(axes, phase.astype(float), ListedColormap(colours), Normalize(0, 1), shaded=True)
+    named = zip(colours, cell.materials, strict=True)
+    handles = [Patch(color=colour, label=_label(material.name)) for colour, material in named]
     figure.legend(handles=handles, loc="outside lower center", frameon=False, fontsize=9)
     axes.set_title(f"edge {edge_mm:.4g} mm", fontsize=9)
     return _png(figure)
@@ -99,7 +99,9 @@ def ashby_png(designs: Sequence[Design], materials: Sequence[Material], target: 
     axes.scatter(
         [m.bulk for m in materials], [m.density for m in materials], s=9, color="#9AA3B2", label="base materials"
     )
-    numbers = [(design.index + 1, design.density or 0.0, design.K.realised or 0.0) for design in designs if design.ok]
+    numbers = [
+        (design.index + 1, design.value("density") or 0.0, design.value("K") or 0.0) for design in designs if design.ok
+    ]
     for place, (number, density, bulk) in enumerate(sorted(numbers, key=lambda known: known[1])):
         # Designs on target stand one above the other: neighbours' numbers must not.
         beside = (5 + 11 * (place % 4), -3)

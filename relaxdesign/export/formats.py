@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from relaxdesign.export.cards import abaqus_card, ansys_card, calculix_card
-from relaxdesign.export.cell import ExportError, check_sizes, design_name, realised_cell, voxel_properties
+from relaxdesign.export.cell import ExportError, check_sizes, design_name, phase_names, realised_cell
 from relaxdesign.export.figures import field_png, phase_png, stiffness_png
 from relaxdesign.export.provenance import cell_sha256
 from relaxdesign.export.records import numbered, to_json
@@ -51,16 +51,16 @@ class DesignExport:
         self.design = design
         self.options = options or ExportOptions()
         self.origin = origin or {}
-        self.phase, self.matrix, self.particle = realised_cell(design)
-        self.options.check(2 if self.phase.shape[2] == 1 else 3)
+        self.cell = realised_cell(design)
+        self.phases = phase_names(design)
+        self.options.check(self.cell.dim)
         self.number = design.index + 1
         self.name = design_name(design)
 
     @cached_property
     def data(self) -> VoxelFields:
         """Its voxel fields."""
-        voxels = voxel_properties(self.design)
-        return VoxelFields(voxels["E"], voxels["nu"], voxels["rho"], voxels.get("k"))
+        return self.cell.fields
 
     @cached_property
     def evaluation(self) -> Evaluation:
@@ -88,14 +88,16 @@ class DesignExport:
     @property
     def remarks(self) -> list[str]:
         """Lines of comment for material cards."""
-        fraction = float(self.phase.mean())
         lines = [
-            f"Effective stiffness of {self.name}, {'x'.join(map(str, self.phase.shape))} voxels, periodic, float64.",
-            f"Matrix: {self.matrix.name} [{self.matrix.id}]; particles: {self.particle.name} [{self.particle.id}], "
-            f"volume fraction {fraction:.4f}.",
+            f"Effective stiffness of {self.name}, {'x'.join(map(str, self.cell.labels.shape))} voxels, periodic, "
+            "float64.",
+            *(
+                f"{phase.capitalize()}: {material.name} [{material.id}], volume fraction {share:.4f}."
+                for phase, material, share in zip(self.phases, self.cell.materials, self.cell.shares, strict=True)
+            ),
             f"K = {self.evaluation.bulk:.6g} GPa (Voigt average of C).",
         ]
-        if self.phase.shape[2] == 1:
+        if self.cell.dim == 2:
             lines.append("2D cell: fibres along z (axis 3), three-dimensional elasticity.")
         return lines + [f"{name}: {self.origin[name]}" for name in _IN_CARDS if self.origin.get(name) is not None]
 
@@ -111,8 +113,8 @@ class DesignExport:
 
     @cached_property
     def phase_figure(self) -> bytes:
-        """PNG of the two phases."""
-        return phase_png(self.phase, self.matrix, self.particle, self.options.cell_size_mm)
+        """PNG of the phases."""
+        return phase_png(self.cell, self.options.cell_size_mm)
 
     @cached_property
     def stiffness_figure(self) -> bytes:

@@ -41,7 +41,7 @@ def provenance(result: DesignResult, run_id: str = "") -> dict[str, Any]:
 
 def cell_sha256(design: Design) -> str | None:
     """Hash of the realised labels (uint8, C order), None if there are none."""
-    return None if design.phase is None else sha256(design.phase.astype("uint8").tobytes())
+    return None if design.labels is None else sha256(design.labels.astype("uint8").tobytes())
 
 
 def sha256(content: bytes) -> str:

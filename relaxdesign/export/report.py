@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from relaxdesign.export.cell import phase_names
 from relaxdesign.export.figures import ashby_png
 from relaxdesign.export.formats import DesignExport
 from relaxdesign.export.names import web_address
 from relaxdesign.materials.catalogue import Catalogue, Material
+from relaxdesign.microstructure import FAMILIES
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.physics.effective_properties import Evaluation
 from relaxdesign.physics.quantities import QUANTITIES, format_value
@@ -111,16 +113,15 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def _overview(exports: Sequence[DesignExport]) -> Table:
-    rows = [["Design", "Matrix", "Particles", "Fraction", "K", "Worst miss", "G", "E", "Density"]]
+    rows = [["Design", "Matrix", "Inclusions", "Fraction", "K", "Worst miss", "G", "E", "Density"]]
     for export in exports:
         design, effective = export.design, export.evaluation
         rows.append(
             [
                 str(export.number),
-                export.matrix.name,
-                export.particle.name,
-                number(float(export.phase.mean()), 3),
-                number(design.K.realised),
+                *(material.name for material in export.cell.materials),
+                number(export.cell.shares[-1], 3),
+                number(design.at("realised", "K")),
                 _percent(design.error),
                 number(effective.shear),
                 number(effective.young),
@@ -132,19 +133,18 @@ def _overview(exports: Sequence[DesignExport]) -> Table:
 
 def _chapter(export: DesignExport) -> Chapter:
     design, effective, load = export.design, export.evaluation, export.options.load
-    diameter = "" if design.diameter is None else f", diameter {number(design.diameter)} of its edge"
-    shape = " × ".join(str(n) for n in export.phase.shape)
-    fibres = "; fibres seen end-on" if export.phase.shape[2] == 1 else ""
+    shape = " × ".join(str(n) for n in export.cell.labels.shape)
+    fibres = "; fibres seen end-on" if export.cell.dim == 2 else ""
     spread = design.spread
     return Chapter(
         number=export.number,
         anchor=export.name,
         title=f"Design {export.number}: {_outcome(design)}",
         materials=[
-            (role, material, web_address(material.url))
-            for role, material in (("Matrix", export.matrix), ("Particles", export.particle))
+            (phase.capitalize(), material, web_address(material.url))
+            for phase, material in zip(export.phases, export.cell.materials, strict=True)
         ],
-        filling=f"Particles fill {number(100 * float(export.phase.mean()))} % of the cell{diameter}.",
+        filling=f"{filling(design)}.",
         stages=_stages(design),
         spread="" if spread is None else f"Standard deviation over other placements: {number(spread, 2)} GPa.",
         properties=_properties(effective),
@@ -165,6 +165,19 @@ def _chapter(export: DesignExport) -> Chapter:
     )
 
 
+def filling(design: Design) -> str:
+    """How much of the cell the phases but the first fill and what else describes it, in words."""
+    named = zip(phase_names(design)[1:], design.shares[1:], strict=True)
+    filled = ", ".join(f"{phase} fill {100 * share:.1f} % of the cell" for phase, share in named)
+    known = {parameter.name: parameter for parameter in FAMILIES[design.family].parameters}
+    others = (
+        f", {known[name].label} {value:.3f} {known[name].unit or 'of its edge'}"
+        for name, value in design.parameters.items()
+    )
+    text = filled + "".join(others)
+    return text[:1].upper() + text[1:]
+
+
 def _outcome(design: Design) -> str:
     """K, or what the cell has of every target and how far off it is."""
     reached, misses = design.stages.get("realised", {}), design.misses
@@ -172,7 +185,7 @@ def _outcome(design: Design) -> str:
         return ", ".join(f"{name} = {format_value(name, reached[name])} ({_percent(misses[name])})" for name in misses)
     for name, miss in misses.items():
         return f"{name} = {format_value(name, reached[name])}, {_percent(miss)} off the target"
-    return f"K = {number(design.K.realised)} GPa"
+    return f"K = {number(design.at('realised', 'K'))} GPa"
 
 
 def _stages(design: Design) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relaxdesign.export.cell import design_name, realised_cell
+from relaxdesign.export.cell import design_name, phase_names, realised_cell
 from relaxdesign.export.surface import Surface, phase_surface
 from relaxdesign.io.stl import RECORD
 from relaxdesign.study.result import Design
@@ -13,14 +13,13 @@ from relaxdesign.study.result import Design
 def stl_bytes(
     design: Design, cell_size_mm: float = 1.0, thickness_mm: float | None = None, phase: int = 1, tile: int = 1
 ) -> bytes:
-    """Closed, manifold, outward oriented surface of the particles (``phase=1``) or the matrix (``phase=0``).
+    """Closed, manifold, outward oriented surface of a phase by its label.
 
     cell_size_mm: edge length of one cell. thickness_mm: of 2D cells, default an eighth of the cell size.
     tile: cells along each edge of a block of periodic images (in 2D along x and y).
     Raises ExportError for a design that was not realised or unusable sizes.
     """
-    labels, _, _ = realised_cell(design)
-    what = "particles" if phase == 1 else "matrix"
+    labels, what = realised_cell(design).labels, phase_names(design)[phase]
     surface = phase_surface(labels, cell_size_mm, thickness_mm, phase, tile)
     return surface_to_stl(surface, f"RelaxDesign {design_name(design)} {what} mm")
 

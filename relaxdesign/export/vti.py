@@ -32,12 +32,12 @@ def vti_bytes(design: Design, cell_size_mm: float = 1.0, fields: LocalFields | N
     of one, which are added as in `write_fields_vti`.
     Raises ExportError for a design that was not realised or an unusable size.
     """
-    phase, matrix, particle = realised_cell(design)
-    edge = check_cell_size(cell_size_mm) / phase.shape[0]
-    image = _image(phase.shape, edge)
+    cell = realised_cell(design)
+    edge = check_cell_size(cell_size_mm) / cell.labels.shape[0]
+    image = _image(cell.labels.shape, edge)
     for name, values in voxel_properties(design).items():
         _add(image.GetCellData(), name, values)
-    _add(image.GetCellData(), "phase", phase)
+    _add(image.GetCellData(), "phase", cell.labels)
     if fields is not None:
         _add_fields(image, fields, 0, edge)
     image.GetCellData().SetActiveScalars("phase")
@@ -45,15 +45,15 @@ def vti_bytes(design: Design, cell_size_mm: float = 1.0, fields: LocalFields | N
         image,
         {
             "name": design_name(design),
-            "matrix": f"{matrix.name} [{matrix.id}]",
-            "particle": f"{particle.name} [{particle.id}]",
-            "units": "E: GPa; nu: 1; rho: g/cm3; k: W/(m K); phase: 0 matrix, 1 particle; lengths: mm; K: GPa",
+            "family": design.family,
+            **{f"phase_{i}": f"{material.name} [{material.id}]" for i, material in enumerate(cell.materials)},
+            "units": "E: GPa; nu: 1; rho: g/cm3; k: W/(m K); phase: label of a material; lengths: mm; K: GPa",
         },
         {
-            "K_target": design.target_bulk,
-            "K_realised": design.K.realised,
-            "volume_fraction": float(phase.mean()),
-            "density": design.density,
+            "K_target": design.wanted("K"),
+            "K_realised": design.at("realised", "K"),
+            **{f"volume_fraction_{i}": share for i, share in enumerate(cell.shares)},
+            "density": design.value("density"),
         },
     )
     return _written(image)

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from relaxdesign.io.labels import MOST_LABELS, Labels, phase_fields
+from relaxdesign.io.labels import MOST_LABELS, Labels
 from relaxdesign.io.npz import NpzFile
 from relaxdesign.io.units import FACTORS, Units, implausible
 from relaxdesign.io.vti import VtiFile
 from relaxdesign.materials.catalogue import Material
+from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.voxel_fields import VoxelFields
 
 # Relative difference of voxel edges up to which voxels count as cubes (spacings are written with few digits).
@@ -112,7 +114,7 @@ def labelled_field(labels: Labels, materials: Mapping[int, Material]) -> VoxelFi
     Raises ValueError for a label without a material.
     """
     labels.check_materials(materials)
-    return VoxelFields(**phase_fields(labels.values, materials), edge=labels.edge)
+    return replace(Cell.of(labels.values, materials).fields, edge=labels.edge)
 
 
 def _labels_name(file: VoxelFile, wanted: str | None) -> str:

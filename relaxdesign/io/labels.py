@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-
-from relaxdesign.materials.catalogue import Material
 
 MOST_LABELS = 32
 """Arrays with more different values are grey values or properties, not labels."""
@@ -63,24 +61,3 @@ def parse_phases(texts: Iterable[str]) -> dict[int, str]:
                 raise ValueError(f"the label {label} has no material in {text!r}")
             phases[label] = name.strip()
     return phases
-
-
-def phase_fields(labels: np.ndarray, materials: Mapping[int, Material]) -> dict[str, np.ndarray]:
-    """Properties of voxels, float64 arrays of the labels' shape, of a material for each label.
-
-    Returns E (GPa), nu, rho (g/cm³) and, if known of all materials that occur, k (W/(m K)).
-    Raises KeyError for a label without a material, see `Labels.check_materials`.
-    """
-    found, index = np.unique(labels, return_inverse=True)
-    present = [materials[label] for label in found.tolist()]
-    columns = {
-        "E": [material.young for material in present],
-        "nu": [material.poisson for material in present],
-        "rho": [material.density for material in present],
-        "k": [material.conductivity for material in present],
-    }
-    return {
-        name: np.array(values, dtype=np.float64)[index].reshape(labels.shape)
-        for name, values in columns.items()
-        if None not in values
-    }

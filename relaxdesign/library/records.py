@@ -105,12 +105,12 @@ def design_numbers(design: Design) -> dict:
     return {
         "ok": design.ok,
         "error": _number(design.error),
-        "bulk": _number(design.K.realised),
-        "density": _number(design.density),
-        "volume_fraction": _number(design.volume_fraction),
-        "diameter": _number(design.diameter),
-        "matrix": None if design.matrix is None else design.matrix.name,
-        "particle": None if design.particle is None else design.particle.name,
+        "bulk": _number(design.at("realised", "K")),
+        "density": _number(design.value("density")),
+        "volume_fraction": _number(design.shares[-1] if design.shares else None),
+        "diameter": _number(design.parameters.get("diameter")),
+        "matrix": next((material.name for material in design.materials[:1]), None),
+        "particle": next((material.name for material in design.materials[1:]), None),
         "properties": {name: number for name, value in properties.items() if (number := _number(value)) is not None},
     }
 
@@ -123,7 +123,7 @@ def json_safe(values: dict) -> dict:
 
 def pack_arrays(design: Design) -> bytes:
     """The arrays of a design as one npz."""
-    arrays = {"phase": design.phase, "relaxed": design.relaxed}
+    arrays = {"phase": design.labels, "relaxed": design.relaxed}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **{k: array for k, array in arrays.items() if array is not None})
     return buffer.getvalue()
@@ -132,7 +132,7 @@ def pack_arrays(design: Design) -> bytes:
 def unpack_arrays(blob: bytes) -> dict[str, np.ndarray | None]:
     """The inverse of ``pack_arrays``; nothing is unpickled."""
     with np.load(io.BytesIO(blob), allow_pickle=False) as arrays:
-        return {name: arrays.get(name) for name in ("phase", "relaxed")}
+        return {"labels": arrays.get("phase"), "relaxed": arrays.get("relaxed")}
 
 
 def default_name(request: DesignRequest) -> str:

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue, occupied_cells
 from relaxdesign.materials.channels import Channels
-from relaxdesign.microstructure.particles.projection import Projection, ProjectionError, project
+from relaxdesign.microstructure.base import FitError
+from relaxdesign.microstructure.particles.fitting import Projection, project
 from relaxdesign.physics.fem import bulk_modulus
 from relaxdesign.prior.data import random_fields
 from relaxdesign.prior.model import Prior
@@ -96,7 +97,7 @@ def read(prior: Prior, fields: Tensor) -> Population:
         try:
             projections.append(project(field))
             composites.append(field)
-        except ProjectionError as error:
+        except FitError as error:
             reasons[str(error).split(":")[0].split(" (")[0]] += 1
     bulk = []
     for part in fields.split(CELLS_AT_ONCE):

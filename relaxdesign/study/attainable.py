@@ -1,9 +1,9 @@
 """Which values of a quantity composites of the materials on offer can have: intervals, and the gaps between them.
 
-Two materials give two intervals, that of particles of the first in the second and that of particles of the second in
-the first, at volume fractions that can be placed. Where few materials are on offer nothing may lie between them. The
-closed-form estimates of `relaxdesign.study.selection` tell the intervals; they err where fractions are high and
-contrasts large, so the ends of a gap in which a target would lie are simulated before it is refused.
+Two materials give two intervals, that of inclusions of the first in the second and the reverse, at volume fractions
+that can be placed. Where few materials are on offer nothing may lie between them. The closed-form estimates of the
+family tell the intervals; they err where fractions are high and contrasts large, so the ends of a gap in which a target
+would lie are simulated before it is refused.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ import torch
 from numpy.typing import NDArray
 
 from relaxdesign.materials.catalogue import Catalogue, Material
-from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, PackingError, place_particles
+from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure.base import Inclusions, PlacementError
 from relaxdesign.physics.attainable import Interval, reachable_by_any
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.request import Objective
-from relaxdesign.study.selection import FRACTIONS, pair_estimates
+from relaxdesign.study.selection import shares
 from relaxdesign.study.simulation import Simulation
 
 _GRID = {2: 64, 3: 32}  # of the shipped priors
-_COARSE = FRACTIONS[[0, 3, 6, 9, 12, 15, 18, 21, 23]]
+_COARSE = [0, 3, 6, 9, 12, 15, 18, 21, 23]  # of the shares at which estimates are made
 _SIMULATED_PAIRS = 2
 _PLACEMENTS = 3
 _ACCEPTED = 0.01  # coordinates by which a value may miss its target, as refinement accepts it
@@ -49,14 +50,15 @@ class Gap:
 def attainable(catalogue: Catalogue, dim: int, name: str, family: str = "particles") -> list[Interval]:
     """Intervals of values that two different materials can give, ascending, with gaps between them.
 
-    family "particles": by particles placed at random, estimated. "free-form": by any microstructure, one interval
-    from the Voigt and Reuss bounds. Raises ValueError for a catalogue of a single material.
+    By inclusions placed at random as their family estimates them; by a family that has no estimates any microstructure
+    can be made, one interval from the Voigt and Reuss bounds. Raises ValueError for a catalogue of a single material.
     """
     if len(catalogue) < 2:
         raise ValueError("a composite needs two materials: tick at least one more")
-    if family == "free-form":
+    kind = FAMILIES[family]
+    if not isinstance(kind, Inclusions):
         return [reachable_by_any(catalogue, dim, name)]
-    estimates = pair_estimates(catalogue, _COARSE, dim, name)
+    estimates = kind.estimate(catalogue, shares(kind)[_COARSE], dim, name)
     different = ~np.eye(len(catalogue), dtype=bool)
     return _merged(estimates.min(0)[different], estimates.max(0)[different])
 
@@ -69,13 +71,16 @@ def gap_of(target: Objective, intervals: Sequence[Interval]) -> Gap | None:
     return None
 
 
-def simulated_gap(target: Objective, gap: Gap, catalogue: Catalogue, dim: int, boundary: str) -> Gap | None:
+def simulated_gap(
+    target: Objective, gap: Gap, catalogue: Catalogue, family: Inclusions, dim: int, boundary: str
+) -> Gap | None:
     """The gap as simulations of the pairs next to it have it; None if the target comes within reach of one.
 
     gap: between its ends by estimate. Takes seconds, in 3D up to half a minute, once per gap.
     """
     name = target.quantity
-    estimates = pair_estimates(catalogue, _COARSE, dim, name)
+    at_shares = shares(family)[_COARSE]
+    estimates = family.estimate(catalogue, at_shares, dim, name)
     ends = []
     for sign, end, values in ((1, gap.low, estimates.max(0)), (-1, gap.high, estimates.min(0))):
         beyond = np.where(sign * (end - values) >= 0, sign * (end - values), np.inf)
@@ -86,7 +91,7 @@ def simulated_gap(target: Objective, gap: Gap, catalogue: Catalogue, dim: int, b
             if np.isfinite(beyond[m, p]):
                 at = int((sign * estimates[:, m, p]).argmax())
                 pair = catalogue.materials[m], catalogue.materials[p]
-                found += _simulated(*pair, float(_COARSE[at]), dim, name, boundary)
+                found += _simulated(family, pair, float(at_shares[at]), dim, name, boundary)
         ends.append(max(found, key=lambda value: sign * value, default=end))
     narrowed = Gap(*ends)
     coordinate = QUANTITIES[name].coordinate
@@ -97,19 +102,17 @@ def simulated_gap(target: Objective, gap: Gap, catalogue: Catalogue, dim: int, b
 
 @lru_cache(maxsize=256)
 def _simulated(
-    matrix: Material, particle: Material, fraction: float, dim: int, name: str, boundary: str
+    family: Inclusions, pair: tuple[Material, Material], share: float, dim: int, name: str, boundary: str
 ) -> tuple[float, ...]:
-    """Mean values over placements, of the smallest and of the largest particles; none where that fails."""
+    """Mean values over placements, of the smallest and of the largest inclusions; none where that fails."""
     simulation = Simulation.of([Objective(quantity=name, sense="minimise")], boundary, dim, _GRID[dim])
     found = []
-    for diameter in DIAMETER_RANGE:
+    for size in family.size.range:
         generator = torch.Generator().manual_seed(0)
         try:
-            packings = place_particles(
-                fraction, diameter, dim, grid=simulation.grid, count=_PLACEMENTS, generator=generator
-            )
-            found.append(simulation.placements(matrix, particle, packings).mean[name])
-        except (PackingError, ConvergenceError):
+            placements = family.place(share, size, dim, grid=simulation.grid, count=_PLACEMENTS, generator=generator)
+            found.append(simulation.placed(pair, placements).mean[name])
+        except (PlacementError, ConvergenceError):
             continue
     return tuple(found)
 

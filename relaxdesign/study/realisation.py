@@ -1,4 +1,4 @@
-"""From one relaxed sample to one verified design: projection, snapping, refinement, realisation."""
+"""From one relaxed sample to one verified design: read as a cell of the family, refined, described."""
 
 from __future__ import annotations
 
@@ -10,28 +10,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relaxdesign.materials.catalogue import Catalogue, Material
-from relaxdesign.materials.channels import Properties
-from relaxdesign.microstructure.free_form.level_set import PhaseMap, refine_geometry
-from relaxdesign.microstructure.particles.packing import PackingError
-from relaxdesign.microstructure.particles.projection import (
-    Projection,
-    ProjectionError,
-    project,
-    project_to_single_material,
-)
+from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure.base import FitError, Inclusions, PlacementError
+from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.bounds import Bounds, field_bounds
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.objectives import finished_tolerance
-from relaxdesign.study.refinement import Realised, Refined, RefinementError, realise, refine
+from relaxdesign.study.refinement import Realised, RefinementError, Task, collect, refine_sample
 from relaxdesign.study.request import DesignRequest
-from relaxdesign.study.result import Design, StageBulk
-from relaxdesign.study.selection import PairTable, contrast, crowded
-from relaxdesign.study.simulation import Cost, Simulation, two_phase, verify
+from relaxdesign.study.result import Design
+from relaxdesign.study.selection import PairTable
+from relaxdesign.study.simulation import Cost, Simulation
 
-_FAILURES = (PackingError, RefinementError, ConvergenceError)
+_FAILURES = (FitError, PlacementError, RefinementError, ConvergenceError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +38,10 @@ class Finisher:
 
     @cached_property
     def table(self) -> PairTable:
-        """Estimates for all pairs of materials, shared by all designs."""
-        return PairTable(self.materials, self.request.objectives, self.request.dim, self.prior.grid)
+        """Estimates for all pairs of materials, shared by all designs of a family that has them."""
+        family = FAMILIES[self.request.family]
+        assert isinstance(family, Inclusions)
+        return PairTable(self.materials, self.request.objectives, family, self.request.dim, self.prior.grid)
 
     def finish(
         self, index: int, field: Tensor, taken: Collection[tuple[int, int]]
@@ -54,38 +50,26 @@ class Finisher:
 
         Failures become the design's message; it has the stages that were reached. taken: pairs to avoid.
         """
-        request = self.request
+        request, family = self.request, FAMILIES[self.request.family]
         # A generator per candidate: its design does not depend on how many others there are.
         generator = torch.Generator().manual_seed((request.seed * 1_000_003 + index) % 2**63)
         simulation = Simulation.of(request.objectives, request.boundary, request.dim, self.prior.grid)
+        task = Task(request, self.materials, self.prior.channels, simulation, taken, generator)
         stages: dict[str, dict[str, float]] = {}
-        sample = self._sample(field)
-        pair = None
+        sampled = Design(index, request.objectives, family.name, stages=stages, relaxed=self._sample(field))
         try:
             stages["relaxed"] = self._relaxed(field, simulation)
-            if request.family == "free-form":
-                pair, realised, remark = self._geometric(field, simulation, stages, taken)
-                deviation = None
-            else:
-                pair, realised, deviation, remark = self._statistical(field, simulation, stages, taken, generator)
-            stages["realised"] = self._kept(realised.values)
-        except (*_FAILURES, ProjectionError) as error:
-            design = Design(
-                index,
-                request.target_bulk,
-                _bulk_stages(stages),
-                str(error),
-                objectives=request.objectives,
-                stages=stages,
-                relaxed=sample,
-            )
-            return design, None, simulation.cost
-        remark = "; ".join(filter(None, (remark, self._compromise(stages["realised"]))))
-        chosen = self.materials.materials[pair[0]], self.materials.materials[pair[1]]
-        design = self._describe(index, stages, remark, chosen, realised, deviation, sample, simulation.cost)
-        return design, pair, simulation.cost
-
-    # ---- stages ----
+            steps = refine_sample(task, family, family.fit(field), lambda _: self.table)
+            realised = collect(steps, stages)
+        except _FAILURES as error:
+            return replace(sampled, message=str(error)), None, simulation.cost
+        stages["realised"] = task.kept(realised.values)
+        remark = "; ".join(filter(None, (realised.remark, self._compromise(stages["realised"]))))
+        return (
+            self._describe(replace(sampled, message=remark), realised, simulation.cost),
+            realised.pair,
+            simulation.cost,
+        )
 
     def _relaxed(self, field: Tensor, simulation: Simulation) -> dict[str, float]:
         """Quantities of the sampled field; conductivity and price are properties of real materials only."""
@@ -102,175 +86,35 @@ class Finisher:
             simulation.cost.add(effective)
         return {name: float(effective.values[name][0]) for name in sorted(names)}
 
-    def _statistical(
-        self,
-        field: Tensor,
-        simulation: Simulation,
-        stages: dict[str, dict[str, float]],
-        taken: Collection[tuple[int, int]],
-        generator: torch.Generator,
-    ) -> tuple[tuple[int, int], Realised, float | None, str]:
-        """Equal particles, placed anew."""
-        projection, remark = _project(field)
-        pair = self._nearest_pair(projection.matrix, projection.particle, taken)
-        snapped = self._over_placements(projection, pair, simulation, stages, generator)
-        if not self.request.refine:
-            if snapped is None:
-                raise RefinementError("the sample is a single material; refinement, which would change that, is off")
-            refined, deviation = snapped, snapped.values.deviation["K"]
-            phase = refined.packings[0].voxelise(self.prior.grid)
-            chosen = self.materials.materials[pair[0]], self.materials.materials[pair[1]]
-            realised = Realised(phase, verify(*chosen, phase, simulation), refined.packings[0])
-            return pair, realised, deviation, remark
-        refined = refine(projection, self.table, self.prior.channels, simulation, taken=taken, generator=generator)
-        stages["refined"] = self._kept(refined.values.mean)
-        realised = realise(refined, self.materials, simulation)
-        pair = refined.matrix, refined.particle
-        near = self._crowding(realised, pair)
-        return pair, realised, refined.values.deviation["K"], "; ".join(filter(None, (remark, near)))
-
-    def _nearest_pair(self, matrix: Tensor, particle: Tensor, taken: Collection[tuple[int, int]]) -> tuple[int, int]:
-        """Indices of the materials nearest to the phases' channel values; without refinement, of those not taken."""
-        points = self.prior.channels.encode(self.materials.properties, axis=-1)
-        far = [(points - values).square().sum(1) for values in (matrix, particle)]
-        cost = far[0][:, None] + far[1][None, :]
-        for pair in () if self.request.refine else taken:
-            cost[pair] = torch.inf
-        nearest = divmod(int(cost.argmin()), len(points))
-        return nearest[0], nearest[1]
-
-    def _over_placements(
-        self,
-        projection: Projection,
-        pair: tuple[int, int],
-        simulation: Simulation,
-        stages: dict[str, dict[str, float]],
-        generator: torch.Generator,
-    ) -> Refined | None:
-        """Stages projected and snapped; returns the snapped placements, None for a single material."""
-        phases = self.prior.channels.decode(torch.stack((projection.matrix, projection.particle)), axis=-1)
-        read = [_pseudo_material(phases, i) for i in (0, 1)]
-        elastic = Simulation.of(
-            [o for o in self.request.objectives if o.quantity not in ("conductivity", "price")],
-            self.request.boundary,
-            self.request.dim,
-            self.prior.grid,
-        )
-        snapped = self.materials.materials[pair[0]], self.materials.materials[pair[1]]
-        if projection.homogeneous or pair[0] == pair[1]:
-            stages["projected"] = {"K": read[0].bulk, "density": read[0].density}
-            stages["snapped"] = {"K": snapped[0].bulk, "density": snapped[0].density}
-            return None
-        where = projection.volume_fraction, projection.diameter, generator
-        stages["projected"] = elastic.fresh_placements(read[0], read[1], *where)[1].mean
-        packings, values = simulation.fresh_placements(*snapped, *where)
-        simulation.cost.merge(elastic.cost)
-        stages["snapped"] = self._kept(values.mean)
-        return Refined(*pair, tuple(packings), values, float("nan"))
-
-    def _geometric(
-        self,
-        field: Tensor,
-        simulation: Simulation,
-        stages: dict[str, dict[str, float]],
-        taken: Collection[tuple[int, int]],
-    ) -> tuple[tuple[int, int], Realised, str]:
-        """The sampled phase map itself."""
-        phases = PhaseMap.of(field)
-        pair = self._nearest_pair(phases.matrix, phases.particle, taken)
-        phase = torch.from_numpy(phases.labels)
-        chosen = self.materials.materials[pair[0]], self.materials.materials[pair[1]]
-        stages["snapped"] = self._kept(simulation.phases(*chosen, phase[None]).mean)
-        if not self.request.refine:
-            return pair, Realised(phase, verify(*chosen, phase, simulation)), ""
-        matrix, particle, realised = refine_geometry(
-            phases, self.materials, self.prior.channels, self.request.objectives, simulation, taken=taken
-        )
-        stages["refined"] = self._kept(realised.values)
-        return (matrix, particle), realised, ""
-
-    # ---- what is said of them ----
-
-    def _kept(self, values: Mapping[str, float]) -> dict[str, float]:
-        names = {"K", "density", *(objective.quantity for objective in self.request.objectives)}
-        return {name: values[name] for name in sorted(names) if name in values}
-
     def _sample(self, field: Tensor) -> np.ndarray:
         """float32 (3, nx, ny, nz): E, ν, ρ of a sample."""
         p = self.prior.decode(field[None].double())
         return np.stack([value[0].float().numpy() for value in (p.young, p.poisson, p.density)])
-
-    def _crowding(self, realised: Realised, pair: tuple[int, int]) -> str:
-        packing = realised.packing
-        if packing is None:
-            return ""
-        gap = self.prior.grid * (packing.largest_diameter() - packing.diameter)
-        if not crowded(gap, contrast(self.materials.properties, *pair)):
-            return ""
-        return f"particles come within {gap:.1f} voxels of each other: resolved more finely, this cell would be softer"
 
     def _compromise(self, values: Mapping[str, float]) -> str:
         misses = {o.quantity: o.miss(values[o.quantity]) for o in self.request.targets}
         far = [f"{name} by {100 * miss:+.1f} %" for name, miss in misses.items() if abs(miss) > 0.02]
         return f"misses {', '.join(far)}" if far and len(misses) > 1 else ""
 
-    def _describe(
-        self,
-        index: int,
-        stages: dict[str, dict[str, float]],
-        remark: str,
-        pair: tuple[Material, Material],
-        realised: Realised,
-        deviation: float | None,
-        sample: np.ndarray,
-        cost: Cost,
-    ) -> Design:
-        phase = realised.phase if realised.phase.ndim == 3 else realised.phase[..., None]
-        matrix, particle = pair
-        bounds = field_bounds(
-            two_phase((matrix.bulk, particle.bulk), phase).numpy(),
-            two_phase((matrix.shear, particle.shear), phase).numpy(),
-        )
+    def _describe(self, sampled: Design, realised: Realised, cost: Cost) -> Design:
+        """What is known of the verified cell."""
+        labels = realised.labels.to(torch.uint8)
+        labels = labels if labels.ndim == 3 else labels[..., None]
+        cell = Cell(labels.numpy(), tuple(self.materials.materials[i] for i in realised.pair))
+        bulk, shear = cell.field("bulk"), cell.field("shear")
+        assert bulk is not None and shear is not None  # every material has them
         effective = realised.effective
-        return Design(
-            index=index,
-            target_bulk=self.request.target_bulk,
-            K=_bulk_stages(stages),
-            message=remark,
-            matrix=matrix,
-            particle=particle,
-            volume_fraction=float(phase.double().mean()),
-            diameter=None if realised.packing is None else realised.packing.diameter,
-            spread=deviation,
-            density=realised.values["density"],
-            bounds=Bounds(**{name: float(value) for name, value in asdict(bounds).items()}),
+        return replace(
+            sampled,
+            materials=cell.materials,
+            shares=cell.shares,
+            parameters=dict(realised.parameters),
+            spread=realised.deviation,
+            bounds=Bounds(**{name: float(value) for name, value in asdict(field_bounds(bulk, shear)).items()}),
             iterations=int(effective.iterations[0]),
             residual=float(effective.residual[0]),
-            phase=phase.to(torch.uint8).numpy(),
-            relaxed=sample,
-            objectives=self.request.objectives,
-            stages=stages,
             properties=realised.values,
             stiffness=None if effective.stiffness is None else effective.stiffness[0].tolist(),
             load_cases=cost.load_cases,
+            labels=cell.labels,
         )
-
-
-def _project(field: Tensor) -> tuple[Projection, str]:
-    """The projection and a remark: a sample without two phases counts as its mean material."""
-    try:
-        return project(field), ""
-    except ProjectionError as error:
-        return project_to_single_material(field), f"{error}; the design combines two materials instead"
-
-
-def _pseudo_material(phases: Properties, i: int) -> Material:
-    """A phase's mean properties as if it were a material."""
-    young, poisson, bulk, shear, density = (
-        float(getattr(phases, name)[i]) for name in ("young", "poisson", "bulk", "shear", "density")
-    )
-    return Material(f"phase-{i}", "mean of a phase", "", young, poisson, bulk, shear, density)
-
-
-def _bulk_stages(stages: Mapping[str, Mapping[str, float]]) -> StageBulk:
-    return StageBulk(**{stage: values["K"] for stage, values in stages.items()})

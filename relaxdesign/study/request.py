@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from relaxdesign import __version__
+from relaxdesign.microstructure import FAMILIES
 from relaxdesign.physics.quantities import QUANTITIES, check_value, format_value
 from relaxdesign.prior.steps import Sampler
 
@@ -241,9 +242,9 @@ class DesignRequest(BaseModel):
         default=None, description="name or path of a prior; None: the shipped one for this dimension"
     )
     method: Method = Field(default="guided", description="guided diffusion, or one of the other ways to search")
-    family: Literal["particles", "free-form"] = Field(
-        default="particles",
-        description="particles: equal particles placed anew; free-form: the sampled phase map itself",
+    family: str = Field(
+        default=next(iter(FAMILIES)),
+        description="; ".join(f"{family.name}: {family.summary}" for family in FAMILIES.values()),
     )
     boundary: Literal["periodic", "kubc"] = Field(default="periodic", description="boundary condition of the cell")
     refine: bool = Field(default=True, description="move the snapped design onto its targets")
@@ -292,6 +293,8 @@ class DesignRequest(BaseModel):
         twice = {o.quantity for o in self.objectives if sum(p.quantity == o.quantity for p in self.targets) > 1}
         if twice:
             raise ValueError(f"more than one target for {', '.join(sorted(twice))}: give one interval")
+        if self.family not in FAMILIES:
+            raise ValueError(f"unknown family {self.family!r}; known are {', '.join(FAMILIES)}")
         if self.start is not None and self.method != "guided":
             raise ValueError(f"only guided diffusion begins from a microstructure, not the method {self.method!r}")
         return self

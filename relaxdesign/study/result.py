@@ -4,79 +4,86 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from relaxdesign.materials.catalogue import Material
+from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.bounds import Bounds
+from relaxdesign.study.earlier import of_version_0_1
 from relaxdesign.study.request import DesignRequest, Objective
 
+SCHEMA_VERSION = 2
+"""Of the JSON form of designs and results; version 0.1 wrote none, see `relaxdesign.study.earlier`."""
+
 STAGES = ("relaxed", "projected", "snapped", "refined", "realised")
-"""Along the way from the sample to the export, see `StageBulk`."""
+"""Along the way from the sample to the export.
+
+relaxed: the sampled field, any material per voxel. projected: its phases' mean properties. snapped: nearest catalogue
+materials. Of inclusions these two are means over fresh placements. refined: after materials, volume fraction and size,
+or the interface, were adjusted; of inclusions the mean over placements. realised: the one exported cell, solved in
+float64.
+"""
 
 ON_TARGET = 0.01
 """Largest miss with which a target counts as met."""
-
-
-@dataclass(frozen=True)
-class StageBulk:
-    """Effective bulk modulus (GPa) of one design along the way from the sample to the export.
-
-    relaxed: the sampled field, any material per voxel. projected: two phases with the field's
-    mean properties. snapped: nearest catalogue materials; projected and snapped are means over fresh random
-    placements. refined: mean over placements after materials, volume fraction and diameter were
-    adjusted. realised: the one exported placement, solved in float64. None: stage not reached.
-    """
-
-    relaxed: float | None = None
-    projected: float | None = None
-    snapped: float | None = None
-    refined: float | None = None
-    realised: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
     """One candidate's outcome. Moduli GPa, density g/cm³, lengths in fractions of the cell edge.
 
-    ``message`` says why a candidate failed (it has None where it did not get to) or what is unusual about it.
-    stages: per stage, the quantities of the objectives and K. properties: all quantities of the realised cell.
+    family: of microstructures. message: why a candidate failed (it lacks what it did not get to) or what is unusual
+    about it. materials, shares: of the phases of the realised cell, and their volume fractions. parameters: of the
+    family. stages: per stage, the quantities of the objectives, K and the density. properties: all quantities of the
+    realised cell.
     """
 
     index: int
-    target_bulk: float | None
-    K: StageBulk
+    objectives: tuple[Objective, ...]
+    family: str = "particles"
     message: str = ""
-    matrix: Material | None = None
-    particle: Material | None = None
-    volume_fraction: float | None = None  # voxel share of the particle phase of the realised cell
-    diameter: float | None = None
-    spread: float | None = None  # standard deviation of K over placements at the refined stage, GPa
-    density: float | None = None
-    bounds: Bounds | None = None
-    iterations: int | None = None  # of the verifying float64 solve
-    residual: float | None = None
-    objectives: tuple[Objective, ...] = ()
+    materials: tuple[Material, ...] = ()
+    shares: tuple[float, ...] = ()
+    parameters: dict[str, float] = field(default_factory=dict)
     stages: dict[str, dict[str, float]] = field(default_factory=dict)
+    spread: float | None = None  # standard deviation of K over placements at the refined stage, GPa
+    bounds: Bounds | None = None
     properties: dict[str, float] | None = None
     stiffness: list[list[float]] | None = None  # C in GPa, Voigt order xx, yy, zz, yz, xz, xy
+    iterations: int | None = None  # of the verifying float64 solve
+    residual: float | None = None
     load_cases: int | None = None  # linear systems solved for this design after sampling
-    phase: np.ndarray | None = field(default=None, repr=False)  # uint8 (nx, ny, nz), 1 = particle
+    labels: np.ndarray | None = field(default=None, repr=False)  # uint8 (nx, ny, nz), phase of every voxel
     relaxed: np.ndarray | None = field(default=None, repr=False)  # float32 (3, nx, ny, nz): E, nu, rho of the sample
-
-    def __post_init__(self) -> None:
-        # Without objectives it is the design of a bulk modulus (as those stored by version 0.1 are).
-        if not self.objectives and self.target_bulk is not None:
-            target = Objective(quantity="K", low=self.target_bulk, high=self.target_bulk)
-            object.__setattr__(self, "objectives", (target,))
-        if not self.stages:
-            reached = {stage: {"K": value} for stage, value in asdict(self.K).items() if value is not None}
-            object.__setattr__(self, "stages", reached)
 
     @property
     def ok(self) -> bool:
         """Whether the design was realised and verified (it may still miss the target: see ``error``)."""
-        return self.K.realised is not None
+        return "realised" in self.stages
+
+    @cached_property
+    def cell(self) -> Cell:
+        """The realised cell. Raises ValueError for a design that was not realised, or whose labels were not kept."""
+        if self.labels is None or not self.materials:
+            why = f" ({self.message})" if self.message else ""
+            raise ValueError(f"design {self.index + 1} was not realised{why}: there is no cell")
+        return Cell(self.labels, self.materials)
+
+    def at(self, stage: str, quantity: str) -> float | None:
+        """A quantity at a stage, None where it is not known."""
+        return self.stages.get(stage, {}).get(quantity)
+
+    def value(self, quantity: str) -> float | None:
+        """A quantity of the realised cell, None where it is not known."""
+        return (self.properties or self.stages.get("realised", {})).get(quantity)
+
+    def wanted(self, quantity: str) -> float | None:
+        """The one value that was asked for of a quantity, None if none was."""
+        targets = (o for o in self.objectives if o.sense == "reach" and o.quantity == quantity)
+        return next((target.value for target in targets), None)
 
     @property
     def misses(self) -> dict[str, float]:
@@ -104,22 +111,21 @@ class Design:
         """Whether the design was realised and meets every target within ``ON_TARGET``."""
         return self.ok and not self.off_target
 
-    def to_dict(self, files: dict[str, str] | None = None) -> dict:
+    def to_dict(self, files: dict[str, str] | None = None) -> dict[str, Any]:
         """JSON form, without arrays. files: names of exported files by kind."""
         return {
             "index": self.index,
-            "target_bulk": self.target_bulk,
+            "family": self.family,
             "ok": self.ok,
             "message": self.message,
-            "matrix": None if self.matrix is None else asdict(self.matrix),
-            "particle": None if self.particle is None else asdict(self.particle),
-            "volume_fraction": self.volume_fraction,
-            "diameter": self.diameter,
-            "K": asdict(self.K),
+            "phases": [
+                {"material": asdict(material), "volume_fraction": share}
+                for material, share in zip(self.materials, self.shares, strict=True)
+            ],
+            "parameters": self.parameters,
             "on_target": self.on_target,
             "error": self.error,
             "spread": self.spread,
-            "density": self.density,
             "bounds": None if self.bounds is None else asdict(self.bounds),
             "iterations": self.iterations,
             "residual": self.residual,
@@ -133,20 +139,25 @@ class Design:
         }
 
     @staticmethod
-    def from_dict(values: dict, phase: np.ndarray | None = None, relaxed: np.ndarray | None = None) -> Design:
-        """The inverse of ``to_dict``, and of an exported design's JSON; arrays come separately."""
-        kept = {
-            key: value
-            for key, value in values.items()
-            if key not in ("number", "ok", "on_target", "error", "misses", "files")
-        }
-        if "number" in values:  # an exported record
-            kept["index"] = values["number"] - 1
-        for key, kind in (("K", StageBulk), ("matrix", Material), ("particle", Material), ("bounds", Bounds)):
-            if kept[key] is not None:
-                kept[key] = kind(**kept[key])
-        kept["objectives"] = tuple(Objective.model_validate(value) for value in kept.get("objectives", ()))
-        return Design(**kept, phase=phase, relaxed=relaxed)
+    def from_dict(values: dict, labels: np.ndarray | None = None, relaxed: np.ndarray | None = None) -> Design:
+        """The inverse of ``to_dict``, and of an exported design's JSON; arrays come separately.
+
+        Designs that version 0.1 wrote are read, too.
+        """
+        if "phases" not in values:
+            values = of_version_0_1(values)
+        names = ("family", "message", "parameters", "stages", "spread", "properties", "stiffness", "iterations")
+        phases, bounds = values["phases"], values["bounds"]
+        return Design(
+            index=values["number"] - 1 if "number" in values else values["index"],  # an exported record
+            objectives=tuple(Objective.model_validate(value) for value in values["objectives"]),
+            materials=tuple(Material(**phase["material"]) for phase in phases),
+            shares=tuple(phase["volume_fraction"] for phase in phases),
+            bounds=None if bounds is None else Bounds(**bounds),
+            labels=labels,
+            relaxed=relaxed,
+            **{name: values[name] for name in (*names, "residual", "load_cases")},
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,12 +172,13 @@ class DesignResult:
     solver_iterations: int  # conjugate-gradient iterations in all, every stage
     started: datetime
     version: str
-    remark: str = ""  # what was missed, see `relaxdesign.study.pareto.missed`
+    remark: str = ""  # what was missed, see `study.pareto.missed`
     load_cases: int = 0  # linear systems solved in all
 
     def to_dict(self, files: dict[int, dict[str, str]] | None = None) -> dict:
         """JSON form. files: per design index, names of exported files by kind."""
         return {
+            "schema_version": SCHEMA_VERSION,
             "request": self.request.model_dump(mode="json"),
             "status": self.status,
             "seconds": self.seconds,

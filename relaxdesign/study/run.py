@@ -16,6 +16,8 @@ from torch import Tensor
 
 import relaxdesign
 from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure.base import Inclusions
 from relaxdesign.physics.attainable import Interval
 from relaxdesign.physics.quantities import DIRECTIONAL, QUANTITIES, format_value
 from relaxdesign.prior.model import Prior, load_prior, shipped_priors
@@ -28,7 +30,7 @@ from relaxdesign.study.objectives import Objectives
 from relaxdesign.study.pareto import conflict, missed
 from relaxdesign.study.realisation import Finisher
 from relaxdesign.study.request import DesignRequest, Objective
-from relaxdesign.study.result import Design, DesignResult, StageBulk
+from relaxdesign.study.result import Design, DesignResult
 from relaxdesign.study.simulation import Cost
 
 DEFAULT_PRIORS = {2: "composite-2d-64", 3: "composite-3d-32"}
@@ -114,7 +116,7 @@ def run(
                     taken.add(pair)
             else:
                 message = last.messages.get(index, "dropped")
-                design = Design(index, request.target_bulk, StageBulk(), message, objectives=request.objectives)
+                design = Design(index, request.objectives, request.family, message)
             designs.append(design)
             yield DesignEvent(design, len(designs), request.count, time.monotonic() - begin)
 
@@ -191,29 +193,31 @@ def _check_reachable(target: Objective, request: DesignRequest, materials: Catal
     low, high = intervals[0][0], intervals[-1][1]
     slack = 1e-9 * max(abs(low), abs(high))
     within = (target.high is None or target.high >= low - slack) and (target.low is None or target.low <= high + slack)
+    family = FAMILIES[request.family]
     gap = attainable.gap_of(target, intervals)
-    if gap is not None:
-        gap = attainable.simulated_gap(target, gap, materials, request.dim, request.boundary)
+    if gap is not None and isinstance(family, Inclusions):
+        gap = attainable.simulated_gap(target, gap, materials, family, request.dim, request.boundary)
     if within and gap is None:
         return
     advice = "change the target or offer other materials"
-    if request.family == "particles" and name in DIRECTIONAL:
-        advice = "particles placed at random have no direction in their plane: ask for free-form cells"
+    if not family.directional and name in DIRECTIONAL:
+        others = " or ".join(other.name for other in FAMILIES.values() if other.directional)
+        advice = f"{family.phases[1]} placed at random have no direction in their plane: ask for {others} cells"
     between = f"between {format_value(name, low)} and {format_value(name, high)}"
     if gap is not None:
         between += f", but none between {format_value(name, gap.low)} and {format_value(name, gap.high)}"
         advice = f"the nearest that can be had is {format_value(name, gap.nearest(target))}; {advice}"
-    what = "composites" if request.family == "free-form" else "particle composites"
-    has = f"{what} of the materials on offer have a {QUANTITIES[name].label} {between}"
+    has = f"{family.composites} of the materials on offer have a {QUANTITIES[name].label} {between}"
     raise RequestError(f"{target} is out of reach: {has}; {advice}")
 
 
 def _indices(design: Design, materials: Catalogue) -> tuple[int, int] | None:
     """Positions of a design's materials among those on offer."""
-    if design.matrix is None or design.particle is None:
+    if not design.materials:
         return None
     ids = [material.id for material in materials.materials]
-    return ids.index(design.matrix.id), ids.index(design.particle.id)
+    matrix, inclusion = (ids.index(material.id) for material in design.materials)
+    return matrix, inclusion
 
 
 def _step_event(prior: Prior, request: DesignRequest, step: SamplerStep, spent: Cost, seconds: float) -> StepEvent:

@@ -1,7 +1,7 @@
-"""All ordered pairs of materials on offer, with estimates of what particles of one in the other can reach.
+"""All ordered pairs of materials on offer, with estimates of what inclusions of one in the other can reach.
 
-Estimates (`relaxdesign.microstructure.particles.estimates`) say which quantities are in reach at all, and for each pair
-the volume fraction that serves the targets best. Nothing here is shown as a result.
+Closed forms of the family say which quantities are in reach at all, and for each pair the volume fraction that serves
+the targets best. Nothing here is shown as a result.
 """
 
 from __future__ import annotations
@@ -11,25 +11,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels, Properties
-from relaxdesign.microstructure.particles.estimates import estimate_conductivity, estimate_stiffness
-from relaxdesign.microstructure.particles.packing import (
-    DIAMETER_RANGE,
-    VOLUME_FRACTION_RANGE,
-    particle_count,
-    particle_diameter,
-    smallest_gap,
-)
-from relaxdesign.microstructure.particles.projection import Projection
+from relaxdesign.microstructure.base import Fit, Inclusions
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.merit import extreme_cost
 from relaxdesign.study.request import Objective
 
-FRACTIONS = np.linspace(*VOLUME_FRACTION_RANGE, 24)
 # A pair serves the targets if its estimated miss (coordinates) is below this, or not far above the smallest of all.
 _GOOD_MISS = 1e-6
 _FAIR_MISS = 0.05
@@ -64,38 +54,21 @@ def with_known_properties(catalogue: Catalogue, objectives: Sequence[Objective])
     return catalogue
 
 
-def pair_estimates(catalogue: Catalogue, fractions: ArrayLike, dim: int, name: str) -> NDArray[np.float64]:
-    """Estimates (len(fractions), matrix, particle) of a quantity for every ordered pair of materials."""
-    vf = np.asarray(fractions, dtype=np.float64)[:, None, None]
-
-    def columns(values) -> tuple[NDArray, NDArray]:
-        values = np.asarray(values, dtype=np.float64)
-        return values[:, None], values
-
-    if name == "density":
-        matrix, particle = columns(catalogue.properties.density)
-        return (1 - vf) * matrix + vf * particle
-    if name == "price":
-        (light, heavy), (cheap, dear) = (
-            columns(values) for values in (catalogue.properties.density, [m.price for m in catalogue.materials])
-        )
-        return ((1 - vf) * light * cheap + vf * heavy * dear) / ((1 - vf) * light + vf * heavy)
-    if name == "conductivity":
-        return estimate_conductivity(*columns([m.conductivity for m in catalogue.materials]), vf, dim)
-    (km, kp), (gm, gp) = columns(catalogue.properties.bulk), columns(catalogue.properties.shear)
-    return np.broadcast_to(
-        estimate_stiffness(km, gm, kp, gp, vf, dim).quantity(name), (len(vf), len(catalogue), len(catalogue))
-    )
-
-
 @dataclass(frozen=True)
-class Candidate:
-    """A pair of materials that should serve the targets. indices into the catalogue; miss: estimated."""
+class Choice:
+    """Materials that should serve the targets.
 
-    matrix: int
-    particle: int
-    volume_fraction: float
+    pair: indices into the catalogue, that of the matrix first. share: of the inclusions. miss: estimated.
+    """
+
+    pair: tuple[int, int]
+    share: float
     miss: float
+
+
+def shares(family: Inclusions) -> NDArray[np.float64]:
+    """Volume fractions at which estimates are made."""
+    return np.linspace(*family.share.range, 24)
 
 
 class PairTable:
@@ -104,54 +77,49 @@ class PairTable:
     Depends on materials and objectives only: made once for all designs of a request.
     """
 
-    def __init__(self, catalogue: Catalogue, objectives: Sequence[Objective], dim: int, grid: int):
-        self.catalogue, self.dim, self.grid = catalogue, dim, grid
+    def __init__(self, catalogue: Catalogue, objectives: Sequence[Objective], family: Inclusions, dim: int, grid: int):
+        self.catalogue, self.family, self.dim, self.grid = catalogue, family, dim, grid
+        self.shares = shares(family)
         self.targets = [objective for objective in objectives if objective.sense == "reach"]
         self.extremes = [objective for objective in objectives if objective.sense != "reach"]
         residuals = np.stack([o.gap(self._coordinates(o.quantity)) for o in self.targets])
         weights = np.array([target.weight for target in self.targets])
-        fraction, miss = best_fraction(residuals, weights)
+        share, miss = best_share(self.shares, residuals, weights)
         np.fill_diagonal(miss, np.inf)
         limit = max(_GOOD_MISS, float(miss.min()) * 1.5) if miss.min() > _FAIR_MISS else _FAIR_MISS
         if len(self.targets) == 1:  # fractions that meet it exactly, or pairs that may in truth, though not by estimate
             limit = _GOOD_MISS if miss.min() <= _GOOD_MISS else float(miss.min()) + _ESTIMATE_ERROR
-        self.matrix, self.particle = np.nonzero(miss <= limit)
-        self.miss = miss[self.matrix, self.particle]
-        self.fraction = fraction[self.matrix, self.particle]
+        self.matrix, self.inclusion = np.nonzero(miss <= limit)
+        self.miss = miss[self.matrix, self.inclusion]
+        self.share = share[self.matrix, self.inclusion]
 
     def _coordinates(self, name: str) -> NDArray[np.float64]:
-        return QUANTITIES[name].coordinate(pair_estimates(self.catalogue, FRACTIONS, self.dim, name))
+        return QUANTITIES[name].coordinate(self.family.estimate(self.catalogue, self.shares, self.dim, name))
 
     @cached_property
     def extreme_cost(self) -> NDArray[np.float64]:
         """What the quantities to be small or large cost, per pair; see `relaxdesign.study.merit`."""
-        at = np.searchsorted(FRACTIONS, self.fraction).clip(1, len(FRACTIONS) - 1)
-        cost = extreme_cost(self.extremes, lambda name: self._coordinates(name)[at, self.matrix, self.particle])
+        at = np.searchsorted(self.shares, self.share).clip(1, len(self.shares) - 1)
+        cost = extreme_cost(self.extremes, lambda name: self._coordinates(name)[at, self.matrix, self.inclusion])
         return np.zeros(len(self.matrix)) + cost
 
-    def rank(
-        self, projection: Projection, channels: Channels, taken: Collection[tuple[int, int]] = ()
-    ) -> list[Candidate]:
+    def rank(self, fit: Fit, channels: Channels, taken: Collection[tuple[int, int]] = ()) -> list[Choice]:
         """The pairs that serve the targets, those near a sample first.
 
         Near means close in channel units and volume fraction; good in what is to be small or large, resolved by the
         grid, and of kinds that the result has not yet, count as well. taken: pairs that other designs of it use.
         """
-        matrix, particle, vf = self.matrix, self.particle, self.fraction
+        matrix, inclusion, vf = self.matrix, self.inclusion, self.share
         points = channels.encode(self.catalogue.properties, axis=-1).numpy()
-        far_matrix = np.square(points - projection.matrix.numpy()).sum(1)
-        far_particle = np.square(points - projection.particle.numpy()).sum(1)
-        # A pair at the rim of the range of fractions may fail to bracket the simulated target.
-        rim = np.minimum(vf - FRACTIONS[0], FRACTIONS[-1] - vf) < 0.01
-        diameter = float(np.clip(projection.diameter, *DIAMETER_RANGE))
-        count = particle_count(torch.from_numpy(vf), diameter, self.dim)
-        exact = particle_diameter(torch.from_numpy(vf), count, self.dim)
-        gap_voxels = self.grid * smallest_gap(count, exact, self.grid, self.dim).numpy()
-        unresolved = crowded(gap_voxels, contrast(self.catalogue.properties, matrix, particle))
+        far_matrix, far_inclusion = (np.square(points - phase.numpy()).sum(1) for phase in fit.phases)
+        # A pair at the rim of the range of shares may fail to bracket the simulated target.
+        rim = np.minimum(vf - self.shares[0], self.shares[-1] - vf) < 0.01
+        gap_voxels = self.family.gap_voxels(vf, fit.parameters[self.family.size.name], self.dim, self.grid)
+        unresolved = crowded(gap_voxels, contrast(self.catalogue.properties, matrix, inclusion))
         cost = (
             far_matrix[matrix]
-            + far_particle[particle]
-            + np.square(vf - projection.volume_fraction)
+            + far_inclusion[inclusion]
+            + np.square(vf - fit.parameters[self.family.share.name])
             + self.extreme_cost
             + 25.0 * np.square(self.miss)
             + 0.05 * rim
@@ -160,21 +128,22 @@ class PairTable:
         # New kinds are worth something where the pair serves, little where it misses.
         new = worth_of_new_kinds(self.catalogue, taken, self.extremes)
         serving = 1.0 / (1.0 + np.square(self.miss / _NEAR_MISS))
-        cost -= serving * new[matrix, particle]
+        cost -= serving * new[matrix, inclusion]
         order = np.argsort(cost, kind="stable")
-        ranked = (Candidate(int(matrix[i]), int(particle[i]), float(vf[i]), float(self.miss[i])) for i in order)
-        return [pair for pair in ranked if (pair.matrix, pair.particle) not in taken]
+        ranked = (Choice((int(matrix[i]), int(inclusion[i])), float(vf[i]), float(self.miss[i])) for i in order)
+        return [choice for choice in ranked if choice.pair not in taken]
 
-    def corrected(self, pair: Candidate, offsets: NDArray[np.float64]) -> Candidate:
-        """The pair with estimates shifted by what simulation showed: offsets of the targets' coordinates."""
-        two = Catalogue((self.catalogue.materials[pair.matrix], self.catalogue.materials[pair.particle]))
+    def corrected(self, choice: Choice, offsets: NDArray[np.float64]) -> Choice:
+        """The choice with estimates shifted by what simulation showed: offsets of the targets' coordinates."""
+        two = Catalogue(tuple(self.catalogue.materials[i] for i in choice.pair))
         curves = [
-            QUANTITIES[t.quantity].coordinate(pair_estimates(two, FRACTIONS, self.dim, t.quantity)[:, :1, 1:])
+            QUANTITIES[t.quantity].coordinate(self.family.estimate(two, self.shares, self.dim, t.quantity)[:, :1, 1:])
             for t in self.targets
         ]
         residuals = [t.gap(c + shift) for t, c, shift in zip(self.targets, curves, offsets, strict=True)]
-        fraction, miss = best_fraction(np.stack(residuals), np.array([t.weight for t in self.targets]))
-        return Candidate(pair.matrix, pair.particle, float(fraction[0, 0]), float(miss[0, 0]))
+        weights = np.array([t.weight for t in self.targets])
+        share, miss = best_share(self.shares, np.stack(residuals), weights)
+        return Choice(choice.pair, float(share[0, 0]), float(miss[0, 0]))
 
 
 def worth_of_new_kinds(
@@ -184,7 +153,7 @@ def worth_of_new_kinds(
     *,
     each: float = KNOWN_KIND,
 ) -> NDArray[np.float64]:
-    """Of each pair (matrix, particle): how many kinds it has that pairs which are taken have not, times their worth.
+    """Of each pair (matrix, inclusions): how many kinds it has that pairs which are taken have not, times their worth.
 
     A kind is a cell of the property grid. each: worth of one in squared channel units, to be weighed against the
     distance from a sample. extremes: what is to be small or large, which counts for more than variety, the more the
@@ -198,10 +167,12 @@ def worth_of_new_kinds(
     return worth * (new[:, None].astype(np.float64) + second)
 
 
-def best_fraction(residuals: NDArray, weights: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Volume fraction of the smallest weighted miss, and that miss, with residuals linear between ``FRACTIONS``.
+def best_share(
+    shares: NDArray, residuals: NDArray, weights: NDArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Volume fraction of the smallest weighted miss, and that miss, with residuals linear between the ``shares``.
 
-    residuals: (targets, fractions, matrix, particle). Returns two arrays (matrix, particle).
+    residuals: (targets, shares, matrix, inclusions). Returns two arrays (matrix, inclusions).
     """
     weights = (weights / weights.sum())[:, None, None, None]
     start, change = residuals[:, :-1], np.diff(residuals, axis=1)
@@ -209,18 +180,18 @@ def best_fraction(residuals: NDArray, weights: NDArray) -> tuple[NDArray[np.floa
     part = np.clip(-(weights * start * change).sum(0) / np.where(slope > 0, slope, 1.0), 0.0, 1.0)
     square = (weights * (start + part * change) ** 2).sum(0)
     best = square.argmin(0)[None]
-    fraction = FRACTIONS[:-1, None, None] + part * np.diff(FRACTIONS)[:, None, None]
-    return np.take_along_axis(fraction, best, 0)[0], np.sqrt(np.take_along_axis(square, best, 0)[0])
+    share = shares[:-1, None, None] + part * np.diff(shares)[:, None, None]
+    return np.take_along_axis(share, best, 0)[0], np.sqrt(np.take_along_axis(square, best, 0)[0])
 
 
-def contrast(properties: Properties, matrix, particle) -> np.ndarray:
-    """How many times stiffer particles are than the matrix, the larger of K and G. matrix, particle: indices."""
-    ratios = [values.numpy()[particle] / values.numpy()[matrix] for values in (properties.bulk, properties.shear)]
+def contrast(properties: Properties, matrix, inclusion) -> np.ndarray:
+    """How many times stiffer inclusions are than the matrix, the larger of K and G. matrix, inclusion: indices."""
+    ratios = [values.numpy()[inclusion] / values.numpy()[matrix] for values in (properties.bulk, properties.shear)]
     return np.maximum(*ratios)
 
 
 def crowded(gap_voxels, stiffer):
-    """Whether a grid makes too stiff what lies so near: less than a voxel of matrix between particles > 10 × stiffer.
+    """Whether a grid makes too stiff what lies so near: less than a voxel of matrix between inclusions > 10 × stiffer.
 
     Measured in docs/verification.md: at half a voxel K of 130 × stiffer spheres is twice too large, of 7 × stiffer ones
     3 %.

@@ -1,4 +1,4 @@
-"""Two-phase cells of two materials: their effective quantities, over placements or of one cell, and what that costs."""
+"""Cells of given materials: their effective quantities, over placements or of one cell, and what that costs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Material
-from relaxdesign.materials.channels import Properties
-from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, Packing, place_particles
+from relaxdesign.microstructure.base import Inclusions, Placement
+from relaxdesign.microstructure.cell import phase_field
 from relaxdesign.physics.evaluator import Effective, Evaluator
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.request import Objective
@@ -40,7 +40,7 @@ class Cost:
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """Evaluates two-phase cells of two materials; counts what it costs.
+    """Evaluates cells whose phases are materials; counts what it costs.
 
     evaluator: quantities and boundary. grid: voxels per edge.
     """
@@ -58,42 +58,40 @@ class Simulation:
         targets = [objective for objective in objectives if objective.sense == "reach"]
         return Simulation(Evaluator(names, boundary), targets, dim, grid)
 
-    def cells(self, matrix: Material, particle: Material, phase: Tensor, tolerance: float) -> Effective:
-        """Effective quantities of cells; phase: bool (batch, *grid), True = particle."""
-        phase = phase if phase.ndim == 4 else phase[..., None]
-        lookups = {
-            name: two_phase((getattr(matrix, name), getattr(particle, name)), phase)
-            for name in ("conductivity", "price")
-            if name in self.evaluator.quantities
-        }
-        pairs = ((getattr(matrix, name), getattr(particle, name)) for name in ("bulk", "shear", "density"))
+    def cells(self, materials: Sequence[Material], labels: Tensor, tolerance: float) -> Effective:
+        """Effective quantities of cells. materials: of the phases; labels: (batch, *grid), whole numbers or bool."""
+        labels = labels if labels.ndim == 4 else labels[..., None]
         evaluator = Evaluator(self.evaluator.quantities, self.evaluator.boundary, tolerance)
-        effective = evaluator(
-            Properties(*(two_phase(pair, phase) for pair in pairs)),
-            conductivity=lookups.get("conductivity"),
-            price=lookups.get("price"),
-        )
+        fields = {
+            name: phase_field([getattr(material, name) for material in materials], labels)
+            for name in evaluator.coefficients
+        }
+        effective = evaluator(fields)
         self.cost.add(effective)
         return effective
 
-    def placements(self, matrix: Material, particle: Material, packings: Sequence[Packing]) -> PlacementValues:
-        """Effective quantities of placements, at the precision of a search."""
-        phase = torch.stack([packing.voxelise(self.grid) for packing in packings])
-        return self.phases(matrix, particle, phase)
+    def values(self, materials: Sequence[Material], labels: Tensor) -> CellValues:
+        """Effective quantities of cells (batch, *grid), at the precision of a search."""
+        values = self.cells(materials, labels, _PLACEMENT_TOLERANCE).values
+        return CellValues({name: values[name].numpy() for name in self.evaluator.quantities})
 
-    def phases(self, matrix: Material, particle: Material, phase: Tensor) -> PlacementValues:
-        """As `placements`, of phase maps (batch, *grid)."""
-        values = self.cells(matrix, particle, phase, _PLACEMENT_TOLERANCE).values
-        return PlacementValues({name: values[name].numpy() for name in self.evaluator.quantities})
+    def placed(self, materials: Sequence[Material], placements: Sequence[Placement]) -> CellValues:
+        """As `values`, of placed inclusions."""
+        return self.values(materials, torch.stack([placement.voxelise(self.grid) for placement in placements]))
 
-    def fresh_placements(
-        self, matrix: Material, particle: Material, volume_fraction: float, diameter: float, generator: torch.Generator
-    ) -> tuple[list[Packing], PlacementValues]:
-        """Over ``PLACEMENTS`` new placements; fraction and diameter are moved into the supported range."""
-        vf = float(np.clip(volume_fraction, *VOLUME_FRACTION_RANGE))
-        size = float(np.clip(diameter, *DIAMETER_RANGE))
-        packings = place_particles(vf, size, self.dim, grid=self.grid, count=PLACEMENTS, generator=generator)
-        return packings, self.placements(matrix, particle, packings)
+    def placed_anew(
+        self, family: Inclusions, materials: Sequence[Material], share: float, size: float, generator: torch.Generator
+    ) -> tuple[Sequence[Placement], CellValues]:
+        """Over ``PLACEMENTS`` new placements; share and size are moved into the supported range."""
+        vf, size = family.share.clip(share), family.size.clip(size)
+        placements = family.place(vf, size, self.dim, grid=self.grid, count=PLACEMENTS, generator=generator)
+        return placements, self.placed(materials, placements)
+
+    def verify(self, materials: Sequence[Material], labels: Tensor) -> Effective:
+        """Effective quantities of one cell (*grid) at 1e-8 in float64, C among them."""
+        names = {*self.evaluator.quantities, "E"}
+        whole = Simulation(Evaluator(names, self.evaluator.boundary), self.targets, self.dim, self.grid, self.cost)
+        return whole.cells(materials, labels[None], _VERIFY_TOLERANCE)
 
     def residuals(self, values: dict[str, float]) -> NDArray[np.float64]:
         """Signed distances of the targets' coordinates from their intervals, 0 inside."""
@@ -102,8 +100,8 @@ class Simulation:
 
 
 @dataclass(frozen=True, eq=False)
-class PlacementValues:
-    """Effective quantities over random placements: by name, one value per placement."""
+class CellValues:
+    """Effective quantities of several cells: by name, one value per cell."""
 
     each: dict[str, NDArray[np.float64]]
 
@@ -113,23 +111,9 @@ class PlacementValues:
 
     @property
     def deviation(self) -> dict[str, float]:
-        """Standard deviation over placements."""
+        """Standard deviation over the cells."""
         return {name: float(values.std(ddof=1)) for name, values in self.each.items()}
 
     def one(self, index: int) -> dict[str, float]:
-        """The values of one placement."""
+        """The values of one cell."""
         return {name: float(values[index]) for name, values in self.each.items()}
-
-
-def verify(matrix: Material, particle: Material, phase: Tensor, simulation: Simulation) -> Effective:
-    """Effective quantities of one cell (*grid) at 1e-8 in float64, C among them."""
-    names = {*simulation.evaluator.quantities, "E"}
-    whole = Simulation(Evaluator(names, simulation.evaluator.boundary), simulation.targets, simulation.dim, 0)
-    effective = whole.cells(matrix, particle, phase[None], _VERIFY_TOLERANCE)
-    simulation.cost.add(effective)
-    return effective
-
-
-def two_phase(values: tuple[float, float], phase: Tensor) -> Tensor:
-    """Field (float64) of the matrix value where phase is False and the particle value where True."""
-    return torch.where(phase, *(torch.tensor(v, dtype=torch.float64) for v in reversed(values)))

@@ -96,7 +96,7 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         return float(of([cost[name] for cost in costs]) / per_design) if costs else None
 
     load_cases = per(np.mean, "load_cases")
-    densities = [design.density for design in done if design.density is not None]
+    densities = [density for design in done if (density := design.value("density")) is not None]
     return Summary(
         set=case.set,
         name=case.name,
@@ -110,7 +110,7 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         group_pairs=float(np.mean([_pairs(group) for group in groups])),
         group_coverage=float(np.mean(covered)),
         density_median=float(np.median(densities)) if densities else None,
-        hypervolume=hypervolume([(abs(design.error or 0.0), design.density or np.inf) for design in done]),
+        hypervolume=hypervolume([(abs(design.error or 0.0), design.value("density") or np.inf) for design in done]),
         seconds=per(np.median, "seconds", timed),
         sampling_seconds=per(np.median, "sampling_seconds", timed),
         load_cases=load_cases,
@@ -135,13 +135,13 @@ def _stage(designs: Sequence[Design], stage: str) -> StageSummary:
 
 
 def _pairs(designs: Sequence[Design]) -> int:
-    """Different pairs of matrix and particle material."""
-    return len({(design.matrix.id, design.particle.id) for design in designs})
+    """Different combinations of materials."""
+    return len({tuple(material.id for material in design.materials) for design in designs})
 
 
 def _coverage(designs: Sequence[Design]) -> float:
     """Property cells that the materials of these designs occupy, relative to as many random designs."""
-    materials = [material for design in designs for material in (design.matrix, design.particle) if material]
+    materials = [material for design in designs for material in design.materials]
     return occupied_cells(materials) / _random_cells(len(materials)) if materials else 0.0
 
 

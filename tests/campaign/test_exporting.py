@@ -76,7 +76,7 @@ def test_a_file_of_a_request_has_the_numbers_of_all_its_candidates(tmp_path, mak
     assert folder.collect() == 2
     table = pd.read_parquet(folder.table)
     assert table.K_voigt.dropna().tolist() == [13.0] and table.ok.tolist() == [False, True]
-    assert folder.read("a").designs[1].phase is not None
+    assert folder.read("a").designs[1].labels is not None
 
 
 def test_empty_tables_have_files_too():

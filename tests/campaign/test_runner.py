@@ -48,7 +48,7 @@ def test_designs_come_back_whole(tmp_path, store, asked):
     design = store.designs(stored.id)[0]
     original = scripted_design(0, 100.0)
     assert design.to_dict() == original.to_dict()
-    assert (design.phase == original.phase).all() and design.relaxed is None
+    assert (design.labels == original.labels).all() and design.relaxed is None
     result = store.result(stored.id)
     assert result is not None and result.prior == "scripted"
     assert store.list_runs() == [], "runs of campaigns do not crowd the library"

@@ -20,7 +20,7 @@ from relaxdesign.library import Store
 from relaxdesign.library.replay import Replays
 from relaxdesign.study.events import DesignEvent, FinishedEvent
 from relaxdesign.study.request import DesignRequest, GuidanceSettings, parse_objective
-from relaxdesign.study.result import Design, DesignResult, StageBulk
+from relaxdesign.study.result import Design, DesignResult
 from tests.command_line import assert_one_clear_error
 from tests.scripted_study import scripted_design, scripted_step, scripted_study
 
@@ -318,7 +318,7 @@ def test_ctrl_c_keeps_what_there_is(cli, scripted, library, tmp_path, at):
 
 def test_no_design_at_all_is_exit_code_1(cli, scripted):
     def run(request, *, cancel, finished=()):
-        failed = Design(0, request.target_bulk, StageBulk(), "No two phases were found.")
+        failed = Design(0, request.objectives, message="No two phases were found.")
         yield FinishedEvent(ended(request, [failed], "finished"))
 
     scripted(run)

@@ -18,6 +18,7 @@ import torch
 import trimesh
 from PIL import Image
 
+from relaxdesign.microstructure.cell import Cell
 from relaxdesign.export import (
     ALL_FORMATS,
     ExportError,
@@ -90,8 +91,8 @@ def test_tiled_surfaces_open_closed_in_trimesh_and_meshio(files, tmp_path, name)
 def test_tiles_make_one_body_without_inner_walls(make_design):
     from relaxdesign.export import phase_surface
 
-    one = phase_surface(make_design(3, 16).phase, 5.0, label=0)
-    many = phase_surface(make_design(3, 16).phase, 5.0, label=0, tile=2)
+    one = phase_surface(make_design(3, 16).labels, 5.0, label=0)
+    many = phase_surface(make_design(3, 16).labels, 5.0, label=0, tile=2)
     assert many.size == (10.0, 10.0, 10.0)
     assert many.volume == pytest.approx(8 * one.volume, rel=1e-4)
     full = phase_surface(np.ones((4, 4, 4)), 1.0, tile=3)
@@ -121,13 +122,13 @@ def test_the_vti_opens_with_materials_and_fields(files, result, tmp_path):
 def test_the_record_says_what_was_solved_and_where_from(files, result):
     record = json.loads(files["design-01/design.json"])
     design = result.designs[0]
-    young = torch.from_numpy(np.where(design.phase == 1, 400.0, 3.2))[None]
-    poisson = torch.from_numpy(np.where(design.phase == 1, 0.2, 0.35))[None]
+    young = torch.from_numpy(np.where(design.labels == 1, 400.0, 3.2))[None]
+    poisson = torch.from_numpy(np.where(design.labels == 1, 0.2, 0.35))[None]
     solved = effective_stiffness(*bulk_shear_from_young_poisson(young, poisson))
     assert np.array(record["effective"]["C"]) == pytest.approx(solved.C[0].numpy(), rel=1e-9, abs=1e-9)
     origin = record["origin"]
     assert origin["run"] == "abc" and origin["seed"] == 0 and origin["prior"] == "test-prior"
-    assert origin["cell_sha256"] == hashlib.sha256(design.phase.tobytes()).hexdigest()
+    assert origin["cell_sha256"] == hashlib.sha256(design.labels.tobytes()).hexdigest()
     assert re.fullmatch("[0-9a-f]{64}", origin["request_sha256"])
     assert record["export"] == {"cell_size_mm": 10, "tile": 2}
 
@@ -167,8 +168,8 @@ def test_the_report_stands_alone_and_escapes_names(files, result):
 
 def test_links_of_sources_cannot_run_scripts(make_design, make_result):
     design = make_design(2, 16)
-    matrix = replace(design.matrix, url="javascript:alert(1)", source="a book")
-    particle = replace(design.particle, url='https://example.org/"><b>', source="a paper")
+    matrix = replace(design.materials[0], url="javascript:alert(1)", source="a book")
+    particle = replace(design.materials[1], url='https://example.org/"><b>', source="a paper")
     report = dict(result_files(make_result((replace(design, matrix=matrix, particle=particle),)), ["report"]))[
         "report.html"
     ].decode()
@@ -178,7 +179,7 @@ def test_links_of_sources_cannot_run_scripts(make_design, make_result):
 
 def test_sources_of_the_web_are_links(make_design, make_result):
     design = make_design(2, 16)
-    matrix = replace(design.matrix, url="https://example.org/a", source="a paper")
+    matrix = replace(design.materials[0], url="https://example.org/a", source="a paper")
     files = dict(result_files(make_result((replace(design, matrix=matrix),)), ["report"]))
     assert '<a class="address" href="https://example.org/a">' in files["report.html"].decode()
     assert b"(https://example.org/a)" in files["report.pdf"]
@@ -204,8 +205,9 @@ def test_the_pdf_has_two_pages_per_design_and_is_repeatable(files, make_design, 
 
 def test_long_names_fit_into_the_legend(make_design):
     design = make_design(2, 16)
-    matrix = replace(design.matrix, name="Glass-fibre-reinforced poly(ether ether ketone), 30 % fibres by weight " * 3)
-    picture = np.asarray(Image.open(io.BytesIO(phase_png(design.phase, matrix, matrix, 10.0))).convert("L"))
+    name = "Glass-fibre-reinforced poly(ether ether ketone), 30 % fibres by weight " * 3
+    matrix = replace(design.materials[0], name=name)
+    picture = np.asarray(Image.open(io.BytesIO(phase_png(Cell(design.labels, (matrix, matrix)), 10.0))).convert("L"))
     assert (picture[:, :8] == 255).all() and (picture[:, -8:] == 255).all(), "the legend runs over the edge"
 
 

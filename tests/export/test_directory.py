@@ -19,9 +19,9 @@ def test_a_design_s_json_has_its_number_and_a_design_returns_from_its_record(mak
     assert values["error"] == pytest.approx(0.001)
     assert list(values["K"]) == ["relaxed", "projected", "snapped", "refined", "realised"]
     assert {"voigt", "reuss", "hs_lower", "hs_upper"} == set(values["bounds"])
-    again = Design.from_dict(design.to_dict(), design.phase)
-    assert again.matrix == design.matrix
-    assert again.K == design.K
+    again = Design.from_dict(design.to_dict(), design.labels)
+    assert again.materials == design.materials
+    assert again.stages == design.stages
 
 
 def test_json_is_strict():

@@ -39,7 +39,7 @@ def test_particles_and_matrix_are_solids_of_the_right_volume(make_design, dim, g
     size = 5.0
     mesh = read(stl_bytes(design, size, phase=label))
     assert_solid(mesh)
-    share = design.volume_fraction if label else 1 - design.volume_fraction
+    share = design.shares[label]
     cell_volume = size**3 if dim == 3 else size**3 / 8
     assert mesh.volume == pytest.approx(share * cell_volume, rel=1e-4)
 
@@ -51,9 +51,9 @@ def test_the_voxels_come_back_from_them(make_design, tmp_path, dim, grid, label)
     path = tmp_path / "phase.stl"
     path.write_bytes(stl_bytes(design, 5.0, phase=label))
     cell = load_stl(path, grid=grid, dim=dim, edges=(5.0,))
-    assert np.array_equal(cell.labels, design.phase == label) and not cell.warnings
+    assert np.array_equal(cell.labels, design.labels == label) and not cell.warnings
     finer = load_stl(path, grid=251 if dim == 2 else 127, dim=dim, edges=(5.0,))  # no multiple of the voxels
-    assert finer.labels.mean() == pytest.approx((design.phase == label).mean(), rel=4e-3)
+    assert finer.labels.mean() == pytest.approx((design.labels == label).mean(), rel=4e-3)
 
 
 def test_the_surface_of_a_ball_lies_where_the_ball_ends():

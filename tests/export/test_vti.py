@@ -36,7 +36,7 @@ def test_fields_return_exactly(make_design, tmp_path, dim):
     path = tmp_path / "design.vti"
     path.write_bytes(vti_bytes(design, 2.5))
     field = load_field(path)
-    inside = design.phase == 1
+    inside = design.labels == 1
     for name, high, low in (("E", 400.0, 3.2), ("nu", 0.2, 0.35), ("rho", 3.2, 1.2)):
         assert np.array_equal(getattr(field, name), np.where(inside, high, low))
 
@@ -45,10 +45,10 @@ def test_conductivity_is_written_where_both_materials_have_one(make_design, tmp_
     design = make_design()
     path = tmp_path / "design.vti"
     for matrix, particle, known in ((0.2, 120.0, True), (0.2, None, False)):
-        pair = replace(design.matrix, conductivity=matrix), replace(design.particle, conductivity=particle)
+        pair = replace(design.materials[0], conductivity=matrix), replace(design.materials[1], conductivity=particle)
         path.write_bytes(vti_bytes(replace(design, matrix=pair[0], particle=pair[1])))
         k = load_field(path).k
-        assert np.array_equal(k, np.where(design.phase == 1, 120.0, 0.2)) if known else k is None
+        assert np.array_equal(k, np.where(design.labels == 1, 120.0, 0.2)) if known else k is None
 
 
 def test_axes_are_not_swapped(make_design, tmp_path):
@@ -74,7 +74,7 @@ def test_sizes_labels_and_texts(make_design, image_of):
     assert "GPa" in fields.GetAbstractArray("units").GetValue(0)
     assert fields.GetArray("K_realised").GetValue(0) == 10.01
     assert fields.GetArray("K_target").GetValue(0) == 10.0
-    assert fields.GetArray("volume_fraction").GetValue(0) == design.volume_fraction
+    assert fields.GetArray("volume_fraction_1").GetValue(0) == design.shares[1]
 
 
 @pytest.mark.parametrize("dim", [2, 3])

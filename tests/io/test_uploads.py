@@ -58,7 +58,7 @@ def test_fields_come_in_whole():
 def test_exported_cells_come_back(make_design):
     design = make_design(2, 16, 0.3, 0.3)
     upload = read_upload("design.vti", vti_bytes(design, 8.0))
-    assert np.array_equal(upload.phase, design.phase)
+    assert np.array_equal(upload.phase, design.labels)
     assert upload.data.edge == pytest.approx(0.5)
     assert set(np.unique(upload.data.E)) == {3.2, 400.0}
 
@@ -167,7 +167,7 @@ def test_limits_come_from_the_environment(monkeypatch):
 def test_an_exported_surface_becomes_its_voxels_again(make_design, dim, grid):
     design = make_design(dim, grid, 0.3, 0.3)
     upload = read_upload("particles.stl", stl_bytes(design, 10.0), StlGrid(grid, dim, (10.0,)))
-    assert np.array_equal(upload.phase, design.phase)
+    assert np.array_equal(upload.phase, design.labels)
 
 
 def test_a_surface_tells_its_cell_and_what_could_be_meant_otherwise():

@@ -48,10 +48,10 @@ def test_run_round_trip(store):
     original, loaded = scripted_design(0), store.designs(run_id)
     assert [design.index for design in loaded] == [0, 1, 2]
     assert loaded[0].to_dict() == original.to_dict()
-    assert loaded[0].phase.dtype == np.uint8 and loaded[0].relaxed.dtype == np.float32
-    np.testing.assert_array_equal(loaded[0].phase, original.phase)
+    assert loaded[0].labels.dtype == np.uint8 and loaded[0].relaxed.dtype == np.float32
+    np.testing.assert_array_equal(loaded[0].labels, original.labels)
     np.testing.assert_array_equal(loaded[0].relaxed, original.relaxed)
-    assert loaded[1].phase is None and loaded[1].message
+    assert loaded[1].labels is None and loaded[1].message
 
     rebuilt = store.result(run_id)
     assert rebuilt.prior == "composite-2d-64" and len(rebuilt.designs) == 3

@@ -44,7 +44,7 @@ def test_a_database_of_the_first_version_is_upgraded_in_place(old):
     assert finished.best_error == pytest.approx(0.002)
     designs = store.designs(finished.id)
     assert [design.to_dict() for design in designs] == [scripted_design(i, failed=i == 1).to_dict() for i in range(3)]
-    assert (designs[0].phase == scripted_design(0).phase).all()
+    assert (designs[0].labels == scripted_design(0).labels).all()
     assert store.curves(finished.id).step == [1, 2, 3, 4] and store.curves(failed.id).step == []
     result = store.result(finished.id)
     assert result is not None and result.solver_iterations == 321

@@ -96,7 +96,7 @@ def test_designs_are_found_over_all_runs(store, runs):
     assert designs(text="carbide K") == designs()
     assert designs(text="steel") == []
     one = store.design(runs[100.0], 1)
-    assert one.phase is not None and one.index == 1
+    assert one.labels is not None and one.index == 1
     with pytest.raises(UnknownRun):
         store.design(runs[100.0], 7)
 

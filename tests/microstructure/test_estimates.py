@@ -5,12 +5,11 @@ import pytest
 import torch
 
 from relaxdesign.materials.catalogue import Catalogue
-from relaxdesign.microstructure.particles.estimates import estimate_stiffness
+from relaxdesign.microstructure.estimates import estimate_stiffness, pair_estimates
 from relaxdesign.microstructure.particles.packing import place_particles
 from relaxdesign.physics.bounds import two_phase_bounds
 from relaxdesign.physics.fem import bulk_modulus
 from relaxdesign.study.attainable import attainable
-from relaxdesign.study.selection import pair_estimates
 
 
 def test_spheres_are_the_hashin_shtrikman_bound_with_the_matrix_as_reference():

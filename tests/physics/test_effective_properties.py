@@ -271,12 +271,12 @@ def test_evaluate_fills_shapes_with_materials(cli, tmp_path, make_design, dim, g
     design = make_design(dim, grid, 0.3, 0.3)
     (tmp_path / "cell.stl").write_bytes(stl_bytes(design, 10.0))
     (tmp_path / "cell.vti").write_bytes(vti_bytes(design, 10.0))
-    np.savez(tmp_path / "cell.npz", phase=design.phase)
+    np.savez(tmp_path / "cell.npz", phase=design.labels)
     tail = (*PAIR, "--json", "--only", "bulk")
     surface = json.loads(cli("evaluate", "cell.stl", *tail, "--dim", dim, "--grid", grid, "--edge", 10).stdout)
     labels = [json.loads(cli("evaluate", name, *tail).stdout) for name in ("cell.vti", "cell.npz")]
     assert {report["K"] for report in labels} == {surface["K"]}
-    assert surface["phases"]["volume_fraction"] == pytest.approx(design.volume_fraction)
+    assert surface["phases"]["volume_fraction"] == pytest.approx(design.shares[1])
     own = json.loads(cli("evaluate", "cell.vti", "--json", "--only", "bulk").stdout)
     assert own["K"] != surface["K"] and "phases" not in own
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from relaxdesign.materials.catalogue import Catalogue, Material
-from relaxdesign.microstructure.particles.estimates import estimate_stiffness
+from relaxdesign.microstructure.estimates import estimate_stiffness
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.quantities import QUANTITIES, quantities_of_stiffness
 from relaxdesign.study import run as study

@@ -10,7 +10,7 @@ import torch
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import AsinhChannels
-from relaxdesign.microstructure.particles.projection import Projection
+from relaxdesign.microstructure.particles.fitting import Projection
 from relaxdesign.prior.data import random_fields
 from relaxdesign.prior.metrics import (
     Population,

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.microstructure import PARTICLES
 from relaxdesign.study import run as study
 from relaxdesign.study.attainable import Gap, attainable, gap_of, simulated_gap
 from relaxdesign.study.request import DesignRequest, parse_objective
-from relaxdesign.study.selection import FRACTIONS, pair_estimates
+from relaxdesign.study.selection import shares
 
 SOFT_AND_STIFF = "id,name,E_GPa,nu,rho_g_cm3\na,Soft,3,0.35,1.2\nb,Stiff,70,0.33,2.7"
 TWO = Catalogue.from_csv(SOFT_AND_STIFF.encode())
@@ -22,7 +23,7 @@ def request_for(text: str, **settings) -> DesignRequest:
 
 @pytest.mark.parametrize("dim", [2, 3])
 def test_each_material_as_matrix_gives_an_interval(dim):
-    estimates = pair_estimates(TWO, FRACTIONS, dim, "K")
+    estimates = PARTICLES.estimate(TWO, shares(PARTICLES), dim, "K")
     soft, stiff = estimates[:, 0, 1], estimates[:, 1, 0]
     assert attainable(TWO, dim, "K") == [
         pytest.approx((soft[0], soft[-1])),
@@ -40,7 +41,7 @@ def test_intervals_hold_every_pair_of_a_large_catalogue():
         intervals = np.array(attainable(catalogue, 2, name))
         assert (intervals[1:, 0] > intervals[:-1, 1]).all() and (intervals[:, 0] <= intervals[:, 1]).all()
         for fraction in (0.05, 0.5):
-            values = pair_estimates(catalogue, [fraction], 2, name)[0][different]
+            values = PARTICLES.estimate(catalogue, [fraction], 2, name)[0][different]
             inside = (values[:, None] >= intervals[:, 0] - 1e-9) & (values[:, None] <= intervals[:, 1] + 1e-9)
             assert inside.any(1).all()
 
@@ -76,7 +77,7 @@ def test_a_target_that_only_simulation_shows_in_reach_is_met():
     target = 1.03 * estimated
     (design,) = study.design(request_for(f"K = {target!r}", count=1, steps=2, method="random")).designs
     assert design.on_target, design.message
-    assert (design.matrix.name, design.particle.name) == ("Soft", "Stiff")
+    assert tuple(material.name for material in design.materials) == ("Soft", "Stiff")
 
 
 def test_candidates_without_a_pair_of_their_own_say_so():

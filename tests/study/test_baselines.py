@@ -8,7 +8,7 @@ import torch
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import AsinhChannels
-from relaxdesign.microstructure.particles.projection import project
+from relaxdesign.microstructure.particles.fitting import project
 from relaxdesign.prior.model import PriorError, load_prior
 from relaxdesign.study import run as study
 from relaxdesign.study.events import StepEvent

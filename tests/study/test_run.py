@@ -55,27 +55,27 @@ def test_designs_are_verified_and_lie_within_the_bounds(result):
     assert len(realised) >= 3
     for design in realised:
         assert abs(design.error) < 0.01
-        assert design.bounds.admits(design.K.realised)
+        assert design.bounds.admits(design.at("realised", "K"))
         assert design.residual <= 1e-8
-        assert design.phase.mean() == pytest.approx(design.volume_fraction)
-        m, p = design.matrix, design.particle
-        phase = torch.from_numpy(design.phase.astype(bool))
+        assert design.labels.mean() == pytest.approx(design.shares[1])
+        m, p = design.materials
+        phase = torch.from_numpy(design.labels.astype(bool))
         young, poisson = (
             torch.where(phase, *(torch.tensor(v, dtype=torch.float64) for v in pair))[None]
             for pair in ((p.young, m.young), (p.poisson, m.poisson))
         )
         again = bulk_modulus(*bulk_shear_from_young_poisson(young, poisson))
-        assert float(again.value[0]) == pytest.approx(design.K.realised, rel=1e-6)
-        share = design.volume_fraction
-        assert design.density == pytest.approx((1 - share) * m.density + share * p.density)
-    pairs = {(d.matrix.id, d.particle.id) for d in realised}
+        assert float(again.value[0]) == pytest.approx(design.at("realised", "K"), rel=1e-6)
+        share = design.shares[1]
+        assert design.value("density") == pytest.approx((1 - share) * m.density + share * p.density)
+    pairs = {d.materials for d in realised}
     assert len(pairs) == len(realised)
 
 
 def test_relaxed_stage_is_the_last_step(events, result):
     last = [e for e in events if isinstance(e, StepEvent)][-1]
     for design in result.designs:
-        assert design.K.relaxed == pytest.approx(float(last.bulk[design.index]), rel=1e-3)
+        assert design.at("relaxed", "K") == pytest.approx(float(last.bulk[design.index]), rel=1e-3)
         np.testing.assert_allclose(design.relaxed[0], last.young[design.index], rtol=1e-4)
 
 
@@ -84,8 +84,8 @@ def test_same_seed_same_designs_other_seed_other_designs(result):
     first, second = (study.design(small) for _ in range(2))
     other = study.design(small.model_copy(update={"seed": 4}))
     for a, b in zip(first.designs, second.designs, strict=True):
-        assert a.K == b.K and a.matrix == b.matrix
-    assert [d.K for d in other.designs] != [d.K for d in first.designs]
+        assert a.stages == b.stages and a.materials == b.materials
+    assert [d.stages for d in other.designs] != [d.stages for d in first.designs]
 
 
 def test_cancel_between_steps_ends_early_with_a_result():
@@ -125,19 +125,19 @@ def test_only_materials_on_offer_are_used():
     request = DesignRequest(target_bulk=60, count=2, steps=8, categories=("metal", "glass"), seed=1)
     for design in study.design(request).designs:
         if design.ok:
-            assert {design.matrix.category, design.particle.category} <= {"metal", "glass"}
-            assert not design.matrix.flag and not design.particle.flag
+            assert {material.category for material in design.materials} <= {"metal", "glass"}
+            assert not any(material.flag for material in design.materials)
 
 
 def test_results_survive_json(result):
     values = json.loads(result_json(result))
     for stored, design in zip(values["designs"], result.designs, strict=True):
-        assert set(stored["K"]) == {"relaxed", "projected", "snapped", "refined", "realised"}
-        back = Design.from_dict(stored, phase=design.phase, relaxed=design.relaxed)
+        assert set(stored["stages"]) == {"relaxed", "projected", "snapped", "refined", "realised"}
+        back = Design.from_dict(stored, labels=design.labels, relaxed=design.relaxed)
         assert (
             back.index == design.index
-            and back.K == design.K
-            and back.matrix == design.matrix
+            and back.stages == design.stages
+            and back.materials == design.materials
             and back.bounds == design.bounds
         )
 
@@ -147,7 +147,7 @@ def test_3d_designs_are_spheres_on_target():
     assert result.prior.startswith("composite-3d-32")
     for design in result.designs:
         assert design.ok and abs(design.error) < 0.01, design.message
-        assert design.phase.shape == (32, 32, 32) and design.bounds.admits(design.K.realised)
+        assert design.labels.shape == (32, 32, 32) and design.bounds.admits(design.at("realised", "K"))
         # Every plane cuts particles: neither a fibre nor a layer.
         for axis in range(3):
             share = design.phase.mean(axis=tuple(a for a in range(3) if a != axis))

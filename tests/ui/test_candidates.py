@@ -10,7 +10,6 @@ from streamlit.testing.v1 import AppTest
 
 from relaxdesign.library.replay import Frame
 from relaxdesign.study.request import DesignRequest, parse_objective
-from relaxdesign.study.result import StageBulk
 from relaxdesign.ui import vtkjs
 from relaxdesign.ui.colours import ModulusScale, viridis
 from relaxdesign.ui.components import charts, film, measures
@@ -126,7 +125,7 @@ def test_ticks_of_the_table_follow_the_designs():
 
 def test_errors_that_are_shown_as_zero_have_no_minus():
     app = AppTest.from_function(candidates_page, default_timeout=60)
-    below = replace(scripted_design(0), K=StageBulk(realised=99.9999), stages={})
+    below = replace(scripted_design(0), stages={"realised": {"K": 99.9999}})
     app.session_state["designs"] = [below]
     app.session_state["candidates-view"] = "Table"
     app.run()

@@ -14,7 +14,7 @@ from relaxdesign.library import Campaigns, Curves
 from relaxdesign.library.replay import Frame
 from relaxdesign.server import Snapshot
 from relaxdesign.study.request import DesignRequest, Method, parse_objective
-from relaxdesign.study.result import Design, DesignResult, StageBulk
+from relaxdesign.study.result import Design, DesignResult
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, denoising, measures
 from relaxdesign.ui.text import missed, what_is_shown
@@ -36,20 +36,16 @@ def geometric(index: int, bulk: float, density: float) -> Design:
     }
     return replace(
         scripted_design(index),
-        target_bulk=None,
         objectives=REQUEST.objectives,
-        K=StageBulk(relaxed=100.0, snapped=0.9 * bulk, refined=bulk, realised=bulk),
+        family="free-form",
         stages=stages,
         properties={"K": bulk, "density": density},
-        density=density,
-        diameter=None,
+        parameters={},
         spread=None,
     )
 
 
-FAILED = replace(
-    scripted_design(2, failed=True), target_bulk=None, objectives=REQUEST.objectives, K=StageBulk(), stages={}
-)
+FAILED = replace(scripted_design(2, failed=True), objectives=REQUEST.objectives, family="free-form", stages={})
 MISSED = (geometric(0, 81.0, 1.42), geometric(1, 60.0, 1.3), FAILED)
 
 

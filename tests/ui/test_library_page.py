@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from relaxdesign.library import RunSearch
 from relaxdesign.study.request import DesignRequest, parse_objective
-from relaxdesign.study.result import StageBulk
 from relaxdesign.ui import server
 from relaxdesign.ui.components import comparison, design_search
 from tests.scripted_study import scripted_design
@@ -135,9 +134,9 @@ def test_comparison_names_quantities_and_shows_entries_of_C_only_if_asked_for(ap
 def test_sources_are_links_to_the_web_alone_and_cannot_break_out(app):
     app.run()
     run, design = server.store().run(stored_run(50)), scripted_design(0)
-    matrix = replace(design.matrix, source="a [paper] <b>", url="https://example.org/x_(y)")
-    particle = replace(design.particle, source="a book", url="javascript:alert(1)")
-    table = comparison.table([(run, replace(design, matrix=matrix, particle=particle))])
+    matrix = replace(design.materials[0], source="a [paper] <b>", url="https://example.org/x_(y)")
+    particle = replace(design.materials[1], source="a book", url="javascript:alert(1)")
+    table = comparison.table([(run, replace(design, materials=(matrix, particle)))])
     assert table.loc["Matrix, source"].iloc[0] == r"[a \[paper\] \<b\>](https://example.org/x_%28y%29)"
     assert table.loc["Particles, source"].iloc[0] == "a book"
 
@@ -145,7 +144,7 @@ def test_sources_are_links_to_the_web_alone_and_cannot_break_out(app):
 def test_errors_that_are_shown_as_zero_have_no_minus(app):
     app.run()
     run_id = server.store().create_run(DesignRequest(target_bulk=50.0, count=1, steps=2))
-    below = replace(scripted_design(0, 50), K=StageBulk(realised=49.9999), stages={})
+    below = replace(scripted_design(0, 50), stages={"realised": {"K": 49.9999}})
     server.store().save_designs(run_id, [below])
     show(open_library(app), "Designs")
     assert str(app.dataframe[0].value["Error, %"][0]) == "0.0"

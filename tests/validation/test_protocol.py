@@ -9,7 +9,6 @@ from relaxdesign.prior.model import load_prior
 from relaxdesign.study import run as study
 from relaxdesign.study.methods import REVISIONS, revision
 from relaxdesign.study.request import guidance_defaults
-from relaxdesign.study.result import StageBulk
 from relaxdesign.study.run import prior_label
 from relaxdesign.validation import cases as cases_module
 from relaxdesign.validation import load_designs, run_cases, summarise
@@ -75,7 +74,7 @@ def test_what_other_settings_made_is_not_taken_for_a_case(work):
 
 def test_summary_counts_hits_and_misses(work):
     designs, costs = load_designs(CASE, work)
-    lost = replace(designs[0], index=3, K=StageBulk(), stages={"relaxed": {"K": 66.0}}, matrix=None, particle=None)
+    lost = replace(designs[0], index=3, stages={"relaxed": {"K": 66.0}}, materials=(), shares=())
     summary = summarise(CASE, [*designs, lost], costs)
     realised = summary.stages["realised"]
     assert realised.reached == 3 and realised.within["0.01"] == pytest.approx(0.75)

@@ -1,1 +1,5 @@
-"""Cells of free form: the phase map itself, as a level set."""
+"""Cells of free form: the sampled phase map itself, as a level set whose interface can be moved."""
+
+from relaxdesign.microstructure.free_form.family import FREE_FORM, FreeForm
+
+__all__ = ["FREE_FORM", "FreeForm"]

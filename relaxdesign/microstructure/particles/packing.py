@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from relaxdesign.microstructure.base import PlacementError
+
 VOLUME_FRACTION_RANGE = (0.05, 0.5)
 DIAMETER_RANGE = (0.15, 0.4)
 
@@ -20,10 +22,6 @@ DIAMETER_RANGE = (0.15, 0.4)
 _CLEARANCE = 1.03
 # Random placements of any number of particles succeed up to these shares of the cell, gaps included.
 _DENSEST = {2: 0.66, 3: 0.54}
-
-
-class PackingError(ValueError):
-    """The requested particles cannot be placed without overlap."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +47,27 @@ class Packing:
         count = torch.tensor([self.centres.shape[0]])
         return voxelise(self.centres[None], count, torch.tensor([self.diameter]), grid)[0]
 
-    def with_diameter(self, diameter: float) -> Packing:
-        """The same centres with another diameter; PackingError if particles would overlap."""
-        if diameter > self.largest_diameter():
-            raise PackingError(
-                f"particles of diameter {diameter:.4f} overlap in this placement; "
-                f"at most {self.largest_diameter():.4f} fits: place them anew"
-            )
-        return Packing(self.centres, diameter)
+    @property
+    def share(self) -> float:
+        return self.volume_fraction
 
-    def largest_diameter(self) -> float:
+    @property
+    def size(self) -> float:
+        return self.diameter
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        return {"diameter": self.diameter}
+
+    def with_share(self, share: float) -> Packing:
+        """The same centres, with particles that fill this share of the cell."""
+        return Packing(self.centres, float(particle_diameter(share, self.centres.shape[0], self.dim)))
+
+    def with_size(self, size: float) -> Packing:
+        """The same centres with another diameter; whether particles overlap is not checked."""
+        return Packing(self.centres, size)
+
+    def largest_size(self) -> float:
         """Smallest centre distance in the periodic cell (1 for a single particle)."""
         if self.centres.shape[0] == 1:
             return 1.0
@@ -96,22 +105,22 @@ def particle_count(volume_fraction, diameter, dim: int):
 
 
 def check_request(volume_fraction: float, diameter: float, dim: int) -> None:
-    """Raises PackingError, naming the limit, unless the request can be placed."""
+    """Raises PlacementError, naming the limit, unless the request can be placed."""
     if dim not in (2, 3):
-        raise PackingError(f"dim must be 2 or 3, got {dim}")
+        raise PlacementError(f"dim must be 2 or 3, got {dim}")
     if not math.isfinite(volume_fraction) or volume_fraction <= 0:
-        raise PackingError(f"volume fraction must be above 0, got {volume_fraction}")
+        raise PlacementError(f"volume fraction must be above 0, got {volume_fraction}")
     low, high = VOLUME_FRACTION_RANGE
     if volume_fraction > high:
-        raise PackingError(
+        raise PlacementError(
             f"volume fraction {volume_fraction:.3f} is too dense for random equal particles without overlap: "
             f"at most {high} is placed; swap matrix and particle material for more"
         )
     if volume_fraction < low:
-        raise PackingError(f"volume fraction {volume_fraction:.3f} is below the smallest supported, {low}")
+        raise PlacementError(f"volume fraction {volume_fraction:.3f} is below the smallest supported, {low}")
     low, high = DIAMETER_RANGE
     if not low <= diameter <= high:
-        raise PackingError(f"particle diameter {diameter:.3f} of the cell edge is outside {low}…{high}")
+        raise PlacementError(f"particle diameter {diameter:.3f} of the cell edge is outside {low}…{high}")
 
 
 def smallest_gap(count, diameter, grid: int, dim: int):
@@ -132,7 +141,7 @@ def place_particles(
     """``count`` random placements with exactly this volume fraction, neighbours kept apart by ``smallest_gap``.
 
     grid: voxels per edge on which the cell will be solved.
-    Raises PackingError when the request is outside the supported range or no placement was found.
+    Raises PlacementError when the request is outside the supported range or no placement was found.
     """
     check_request(volume_fraction, diameter, dim)
     particles = int(particle_count(volume_fraction, diameter, dim))
@@ -204,7 +213,7 @@ def _pack(
         if len(todo) == 0:
             return packed
     worst = int(todo[0])
-    raise PackingError(
+    raise PlacementError(
         f"no placement of {int(count[worst])} particles of diameter {float(diameter[worst]):.3f} without overlap "
         f"was found in {attempts} attempts; ask for a smaller volume fraction"
     )

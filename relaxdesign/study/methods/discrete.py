@@ -12,12 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue
-from relaxdesign.microstructure.particles.packing import (
-    DIAMETER_RANGE,
-    VOLUME_FRACTION_RANGE,
-    PackingError,
-    place_particles,
-)
+from relaxdesign.microstructure.base import PlacementError
+from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, place_particles
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods.keeping import BestDesigns
@@ -101,7 +97,7 @@ def search(
         for i, (design, generator) in enumerate(zip(designs, generators, strict=True)):
             try:
                 shown[i] = _field(design, points, prior, generator)
-            except PackingError as error:
+            except PlacementError as error:
                 unplaced[i] = str(error)
         evaluation = objectives.evaluate(prior, shown)
         failed = unplaced | evaluation.messages
@@ -118,7 +114,7 @@ def search(
 
 
 def _field(design: DiscreteDesign, points: Tensor, prior: Prior, generator: torch.Generator) -> Tensor:
-    """Channel values of one placement. Raises PackingError if the particles cannot be placed."""
+    """Channel values of one placement. Raises PlacementError if the particles cannot be placed."""
     (packing,) = place_particles(
         design.volume_fraction, design.diameter, prior.dim, grid=prior.grid, generator=generator
     )

@@ -12,6 +12,7 @@ import streamlit as st
 from PIL import Image
 
 from relaxdesign.materials.catalogue import Material
+from relaxdesign.microstructure import FAMILIES
 from relaxdesign.physics.quantities import format_value
 from relaxdesign.scene import phase_scene
 from relaxdesign.scene.stills import studio
@@ -94,7 +95,7 @@ def headline(design: Design) -> str:
     """What was asked for, as the realised cell has it: the quantity of every target with its miss."""
     reached = outcome(design)
     if not reached:
-        return f"**K = {gpa(design.K.realised)}** {error_badge(design.error)}"
+        return f"**K = {gpa(design.at('realised', 'K'))}** {error_badge(design.error)}"
     return "  \n".join(
         f"**{o.quantity} = {escape(format_value(o.quantity, value))}** {error_badge(o.miss(value), missed(o, value))}"
         for o, value in reached
@@ -106,10 +107,10 @@ def phase_image(design: Design) -> np.ndarray:
 
     Where this machine cannot render, the plane through their middle stands for them.
     """
-    assert design.phase is not None  # verified designs have one
-    if design.phase.shape[2] > 1 and server.can_render():
-        return studio().picture(phase_scene(design.phase, (MATRIX, PARTICLE)), PIXELS, PIXELS)
-    labels = picture(design.phase)
+    cell = design.cell
+    if cell.dim == 3 and server.can_render():
+        return studio().picture(phase_scene(cell.labels, (MATRIX, PARTICLE)), PIXELS, PIXELS)
+    labels = picture(cell.labels)
     labels = np.kron(labels, np.ones((max(1, PIXELS // labels.shape[0]),) * 2, labels.dtype))
     return np.where(labels[..., None] == 1, rgb(PARTICLE), rgb(MATRIX))
 
@@ -128,7 +129,7 @@ def error_badge(error: float | None, text: str = "") -> str:
 
 def bounds_verdict(design: Design) -> str:
     """Where the realised K lies between the bounds, in words."""
-    bounds, bulk = design.bounds, design.K.realised
+    bounds, bulk = design.bounds, design.at("realised", "K")
     if bounds is None or bulk is None:
         return "no bounds"
     if not bounds.admits(bulk):
@@ -143,21 +144,21 @@ def stage_table(designs: Sequence[Design]) -> pd.DataFrame:
     rows = []
     for design in designs:
         row = {"Candidate": design.index + 1}
-        row |= {title: getattr(design.K, name) for name, title in STAGES.items()}
+        row |= {title: design.at(name, "K") for name, title in STAGES.items()}
         reached = design.stages.get("realised", {})
         row |= {f"{name}, realised": reached.get(name) for name in design.misses if name != "K"}
         row |= {
             "Error, %": None if design.error is None else round(100 * design.error, 2) + 0.0,  # no minus before 0.00
             "Spread, GPa": design.spread,
-            "Density, g/cm³": design.density,
-            "vf": design.volume_fraction,
-            "d": design.diameter,
-            "Matrix": _name(design.matrix),
-            "Particles": _name(design.particle),
+            "Density, g/cm³": design.value("density"),
+            "vf": design.shares[-1] if design.shares else None,
+            **{name: value for name, value in described(design).items() if name != "vf"},
+            **{title: material.name for _, title, material in phases(design)},
             "Remark": design.message,
         }
         rows.append(row)
-    return floats(pd.DataFrame(rows), but=("Candidate", "Matrix", "Particles", "Remark"))
+    titles = {title for design in designs for _, title, _ in phases(design)}
+    return floats(pd.DataFrame(rows), but=("Candidate", "Remark", *titles))
 
 
 def floats(table: pd.DataFrame, but: Collection[str]) -> pd.DataFrame:
@@ -172,8 +173,15 @@ STAGE_COLUMNS = {
         format="%.2g", help="Standard deviation of K over random placements of the same design"
     ),
     "Density, g/cm³": st.column_config.NumberColumn(format="%.3f"),
-    "vf": st.column_config.NumberColumn(format="%.3f", help="Volume fraction of the particles"),
-    "d": st.column_config.NumberColumn(format="%.3f", help="Particle diameter, fraction of the cell edge"),
+    "vf": st.column_config.NumberColumn(format="%.3f", help="Volume fraction of what fills the matrix"),
+    **{
+        parameter.symbol: st.column_config.NumberColumn(
+            format="%.3f", help=f"{parameter.label.capitalize()}, {parameter.unit or 'fraction of the cell edge'}"
+        )
+        for family in FAMILIES.values()
+        for parameter in family.parameters
+        if parameter.name != "volume_fraction"
+    },
 }
 
 
@@ -189,11 +197,12 @@ def _card(key: str, design: Design, *, trade_off: bool) -> None:
     st.image(_encoded(key, design), width="stretch", alt=f"Phases of candidate {design.index + 1}")
     st.markdown(
         f":gray[{design.index + 1}] {headline(design)}\n\n"
-        f":small[{_phase(MATRIX, design.matrix)}]  \n:small[{_phase(PARTICLE, design.particle)}]",
+        + "  \n".join(f":small[{_phase(colour, material)}]" for colour, _, material in phases(design)),
         unsafe_allow_html=True,
     )
+    density = design.value("density")
     st.caption(
-        f"{_shape(design)}  \nρ {'–' if design.density is None else f'{design.density:.3g} g/cm³'}  \n"
+        f"{_shape(design)}  \nρ {'–' if density is None else f'{density:.3g} g/cm³'}  \n"
         f"{bounds_verdict(design)[:1].upper()}{bounds_verdict(design)[1:]}"
     )
     if trade_off:
@@ -203,14 +212,24 @@ def _card(key: str, design: Design, *, trade_off: bool) -> None:
 
 
 def _shape(design: Design) -> str:
-    """Volume fraction and diameter; particles of any shape have no diameter."""
-    known = (("vf", design.volume_fraction), ("d", design.diameter))
-    return " · ".join(f"{symbol} {value:.3f}" for symbol, value in known if value is not None)
+    """Volume fraction and what else the family says of its cells."""
+    return " · ".join(f"{symbol} {value:.3f}" for symbol, value in described(design).items())
 
 
-def _phase(colour: str, material: Material | None) -> str:
-    if material is None:
-        return f"{swatch(colour)} –"
+def described(design: Design) -> dict[str, float]:
+    """The volume fraction and the parameters of the family, by symbol."""
+    known = {"vf": design.shares[-1]} if design.shares else {}
+    symbols = {parameter.name: parameter.symbol for parameter in FAMILIES[design.family].parameters}
+    return known | {symbols[name]: value for name, value in design.parameters.items()}
+
+
+def phases(design: Design) -> list[tuple[str, str, Material]]:
+    """Colour, title and material of every phase; none where the design was not realised."""
+    titles = (name.capitalize() for name in FAMILIES[design.family].phases)
+    return list(zip((MATRIX, PARTICLE), titles, design.materials, strict=False))
+
+
+def _phase(colour: str, material: Material) -> str:
     return f"{swatch(colour)} {escape(material.name)} :gray[{escape(material.category)}]"
 
 
@@ -234,7 +253,3 @@ def _buttons(run_id: str, design: Design, choices: Choices) -> None:
         on_click=choices.mark,
         args=(design.index,),
     )
-
-
-def _name(material: Material | None) -> str:
-    return "" if material is None else material.name

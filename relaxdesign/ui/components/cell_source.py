@@ -29,11 +29,11 @@ from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.particles.packing import (
     DIAMETER_RANGE,
     VOLUME_FRACTION_RANGE,
-    PackingError,
+    PlacementError,
     place_particles,
 )
 from relaxdesign.ui import background, server
-from relaxdesign.ui.components.cell_views import Cell
+from relaxdesign.ui.components.cell_views import ViewedCell
 from relaxdesign.ui.text import escape
 
 GRIDS = {2: (32, 64, 128), 3: (16, 24, 32, 48)}
@@ -48,7 +48,7 @@ SOURCES = ("Draw a cell", "Upload a file")
 class Source:
     """A cell with a name for its files and a key for its views. warnings: what in its file is ambiguous."""
 
-    cell: Cell
+    cell: ViewedCell
     name: str
     key: str
     remark: str = ""
@@ -96,7 +96,7 @@ def _drawn() -> Source | None:
 
     try:
         phase = background.result(("place", fraction, diameter, dim, grid, seed), place, "Placing the particles")
-    except PackingError as error:
+    except PlacementError as error:
         st.warning(f"This cell cannot be drawn: {escape(str(error))}.", icon=":material/info:")
         return None
     if phase is None:
@@ -127,13 +127,13 @@ def _choose_materials(roles: Mapping[str, str]) -> list[Material]:
     return chosen
 
 
-def _filled(labels: Labels, materials: Mapping[int, Material]) -> Cell:
+def _filled(labels: Labels, materials: Mapping[int, Material]) -> ViewedCell:
     """The cell of labels with a material for each; of two materials the second is that of the particles."""
     data = labelled_field(labels, materials)
     if len(materials) != 2:
-        return Cell(data)
+        return ViewedCell(data)
     first, second = materials
-    return Cell(data, (labels.values == second).astype(np.uint8), (materials[first].name, materials[second].name))
+    return ViewedCell(data, (labels.values == second).astype(np.uint8), (materials[first].name, materials[second].name))
 
 
 # ---- Uploaded --------------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ def _source(upload: Upload, file_name: str, digest: str) -> Source:
     """The uploaded cell, with materials that are chosen for labels alone."""
     read, labels = f"Read from {escape(file_name)}", upload.labels
     if upload.data is not None:
-        cell, remark = Cell(upload.data, upload.phase), f"{read}."
+        cell, remark = ViewedCell(upload.data, upload.phase), f"{read}."
     else:
         assert labels is not None  # an upload holds one of the two
         if upload.phase is not None:

@@ -46,12 +46,12 @@ QUANTITIES: dict[str, tuple[str, Callable[[LocalFields], np.ndarray]]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
+class ViewedCell:
     """What is viewed. phase: labels (nx, ny, nz), 1 in the particles; None: a field of many materials."""
 
     data: VoxelFields
     phase: np.ndarray | None = None
-    names: tuple[str, str] = ("Matrix", "Particles")
+    names: tuple[str, ...] = ("Matrix", "Particles")
 
     @property
     def flat(self) -> bool:
@@ -62,7 +62,7 @@ class Cell:
         return np.zeros(self.data.E.shape, np.uint8) if self.phase is None else self.phase
 
 
-def evaluation(cell: Cell) -> Evaluation | None:
+def evaluation(cell: ViewedCell) -> Evaluation | None:
     """Its effective properties; None while they are solved, with a note in their place.
 
     Raises ValueError with a text for the user where the solve fails.
@@ -75,7 +75,7 @@ def evaluation(cell: Cell) -> Evaluation | None:
         raise ValueError(f"The solver did not converge: {error}") from error
 
 
-def picture(cell: Cell, key: str, *, exported: bool = False) -> None:
+def picture(cell: ViewedCell, key: str, *, exported: bool = False) -> None:
     """The phases in 3D, to be cut and seen through; of a field of many materials Young's modulus.
 
     exported: in stpyvista's viewer, which is a page of its own, instead of the one that keeps its camera.
@@ -95,7 +95,7 @@ def picture(cell: Cell, key: str, *, exported: bool = False) -> None:
     st.caption(f"{hint} The 2D cell is shown as a slab." if cell.flat else hint)
 
 
-def local_fields(cell: Cell, key: str) -> None:
+def local_fields(cell: ViewedCell, key: str) -> None:
     """Stress and strain of every voxel under a load that is chosen, in 3D or as slices."""
     load_column, quantity_column, view_column = st.columns([1.3, 1.2, 1])
     load = load_column.selectbox(
@@ -126,7 +126,7 @@ def local_fields(cell: Cell, key: str) -> None:
     )
 
 
-def _solid(cell: Cell, scalar: Scalar, key: str, label: str) -> None:
+def _solid(cell: ViewedCell, scalar: Scalar, key: str, label: str) -> None:
     """A field on the voxels of all phases, or of one of them."""
     shown, name = None, None
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -142,7 +142,7 @@ def _solid(cell: Cell, scalar: Scalar, key: str, label: str) -> None:
     cell_scene.show(scene, key=f"field-{key}", scalar=scalar, label=label)
 
 
-def _slice(cell: Cell, scalar: Scalar, key: str) -> None:
+def _slice(cell: ViewedCell, scalar: Scalar, key: str) -> None:
     """A plane of voxels as a map with the value under the pointer; in 2D the cell itself."""
     plane, at = "xy", 0
     if not cell.flat:
@@ -255,7 +255,7 @@ def _surface(C: np.ndarray) -> go.Figure:
     return figure
 
 
-def correlation(cell: Cell, key: str) -> None:
+def correlation(cell: ViewedCell, key: str) -> None:
     """The two-point correlation of the particles: its radial average and its map."""
     if cell.phase is None:
         st.info("A field of many materials has no phase whose correlation could be counted.", icon=":material/info:")

@@ -115,5 +115,5 @@ def _colour(design: Design, marked: Collection[int], count: int) -> str:
 
 
 def _pair(design: Design) -> str:
-    names = (material.name.replace("<", "‹") for material in (design.matrix, design.particle) if material is not None)
+    names = (material.name.replace("<", "‹") for material in design.materials)
     return " + ".join(names)

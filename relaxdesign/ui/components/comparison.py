@@ -10,6 +10,7 @@ import streamlit as st
 from relaxdesign.export import web_address
 from relaxdesign.library import RunRecord
 from relaxdesign.materials.catalogue import Material
+from relaxdesign.microstructure import FAMILIES
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.result import Design
 from relaxdesign.ui.components import candidates
@@ -63,18 +64,21 @@ def source(material: Material) -> str:
 
 
 def _facts(run: RunRecord, design: Design) -> dict[str, str]:
-    facts = {f"K, {title.lower()}": gpa(getattr(design.K, stage)) for stage, title in candidates.STAGES.items()}
+    facts = {f"K, {title.lower()}": gpa(design.at(stage, "K")) for stage, title in candidates.STAGES.items()}
     facts |= {
         "Spread over placements": gpa(design.spread),
         "Bounds": candidates.bounds_verdict(design),
-        "Density": _quantity(design.density, "g/cm³"),
-        "Volume fraction": _quantity(design.volume_fraction),
-        "Diameter": _quantity(design.diameter, "of the edge"),
+        "Density": _quantity(design.value("density"), "g/cm³"),
+        "Volume fraction": _quantity(design.shares[-1] if design.shares else None),
+        **{
+            parameter.label.capitalize(): _quantity(design.parameters[parameter.name], parameter.unit or "of the edge")
+            for parameter in FAMILIES[design.family].parameters
+            if parameter.name in design.parameters
+        },
     }
-    for phase, material in (("Matrix", design.matrix), ("Particles", design.particle)):
-        if material is not None:
-            facts[phase] = escape(f"{material.name} ({material.category})")
-            facts[f"{phase}, source"] = source(material) or "–"
+    for _, phase, material in candidates.phases(design):
+        facts[phase] = escape(f"{material.name} ({material.category})")
+        facts[f"{phase}, source"] = source(material) or "–"
     asked = {objective.quantity for objective in design.objectives}
     for name, value in (design.properties or {}).items():
         if name not in _SAID and (name in asked or not name.startswith("C")):

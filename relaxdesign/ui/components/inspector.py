@@ -7,14 +7,15 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from relaxdesign.export import FORMATS, REPORT, DesignExport, ExportOptions, provenance, result_files, zip_bytes
+from relaxdesign.export.report import filling
 from relaxdesign.library.stored import stored_result
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.physics.quantities import QUANTITIES, format_value
 from relaxdesign.study.result import Design
 from relaxdesign.ui import server
-from relaxdesign.ui.colours import DISTINCT, MATRIX, PARTICLE
+from relaxdesign.ui.colours import DISTINCT
 from relaxdesign.ui.components import candidates, cell_views, comparison, downloads
-from relaxdesign.ui.components.cell_views import Cell
+from relaxdesign.ui.components.cell_views import ViewedCell
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import NOTE_2D, escape, gpa, missed, percent, significant
@@ -29,7 +30,7 @@ def render(run_id: str, design: Design) -> None:
     key = f"{run_id}-{design.index}"
     with guard("the inspector"):
         export = DesignExport(design)
-        cell = Cell(export.data, export.phase, (export.matrix.name, export.particle.name))
+        cell = ViewedCell(export.data, export.cell.labels, tuple(m.name for m in export.cell.materials))
         view = st.segmented_control(
             "View", VIEWS, default=VIEWS[0], required=True, key="inspector-view", persist_state="session",
             label_visibility="collapsed",
@@ -52,7 +53,7 @@ def _title(design: Design) -> str:
     """What the cell has of every target and how far off it is."""
     reached = candidates.outcome(design)
     if not reached:
-        return f"K = {gpa(design.K.realised)}"
+        return f"K = {gpa(design.at('realised', 'K'))}"
     if len(reached) == 1:
         target, value = reached[0]
         name = target.quantity
@@ -60,20 +61,17 @@ def _title(design: Design) -> str:
     return ", ".join(f"{o.quantity} = {format_value(o.quantity, v)} ({missed(o, v)})" for o, v in reached)
 
 
-def _overview(design: Design, cell: Cell, key: str) -> None:
+def _overview(design: Design, cell: ViewedCell, key: str) -> None:
     picture, numbers = st.columns([1.25, 1], gap="large")
     with picture, guard("the 3D view"):
         cell_views.picture(cell, key, exported=True)
     with numbers:
         st.markdown(
-            f"{_material(MATRIX, 'Matrix', design.matrix)}\n\n{_material(PARTICLE, 'Particles', design.particle)}",
+            "\n\n".join(_material(*phase) for phase in candidates.phases(design)),
             unsafe_allow_html=True,
         )
-        st.caption(
-            f"Particles fill {design.phase.mean():.1%} of the cell"
-            + ("" if design.diameter is None else f", diameter {design.diameter:.3f} of its edge")
-            + ("." if design.density is None else f". Density {significant(design.density)} g/cm³.")
-        )
+        density = design.value("density")
+        st.caption(f"{filling(design)}." + ("" if density is None else f" Density {significant(density)} g/cm³."))
         if design.bounds is not None:
             st.markdown(f"**K between its bounds** :gray[{candidates.bounds_verdict(design)}]")
             st.plotly_chart(_bounds_chart(design), key=f"bounds-{key}", config={"displayModeBar": False})
@@ -83,9 +81,7 @@ def _overview(design: Design, cell: Cell, key: str) -> None:
         st.caption(_proof(design))
 
 
-def _material(colour: str, role: str, material: Material | None) -> str:
-    if material is None:
-        return f"{candidates.swatch(colour)} **{role}** –"
+def _material(colour: str, role: str, material: Material) -> str:
     source = f"  \n:small[:gray[Source: {comparison.source(material)}]]" if material.source else ""
     return (
         f"{candidates.swatch(colour)} **{role}: {escape(material.name)}** :gray[{escape(material.category)}]  \n"
@@ -125,14 +121,14 @@ def _proof(design: Design) -> str:
             f"The realised cell was solved in double precision: {design.iterations} iterations, "
             f"relative residual {design.residual:.0e}."
         )
-    if design.phase.shape[2] == 1:
+    if design.cell.dim == 2:
         parts.append(NOTE_2D)
     return " ".join(parts)
 
 
 def _bounds_chart(design: Design) -> go.Figure:
     """A bar from Reuss to Voigt, the Hashin–Shtrikman band in it, K and the target on it."""
-    bounds, bulk = design.bounds, design.K.realised
+    bounds, bulk = design.bounds, design.at("realised", "K")
     assert bounds is not None and bulk is not None  # verified designs have both
     low, high = float(bounds.reuss), float(bounds.voigt)
     figure = go.Figure()
@@ -151,7 +147,7 @@ def _bounds_chart(design: Design) -> go.Figure:
         )
     )
     for x, name, colour, symbol in (
-        (design.target_bulk, "Target", DISTINCT[5], "diamond-tall-open"),
+        (design.wanted("K"), "Target", DISTINCT[5], "diamond-tall-open"),
         (bulk, "This cell", DISTINCT[5], "circle"),
     ):
         if x is None:
@@ -176,7 +172,7 @@ def _bounds_chart(design: Design) -> go.Figure:
 
 
 def _downloads(run_id: str, design: Design) -> None:
-    flat = design.phase.shape[2] == 1
+    flat = design.cell.dim == 2
     st.markdown("**Files**")
     columns = st.columns(3 + flat)
     size = columns[0].number_input(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from relaxdesign.microstructure import FAMILIES
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.result import Design
 from relaxdesign.ui.text import significant
@@ -33,16 +34,25 @@ class Measure:
 
 
 def _property(name: str) -> Callable[[Design], float | None]:
-    return lambda design: (design.properties or {}).get(name)
+    return lambda design: design.value(name)
+
+
+def _parameter(name: str) -> Callable[[Design], float | None]:
+    return lambda design: design.parameters.get(name)
 
 
 MEASURES = (
     Measure("Largest miss", "%", lambda design: None if design.error is None else 100 * abs(design.error), good=-1),
-    Measure("Density", "g/cm³", lambda design: design.density, "density"),
-    Measure("Volume fraction", "", lambda design: design.volume_fraction),
-    Measure("Diameter", "of the edge", lambda design: design.diameter),
+    Measure("Density", "g/cm³", _property("density"), "density"),
+    Measure("Volume fraction", "", lambda design: design.shares[-1] if design.shares else None),
+    *(
+        Measure(parameter.label.capitalize(), parameter.unit or "of the edge", _parameter(parameter.name))
+        for family in FAMILIES.values()
+        for parameter in family.parameters
+        if parameter.name != "volume_fraction"
+    ),
     Measure("Spread of K", "GPa", lambda design: design.spread),
-    Measure("Bulk modulus", "GPa", lambda design: design.K.realised, "K"),
+    Measure("Bulk modulus", "GPa", _property("K"), "K"),
     Measure("Shear modulus", "GPa", _property("G"), "G"),
     Measure("Young’s modulus", "GPa", _property("E"), "E"),
     Measure("Anisotropy index", "", _property("AU"), "AU"),

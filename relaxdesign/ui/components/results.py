@@ -177,7 +177,7 @@ def _nearest(verified: Sequence[Design]) -> str:
 
 def _diversity(designs: Sequence[Design]) -> str:
     """How different the designs are, in words; empty without designs."""
-    pairs = {(design.matrix, design.particle) for design in designs if design.matrix and design.particle}
+    pairs = {design.materials for design in designs if design.materials}
     materials = {material for pair in pairs for material in pair}
     if not materials:
         return ""

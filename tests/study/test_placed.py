@@ -6,30 +6,30 @@ import torch
 
 from relaxdesign.materials.catalogue import Catalogue, occupied_cells
 from relaxdesign.materials.channels import AsinhChannels
+from relaxdesign.microstructure import PARTICLES
+from relaxdesign.microstructure.base import Fit
+from relaxdesign.microstructure.cell import Cell
 from relaxdesign.microstructure.particles.packing import place_particles
-from relaxdesign.microstructure.particles.projection import Projection
 from relaxdesign.physics.fem import bulk_modulus
-from relaxdesign.study.refinement import RefinementError, realise, refine
-from relaxdesign.study.request import parse_objective
-from relaxdesign.study.selection import KNOWN_KIND, Candidate, PairTable, crowded, pair_estimates, worth_of_new_kinds
-from relaxdesign.study.simulation import Simulation, two_phase
+from relaxdesign.study.refinement import RefinementError, Task
+from relaxdesign.study.refinement.placed import realise, refine
+from relaxdesign.study.request import DesignRequest, parse_objective
+from relaxdesign.study.selection import KNOWN_KIND, Choice, PairTable, crowded, worth_of_new_kinds
+from relaxdesign.study.simulation import Simulation
 
 CHANNELS = AsinhChannels()
 CATALOGUE = Catalogue.default().select()
 
 
-def projection_near(matrix: str, particle: str, volume_fraction: float, diameter: float) -> Projection:
+def near(matrix: str, inclusion: str, volume_fraction: float, diameter: float) -> Fit:
     values = CHANNELS.encode(CATALOGUE.properties, axis=-1)
     ids = [m.id for m in CATALOGUE.materials]
-    return Projection(
-        matrix=values[ids.index(matrix)],
-        particle=values[ids.index(particle)],
-        labels=np.zeros((64, 64), dtype=bool),
-        volume_fraction=volume_fraction,
-        diameter=diameter,
-        misfit=0.0,
-        within_phase_deviation=0.0,
-    )
+    return fit((values[ids.index(matrix)], values[ids.index(inclusion)]), volume_fraction, diameter)
+
+
+def fit(phases: tuple[torch.Tensor, torch.Tensor], volume_fraction: float, diameter: float) -> Fit:
+    parameters = {"volume_fraction": volume_fraction, "diameter": diameter}
+    return Fit(phases, np.zeros((64, 64), dtype=bool), parameters)
 
 
 def some(category: str, young: float) -> str:
@@ -38,9 +38,11 @@ def some(category: str, young: float) -> str:
     ).id
 
 
-def task(*texts: str, dim: int = 2, grid: int = 64) -> tuple[PairTable, Simulation]:
-    objectives = [parse_objective(text) for text in texts]
-    return PairTable(CATALOGUE, objectives, dim, grid), Simulation.of(objectives, "periodic", dim, grid)
+def task(*texts: str, dim: int = 2, grid: int = 64, of: Catalogue = CATALOGUE) -> tuple[PairTable, Task]:
+    request = DesignRequest(objectives=tuple(parse_objective(text) for text in texts), dim=dim)
+    simulation = Simulation.of(request.objectives, "periodic", dim, grid)
+    table = PairTable(of, request.objectives, PARTICLES, dim, grid)
+    return table, Task(request, of, CHANNELS, simulation, (), torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize(
@@ -53,77 +55,74 @@ def task(*texts: str, dim: int = 2, grid: int = 64) -> tuple[PairTable, Simulati
     ],
 )
 def test_refined_mean_and_realised_cell_meet_the_target(target, matrix, particle):
-    projection = projection_near(matrix, particle, 0.3, 0.25)
-    table, simulation = task(f"K = {target}")
-    refined = refine(projection, table, CHANNELS, simulation, generator=torch.Generator().manual_seed(0))
+    sample = near(matrix, particle, 0.3, 0.25)
+    table, work = task(f"K = {target}")
+    refined = refine(sample, PARTICLES, table, work)
     assert refined.values.mean["K"] == pytest.approx(target, rel=0.011)
-    realised = realise(refined, CATALOGUE, simulation)
+    realised = realise(refined, PARTICLES, work)
     assert realised.values["K"] == pytest.approx(target, rel=0.01)
     assert float(realised.effective.residual[0]) <= 1e-8
-    assert realised.packing.largest_diameter() >= realised.packing.diameter
 
     # What is exported is what was measured: solve the phase map again from scratch.
-    m, p = (CATALOGUE.materials[i] for i in (refined.matrix, refined.particle))
-    phase = realised.phase[None, ..., None]
-    K, G = (two_phase((getattr(m, name), getattr(p, name)), phase) for name in ("bulk", "shear"))
+    cell = Cell(realised.labels[..., None].numpy(), work.materials_of(realised.pair))
+    K, G = (torch.from_numpy(cell.field(name))[None] for name in ("bulk", "shear"))
     assert float(bulk_modulus(K, G).value[0]) == pytest.approx(realised.values["K"], rel=1e-7)
 
 
 def test_two_targets_are_met_together():
-    projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
-    table, simulation = task("K = 100", "G = 45")
-    refined = refine(projection, table, CHANNELS, simulation, generator=torch.Generator().manual_seed(0))
-    realised = realise(refined, CATALOGUE, simulation)
+    sample = near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
+    table, work = task("K = 100", "G = 45")
+    refined = refine(sample, PARTICLES, table, work)
+    realised = realise(refined, PARTICLES, work)
     assert realised.values["K"] == pytest.approx(100, rel=0.02)
     assert realised.values["G"] == pytest.approx(45, rel=0.02)
 
 
 def test_an_interval_is_met_anywhere_inside():
-    projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
-    table, simulation = task("K >= 150")
-    refined = refine(projection, table, CHANNELS, simulation, generator=torch.Generator().manual_seed(0))
-    assert realise(refined, CATALOGUE, simulation).values["K"] >= 150 * 0.998
+    sample = near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
+    table, work = task("K >= 150")
+    refined = refine(sample, PARTICLES, table, work)
+    assert realise(refined, PARTICLES, work).values["K"] >= 150 * 0.998
 
 
 def test_ranked_pairs_prefer_the_sample_and_light_materials_when_asked():
-    projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
-    near, light = (task("K = 150", *extra)[0].rank(projection, CHANNELS) for extra in ((), ("minimise density @ 5",)))
+    sample = near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
+    nearby, light = (task("K = 150", *extra)[0].rank(sample, CHANNELS) for extra in ((), ("minimise density @ 5",)))
     density = CATALOGUE.properties.density
 
     def mean_density(pairs):
         return np.mean(
             [
-                float((1 - pair.volume_fraction) * density[pair.matrix] + pair.volume_fraction * density[pair.particle])
+                float((1 - pair.share) * density[pair.pair[0]] + pair.share * density[pair.pair[1]])
                 for pair in pairs[:10]
             ]
         )
 
-    assert mean_density(light) < 0.8 * mean_density(near)
-    assert all(0.05 <= pair.volume_fraction <= 0.5 for pair in near)
+    assert mean_density(light) < 0.8 * mean_density(nearby)
+    assert all(0.05 <= pair.share <= 0.5 for pair in nearby)
     values = CHANNELS.encode(CATALOGUE.properties, axis=-1)
     distance = [
-        float((values[pair.matrix] - projection.matrix).norm() + (values[pair.particle] - projection.particle).norm())
-        for pair in near
+        float((values[pair.pair[0]] - sample.phases[0]).norm() + (values[pair.pair[1]] - sample.phases[1]).norm())
+        for pair in nearby
     ]
     assert np.mean(distance[:10]) < 0.3 < np.mean(distance[-10:])
 
 
 def test_taken_pairs_are_not_offered_again():
-    projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
+    sample = near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
     table, _ = task("K = 150")
-    first = table.rank(projection, CHANNELS)[0]
-    again = table.rank(projection, CHANNELS, taken={(first.matrix, first.particle)})
-    assert (first.matrix, first.particle) not in {(pair.matrix, pair.particle) for pair in again}
+    first = table.rank(sample, CHANNELS)[0]
+    again = table.rank(sample, CHANNELS, taken={first.pair})
+    assert first.pair not in {choice.pair for choice in again}
 
 
 def test_designs_of_alike_samples_are_of_different_kinds():
-    projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
+    sample = near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
     table, _ = task("K = 150")
-    nearest = [(pair.matrix, pair.particle) for pair in table.rank(projection, CHANNELS)[:6]]
+    nearest = [choice.pair for choice in table.rank(sample, CHANNELS)[:6]]
     chosen: list[tuple[int, int]] = []
     for _ in range(6):
-        pair = table.rank(projection, CHANNELS, taken=chosen)[0]
-        chosen.append((pair.matrix, pair.particle))
+        chosen.append(table.rank(sample, CHANNELS, taken=chosen)[0].pair)
 
     def kinds(pairs):
         return occupied_cells([CATALOGUE.materials[i] for pair in pairs for i in pair])
@@ -132,7 +131,7 @@ def test_designs_of_alike_samples_are_of_different_kinds():
     assert kinds(chosen) >= kinds(nearest) + 3
     values = CHANNELS.encode(CATALOGUE.properties, axis=-1)
     far = [
-        float((values[m] - projection.matrix).square().sum() + (values[p] - projection.particle).square().sum())
+        float((values[m] - sample.phases[0]).square().sum() + (values[p] - sample.phases[1]).square().sum())
         for m, p in chosen
     ]
     assert max(far) < 0.1, "another kind was bought with a design unlike the sample"
@@ -142,12 +141,11 @@ def test_new_kinds_come_first_where_few_serve():
     """Soft composites of alike samples: not one foam with eight metals."""
     materials = {material.name: material.id for material in CATALOGUE.materials}
     soft, stiff = materials["Silicone rubber, Ecoflex 00-30"], materials["Tungsten carbide, binderless"]
-    projection = projection_near(soft, stiff, 0.03, 0.3)
+    sample = near(soft, stiff, 0.03, 0.3)
     table, _ = task("K = 1.04", dim=3, grid=32)
     chosen: list[tuple[int, int]] = []
     for _ in range(8):
-        pair = table.rank(projection, CHANNELS, taken=chosen)[0]
-        chosen.append((pair.matrix, pair.particle))
+        chosen.append(table.rank(sample, CHANNELS, taken=chosen)[0].pair)
     assert occupied_cells([CATALOGUE.materials[i] for pair in chosen for i in pair]) == 16
 
 
@@ -165,30 +163,30 @@ def test_two_materials_of_one_kind_count_once():
 
 
 def test_other_kinds_are_not_bought_with_a_miss():
-    projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
+    sample = near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
     table, _ = task("K = 100", "G = 45")
-    chosen: list[Candidate] = []
+    chosen: list[Choice] = []
     for _ in range(8):
-        chosen.append(table.rank(projection, CHANNELS, taken=[(pair.matrix, pair.particle) for pair in chosen])[0])
+        chosen.append(table.rank(sample, CHANNELS, taken=[choice.pair for choice in chosen])[0])
     assert max(pair.miss for pair in chosen) < 0.005 < 0.04 < table.miss.max()
 
 
 def test_unreachable_targets_are_refused():
-    projection = projection_near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
-    table, simulation = task("K = 450")
+    sample = near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
+    table, work = task("K = 450")
     with pytest.raises(RefinementError, match=r"miss K = 450 GPa .* can be had is 43\d"):
-        refine(projection, table, CHANNELS, simulation, generator=torch.Generator())
+        refine(sample, PARTICLES, table, work)
 
 
 def test_pairs_that_the_grid_cannot_resolve_come_later():
     """Alumina in epoxy where the spheres would nearly touch: first choice on a fine grid, not on a coarse one."""
-    sample = projection_near("epoxy-unfilled", "alumina-ad-995", 0.46, 0.2)
+    sample = near("epoxy-unfilled", "alumina-ad-995", 0.46, 0.2)
     pair = tuple([m.id for m in CATALOGUE.materials].index(name) for name in ("epoxy-unfilled", "alumina-ad-995"))
-    target = float(pair_estimates(CATALOGUE, np.array([0.46]), 3, "K")[0][pair])
+    target = float(PARTICLES.estimate(CATALOGUE, np.array([0.46]), 3, "K")[0][pair])
     place = {}
     for grid in (32, 512):
         ranked = task(f"K = {target!r}", dim=3, grid=grid)[0].rank(sample, CHANNELS)
-        place[grid] = [(found.matrix, found.particle) for found in ranked].index(pair)
+        place[grid] = [found.pair for found in ranked].index(pair)
     assert place[512] == 0 < place[32]
 
 
@@ -199,49 +197,43 @@ def test_crowding_needs_both_a_narrow_gap_and_contrast():
 TWO = Catalogue.from_csv(b"id,name,E_GPa,nu,rho_g_cm3\na,Soft,3,0.35,1.2\nb,Stiff,70,0.33,2.7")
 
 
-def two_materials(text: str, dim: int, grid: int) -> tuple[PairTable, Simulation]:
-    objectives = [parse_objective(text)]
-    return PairTable(TWO, objectives, dim, grid), Simulation.of(objectives, "periodic", dim, grid)
-
-
-def soft_with_stiff(diameter: float) -> Projection:
-    matrix, particle = CHANNELS.encode(TWO.properties, axis=-1)
-    return Projection(matrix, particle, np.zeros((16, 16), dtype=bool), 0.45, diameter, 0.0, 0.0)
+def soft_with_stiff(diameter: float) -> Fit:
+    matrix, inclusion = CHANNELS.encode(TWO.properties, axis=-1)
+    return fit((matrix, inclusion), 0.45, diameter)
 
 
 def test_what_all_pairs_miss_is_said_with_the_nearest_value():
     """Between what stiff particles in the soft material and soft ones in the stiff material give."""
-    table, simulation = two_materials("K = 13.2", 2, 64)
+    table, work = task("K = 13.2", dim=2, grid=64, of=TWO)
     with pytest.raises(RefinementError, match=r"the 2 pairs .* miss K = 13.2 GPa") as refused:
-        refine(soft_with_stiff(0.25), table, CHANNELS, simulation, generator=torch.Generator().manual_seed(0))
+        refine(soft_with_stiff(0.25), PARTICLES, table, work)
     assert "with 50 % of Stiff in Soft: ask for that" in str(refused.value)
     nearest = float(str(refused.value).split("can be had is ")[1].split(" GPa")[0])
     packings = place_particles(0.5, 0.25, 2, grid=64, count=10, generator=torch.Generator().manual_seed(1))
-    assert nearest == pytest.approx(simulation.placements(*TWO.materials, packings).mean["K"], rel=0.05)
+    assert nearest == pytest.approx(work.simulation.placed(TWO.materials, packings).mean["K"], rel=0.05)
 
 
 def test_particles_of_another_size_are_tried_where_the_samples_cannot_do_it():
     """Many small spheres stiffen a coarse cell more than a few large ones."""
-    simulation = two_materials("K = 1", 3, 16)[1]
+    work = task("K = 1", dim=3, grid=16, of=TWO)[1]
     few, many = (
-        simulation.placements(
-            *TWO.materials, place_particles(0.5, d, 3, grid=16, count=10, generator=torch.Generator().manual_seed(2))
+        work.simulation.placed(
+            TWO.materials, place_particles(0.5, d, 3, grid=16, count=10, generator=torch.Generator().manual_seed(2))
         ).mean["K"]
         for d in (0.4, 0.2)
     )
     target = 0.5 * (few + many)
     assert few < 0.95 * target and target < 0.95 * many
-    table, simulation = two_materials(f"K = {target!r}", 3, 16)
-    refined = refine(soft_with_stiff(0.4), table, CHANNELS, simulation, generator=torch.Generator().manual_seed(0))
+    table, work = task(f"K = {target!r}", dim=3, grid=16, of=TWO)
+    refined = refine(soft_with_stiff(0.4), PARTICLES, table, work)
     assert refined.values.mean["K"] == pytest.approx(target, rel=0.011)
-    assert refined.packings[0].diameter < 0.3
+    assert refined.placements[0].size < 0.3
 
 
 def test_a_target_at_the_rim_of_what_pairs_have_is_met_within_a_percent():
-    objectives = [parse_objective("K = 1")]
-    simulation = Simulation.of(objectives, "periodic", 2, 32)
+    _, work = task("K = 1", dim=2, grid=32, of=TWO)
     packings = place_particles(0.05, 0.2, 2, grid=32, count=10, generator=torch.Generator().manual_seed(3))
-    least = simulation.placements(*TWO.materials, packings).mean["K"]
-    table, simulation = two_materials(f"K = {0.995 * least!r}", 2, 32)
-    refined = refine(soft_with_stiff(0.2), table, CHANNELS, simulation, generator=torch.Generator().manual_seed(0))
+    least = work.simulation.placed(TWO.materials, packings).mean["K"]
+    table, work = task(f"K = {0.995 * least!r}", dim=2, grid=32, of=TWO)
+    refined = refine(soft_with_stiff(0.2), PARTICLES, table, work)
     assert refined.values.mean["K"] == pytest.approx(0.995 * least, rel=0.01)

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relaxdesign.materials.catalogue import Catalogue
+
 Array = NDArray[np.float64]
 
 
@@ -141,6 +143,30 @@ def estimate_conductivity(matrix: ArrayLike, particle: ArrayLike, volume_fractio
     km, kp, vf = (np.asarray(value, dtype=np.float64) for value in (matrix, particle, volume_fraction))
     across = _assemblage(km, kp, dim * km, vf)
     return across if dim == 3 else (2 * across + _mean(km, kp, vf)) / 3
+
+
+def pair_estimates(catalogue: Catalogue, fractions: ArrayLike, dim: int, name: str) -> NDArray[np.float64]:
+    """Estimates (len(fractions), matrix, particle) of a quantity for every ordered pair of materials."""
+    vf = np.asarray(fractions, dtype=np.float64)[:, None, None]
+
+    def columns(values) -> tuple[NDArray, NDArray]:
+        values = np.asarray(values, dtype=np.float64)
+        return values[:, None], values
+
+    if name == "density":
+        matrix, particle = columns(catalogue.properties.density)
+        return (1 - vf) * matrix + vf * particle
+    if name == "price":
+        (light, heavy), (cheap, dear) = (
+            columns(values) for values in (catalogue.properties.density, [m.price for m in catalogue.materials])
+        )
+        return ((1 - vf) * light * cheap + vf * heavy * dear) / ((1 - vf) * light + vf * heavy)
+    if name == "conductivity":
+        return estimate_conductivity(*columns([m.conductivity for m in catalogue.materials]), vf, dim)
+    (km, kp), (gm, gp) = columns(catalogue.properties.bulk), columns(catalogue.properties.shear)
+    return np.broadcast_to(
+        estimate_stiffness(km, gm, kp, gp, vf, dim).quantity(name), (len(vf), len(catalogue), len(catalogue))
+    )
 
 
 def _mean(matrix, particle, vf):

@@ -5,13 +5,13 @@ import torch
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import AsinhChannels
-from relaxdesign.microstructure.particles.packing import place_particles
-from relaxdesign.microstructure.particles.projection import (
-    ProjectionError,
+from relaxdesign.microstructure.particles.fitting import (
+    FitError,
     inscribed_radii,
     project,
     project_to_single_material,
 )
+from relaxdesign.microstructure.particles.packing import place_particles
 
 
 def field_of(labels, matrix, particle, noise, generator):
@@ -93,14 +93,14 @@ def test_each_particle_is_counted_once():
 
 def test_homogeneous_and_shapeless_fields_are_refused_with_the_reason():
     generator = torch.Generator().manual_seed(0)
-    with pytest.raises(ProjectionError, match="homogeneous"):
+    with pytest.raises(FitError, match="homogeneous"):
         project(0.3 + 0.001 * torch.randn(3, 64, 64, generator=generator))
-    with pytest.raises(ProjectionError, match="speckle"):
+    with pytest.raises(FitError, match="speckle"):
         project(torch.randn(3, 64, 64, generator=generator))
     stripes = torch.zeros(3, 64, 64)
     stripes[:, :, ::4], stripes[:, :, 1::4] = 0.8, 0.8
     stripes[:, 20:, :] = 0.8
-    with pytest.raises(ProjectionError, match="particles"):
+    with pytest.raises(FitError, match="particles"):
         project(stripes)
 
 

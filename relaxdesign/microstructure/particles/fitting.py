@@ -13,22 +13,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
+from relaxdesign.microstructure.base import FitError
+from relaxdesign.microstructure.labelling import label_phases
 from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, particle_diameter
 
-# Phases closer than this (channel units) are one material: about 5 % in K.
-_SAME_MATERIAL = 0.02
-# A phase must hold at least this share of voxels, and at most this to be particles.
-_SMALLEST_SHARE = 0.01
+# A phase must hold at most this share of voxels to be particles.
 _LARGEST_SHARE = 0.6
 # Inscribed discs smaller than this part of the largest are necks and corners, not particles.
 _SMALLEST_DISC = 0.5
-# Of relabelling by the nearest median; a handful is usual.
-_MOST_ROUNDS = 20
 # Volume fraction and diameter in the middle of the supported ranges.
 _TYPICAL = (0.275, 0.275)
 # Random packings with noise on the field stay below 0.3; at this misfit the phase is no set of equal particles.
@@ -58,14 +54,10 @@ class Projection:
         return not self.labels.any()
 
 
-class ProjectionError(ValueError):
-    """The field cannot be read as two phases; the text says why."""
-
-
 def project(clean: Tensor, seed: int = 0) -> Projection:
     """Projects one relaxed field (3, *grid) in channel units.
 
-    Raises ProjectionError for a homogeneous field or one without a particle-like phase.
+    Raises FitError for a homogeneous field or one without a particle-like phase.
     """
     first, medians, deviation = label_phases(clean, seed)
     dim = first.ndim
@@ -78,12 +70,12 @@ def project(clean: Tensor, seed: int = 0) -> Projection:
         if len(radii):
             readings.append((_misfit(phase, radii), label, phase, radii))
     if not readings:
-        raise ProjectionError("neither phase of the sample consists of particles")
+        raise FitError("neither phase of the sample consists of particles")
     misfit, label, phase, radii = min(readings, key=lambda reading: reading[0])
     if 2 * float(np.median(radii)) < 0.5 * DIAMETER_RANGE[0]:
-        raise ProjectionError("the phases of the sample are speckle, not particles")
+        raise FitError("the phases of the sample are speckle, not particles")
     if misfit > _LARGEST_MISFIT:
-        raise ProjectionError(f"neither phase of the sample consists of equal particles (misfit {misfit:.2f})")
+        raise FitError(f"neither phase of the sample consists of equal particles (misfit {misfit:.2f})")
     volume_fraction = float(phase.mean())
     return Projection(
         matrix=medians[not label],
@@ -94,50 +86,6 @@ def project(clean: Tensor, seed: int = 0) -> Projection:
         misfit=misfit,
         within_phase_deviation=deviation,
     )
-
-
-def label_phases(clean: Tensor, seed: int = 0) -> tuple[NDArray[np.bool_], dict[bool, Tensor], float]:
-    """Two phases of a relaxed field (channels, *grid): labels (*grid), channel medians by label, and the standard
-    deviation within the phases.
-
-    Raises ProjectionError for a homogeneous field.
-    """
-    channels, *grid = clean.shape
-    voxels = clean.detach().double().reshape(channels, -1).T.cpu()
-    if 2 * float((voxels - voxels.mean(0)).norm(dim=1).max()) < _SAME_MATERIAL:
-        raise ProjectionError(
-            f"the sample is a homogeneous material: its voxels differ by less than {_SAME_MATERIAL} channel units"
-        )
-    from sklearn.mixture import GaussianMixture  # seconds to import: not before it is used
-
-    mixture = GaussianMixture(2, covariance_type="spherical", reg_covar=1e-6, random_state=seed)
-    labels = mixture.fit_predict(voxels.numpy()).reshape(grid).astype(bool)
-    share = float(labels.mean())
-    if min(share, 1 - share) < _SMALLEST_SHARE:
-        raise ProjectionError("the sample is a homogeneous material: less than 1 % of it differs from the rest")
-    labels, medians = _by_nearest_median(voxels, torch.from_numpy(labels.ravel()))
-    distance = float((medians[True] - medians[False]).norm())
-    if distance < _SAME_MATERIAL:
-        raise ProjectionError(
-            f"the sample is a homogeneous material: its phases differ by {distance:.3f} channel units"
-        )
-    within = torch.cat([part - part.mean(0) for part in (voxels[labels], voxels[~labels])])
-    return labels.reshape(grid).numpy(), medians, float(within.square().mean().sqrt())
-
-
-def _by_nearest_median(voxels: Tensor, labels: Tensor) -> tuple[Tensor, dict[bool, Tensor]]:
-    """Labels and medians (channels,) of two phases such that every voxel is nearest to the median of its own.
-
-    A mixture gives all blends at interfaces to the phase that varies more; halfway between the phases is where a blend
-    changes sides. voxels: (n, channels). labels: bool (n,), to begin with.
-    """
-    for _ in range(_MOST_ROUNDS):
-        medians = {label: voxels[labels == label].median(0).values for label in (False, True)}
-        nearer = (voxels - medians[True]).norm(dim=1) < (voxels - medians[False]).norm(dim=1)
-        if torch.equal(nearer, labels) or nearer.all() or not nearer.any():
-            break
-        labels = nearer
-    return labels, medians
 
 
 def project_to_single_material(clean: Tensor) -> Projection:

@@ -1,0 +1,185 @@
+"""What a family of microstructures has to know of itself, and what it may know besides.
+
+A *family* says how a relaxed sample is read as one of its cells. What refinement can do with it depends on what else it
+knows: `Inclusions` are placed anew at random, many times, with a volume fraction that can be varied; of a `Shape` there
+is one, whose interface can be moved. Both find their way through study, library and export by these protocols alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from relaxdesign.materials.catalogue import Catalogue
+
+
+class FitError(ValueError):
+    """A sample that cannot be read as a cell of the family; the text says why."""
+
+
+class PlacementError(ValueError):
+    """Inclusions that cannot be placed; the text says why."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number that describes the cells of a family, e.g. the diameter of its particles.
+
+    low, high: what is supported. unit: "" for fractions of the cell edge and for shares. symbol: short, for cards.
+    """
+
+    name: str
+    label: str
+    symbol: str
+    low: float
+    high: float
+    unit: str = ""
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return self.low, self.high
+
+    def clip(self, value: float) -> float:
+        """The supported value that is nearest."""
+        return float(np.clip(value, self.low, self.high))
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A relaxed field read as a cell of a family.
+
+    phases: channel values (channels,) of every phase. labels: phase of every voxel, (*grid). parameters: of the
+    family, as far as the field tells them. remark: what is unusual. homogeneous: all phases are the same material.
+    """
+
+    phases: tuple[Tensor, ...]
+    labels: NDArray
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    remark: str = ""
+    homogeneous: bool = False
+
+
+class Family(Protocol):
+    """A kind of microstructure.
+
+    name: in requests and files. title: in the app. summary: one line that explains it. composites: what its cells are
+    called in messages, "particle composites". phases: names of the phases, that of label 0 first.
+    directional: whether its cells can be stiffer along one axis of their plane than along the other.
+    parameters: numbers that describe its cells.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def summary(self) -> str: ...
+    @property
+    def composites(self) -> str: ...
+    @property
+    def phases(self) -> tuple[str, ...]: ...
+    @property
+    def directional(self) -> bool: ...
+    @property
+    def parameters(self) -> tuple[Parameter, ...]: ...
+
+    def fit(self, clean: Tensor) -> Fit:
+        """Reads one relaxed field (channels, *grid) in channel units. Raises FitError."""
+        ...
+
+
+class Placement(Protocol):
+    """Inclusions in one cell. share: their volume fraction. size: of each, a fraction of the cell edge."""
+
+    @property
+    def share(self) -> float: ...
+
+    @property
+    def size(self) -> float: ...
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The family's, of this cell."""
+        ...
+
+    def with_share(self, share: float) -> Placement:
+        """The same centres, with as large inclusions as fill this share."""
+        ...
+
+    def with_size(self, size: float) -> Placement:
+        """The same centres; whether they overlap is not checked."""
+        ...
+
+    def largest_size(self) -> float:
+        """The size at which the first two touch."""
+        ...
+
+    def voxelise(self, grid: int) -> Tensor:
+        """Labels (grid,)*dim, true or 1 where a voxel's centre lies in an inclusion."""
+        ...
+
+
+@runtime_checkable
+class Inclusions(Family, Protocol):
+    """A family of inclusions of one size in a matrix, placed at random.
+
+    share, size: the parameters of a placement, and what of them can be placed.
+    """
+
+    @property
+    def share(self) -> Parameter: ...
+    @property
+    def size(self) -> Parameter: ...
+
+    def place(
+        self, share: float, size: float, dim: int, *, grid: int, count: int = 1, generator: torch.Generator
+    ) -> Sequence[Placement]:
+        """``count`` random cells of exactly this share, of about this size. Raises PlacementError."""
+        ...
+
+    def place_between(
+        self,
+        low: float,
+        high: float,
+        share: float,
+        size: float,
+        dim: int,
+        *,
+        grid: int,
+        count: int,
+        generator: torch.Generator,
+    ) -> Sequence[Placement]:
+        """Random cells of the share ``high`` whose inclusions keep a supported size down to the share ``low``.
+
+        share, size: wanted; they tell how many inclusions there are. Raises PlacementError.
+        """
+        ...
+
+    def estimate(self, catalogue: Catalogue, shares: ArrayLike, dim: int, quantity: str) -> NDArray[np.float64]:
+        """Closed-form estimates (shares, matrix, inclusions) of a quantity, for every ordered pair of materials."""
+        ...
+
+    def gap_voxels(self, share: NDArray, size: float, dim: int, grid: int) -> NDArray[np.float64]:
+        """Voxels between neighbours that placements keep, by share."""
+        ...
+
+
+@runtime_checkable
+class Shape(Family, Protocol):
+    """A family whose cells are level sets: phase 1 where a function of the voxels is positive.
+
+    shares: smallest and largest volume fraction of phase 1 that a shift may lead to.
+    """
+
+    @property
+    def shares(self) -> tuple[float, float]: ...
+
+    def level_set(self, labels: NDArray) -> NDArray[np.float64]:
+        """A function (*grid), positive in phase 1, that changes by 1 per voxel across the interface and has no ties."""
+        ...

@@ -1,0 +1,48 @@
+"""Free form as a family: the two phases of a sample as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, gaussian_filter
+from torch import Tensor
+
+from relaxdesign.microstructure.base import Fit, Parameter
+from relaxdesign.microstructure.labelling import label_phases
+
+_SMOOTHING = 1.0  # voxels
+
+
+@dataclass(frozen=True)
+class FreeForm:
+    """Any two phases, the smaller one labelled 1. A `Shape` family."""
+
+    name: str = "free-form"
+    title: str = "Free form"
+    summary: str = "the sampled phase map itself"
+    composites: str = "composites"
+    phases: tuple[str, ...] = ("matrix", "inclusions")
+    directional: bool = True
+    parameters: tuple[Parameter, ...] = ()
+    shares: tuple[float, float] = (0.03, 0.97)
+
+    def fit(self, clean: Tensor) -> Fit:
+        """The two phases of the sample. Raises FitError for a homogeneous one."""
+        labels, medians, _ = label_phases(clean)
+        smaller = bool(labels.mean() < 0.5)
+        return Fit((medians[not smaller], medians[smaller]), labels == smaller)
+
+    def level_set(self, labels: NDArray) -> NDArray[np.float64]:
+        """Signed distance to the interface in voxels, periodic, positive in phase 1; smoothed so that none tie."""
+        labels = labels.astype(bool)
+        margin = labels.shape[0] // 2
+        tiled = np.pad(labels, margin, mode="wrap")
+        inside, outside = (np.asarray(distance_transform_edt(part)) for part in (tiled, ~tiled))
+        middle = tuple(slice(margin, margin + edge) for edge in labels.shape)
+        distance = np.where(tiled, inside - 0.5, 0.5 - outside)[middle]
+        return gaussian_filter(distance, _SMOOTHING, mode="wrap")
+
+
+FREE_FORM = FreeForm()

@@ -1,0 +1,105 @@
+"""Particles as a family: how samples are read as such, how cells are placed anew, what closed forms say of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.microstructure.base import Fit, FitError, Parameter, PlacementError
+from relaxdesign.microstructure.estimates import pair_estimates
+from relaxdesign.microstructure.particles.fitting import project, project_to_single_material
+from relaxdesign.microstructure.particles.packing import (
+    DIAMETER_RANGE,
+    VOLUME_FRACTION_RANGE,
+    Packing,
+    particle_count,
+    particle_diameter,
+    particle_volume,
+    place_particles,
+    smallest_gap,
+)
+
+_SHARE = Parameter("volume_fraction", "volume fraction", "vf", *VOLUME_FRACTION_RANGE)
+_DIAMETER = Parameter("diameter", "diameter", "d", *DIAMETER_RANGE)
+
+
+@dataclass(frozen=True)
+class Particles:
+    """Equal particles, at most half of the cell, without overlap. An `Inclusions` family."""
+
+    name: str = "particles"
+    title: str = "Particles"
+    summary: str = "equal particles placed anew"
+    composites: str = "particle composites"
+    phases: tuple[str, ...] = ("matrix", "particles")
+    directional: bool = False
+    share: Parameter = _SHARE
+    size: Parameter = _DIAMETER
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return self.share, self.size
+
+    def fit(self, clean: Tensor) -> Fit:
+        """The sample as particles of one size; one without two phases counts as its mean material, with a remark."""
+        try:
+            projection, remark = project(clean), ""
+        except FitError as error:
+            projection = project_to_single_material(clean)
+            remark = f"{error}; the design combines two materials instead"
+        return Fit(
+            (projection.matrix, projection.particle),
+            projection.labels,
+            {"volume_fraction": projection.volume_fraction, "diameter": projection.diameter},
+            remark,
+            projection.homogeneous,
+        )
+
+    def place(
+        self, share: float, size: float, dim: int, *, grid: int, count: int = 1, generator: torch.Generator
+    ) -> Sequence[Packing]:
+        """See `place_particles`."""
+        return place_particles(share, size, dim, grid=grid, count=count, generator=generator)
+
+    def place_between(
+        self,
+        low: float,
+        high: float,
+        share: float,
+        size: float,
+        dim: int,
+        *,
+        grid: int,
+        count: int,
+        generator: torch.Generator,
+    ) -> Sequence[Packing]:
+        """As many particles as are nearest to the wanted size."""
+        smallest, largest = (particle_volume(diameter, dim) for diameter in DIAMETER_RANGE)
+        fewest, most = max(1, math.ceil(high / largest)), math.floor(low / smallest)
+        if fewest > most:
+            raise PlacementError(f"no number of particles fills both {low:.3f} and {high:.3f} of the cell")
+        wanted = round(share / particle_volume(self.size.clip(size), dim))
+        particles = int(np.clip(wanted, fewest, most))
+        diameter = float(particle_diameter(high, particles, dim))
+        return place_particles(high, diameter, dim, grid=grid, count=count, generator=generator)
+
+    def estimate(self, catalogue: Catalogue, shares: ArrayLike, dim: int, quantity: str) -> NDArray[np.float64]:
+        """Composite assemblages, see `relaxdesign.microstructure.estimates`."""
+        return pair_estimates(catalogue, shares, dim, quantity)
+
+    def gap_voxels(self, share: NDArray, size: float, dim: int, grid: int) -> NDArray[np.float64]:
+        """See `smallest_gap`."""
+        vf = torch.from_numpy(share)
+        count = particle_count(vf, self.size.clip(size), dim)
+        exact = particle_diameter(vf, count, dim)
+        return grid * smallest_gap(count, exact, grid, dim).numpy()
+
+
+PARTICLES = Particles()

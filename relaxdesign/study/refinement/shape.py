@@ -1,0 +1,212 @@
+"""Refinement of a shape: the sampled phase map itself becomes the design.
+
+Where the placement is the design (E_x ≠ E_y, single entries of C) inclusions cannot be placed anew. The phases keep
+their shapes, their materials become real ones, and the interface is shifted as a level set, φ > 0 in phase 1, until the
+cell meets its targets:
+
+    φ ← φ + Σ_i a_i b_i,    b_0 = 1,    b_i = sensitivity of target i, smoothed,
+
+with a from Gauss–Newton steps. Derivatives by a are finite differences: across an interface of contrasting
+materials the modulus of a voxel jumps, and its derivative says little about the jump (Allaire et al. 2004,
+doi:10.1016/j.jcp.2003.09.032, for level sets in shape optimisation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from relaxdesign.materials.catalogue import Catalogue, Material
+from relaxdesign.microstructure.base import Fit, Shape
+from relaxdesign.microstructure.cell import phase_field
+from relaxdesign.physics.evaluator import Evaluator
+from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.study.merit import extreme_cost
+from relaxdesign.study.refinement.outcome import Realised, RefinementError
+from relaxdesign.study.refinement.task import Stage, Task
+from relaxdesign.study.request import Objective
+from relaxdesign.study.selection import worth_of_new_kinds
+from relaxdesign.study.simulation import Simulation
+
+_TOLERANCE = 2e-3
+_ACCEPTED = 0.01
+_STEPS = 10
+_TRIED_PAIRS = 8
+_SCREENED = 40
+_KNOWN_KIND = 0.1  # squared channel units; with as much as `study.selection` charges, fewer designs meet a direction
+_PROBE = 0.7  # voxels by which the interface moves for a finite difference
+_LARGEST_SHIFT = 1.5  # voxels per step
+_SMOOTHING = 1.5  # voxels, of sensitivities
+
+
+def design_shape(task: Task, family: Shape, fit: Fit) -> Generator[Stage, None, Realised]:
+    """Takes a sample read as a shape to a verified cell, by the stages snapped and refined.
+
+    Raises RefinementError or ConvergenceError.
+    """
+    pair = task.nearest_pair(fit)
+    labels = torch.from_numpy(fit.labels)
+    yield "snapped", task.kept(task.simulation.values(task.materials_of(pair), labels[None]).mean)
+    if not task.request.refine:
+        return Realised(pair, labels, task.simulation.verify(task.materials_of(pair), labels))
+    realised = refine_shape(fit, family, task)
+    yield "refined", task.kept(realised.values)
+    return realised
+
+
+def refine_shape(fit: Fit, family: Shape, task: Task) -> Realised:
+    """Materials near the sample's and a cell of its shape that meets the targets.
+
+    Where they cannot all be met, what came nearest. Raises RefinementError if no pair brackets the targets.
+    """
+    best: tuple[float, tuple[int, int], NDArray[np.bool_]] | None = None
+    for pair in _near_pairs(fit, task):
+        miss, labels = _shift_interface(fit.labels, family, task.materials_of(pair), task.simulation)
+        if best is None or miss < best[0]:
+            best = miss, pair, labels
+        if miss < _ACCEPTED:
+            break
+    if best is None:
+        wanted = " and ".join(str(target) for target in task.simulation.targets)
+        raise RefinementError(
+            f"no two materials on offer have {wanted} between them (or other designs took all that have): "
+            "offer more materials, allow the same pair again or ask for fewer candidates"
+        )
+    _, pair, labels = best
+    found = torch.from_numpy(labels)
+    return Realised(pair, found, task.simulation.verify(task.materials_of(pair), found))
+
+
+def _near_pairs(fit: Fit, task: Task) -> list[tuple[int, int]]:
+    """Pairs to try: materials near the phases' that bound the moduli wanted, those first that miss little unshifted."""
+    extremes = [objective for objective in task.request.objectives if objective.sense != "reach"]
+    single = _between_phases(task.materials, task.request.objectives)
+    averaged = [objective for objective in extremes if objective.quantity in single]
+    cost = _cost_of_pairs(fit, task, extremes, averaged, single)
+    order = np.argsort(cost, axis=None, kind="stable")[:_SCREENED]
+    pairs = [divmod(int(flat), len(task.materials)) for flat in order if np.isfinite(cost.flat[flat])]
+    scored = []
+    labels = torch.from_numpy(fit.labels)[None]
+    for pair in pairs:
+        values = task.simulation.values(task.materials_of(pair), labels).mean
+        others = extreme_cost(
+            (objective for objective in extremes if objective not in averaged),
+            lambda name, values=values: QUANTITIES[name].coordinate(values[name]),
+        )
+        miss = float(np.square(task.simulation.residuals(values)).sum())
+        scored.append((cost[pair] + others + miss, pair))
+    return [pair for _, pair in sorted(scored)[:_TRIED_PAIRS]]
+
+
+def _cost_of_pairs(
+    fit: Fit,
+    task: Task,
+    extremes: Sequence[Objective],
+    averaged: Sequence[Objective],
+    single: dict[str, NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """What speaks against each pair (matrix, inclusions) before any simulation; infinite where it cannot serve."""
+    points = task.channels.encode(task.materials.properties, axis=-1).numpy()
+    far = [np.square(points - mean.numpy()).sum(1) for mean in fit.phases]
+    cost = far[0][:, None] + far[1] - worth_of_new_kinds(task.materials, task.taken, extremes, each=_KNOWN_KIND)
+    np.fill_diagonal(cost, np.inf)
+    share = float(fit.labels.mean())
+    for target in task.simulation.targets:
+        if target.quantity not in single:
+            continue
+        values = single[target.quantity]
+        low, high = np.minimum.outer(values, values), np.maximum.outer(values, values)
+        cost[(low > (target.high or np.inf)) | (high < (target.low or 0.0))] = np.inf
+
+    def mean(name: str) -> NDArray[np.float64]:
+        values = single[name]
+        return QUANTITIES[name].coordinate((1 - share) * values[:, None] + share * values[None, :])
+
+    cost += extreme_cost(averaged, mean)
+    for pair in task.taken:
+        cost[pair] = np.inf
+    return cost
+
+
+def _between_phases(materials: Catalogue, objectives: tuple[Objective, ...]) -> dict[str, NDArray[np.float64]]:
+    """Values (materials,) of the quantities that any cell has between those of its two phases."""
+    p = materials.properties
+    values = {"K": p.bulk.numpy(), "G": p.shear.numpy(), "E": p.young.numpy(), "density": p.density.numpy()}
+    return values | {
+        name: np.array([getattr(material, name) for material in materials.materials], dtype=np.float64)
+        for name in ("conductivity", "price")
+        if any(objective.quantity == name for objective in objectives)
+    }
+
+
+def _shift_interface(
+    labels: NDArray[np.bool_], family: Shape, pair: Sequence[Material], simulation: Simulation
+) -> tuple[float, NDArray[np.bool_]]:
+    """Smallest largest residual reached, and the phase map that has it."""
+    level = family.level_set(labels)
+    residual = _residuals([level], pair, simulation)[0]
+    best = float(np.abs(residual).max()), level > 0
+    damping = 1.0
+    for _ in range(_STEPS):
+        if best[0] < _TOLERANCE:
+            break
+        modes = [np.ones_like(level), *_sensitivities(level > 0, family, pair, simulation)]
+        probes = [level + _PROBE * mode for mode in modes]
+        slopes = (np.stack(_residuals(probes, pair, simulation)) - residual).T / _PROBE  # (targets, modes)
+        gram = slopes @ slopes.T
+        gram += 1e-3 * np.trace(gram) * np.eye(len(gram)) + 1e-30 * np.eye(len(gram))
+        shift = -damping * slopes.T @ np.linalg.solve(gram, residual)
+        shift *= min(1.0, _LARGEST_SHIFT / float(np.abs(shift).max() or 1.0))
+        moved = level + sum(a * mode for a, mode in zip(shift, modes, strict=True))
+        if not family.shares[0] <= (moved > 0).mean() <= family.shares[1]:
+            damping *= 0.5
+            continue
+        new = _residuals([moved], pair, simulation)[0]
+        miss = float(np.abs(new).max())
+        if miss < best[0]:
+            best = miss, moved > 0
+            level, residual, damping = moved, new, min(1.0, 2 * damping)
+        else:
+            damping *= 0.4
+    return best
+
+
+def _residuals(
+    levels: list[NDArray[np.float64]], pair: Sequence[Material], simulation: Simulation
+) -> list[NDArray[np.float64]]:
+    values = simulation.values(pair, torch.from_numpy(np.stack([level > 0 for level in levels])))
+    return [simulation.residuals(values.one(i)) for i in range(len(levels))]
+
+
+def _sensitivities(
+    labels: NDArray[np.bool_], family: Shape, pair: Sequence[Material], simulation: Simulation
+) -> list[NDArray[np.float64]]:
+    """Per target, how its coordinate answers to material of phase 1, smoothed and scaled to 1 near the interface."""
+    phase = torch.from_numpy(labels)[None]
+    phase = phase if phase.ndim == 4 else phase[..., None]
+    elastic = [t for t in simulation.targets if QUANTITIES[t.quantity].source in ("bulk", "stiffness")]
+    evaluator = Evaluator({target.quantity for target in elastic}, simulation.evaluator.boundary, 1e-3)
+    ends = {name: [float(getattr(material, name)) for material in pair] for name in evaluator.coefficients}
+    fields = {name: phase_field(values, phase).requires_grad_() for name, values in ends.items()}
+    effective = evaluator(fields)
+    simulation.cost.add(effective)
+    near = np.abs(family.level_set(labels)) < 2.0
+    modes = []
+    for target in elastic:
+        coordinate = QUANTITIES[target.quantity].coordinate(effective.values[target.quantity]).sum()
+        slopes = torch.autograd.grad(coordinate, list(fields.values()), retain_graph=True, allow_unused=True)
+        raw = sum(
+            slope * (there - here)
+            for slope, (here, there) in zip(slopes, ends.values(), strict=True)
+            if slope is not None
+        )
+        assert isinstance(raw, torch.Tensor)
+        mode = gaussian_filter(raw[0].reshape(labels.shape).detach().numpy(), _SMOOTHING, mode="wrap")
+        # Energies in the soft phase are far larger than in the stiff one: what matters is where, not how much.
+        mode = np.sign(mode) * np.sqrt(np.abs(mode))
+        modes.append(mode / max(float(np.abs(mode[near]).max()), 1e-30))
+    return modes
