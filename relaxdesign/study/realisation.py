@@ -23,6 +23,7 @@ from relaxdesign.microstructure.particles.projection import (
 from relaxdesign.physics.bounds import Bounds, field_bounds
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem import ConvergenceError
+from relaxdesign.physics.quantities import computable
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.objectives import finished_tolerance
 from relaxdesign.study.refinement import Realised, Refined, RefinementError, realise, refine
@@ -88,17 +89,17 @@ class Finisher:
     # ---- stages ----
 
     def _relaxed(self, field: Tensor, simulation: Simulation) -> dict[str, float]:
-        """Quantities of the sampled field; conductivity and price are properties of real materials only."""
+        """Quantities of the sampled field, as far as its channels tell them."""
         properties = self.prior.decode(field[None].double())
-        names = set(simulation.evaluator.quantities) - {"conductivity", "price"}
+        names = computable(simulation.evaluator.quantities, self.prior.channels.coefficients)
         usual = finished_tolerance(1.0)
         evaluator = Evaluator(names, simulation.evaluator.boundary, usual)
-        effective = evaluator(properties)
+        effective = evaluator(properties.as_fields())
         simulation.cost.add(effective)
         softness = float(effective.values["K"][0] / properties.bulk.mean())
         if (tolerance := finished_tolerance(softness)) < usual:
             closer = replace(evaluator, tolerance=tolerance)
-            effective = closer(properties, initial=effective.displacement)
+            effective = closer(properties.as_fields(), initial=effective.displacement)
             simulation.cost.add(effective)
         return {name: float(effective.values[name][0]) for name in sorted(names)}
 
@@ -151,7 +152,7 @@ class Finisher:
         phases = self.prior.channels.decode(torch.stack((projection.matrix, projection.particle)), axis=-1)
         read = [_pseudo_material(phases, i) for i in (0, 1)]
         elastic = Simulation.of(
-            [o for o in self.request.objectives if o.quantity not in ("conductivity", "price")],
+            [o for o in self.request.objectives if computable([o.quantity], self.prior.channels.coefficients)],
             self.request.boundary,
             self.request.dim,
             self.prior.grid,

@@ -17,7 +17,7 @@ from torch import Tensor
 import relaxdesign
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.attainable import Interval
-from relaxdesign.physics.quantities import DIRECTIONAL, QUANTITIES, format_value
+from relaxdesign.physics.quantities import QUANTITIES, format_value
 from relaxdesign.prior.model import Prior, load_prior, shipped_priors
 from relaxdesign.study import attainable
 from relaxdesign.study import selection as pairs
@@ -197,7 +197,7 @@ def _check_reachable(target: Objective, request: DesignRequest, materials: Catal
     if within and gap is None:
         return
     advice = "change the target or offer other materials"
-    if request.family == "particles" and name in DIRECTIONAL:
+    if request.family == "particles" and QUANTITIES[name].directional:
         advice = "particles placed at random have no direction in their plane: ask for free-form cells"
     between = f"between {format_value(name, low)} and {format_value(name, high)}"
     if gap is not None:

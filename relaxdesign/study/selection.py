@@ -6,7 +6,7 @@ the volume fraction that serves the targets best. Nothing here is shown as a res
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels, Properties
+from relaxdesign.materials.material import MAY_LACK
 from relaxdesign.microstructure.particles.estimates import estimate_conductivity, estimate_stiffness
 from relaxdesign.microstructure.particles.packing import (
     DIAMETER_RANGE,
@@ -25,7 +26,7 @@ from relaxdesign.microstructure.particles.packing import (
     smallest_gap,
 )
 from relaxdesign.microstructure.particles.projection import Projection
-from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.physics.quantities import COEFFICIENTS, PHYSICS, QUANTITIES, coefficients_of
 from relaxdesign.study.merit import extreme_cost
 from relaxdesign.study.request import Objective
 
@@ -43,25 +44,42 @@ units: more than nearly all samples are away from a pair that serves, so that ne
 those next. See docs/results.md for what it does."""
 
 
+Phase = Mapping[str, NDArray[np.float64]]
+
+
 class UnknownPropertyError(ValueError):
     """Too few of the materials on offer have a property that an objective needs."""
 
 
 def with_known_properties(catalogue: Catalogue, objectives: Sequence[Objective]) -> Catalogue:
-    """The materials whose conductivity and price are known where an objective needs them.
+    """The materials of which all coefficients are known that an objective needs.
 
     Raises UnknownPropertyError when fewer than two are left.
     """
-    for name in ("conductivity", "price"):
-        if any(objective.quantity == name for objective in objectives):
-            known = tuple(m for m in catalogue.materials if getattr(m, name) is not None)
-            if len(known) < 2:
-                raise UnknownPropertyError(
-                    f"the {QUANTITIES[name].label} of {len(known) or 'none'} of the materials on offer is known: "
-                    "offer others, or give it in an own catalogue"
-                )
-            catalogue = Catalogue(known)
+    for name in coefficients_of(objective.quantity for objective in objectives):
+        if name not in MAY_LACK:
+            continue
+        known = tuple(m for m in catalogue.materials if getattr(m, name) is not None)
+        if len(known) < 2:
+            raise UnknownPropertyError(
+                f"the {COEFFICIENTS[name].label} of {len(known) or 'none'} of the materials on offer is known: "
+                "offer others, or give it in an own catalogue"
+            )
+        catalogue = Catalogue(known)
     return catalogue
+
+
+def _estimate_elastic(name: str, matrix: Phase, particle: Phase, vf: NDArray, dim: int) -> NDArray[np.float64]:
+    stiffness = estimate_stiffness(matrix["bulk"], matrix["shear"], particle["bulk"], particle["shear"], vf, dim)
+    return stiffness.quantity(name)
+
+
+def _estimate_conduction(name: str, matrix: Phase, particle: Phase, vf: NDArray, dim: int) -> NDArray[np.float64]:
+    return estimate_conductivity(matrix[name], particle[name], vf, dim)
+
+
+ESTIMATES = {"elasticity": _estimate_elastic, "conduction": _estimate_conduction}
+"""Closed forms for particles, by physics: of a quantity, from the coefficients of matrix and particles."""
 
 
 def pair_estimates(catalogue: Catalogue, fractions: ArrayLike, dim: int, name: str) -> NDArray[np.float64]:
@@ -72,20 +90,13 @@ def pair_estimates(catalogue: Catalogue, fractions: ArrayLike, dim: int, name: s
         values = np.asarray(values, dtype=np.float64)
         return values[:, None], values
 
-    if name == "density":
-        matrix, particle = columns(catalogue.properties.density)
-        return (1 - vf) * matrix + vf * particle
-    if name == "price":
-        (light, heavy), (cheap, dear) = (
-            columns(values) for values in (catalogue.properties.density, [m.price for m in catalogue.materials])
-        )
-        return ((1 - vf) * light * cheap + vf * heavy * dear) / ((1 - vf) * light + vf * heavy)
-    if name == "conductivity":
-        return estimate_conductivity(*columns([m.conductivity for m in catalogue.materials]), vf, dim)
-    (km, kp), (gm, gp) = columns(catalogue.properties.bulk), columns(catalogue.properties.shear)
-    return np.broadcast_to(
-        estimate_stiffness(km, gm, kp, gp, vf, dim).quantity(name), (len(vf), len(catalogue), len(catalogue))
-    )
+    phases = {key: columns(catalogue.column(key)) for key in coefficients_of([name])}
+    matrix, particle = ({key: pair[which] for key, pair in phases.items()} for which in (0, 1))
+    physics = PHYSICS[QUANTITIES[name].physics]
+    if physics.mixture is not None:
+        return physics.mixture(matrix, particle, vf)
+    estimate = ESTIMATES[physics.name](name, matrix, particle, vf, dim)
+    return np.broadcast_to(estimate, (len(vf), len(catalogue), len(catalogue)))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Material
-from relaxdesign.materials.channels import Properties
 from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, Packing, place_particles
 from relaxdesign.physics.evaluator import Effective, Evaluator
 from relaxdesign.physics.quantities import QUANTITIES
@@ -61,17 +60,12 @@ class Simulation:
     def cells(self, matrix: Material, particle: Material, phase: Tensor, tolerance: float) -> Effective:
         """Effective quantities of cells; phase: bool (batch, *grid), True = particle."""
         phase = phase if phase.ndim == 4 else phase[..., None]
-        lookups = {
-            name: two_phase((getattr(matrix, name), getattr(particle, name)), phase)
-            for name in ("conductivity", "price")
-            if name in self.evaluator.quantities
-        }
-        pairs = ((getattr(matrix, name), getattr(particle, name)) for name in ("bulk", "shear", "density"))
         evaluator = Evaluator(self.evaluator.quantities, self.evaluator.boundary, tolerance)
         effective = evaluator(
-            Properties(*(two_phase(pair, phase) for pair in pairs)),
-            conductivity=lookups.get("conductivity"),
-            price=lookups.get("price"),
+            {
+                name: two_phase((getattr(matrix, name), getattr(particle, name)), phase)
+                for name in evaluator.coefficients
+            }
         )
         self.cost.add(effective)
         return effective

@@ -23,8 +23,9 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue, Material
-from relaxdesign.materials.channels import Channels, Properties
+from relaxdesign.materials.channels import Channels
 from relaxdesign.microstructure.particles.projection import label_phases
+from relaxdesign.physics.elasticity import ELASTICITY
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.merit import extreme_cost
@@ -147,14 +148,15 @@ def _near_pairs(
 
 
 def _between_phases(materials: Catalogue, objectives: tuple[Objective, ...]) -> dict[str, NDArray[np.float64]]:
-    """Values (materials,) of the quantities that any cell has between those of its two phases."""
-    p = materials.properties
-    values = {"K": p.bulk.numpy(), "G": p.shear.numpy(), "E": p.young.numpy(), "density": p.density.numpy()}
-    return values | {
-        name: np.array([getattr(material, name) for material in materials.materials], dtype=np.float64)
-        for name in ("conductivity", "price")
-        if any(objective.quantity == name for objective in objectives)
-    }
+    """Values (materials,) of the quantities asked for that any cell has between those of its two phases."""
+    elastic = materials.properties  # whose E is that of K and G
+    values: dict[str, NDArray[np.float64]] = {}
+    for quantity in (QUANTITIES[objective.quantity] for objective in objectives):
+        name = quantity.of_material
+        if name is not None and quantity.positive:
+            known = hasattr(elastic, name)
+            values[quantity.name] = getattr(elastic, name).numpy() if known else materials.column(name)
+    return values
 
 
 def _shift_interface(
@@ -216,10 +218,10 @@ def _sensitivities(
     fields = [two_phase((getattr(pair[0], n), getattr(pair[1], n)), phase) for n in ("bulk", "shear")]
     K, G = (field.requires_grad_() for field in fields)
     density = two_phase((pair[0].density, pair[1].density), phase)
-    elastic = [t for t in simulation.targets if QUANTITIES[t.quantity].source in ("bulk", "stiffness")]
+    elastic = [t for t in simulation.targets if QUANTITIES[t.quantity].physics == ELASTICITY.name]
     names = {target.quantity for target in elastic}
     evaluator = Evaluator(names, simulation.evaluator.boundary, 1e-3)
-    effective = evaluator(Properties(K, G, density))
+    effective = evaluator({"bulk": K, "shear": G, "density": density})
     simulation.cost.add(effective)
     near = np.abs(level_set(labels)) < 2.0
     modes = []
