@@ -128,17 +128,18 @@ class Catalogue:
     @cached_property
     def properties(self) -> Properties:
         """(K, G, ρ) of all materials, float64 tensors of shape (len,)."""
-        return Properties(*(self._column(name) for name in ("bulk", "shear", "density")))
+        return Properties(*(torch.from_numpy(self.column(name)) for name in ("bulk", "shear", "density")))
 
-    def _column(self, name: str) -> Tensor:
-        return torch.tensor([getattr(m, name) for m in self.materials], dtype=torch.float64)
+    def column(self, name: str) -> np.ndarray:
+        """A number of all materials by its attribute, float64 (len,); NaN where it is unknown."""
+        return np.array([getattr(m, name) for m in self.materials], dtype=np.float64)
 
     @cached_property
     def property_cell(self) -> np.ndarray:
         """Number of the cell of the (E, ν, ρ) grid that each material lies in, shape (len,): 10×10×10 where ν ≥ 0."""
         cell = np.zeros(len(self), dtype=np.int64)
         for name, top, lowest in zip(("young", "poisson", "density"), GRID_MAXIMA, GRID_LOWEST, strict=True):
-            index = np.floor(self._column(name).numpy() / top * GRID_CELLS).astype(np.int64)
+            index = np.floor(self.column(name) / top * GRID_CELLS).astype(np.int64)
             cell = cell * (GRID_CELLS - lowest) + np.clip(index, lowest, GRID_CELLS - 1) - lowest
         return cell
 

@@ -20,7 +20,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -42,6 +43,14 @@ class Properties:
     shear: Tensor
     density: Tensor
 
+    def as_fields(self) -> dict[str, Tensor]:
+        """By the names of a material's attributes, as `relaxdesign.physics.evaluator.Evaluator` takes them."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Properties:
+        """A function of every property."""
+        return Properties(*(function(values) for values in self.as_fields().values()))
+
     @property
     def young(self) -> Tensor:
         """Young's modulus E = 9KG / (3K + G), GPa."""
@@ -58,6 +67,8 @@ class Channels(ABC):
 
     name: str
     count = 3
+    coefficients = tuple(each.name for each in fields(Properties))
+    """Attributes of a material that channels hold; a relaxed field has no others."""
 
     @abstractmethod
     def encode(self, properties: Properties, axis: int = 1) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from relaxdesign.materials.channels import MIN_BULK_GPA, MIN_DENSITY
 
@@ -34,6 +34,10 @@ class Material:
     flag: str = ""  # e.g. toxic, exotic: not offered unless asked for
     source: str = ""
     url: str = ""
+
+
+MAY_LACK = frozenset(each.name for each in fields(Material) if each.default is None)
+"""Numbers that need not be known of a material."""
 
 
 @dataclass(frozen=True)

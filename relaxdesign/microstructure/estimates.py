@@ -14,14 +14,18 @@ the matrix as reference medium:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.physics.quantities import PHYSICS, QUANTITIES, coefficients_of
 
 Array = NDArray[np.float64]
+Phase = Mapping[str, Array]
+"""Coefficients of a phase by name."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,19 @@ def estimate_conductivity(matrix: ArrayLike, particle: ArrayLike, volume_fractio
     return across if dim == 3 else (2 * across + _mean(km, kp, vf)) / 3
 
 
+def _estimate_elastic(name: str, matrix: Phase, particle: Phase, vf: NDArray, dim: int) -> NDArray[np.float64]:
+    stiffness = estimate_stiffness(matrix["bulk"], matrix["shear"], particle["bulk"], particle["shear"], vf, dim)
+    return stiffness.quantity(name)
+
+
+def _estimate_conduction(name: str, matrix: Phase, particle: Phase, vf: NDArray, dim: int) -> NDArray[np.float64]:
+    return estimate_conductivity(matrix[name], particle[name], vf, dim)
+
+
+ESTIMATES = {"elasticity": _estimate_elastic, "conduction": _estimate_conduction}
+"""Closed forms for particles, by physics: of a quantity, from the coefficients of matrix and particles."""
+
+
 def pair_estimates(catalogue: Catalogue, fractions: ArrayLike, dim: int, name: str) -> NDArray[np.float64]:
     """Estimates (len(fractions), matrix, particle) of a quantity for every ordered pair of materials."""
     vf = np.asarray(fractions, dtype=np.float64)[:, None, None]
@@ -153,20 +170,13 @@ def pair_estimates(catalogue: Catalogue, fractions: ArrayLike, dim: int, name: s
         values = np.asarray(values, dtype=np.float64)
         return values[:, None], values
 
-    if name == "density":
-        matrix, particle = columns(catalogue.properties.density)
-        return (1 - vf) * matrix + vf * particle
-    if name == "price":
-        (light, heavy), (cheap, dear) = (
-            columns(values) for values in (catalogue.properties.density, [m.price for m in catalogue.materials])
-        )
-        return ((1 - vf) * light * cheap + vf * heavy * dear) / ((1 - vf) * light + vf * heavy)
-    if name == "conductivity":
-        return estimate_conductivity(*columns([m.conductivity for m in catalogue.materials]), vf, dim)
-    (km, kp), (gm, gp) = columns(catalogue.properties.bulk), columns(catalogue.properties.shear)
-    return np.broadcast_to(
-        estimate_stiffness(km, gm, kp, gp, vf, dim).quantity(name), (len(vf), len(catalogue), len(catalogue))
-    )
+    phases = {key: columns(catalogue.column(key)) for key in coefficients_of([name])}
+    matrix, particle = ({key: pair[which] for key, pair in phases.items()} for which in (0, 1))
+    physics = PHYSICS[QUANTITIES[name].physics]
+    if physics.mixture is not None:
+        return physics.mixture(matrix, particle, vf)
+    estimate = ESTIMATES[physics.name](name, matrix, particle, vf, dim)
+    return np.broadcast_to(estimate, (len(vf), len(catalogue), len(catalogue)))
 
 
 def _mean(matrix, particle, vf):

@@ -1,6 +1,5 @@
 """The effective quantities of voxel cells that a request needs, and no more, with exact gradients.
 
-One hydrostatic load case is enough for the bulk modulus; anything else elastic takes the six of the whole stiffness.
 Guidance, refinement and verification all evaluate cells here, so they all count alike.
 """
 
@@ -8,22 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-import torch
 from torch import Tensor
 
-from relaxdesign.materials.channels import Properties
-from relaxdesign.physics.fem import (
-    BulkResult,
-    SolveStatus,
-    StiffnessResult,
-    bulk_modulus,
-    effective_conductivity,
-    effective_stiffness,
-)
-from relaxdesign.physics.quantities import QUANTITIES, quantities_of_stiffness
+from relaxdesign.physics.base import Computed, Fields, Physics, SolveOptions, Task
+from relaxdesign.physics.elasticity import ELASTICITY
+from relaxdesign.physics.fem.outcome import MAX_ITERATIONS
+from relaxdesign.physics.quantities import coefficients_of, physics_of
 
-_FALLBACK_ITERATIONS = 5000
+ALWAYS = ("K", "density")
+"""Quantities that are computed of every cell."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +26,7 @@ class Effective:
 
     values: by quantity, (batch,); NaN where the solve failed. They carry the gradient if the fields asked for one.
     stiffness: C in GPa (batch, 6, 6) if it was computed. displacement: the next warm start.
-    iterations: of conjugate gradients, (batch,). residual: largest per cell, (batch,).
+    iterations: of conjugate gradients, (batch,). residual: largest of the elastic solves per cell, (batch,).
     load_cases: linear systems solved per cell. messages: why cells failed.
     """
 
@@ -55,97 +49,64 @@ class Evaluator:
     quantities: Collection[str] = ()
     boundary: str = "periodic"
     tolerance: float | None = None
-    max_iterations: int = _FALLBACK_ITERATIONS
+    max_iterations: int = MAX_ITERATIONS
+
+    @cached_property
+    def wanted(self) -> frozenset[str]:
+        """Names of all quantities that are computed, those that a physics needs of another included."""
+        asked = {*ALWAYS, *self.quantities}
+        return frozenset(asked.union(*(physics.needs for physics in physics_of(asked))))
+
+    @cached_property
+    def physics(self) -> tuple[Physics, ...]:
+        """What is computed, in this order."""
+        return physics_of(self.wanted)
 
     @property
-    def sources(self) -> frozenset[str]:
-        return frozenset(QUANTITIES[name].source for name in self.quantities)
+    def coefficients(self) -> tuple[str, ...]:
+        """Names of the voxel fields that a call needs, in a fixed order."""
+        return coefficients_of(self.wanted)
 
-    @property
-    def whole_stiffness(self) -> bool:
-        """Whether six load cases are solved, not one."""
-        return "stiffness" in self.sources
+    def __call__(self, fields: Fields, *, initial: Tensor | None = None, raise_on_failure: bool = True) -> Effective:
+        """Effective quantities of cells.
 
-    def __call__(
-        self,
-        properties: Properties,
-        *,
-        conductivity: Tensor | None = None,
-        price: Tensor | None = None,
-        initial: Tensor | None = None,
-        raise_on_failure: bool = True,
-    ) -> Effective:
-        """Effective quantities of cells of voxel properties (batch, nx, ny, nz).
+        Args:
+            fields: at least the `coefficients` of every voxel, (batch, nx, ny, nz), by name.
+            initial: ``displacement`` of an earlier result.
+            raise_on_failure: if False, float32 samples whose elastic solve fails get a second chance in float64, and
+                those that fail again are NaN with a message.
 
-        conductivity: W/(m K), price: per kg, of every voxel, needed if they are among the quantities.
-        initial: ``displacement`` of an earlier result. raise_on_failure: if False, float32 samples that fail get a
-        second chance in float64, and those that fail again are NaN with a message.
-        Raises ConvergenceError if a solve fails and ``raise_on_failure``.
+        Raises:
+            ValueError: a field is missing.
+            ConvergenceError: a solve fails and ``raise_on_failure``.
         """
-        K, G = properties.bulk, properties.shear
-        result = self._solve(K, G, initial, raise_on_failure)
-        values, C = _elastic_values(result, K, G)
-        displacement, residual, messages = result.displacement, result.residual, {}
-        iterations = result.iterations.reshape(len(K), -1).sum(1)
-        again = [i for i, status in enumerate(result.status) if status is not SolveStatus.CONVERGED]
-        if again and K.dtype == torch.float32:
-            second = replace(self, max_iterations=_FALLBACK_ITERATIONS)._solve(
-                K[again].double(), G[again].double(), None, raise_on_failure
-            )
-            rescued, rescued_C = _elastic_values(second, K[again].double(), G[again].double())
-            at = torch.tensor(again)
-            values = {name: value.index_copy(0, at, rescued[name].float()) for name, value in values.items()}
-            C = None if C is None or rescued_C is None else C.index_copy(0, at, rescued_C.float())
-            displacement = displacement.index_copy(0, at, second.displacement.float())
-            iterations = iterations.index_add(0, at, second.iterations.reshape(len(again), -1).sum(1))
-            residual = residual.index_copy(0, at, second.residual)
-            again = [i for i, status in zip(again, second.status, strict=True) if status is not SolveStatus.CONVERGED]
-        for i in again:
-            messages[i] = f"the homogenisation of the field failed: {result.status[i].value}"
-
-        values["density"] = properties.density.flatten(1).mean(1)
-        load_cases = 6 if self.whole_stiffness else 1
-        if "conductivity" in self.sources:
-            assert conductivity is not None
-            heat = effective_conductivity(
-                conductivity, boundary=self.boundary, tol=self.tolerance, raise_on_failure=raise_on_failure
-            )
-            for i, status in enumerate(heat.status):
-                if status is not SolveStatus.CONVERGED and i not in messages:
-                    messages[i] = f"the homogenisation of the conductivity failed: {status.value}"
-            values["conductivity"] = heat.mean
-            iterations = iterations + heat.iterations.sum(1)
-            load_cases += 3
-        if "price" in self.sources:
-            assert price is not None
-            values["price"] = (properties.density * price).flatten(1).sum(1) / properties.density.flatten(1).sum(1)
-        residual = residual.reshape(len(K), -1).amax(1)
-        return Effective(values, C, displacement, iterations, residual, load_cases, messages)
-
-    def _solve(
-        self, K: Tensor, G: Tensor, initial: Tensor | None, raise_on_failure: bool
-    ) -> BulkResult | StiffnessResult:
-        solve = effective_stiffness if self.whole_stiffness else bulk_modulus
-        return solve(
-            K,
-            G,
-            boundary=self.boundary,
-            tol=self.tolerance,
-            max_iterations=self.max_iterations,
-            initial=initial,
-            raise_on_failure=raise_on_failure,
-        )
+        if missing := [name for name in self.coefficients if name not in fields]:
+            raise ValueError(f"fields of {', '.join(missing)} are missing; needed are {', '.join(self.coefficients)}")
+        options = SolveOptions(self.boundary, self.tolerance, self.max_iterations, raise_on_failure)
+        task = Task(fields, self.wanted, options)
+        done: dict[str, Computed] = {}
+        for physics in self.physics:
+            start = initial if physics is ELASTICITY else None
+            done[physics.name] = physics.compute(replace(task, initial=start, before=done))
+        return _together(done)
 
 
-def _elastic_values(
-    result: BulkResult | StiffnessResult, K: Tensor, G: Tensor
-) -> tuple[dict[str, Tensor], Tensor | None]:
-    """Quantities that follow from a solve, connected to the fields by their exact gradient."""
-    if isinstance(result, StiffnessResult):
-        return quantities_of_stiffness(result.C), result.C.detach()
-    value = result.value
-    if torch.is_grad_enabled() and (K.requires_grad or G.requires_grad):
-        # The value with the derivative of the linear form dK* = ∂K*/∂K_e dK_e + ∂K*/∂G_e dG_e.
-        linear = (result.gradient_bulk * K + result.gradient_shear * G).flatten(1).sum(1)
-        value = value + (linear - linear.detach())
-    return {"K": value}, None
+def _together(done: dict[str, Computed]) -> Effective:
+    """One result from those of all physics."""
+    elastic = done[ELASTICITY.name]
+    iterations, values, messages = elastic.iterations, {}, {}
+    assert iterations is not None and elastic.fluctuation is not None and elastic.residual is not None
+    for name, computed in done.items():
+        values |= computed.values
+        messages = computed.messages | messages
+        if name != ELASTICITY.name and computed.iterations is not None:
+            iterations = iterations + computed.iterations
+    return Effective(
+        values=values,
+        stiffness=elastic.tensor,
+        displacement=elastic.fluctuation,
+        iterations=iterations,
+        residual=elastic.residual,
+        load_cases=sum(computed.load_cases for computed in done.values()),
+        messages=messages,
+    )

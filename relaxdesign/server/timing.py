@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from relaxdesign import __version__
-from relaxdesign.materials.channels import Properties
+from relaxdesign.physics.elasticity import needs_stiffness
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.prior.model import load_prior
 from relaxdesign.server.worker import study_threads
@@ -75,16 +75,19 @@ def calibrate(prior: str) -> Calibration:
         clean = loaded.clean_estimate(noisy, level).clamp(-1, 1)
         network = _seconds(lambda: loaded.clean_estimate(noisy, level)) / count
     soft = loaded.decode(clean)
-    double = Properties(*(p.double() for p in (soft.bulk, soft.shear, soft.density)))
-    guiding = _seconds(lambda: Evaluator(tolerance=GuidanceSettings().tolerance)(soft, raise_on_failure=False)) / count
-    refining = _seconds(lambda: Evaluator(tolerance=3e-4)(double, raise_on_failure=False)) / count
-    return Calibration(network, guiding, refining)
+    single, double = soft.as_fields(), soft.map(torch.Tensor.double).as_fields()
+    guiding, refining = Evaluator(tolerance=GuidanceSettings().tolerance), Evaluator(tolerance=3e-4)
+    return Calibration(
+        network,
+        _seconds(lambda: guiding(single, raise_on_failure=False)) / count,
+        _seconds(lambda: refining(double, raise_on_failure=False)) / count,
+    )
 
 
 def estimated_seconds(request: DesignRequest, calibration: Calibration) -> float:
     """About how long the request will take, start-up aside."""
     settings = request.guidance
-    whole = any(o.quantity not in ("K", "density", "price", "conductivity") for o in request.objectives)
+    whole = needs_stiffness([objective.quantity for objective in request.objectives])
     systems = 6 * _SHARED if whole else 1.0
     levels = request.steps * settings.recurrence
     solves = levels * settings.mean_iterations / settings.reuse

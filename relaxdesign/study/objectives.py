@@ -18,7 +18,7 @@ from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels, Properties
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem.outcome import SMALLEST_TOLERANCE
-from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.physics.quantities import COEFFICIENTS, QUANTITIES, coefficients_of
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.merit import extreme_cost
 from relaxdesign.study.request import DesignRequest, Objective
@@ -85,10 +85,9 @@ class Evaluation:
 
     def select(self, keep: Tensor) -> Evaluation:
         """The evaluation of the samples in ``keep`` (batch,) bool only, without the others' messages."""
-        p = self.properties
         return replace(
             self,
-            properties=Properties(p.bulk[keep], p.shear[keep], p.density[keep]),
+            properties=self.properties.map(lambda values: values[keep]),
             values={name: value[keep] for name, value in self.values.items()},
             losses={name: loss[keep] for name, loss in self.losses.items()},
             linearisation=self.linearisation.select(keep),
@@ -97,10 +96,10 @@ class Evaluation:
 
 
 class PropertyLookup:
-    """A property that channels do not hold (conductivity, price), as a smooth function of them.
+    """A coefficient of a material that channels do not hold, as a smooth function of them.
 
-    Kernel regression of its logarithm over the materials that have it (Nadaraya 1964, doi:10.1137/1109020): a guide
-    for relaxed fields; designs use the materials' own values.
+    Kernel regression over the materials that have it (Nadaraya 1964, doi:10.1137/1109020), of its logarithm if it is
+    positive: a guide for relaxed fields; designs use the materials' own values.
     """
 
     _BANDWIDTH = 0.05  # channel units: neighbouring materials blend
@@ -108,15 +107,16 @@ class PropertyLookup:
     def __init__(self, catalogue: Catalogue, channels: Channels, name: str):
         known = [i for i, material in enumerate(catalogue.materials) if getattr(material, name) is not None]
         values = [float(getattr(catalogue.materials[i], name)) for i in known]
+        self.positive = COEFFICIENTS[name].positive
         self.points = channels.encode(catalogue.properties, axis=-1)[known].float()
-        self.logarithms = torch.tensor(values).log()
+        self.values = torch.tensor(values).log() if self.positive else torch.tensor(values)
 
     def __call__(self, clean: Tensor) -> Tensor:
         """Values (batch, nx, ny, nz) of fields (batch, channels, *grid)."""
         voxels = clean.movedim(1, -1).float()
         distance = voxels.square().sum(-1, keepdim=True) + self.points.square().sum(-1) - 2 * voxels @ self.points.T
-        logarithm = (-distance / (2 * self._BANDWIDTH**2)).softmax(-1) @ self.logarithms
-        value = logarithm.exp().to(clean.dtype)
+        mean = (-distance / (2 * self._BANDWIDTH**2)).softmax(-1) @ self.values
+        value = (mean.exp() if self.positive else mean).to(clean.dtype)
         return value if clean.ndim == 5 else value[..., None]
 
 
@@ -127,6 +127,7 @@ class Objectives:
     tolerance: √ of the relative error of K in solves that steer; finished fields are solved to
     `finished_tolerance`.
     reuse: so many evaluations in a row share one solve; those between predict the residuals to first order.
+    lookups: of the coefficients that channels do not hold, by name.
     load_cases, iterations: linear systems solved so far, and the conjugate gradient iterations they took.
     """
 
@@ -149,9 +150,11 @@ class Objectives:
 
     @staticmethod
     def from_request(request: DesignRequest, catalogue: Catalogue, channels: Channels) -> Objectives:
-        """catalogue: the materials on offer, for properties that the channels do not hold."""
-        names = {objective.quantity for objective in request.objectives} & {"conductivity", "price"}
-        lookups = {name: PropertyLookup(catalogue, channels, name) for name in sorted(names)}
+        """catalogue: the materials on offer, for coefficients that the channels do not hold."""
+        needed = coefficients_of(objective.quantity for objective in request.objectives)
+        lookups = {
+            name: PropertyLookup(catalogue, channels, name) for name in needed if name not in channels.coefficients
+        }
         settings = request.guidance
         # Only fields that move little from one evaluation to the next are told by the last solve.
         reuse = settings.reuse if request.method in ("guided", "noise", "gradient") else 1
@@ -168,8 +171,7 @@ class Objectives:
         with torch.enable_grad():
             properties = prior.decode(clean)
             effective = self._evaluator_for(finished, clean.dtype)(
-                properties,
-                **{name: lookup(clean) for name, lookup in self.lookups.items()},
+                properties.as_fields() | {name: lookup(clean) for name, lookup in self.lookups.items()},
                 initial=self._displacement,
                 raise_on_failure=False,
             )
@@ -263,7 +265,7 @@ class Objectives:
             amount = value**objective.sign if quantity.positive else objective.sign * quantity.coordinate(value)
             losses[quantity.label] = objective.weight * amount
         return Evaluation(
-            properties=Properties(*(p.detach() for p in (properties.bulk, properties.shear, properties.density))),
+            properties=properties.map(torch.Tensor.detach),
             values=values,
             losses=losses,
             linearisation=Linearisation(

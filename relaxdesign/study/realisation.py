@@ -17,6 +17,7 @@ from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.bounds import Bounds, field_bounds
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem import ConvergenceError
+from relaxdesign.physics.quantities import computable
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.objectives import finished_tolerance
 from relaxdesign.study.refinement import Realised, RefinementError, Task, collect, refine_sample
@@ -72,17 +73,17 @@ class Finisher:
         )
 
     def _relaxed(self, field: Tensor, simulation: Simulation) -> dict[str, float]:
-        """Quantities of the sampled field; conductivity and price are properties of real materials only."""
+        """Quantities of the sampled field, as far as its channels tell them."""
         properties = self.prior.decode(field[None].double())
-        names = set(simulation.evaluator.quantities) - {"conductivity", "price"}
+        names = computable(simulation.evaluator.quantities, self.prior.channels.coefficients)
         usual = finished_tolerance(1.0)
         evaluator = Evaluator(names, simulation.evaluator.boundary, usual)
-        effective = evaluator(properties)
+        effective = evaluator(properties.as_fields())
         simulation.cost.add(effective)
         softness = float(effective.values["K"][0] / properties.bulk.mean())
         if (tolerance := finished_tolerance(softness)) < usual:
             closer = replace(evaluator, tolerance=tolerance)
-            effective = closer(properties, initial=effective.displacement)
+            effective = closer(properties.as_fields(), initial=effective.displacement)
             simulation.cost.add(effective)
         return {name: float(effective.values[name][0]) for name in sorted(names)}
 

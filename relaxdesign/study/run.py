@@ -19,7 +19,7 @@ from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Inclusions
 from relaxdesign.physics.attainable import Interval
-from relaxdesign.physics.quantities import DIRECTIONAL, QUANTITIES, format_value
+from relaxdesign.physics.quantities import QUANTITIES, format_value
 from relaxdesign.prior.model import Prior, load_prior, shipped_priors
 from relaxdesign.study import attainable
 from relaxdesign.study import selection as pairs
@@ -200,7 +200,7 @@ def _check_reachable(target: Objective, request: DesignRequest, materials: Catal
     if within and gap is None:
         return
     advice = "change the target or offer other materials"
-    if not family.directional and name in DIRECTIONAL:
+    if not family.directional and QUANTITIES[name].directional:
         others = " or ".join(other.name for other in FAMILIES.values() if other.directional)
         advice = f"{family.phases[1]} placed at random have no direction in their plane: ask for {others} cells"
     between = f"between {format_value(name, low)} and {format_value(name, high)}"

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels, Properties
+from relaxdesign.materials.material import MAY_LACK
 from relaxdesign.microstructure.base import Fit, Inclusions
-from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.physics.quantities import COEFFICIENTS, QUANTITIES, coefficients_of
 from relaxdesign.study.merit import extreme_cost
 from relaxdesign.study.request import Objective
 
@@ -38,19 +39,20 @@ class UnknownPropertyError(ValueError):
 
 
 def with_known_properties(catalogue: Catalogue, objectives: Sequence[Objective]) -> Catalogue:
-    """The materials whose conductivity and price are known where an objective needs them.
+    """The materials of which all coefficients are known that an objective needs.
 
     Raises UnknownPropertyError when fewer than two are left.
     """
-    for name in ("conductivity", "price"):
-        if any(objective.quantity == name for objective in objectives):
-            known = tuple(m for m in catalogue.materials if getattr(m, name) is not None)
-            if len(known) < 2:
-                raise UnknownPropertyError(
-                    f"the {QUANTITIES[name].label} of {len(known) or 'none'} of the materials on offer is known: "
-                    "offer others, or give it in an own catalogue"
-                )
-            catalogue = Catalogue(known)
+    for name in coefficients_of(objective.quantity for objective in objectives):
+        if name not in MAY_LACK:
+            continue
+        known = tuple(m for m in catalogue.materials if getattr(m, name) is not None)
+        if len(known) < 2:
+            raise UnknownPropertyError(
+                f"the {COEFFICIENTS[name].label} of {len(known) or 'none'} of the materials on offer is known: "
+                "offer others, or give it in an own catalogue"
+            )
+        catalogue = Catalogue(known)
     return catalogue
 
 

@@ -96,13 +96,13 @@ def targets(dim: int, cache: Path) -> dict[str, dict[str, float]]:
         return json.loads(cache.read_text(encoding="utf-8"))
     cells = list(random_cells_of(dim, _RANDOM_DESIGNS[dim]))
     evaluator = Evaluator(tolerance=1e-3)  # K errs by the square of the residual
-    bulk = torch.cat([evaluator(part, raise_on_failure=False).values["K"] for part in cells]).double()
+    bulk = torch.cat([evaluator(part.as_fields(), raise_on_failure=False).values["K"] for part in cells]).double()
     order = [i for i in bulk.argsort().tolist() if bulk[i].isfinite()]
     found: dict[str, dict[str, float]] = {"K": {}, "G": {}}
     for q in QUANTILES:
         at = order[round(q * (len(order) - 1))]
         part, row = cells[at // _AT_ONCE], at % _AT_ONCE
-        one = Properties(*(p[row : row + 1].double() for p in (part.bulk, part.shear, part.density)))
+        one = {name: values[row : row + 1].double() for name, values in part.as_fields().items()}
         values = Evaluator({"G"}, tolerance=1e-4)(one).values
         found["K"][f"{q:g}"], found["G"][f"{q:g}"] = float(values["K"]), float(values["G"])
     cache.parent.mkdir(parents=True, exist_ok=True)

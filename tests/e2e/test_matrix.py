@@ -24,7 +24,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from relaxdesign.library import Store
-from relaxdesign.physics.quantities import DIRECTIONAL
+from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.request import DesignRequest, Method
 from relaxdesign.study.result import Design
 from relaxdesign.ui.components.objectives import PRESETS
@@ -70,7 +70,7 @@ class Kind:
             return "can be told one value of K and nothing else"
         if self.method == "conditional" and self.dim == 3:
             return "has no prior for 3D"
-        if self.family == "particles" and any(target.quantity in DIRECTIONAL for target in request.targets):
+        if self.family == "particles" and any(QUANTITIES[target.quantity].directional for target in request.targets):
             return "ask for free-form cells"
         return ""
 

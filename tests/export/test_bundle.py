@@ -18,7 +18,6 @@ import torch
 import trimesh
 from PIL import Image
 
-from relaxdesign.microstructure.cell import Cell
 from relaxdesign.export import (
     ALL_FORMATS,
     ExportError,
@@ -32,6 +31,7 @@ from relaxdesign.export import (
 )
 from relaxdesign.export.figures import phase_png
 from relaxdesign.export.names import safe_cell
+from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.fem import bulk_shear_from_young_poisson, effective_stiffness
 from relaxdesign.scene import stills
 from relaxdesign.study.request import DesignRequest, Objective

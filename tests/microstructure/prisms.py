@@ -48,7 +48,7 @@ class Prismatic:
         return float(apart.fill_diagonal_(math.inf).min())
 
     def voxelise(self, grid: int) -> torch.Tensor:
-        count, dim = self.centres.shape
+        dim = self.centres.shape[1]
         position = (torch.arange(grid) + 0.5) / grid
         offset = self.centres[..., None] - position
         near = (offset - offset.round()).abs() <= self.size / 2  # (count, dim, grid)

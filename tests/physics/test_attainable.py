@@ -7,8 +7,8 @@ import torch
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.attainable import reachable_by_any
+from relaxdesign.physics.elasticity import quantities_of_stiffness
 from relaxdesign.physics.fem import effective_stiffness
-from relaxdesign.physics.quantities import quantities_of_stiffness
 from tests.conftest import make_material
 
 GRID = 8

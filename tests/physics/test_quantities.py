@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from relaxdesign.microstructure.estimates import estimate_stiffness
 
 from relaxdesign.materials.catalogue import Catalogue, Material
-from relaxdesign.microstructure.estimates import estimate_stiffness
+from relaxdesign.physics.elasticity import quantities_of_stiffness
 from relaxdesign.physics.evaluator import Evaluator
-from relaxdesign.physics.quantities import QUANTITIES, quantities_of_stiffness
+from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study import run as study
 from relaxdesign.study.request import DesignRequest, Objective, parse_objective, problems
 from relaxdesign.study.selection import PairTable, UnknownPropertyError, with_known_properties
@@ -62,11 +63,9 @@ def test_estimates_are_near_simulated_cells(dim):
 
 def test_evaluator_solves_one_load_case_for_K_and_six_for_more():
     field = torch.full((1, 4, 4, 4), 10.0, dtype=torch.float64)
-    from relaxdesign.materials.channels import Properties
-
-    properties = Properties(field, 0.5 * field, 0.1 * field)
-    assert Evaluator()(properties).load_cases == 1
-    whole = Evaluator({"E", "conductivity", "price"})(properties, conductivity=2 * field, price=3 * field)
+    fields = {"bulk": field, "shear": 0.5 * field, "density": 0.1 * field}
+    assert Evaluator()(fields).load_cases == 1
+    whole = Evaluator({"E", "conductivity", "price"})(fields | {"conductivity": 2 * field, "price": 3 * field})
     assert whole.load_cases == 6 + 3
     assert float(whole.values["conductivity"]) == pytest.approx(20) and float(whole.values["price"]) == pytest.approx(
         30

@@ -44,12 +44,14 @@ def test_a_finished_field_is_solved_as_closely_as_its_softness_needs():
     share = torch.sigmoid(400 * (0.4 - radius))  # a ball with a blurred surface
     field = (foam.view(3, 1, 1, 1) * (1 - share) + ceramic.view(3, 1, 1, 1) * share)[None]
     properties = prior.decode(field)
-    exact = float(Evaluator(tolerance=1e-8)(properties).values["K"])
+    exact = float(Evaluator(tolerance=1e-8)(properties.as_fields()).values["K"])
     objectives = Objectives([parse_objective("K = 0.004")])
     for _ in range(3):  # as at the end of sampling, where the softness is known from before
         found = float(objectives.evaluate(prior, field, finished=True).bulk)
     assert found == pytest.approx(exact, rel=1e-3)
-    assert abs(float(Evaluator(tolerance=1e-4)(properties).values["K"]) / exact - 1) > 0.01, "not a case that needs it"
+    assert abs(float(Evaluator(tolerance=1e-4)(properties.as_fields()).values["K"]) / exact - 1) > 0.01, (
+        "not a case that needs it"
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import torch
 
 from relaxdesign.export import result_json
 from relaxdesign.materials.catalogue import Catalogue
-from relaxdesign.materials.channels import Properties
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem import bulk_modulus, bulk_shear_from_young_poisson
 from relaxdesign.prior.model import MODEL_DIRECTORY, load_prior, shipped_priors
@@ -191,10 +190,12 @@ def test_when_all_candidates_fail_each_says_why(method, monkeypatch):
 
 
 def test_conduction_that_fails_is_a_failure_of_its_cell_only():
-    values = Properties(torch.full((2, 4, 4, 1), 10.0), torch.full((2, 4, 4, 1), 5.0), torch.ones(2, 4, 4, 1))
+    fields = {
+        name: torch.full((2, 4, 4, 1), value) for name, value in (("bulk", 10.0), ("shear", 5.0), ("density", 1.0))
+    }
     conductivity = torch.full((2, 4, 4, 1), 3.0)
     conductivity[1, 0, 0, 0] = torch.nan
-    effective = Evaluator({"conductivity"})(values, conductivity=conductivity, raise_on_failure=False)
+    effective = Evaluator({"conductivity"})(fields | {"conductivity": conductivity}, raise_on_failure=False)
     assert float(effective.values["conductivity"][0]) == pytest.approx(3.0)
     assert list(effective.messages) == [1] and "conductivity" in effective.messages[1]
 

@@ -18,7 +18,7 @@ from scipy.optimize import brentq
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.materials.channels import Properties
 from relaxdesign.microstructure.base import Fit, Inclusions, Placement, PlacementError
-from relaxdesign.physics.quantities import QUANTITIES, format_value
+from relaxdesign.physics.quantities import QUANTITIES, computable, format_value
 from relaxdesign.study.refinement.outcome import Realised, RefinementError
 from relaxdesign.study.refinement.task import Stage, Task
 from relaxdesign.study.request import Objective
@@ -76,7 +76,7 @@ def _over_placements(
         yield "snapped", {"K": snapped[0].bulk, "density": snapped[0].density}
         return None
     elastic = Simulation.of(
-        [o for o in task.request.objectives if QUANTITIES[o.quantity].of_channels],
+        [o for o in task.request.objectives if computable([o.quantity], task.channels.coefficients)],
         task.request.boundary,
         task.simulation.dim,
         task.simulation.grid,

@@ -23,6 +23,7 @@ from scipy.ndimage import gaussian_filter
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.microstructure.base import Fit, Shape
 from relaxdesign.microstructure.cell import phase_field
+from relaxdesign.physics.elasticity import ELASTICITY
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.merit import extreme_cost
@@ -132,15 +133,16 @@ def _cost_of_pairs(
     return cost
 
 
-def _between_phases(materials: Catalogue, objectives: tuple[Objective, ...]) -> dict[str, NDArray[np.float64]]:
-    """Values (materials,) of the quantities that any cell has between those of its two phases."""
-    p = materials.properties
-    values = {"K": p.bulk.numpy(), "G": p.shear.numpy(), "E": p.young.numpy(), "density": p.density.numpy()}
-    return values | {
-        name: np.array([getattr(material, name) for material in materials.materials], dtype=np.float64)
-        for name in ("conductivity", "price")
-        if any(objective.quantity == name for objective in objectives)
-    }
+def _between_phases(materials: Catalogue, objectives: Sequence[Objective]) -> dict[str, NDArray[np.float64]]:
+    """Values (materials,) of the quantities asked for that any cell has between those of its two phases."""
+    elastic = materials.properties  # whose E is that of K and G
+    values: dict[str, NDArray[np.float64]] = {}
+    for quantity in (QUANTITIES[objective.quantity] for objective in objectives):
+        name = quantity.of_material
+        if name is not None and quantity.positive:
+            known = hasattr(elastic, name)
+            values[quantity.name] = getattr(elastic, name).numpy() if known else materials.column(name)
+    return values
 
 
 def _shift_interface(
@@ -188,7 +190,7 @@ def _sensitivities(
     """Per target, how its coordinate answers to material of phase 1, smoothed and scaled to 1 near the interface."""
     phase = torch.from_numpy(labels)[None]
     phase = phase if phase.ndim == 4 else phase[..., None]
-    elastic = [t for t in simulation.targets if QUANTITIES[t.quantity].source in ("bulk", "stiffness")]
+    elastic = [t for t in simulation.targets if QUANTITIES[t.quantity].physics == ELASTICITY.name]
     evaluator = Evaluator({target.quantity for target in elastic}, simulation.evaluator.boundary, 1e-3)
     ends = {name: [float(getattr(material, name)) for material in pair] for name in evaluator.coefficients}
     fields = {name: phase_field(values, phase).requires_grad_() for name, values in ends.items()}

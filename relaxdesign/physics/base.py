@@ -1,0 +1,158 @@
+"""What a physics is: the coefficients that a phase needs, the quantities it gives, and how they are computed.
+
+A *coefficient* is a number of a material (bulk modulus, conductivity); a *quantity* is a number of a cell (effective
+bulk modulus, Young's modulus along x). A `Physics` leads from fields of the ones to the others. Each has a module of
+its own; `relaxdesign.physics.quantities` registers them, and nothing else knows them by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from relaxdesign.physics.fem.outcome import MAX_ITERATIONS
+
+Fields = Mapping[str, Tensor]
+"""Voxel fields (batch, nx, ny, nz) by the name of their coefficient, in its unit."""
+
+Kind = Literal["logarithm", "softened", "plain"]
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """A number of a material. name: the attribute of `relaxdesign.materials.material.Material`.
+
+    positive: whether it is above 0, so that its logarithm may be averaged.
+    """
+
+    name: str
+    label: str
+    unit: str
+    positive: bool = True
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """An effective quantity of a cell.
+
+    A miss is measured in a *coordinate* of the quantity in which equal distances count alike: its logarithm where it is
+    positive (so misses are relative), a softened one where it may vanish or change its sign.
+
+    physics: name of the physics that gives it. kind: of its coordinate, see `coordinate`. scale: of the coordinates
+    that are not logarithms, chosen so that a difference of 0.01 is about as noticeable as 1 % of a modulus.
+    directional: whether it depends on the direction or on the placement, so that particles placed at random cannot be
+    asked for it. of_material: the attribute of Material that it equals in a cell of one material, if there is one.
+    least: smallest possible value. limits: open interval of possible values.
+    """
+
+    name: str
+    label: str
+    unit: str
+    physics: str
+    kind: Kind = "logarithm"
+    scale: float = 1.0
+    directional: bool = False
+    of_material: str | None = None
+    least: float | None = None
+    limits: tuple[float, float] | None = None
+
+    def coordinate(self, value: Any) -> Any:
+        """The coordinate of a value (float, array or tensor): ln v, asinh(v / scale) or v / scale."""
+        if isinstance(value, Tensor):
+            return value.log() if self.kind == "logarithm" else self._scaled(value, Tensor.asinh)
+        if self.kind == "logarithm":
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return np.log(value)
+        return self._scaled(value, np.arcsinh)
+
+    def _scaled(self, value: Any, asinh: Any) -> Any:
+        return asinh(value / self.scale) if self.kind == "softened" else value / self.scale
+
+    @property
+    def title(self) -> str:
+        """The label as the beginning of a line; names and symbols in it keep their capitals."""
+        return self.label[0].upper() + self.label[1:]
+
+    @property
+    def positive(self) -> bool:
+        """Whether it is always above zero, so that its misses are relative."""
+        return self.kind == "logarithm"
+
+    def miss(self, value: float, wanted: float) -> float:
+        """Signed distance of a value from the wanted one: relative if positive, else in coordinates."""
+        return value / wanted - 1.0 if self.positive else float(self.coordinate(value) - self.coordinate(wanted))
+
+
+@dataclass(frozen=True)
+class SolveOptions:
+    """How linear systems are solved.
+
+    boundary: "periodic", "kubc" or "uniaxial", see `relaxdesign.physics.fem.Boundary`. tolerance: relative residual;
+    None: 1e-8 in float64, 1e-4 in float32. raise_on_failure: if False, a cell that fails is NaN with a message.
+    """
+
+    boundary: str = "periodic"
+    tolerance: float | None = None
+    max_iterations: int = MAX_ITERATIONS
+    raise_on_failure: bool = True
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What one physics says of a batch of cells, and what that cost.
+
+    values: by quantity, (batch,); NaN where the solve failed. They carry the gradient if the fields asked for one.
+    tensor: the effective tensor without gradient, for example the stiffness (batch, 6, 6), if it was computed.
+    fluctuation: of displacements or temperatures, from which a solve of similar fields may start.
+    iterations: of conjugate gradients, (batch,). residual: largest per cell, (batch,). None: nothing was solved.
+    load_cases: linear systems solved per cell. messages: why cells failed.
+    """
+
+    values: dict[str, Tensor]
+    tensor: Tensor | None = None
+    fluctuation: Tensor | None = None
+    iterations: Tensor | None = None
+    residual: Tensor | None = None
+    load_cases: int = 0
+    messages: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a physics is asked to compute.
+
+    fields: of all its coefficients at least. wanted: names of quantities of any physics. initial: ``fluctuation`` of
+    an earlier result of the same physics. before: results of the physics that stand before it in the registry.
+    """
+
+    fields: Fields
+    wanted: Collection[str]
+    options: SolveOptions
+    initial: Tensor | None = None
+    before: Mapping[str, Computed] = field(default_factory=dict)
+
+
+Mixture = Callable[[Mapping[str, NDArray], Mapping[str, NDArray], NDArray], NDArray]
+"""Effective value from coefficients by name of matrix and particles and the particles' volume fraction."""
+
+
+@dataclass(frozen=True)
+class Physics:
+    """Leads from the coefficients of the phases to effective quantities of a cell.
+
+    compute: values of at least those of its quantities that are wanted, with exact gradients in all coefficients.
+    needs: names of quantities that other physics have to compute before, whether wanted or not.
+    mixture: closed form of its quantities where nothing but volume fractions counts; None if the geometry does.
+    """
+
+    name: str
+    coefficients: tuple[Coefficient, ...]
+    quantities: tuple[Quantity, ...]
+    compute: Callable[[Task], Computed]
+    needs: frozenset[str] = frozenset()
+    mixture: Mixture | None = None

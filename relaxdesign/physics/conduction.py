@@ -1,0 +1,37 @@
+"""Conduction of heat: the conductivity of the phases and the mean conductivity tr(k)/3 of a cell."""
+
+from __future__ import annotations
+
+from relaxdesign.physics.base import Coefficient, Computed, Physics, Quantity, Task
+from relaxdesign.physics.fem import SolveStatus, effective_conductivity
+
+NAME = "conduction"
+CONDUCTIVITY = Coefficient("conductivity", "thermal conductivity", "W/(m K)")
+QUANTITIES = (Quantity("conductivity", "thermal conductivity", "W/(m K)", NAME, of_material="conductivity"),)
+
+
+def compute(task: Task) -> Computed:
+    """tr(k)/3 from three unit gradients of temperature, each from zero and within the solver's own iteration limit."""
+    options = task.options
+    result = effective_conductivity(
+        task.fields[CONDUCTIVITY.name],
+        boundary=options.boundary,
+        tol=options.tolerance,
+        raise_on_failure=options.raise_on_failure,
+    )
+    return Computed(
+        values={"conductivity": result.mean},
+        tensor=result.k.detach(),
+        fluctuation=result.temperature,
+        iterations=result.iterations.sum(1),
+        residual=result.residual.amax(1),
+        load_cases=3,
+        messages={
+            i: f"the homogenisation of the conductivity failed: {status.value}"
+            for i, status in enumerate(result.status)
+            if status is not SolveStatus.CONVERGED
+        },
+    )
+
+
+CONDUCTION = Physics(NAME, (CONDUCTIVITY,), QUANTITIES, compute)

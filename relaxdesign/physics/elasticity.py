@@ -1,0 +1,145 @@
+"""Linear elasticity: bulk and shear modulus of the phases, the effective stiffness and all that follows from it.
+
+One hydrostatic load case is enough for the bulk modulus; anything else takes the six of the whole stiffness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from relaxdesign.physics.base import Coefficient, Computed, Physics, Quantity, SolveOptions, Task
+from relaxdesign.physics.fem import BulkResult, SolveStatus, StiffnessResult, bulk_modulus, effective_stiffness
+from relaxdesign.physics.fem.moduli import young_poisson_from_bulk_shear
+from relaxdesign.physics.fem.outcome import MAX_ITERATIONS
+from relaxdesign.physics.fem.stiffness import universal_anisotropy, voigt_bulk, voigt_shear
+
+NAME = "elasticity"
+BULK = Coefficient("bulk", "bulk modulus", "GPa")
+SHEAR = Coefficient("shear", "shear modulus", "GPa")
+
+
+def _young(axis: str) -> Quantity:
+    return Quantity(f"E{axis}", f"Young's modulus along {axis}", "GPa", NAME, directional=True)
+
+
+def _ratio(first: str, second: str) -> Quantity:
+    label = f"ratio of Young's moduli, {first} to {second}"
+    return Quantity(f"E{first}/E{second}", label, "", NAME, directional=True)
+
+
+def _entry(i: int, j: int) -> Quantity:
+    """An entry of C; those that need not be positive count misses below 1 GPa as absolute."""
+    kind = "logarithm" if i == j else "softened"
+    return Quantity(f"C{i}{j}", f"stiffness C{i}{j}", "GPa", NAME, kind, directional=True)
+
+
+QUANTITIES = (
+    Quantity("K", "bulk modulus", "GPa", NAME, of_material="bulk"),
+    Quantity("G", "shear modulus", "GPa", NAME, of_material="shear"),
+    Quantity("E", "Young's modulus", "GPa", NAME, of_material="young"),
+    Quantity("nu", "Poisson's ratio", "", NAME, "plain", 0.3, of_material="poisson", limits=(-1.0, 0.5)),
+    *(_young(axis) for axis in "xyz"),
+    *(_ratio(*pair) for pair in ("xy", "xz", "yz")),
+    Quantity("AU", "universal anisotropy index", "", NAME, "softened", directional=True, least=0.0),
+    *(_entry(i, j) for i in range(1, 7) for j in range(i, 7)),
+)
+"""E, ν: of the isotropic averages K and G."""
+
+
+def needs_stiffness(names: Collection[str]) -> bool:
+    """Whether one of these quantities (of any physics) takes the whole stiffness, six load cases and not one."""
+    return any(quantity.name in names for quantity in QUANTITIES if quantity.name != "K")
+
+
+def quantities_of_stiffness(C: Tensor) -> dict[str, Tensor]:
+    """Every quantity that follows from stiffnesses (batch, 6, 6) in GPa; differentiable."""
+    bulk, shear = voigt_bulk(C), voigt_shear(C)
+    compliance = torch.linalg.inv_ex(C).inverse
+    average_young, poisson = young_poisson_from_bulk_shear(bulk, shear)
+    young = 1.0 / compliance.diagonal(dim1=-2, dim2=-1)[..., :3]
+    x, y, z = young.unbind(-1)
+    entries = {f"C{i + 1}{j + 1}": C[..., i, j] for i in range(6) for j in range(i, 6)}
+    return entries | {
+        "K": bulk,
+        "G": shear,
+        "E": average_young,
+        "nu": poisson,
+        "Ex": x,
+        "Ey": y,
+        "Ez": z,
+        "Ex/Ey": x / y,
+        "Ex/Ez": x / z,
+        "Ey/Ez": y / z,
+        "AU": universal_anisotropy(C, compliance),
+    }
+
+
+def compute(task: Task) -> Computed:
+    """K alone from one load case, or all that follows from C from six.
+
+    With ``raise_on_failure=False`` float32 cells that fail get a second chance in float64.
+    """
+    K, G = task.fields[BULK.name], task.fields[SHEAR.name]
+    whole = needs_stiffness(task.wanted)
+    result = _solve(K, G, whole, task.options, task.initial)
+    values, C = _values(result, K, G)
+    displacement, residual = result.displacement, result.residual
+    iterations = result.iterations.reshape(len(K), -1).sum(1)
+    failed = _failed(result)
+    if failed and K.dtype == torch.float32:
+        again, at = failed, torch.tensor(failed)
+        K64, G64 = K[again].double(), G[again].double()
+        second = _solve(K64, G64, whole, replace(task.options, max_iterations=MAX_ITERATIONS), None)
+        rescued, rescued_C = _values(second, K64, G64)
+        values = {name: value.index_copy(0, at, rescued[name].float()) for name, value in values.items()}
+        C = None if C is None or rescued_C is None else C.index_copy(0, at, rescued_C.float())
+        displacement = displacement.index_copy(0, at, second.displacement.float())
+        iterations = iterations.index_add(0, at, second.iterations.reshape(len(again), -1).sum(1))
+        residual = residual.index_copy(0, at, second.residual)
+        failed = [again[i] for i in _failed(second)]
+    return Computed(
+        values=values,
+        tensor=C,
+        fluctuation=displacement,
+        iterations=iterations,
+        residual=residual.reshape(len(K), -1).amax(1),
+        load_cases=6 if whole else 1,
+        messages={i: f"the homogenisation of the field failed: {result.status[i].value}" for i in failed},
+    )
+
+
+def _solve(
+    K: Tensor, G: Tensor, whole: bool, options: SolveOptions, initial: Tensor | None
+) -> BulkResult | StiffnessResult:
+    return (effective_stiffness if whole else bulk_modulus)(
+        K,
+        G,
+        boundary=options.boundary,
+        tol=options.tolerance,
+        max_iterations=options.max_iterations,
+        initial=initial,
+        raise_on_failure=options.raise_on_failure,
+    )
+
+
+def _failed(result: BulkResult | StiffnessResult) -> list[int]:
+    return [i for i, status in enumerate(result.status) if status is not SolveStatus.CONVERGED]
+
+
+def _values(result: BulkResult | StiffnessResult, K: Tensor, G: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
+    """Quantities that follow from a solve, connected to the fields by their exact gradient."""
+    if isinstance(result, StiffnessResult):
+        return quantities_of_stiffness(result.C), result.C.detach()
+    value = result.value
+    if torch.is_grad_enabled() and (K.requires_grad or G.requires_grad):
+        # The value with the derivative of the linear form dK* = ∂K*/∂K_e dK_e + ∂K*/∂G_e dG_e.
+        linear = (result.gradient_bulk * K + result.gradient_shear * G).flatten(1).sum(1)
+        value = value + (linear - linear.detach())
+    return {"K": value}, None
+
+
+ELASTICITY = Physics(NAME, (BULK, SHEAR), QUANTITIES, compute)

@@ -1,0 +1,50 @@
+"""Density and price: averages over the volume and over the mass, in which the geometry does not count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from numpy.typing import NDArray
+
+from relaxdesign.physics.base import Coefficient, Computed, Physics, Quantity, Task
+
+DENSITY_OF_PHASE = Coefficient("density", "density", "g/cm³")
+PRICE_OF_PHASE = Coefficient("price", "price", "per kg")
+
+
+def compute_density(task: Task) -> Computed:
+    """Mean density ⟨ρ⟩."""
+    return Computed({"density": task.fields["density"].flatten(1).mean(1)})
+
+
+def compute_price(task: Task) -> Computed:
+    """Price per mass ⟨ρ p⟩ / ⟨ρ⟩."""
+    density, price = task.fields["density"], task.fields["price"]
+    return Computed({"price": (density * price).flatten(1).sum(1) / density.flatten(1).sum(1)})
+
+
+def mixed_density(matrix: Mapping[str, NDArray], particle: Mapping[str, NDArray], vf: NDArray) -> NDArray:
+    """Density of two phases."""
+    return (1 - vf) * matrix["density"] + vf * particle["density"]
+
+
+def mixed_price(matrix: Mapping[str, NDArray], particle: Mapping[str, NDArray], vf: NDArray) -> NDArray:
+    """Price per mass of two phases."""
+    light, heavy, cheap, dear = matrix["density"], particle["density"], matrix["price"], particle["price"]
+    return ((1 - vf) * light * cheap + vf * heavy * dear) / ((1 - vf) * light + vf * heavy)
+
+
+DENSITY = Physics(
+    "density",
+    (DENSITY_OF_PHASE,),
+    (Quantity("density", "density", "g/cm³", "density", of_material="density"),),
+    compute_density,
+    mixture=mixed_density,
+)
+PRICE = Physics(
+    "price",
+    (DENSITY_OF_PHASE, PRICE_OF_PHASE),
+    (Quantity("price", "price", "per kg", "price", of_material="price"),),
+    compute_price,
+    mixture=mixed_price,
+)
