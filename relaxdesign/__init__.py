@@ -1,3 +1,5 @@
 """RelaxDesign: inverse design of two-phase composites with guided diffusion and exact FEM gradients."""
 
-__version__ = "0.1.0"
+from relaxdesign.version import __version__
+
+__all__ = ["__version__"]

@@ -15,6 +15,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+from relaxdesign.data import SEARCH_PATH
 from relaxdesign.scene.scenes import BACKGROUNDS, Scene
 
 NEEDED_MODULES = ("trame", "trame_vtk", "trame_vuetify", "trame_pyvista", "nest_asyncio2")
@@ -29,8 +30,7 @@ def export_page(scene: Scene, width: int, height: int, *, dark: bool, seconds: f
     """Returns the HTML of a viewer with the scene, in pixels; raises PageError where there is none in time."""
     if missing := [name for name in NEEDED_MODULES if find_spec(name) is None]:
         raise PageError(f"not installed: {', '.join(missing)}")
-    root = str(Path(__file__).parents[2])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(SEARCH_PATH), os.environ.get("PYTHONPATH", "")])}
     with tempfile.TemporaryDirectory(prefix="relaxdesign-page-") as folder:
         target = Path(folder) / "page.html"
         command = [sys.executable, "-m", "relaxdesign.scene.page", str(target)]

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import relaxdesign
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.attainable import Interval
 from relaxdesign.physics.quantities import DIRECTIONAL, QUANTITIES, format_value
@@ -30,6 +29,7 @@ from relaxdesign.study.realisation import Finisher
 from relaxdesign.study.request import DesignRequest, Objective
 from relaxdesign.study.result import Design, DesignResult, StageBulk
 from relaxdesign.study.simulation import Cost
+from relaxdesign.version import __version__
 
 DEFAULT_PRIORS = {2: "composite-2d-64", 3: "composite-3d-32"}
 
@@ -128,7 +128,7 @@ def run(
             solver_iterations=cost.iterations,
             load_cases=cost.load_cases,
             started=started,
-            version=relaxdesign.__version__,
+            version=__version__,
             remark=conflict(designs) or missed(designs),
         )
     )
