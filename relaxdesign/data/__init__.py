@@ -14,15 +14,13 @@ from pathlib import Path
 from relaxdesign.version import __version__
 
 _PACKAGED = Path(str(files("relaxdesign.data")))
+_REPOSITORY = _PACKAGED.parents[1]  # of a checkout
 _APP_FILES = ("app.py", ".streamlit/config.toml")
-
-SEARCH_PATH = _PACKAGED.parents[1]
-"""The folder that holds the package: on ``PYTHONPATH`` it lets a child process import it from any working directory."""
 
 
 def data_root() -> Path:
     """The folder that holds ``assets/``, ``models/`` and ``docs/``: in a wheel this one, else the repository."""
-    return _PACKAGED if (_PACKAGED / "assets").is_dir() else SEARCH_PATH
+    return _PACKAGED if (_PACKAGED / "assets").is_dir() else _REPOSITORY
 
 
 def data_file(name: str) -> Path:
@@ -31,6 +29,19 @@ def data_file(name: str) -> Path:
     It need not exist: a repository without ``docs/`` is usable.
     """
     return data_root() / name
+
+
+def child_environment() -> dict[str, str]:
+    """The environment variables for a child process that imports RelaxDesign, whatever its working directory.
+
+    A checkout may be used without being installed, so it is put on ``PYTHONPATH``. An installed package is found as its
+    parent found it.
+    """
+    environment = dict(os.environ)
+    if data_root() == _REPOSITORY:
+        paths = [str(_REPOSITORY), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    return environment
 
 
 def app_folder() -> Path:
