@@ -11,7 +11,7 @@ export PYTHON VENV
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-bench app test test-all lint format bench soak page protocol verification train clean
+.PHONY: help setup setup-dev setup-bench app test test-all lint format wheel bench soak page protocol verification train clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -27,9 +27,7 @@ setup-bench: ## install what the benchmarks compare with
 
 app: setup ## open the app on http://localhost:8501 (another port: make app PORT=8600)
 	@echo "RelaxDesign opens at http://localhost:$(PORT)  (stop: Ctrl-C)"
-	@$(RUN) streamlit run app.py --server.port $(PORT) --server.address localhost \
-		--server.headless $(if $(DISPLAY)$(WAYLAND_DISPLAY),false,true) --server.showEmailPrompt false \
-		--browser.gatherUsageStats false
+	@STREAMLIT_SERVER_HEADLESS=$(if $(DISPLAY)$(WAYLAND_DISPLAY),false,true) $(RUN) relaxdesign.cli app --port $(PORT)
 
 test: setup-dev ## run the tests, all but the slowest
 	OMP_WAIT_POLICY=PASSIVE $(RUN) pytest -m "not slow"
@@ -45,6 +43,9 @@ lint: setup-dev ## check style, format and types
 format: setup-dev ## put the code into the house format
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
+
+wheel: setup-dev ## build dist/*.whl and *.tar.gz, for pip install
+	$(RUN) build --outdir dist
 
 bench: setup-bench ## run the benchmarks (hours)
 	@for name in evaluator design priors library campaign; do \

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from relaxdesign import __version__
 from relaxdesign.cli.campaign import campaign
 from relaxdesign.cli.design import design
 from relaxdesign.cli.evaluate import evaluate
@@ -20,7 +19,9 @@ from relaxdesign.cli.protocol import protocol
 from relaxdesign.cli.resume import resume
 from relaxdesign.cli.runs import runs
 from relaxdesign.cli.sample import sample
+from relaxdesign.cli.serve import serve
 from relaxdesign.cli.train import train
+from relaxdesign.version import __version__
 
 app = typer.Typer(
     name="relaxdesign",
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 for command in (design, resume, campaign, evaluate, export, sample, train, prior_report, protocol, materials):
     app.command()(command)
+app.command("app")(serve)
 app.add_typer(runs, name="runs")
 
 

@@ -7,10 +7,10 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from relaxdesign import __version__
 from relaxdesign.export.records import to_json
 from relaxdesign.materials.catalogue import DEFAULT_CATALOGUE
 from relaxdesign.study.result import Design, DesignResult
+from relaxdesign.version import __version__
 
 _PACKAGES = ("torch", "numpy", "scipy", "vtk")
 

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from relaxdesign.data import child_environment
 from relaxdesign.io.fields import FieldError, LabelsUnclear, UnitsUnclear
 from relaxdesign.io.labels import Labels
 from relaxdesign.io.units import Units
@@ -152,8 +153,7 @@ def read_upload(
 
 def _answer(folder: str, order: dict, limits: UploadLimits) -> Upload:
     """Runs the child in the folder and takes its arrays."""
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), environment.get("PYTHONPATH", "")])
+    environment = child_environment() | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "relaxdesign.io.uploads", json.dumps(order)]
     try:
         child = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=limits.seconds + 10)

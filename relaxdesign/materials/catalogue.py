@@ -16,6 +16,7 @@ import torch
 from scipy.spatial import KDTree
 from torch import Tensor
 
+from relaxdesign.data import data_file
 from relaxdesign.materials import (
     KINDS,
     MOST_SHOWN,
@@ -30,7 +31,7 @@ from relaxdesign.materials.channels import Channels, Properties
 
 __all__ = ["DEFAULT_CATALOGUE", "KINDS", "Catalogue", "CatalogueError", "Material", "Reading", "occupied_cells"]
 
-DEFAULT_CATALOGUE = Path(__file__).resolve().parents[2] / "assets" / "materials.csv"
+DEFAULT_CATALOGUE = data_file("assets/materials.csv")
 
 # The property grid over which materials are drawn and coverage is counted (E GPa, ν, ρ g/cm³): each property has cells
 # of a tenth of its maximum, from 0 on, of ν from -1 on.

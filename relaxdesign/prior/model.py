@@ -19,12 +19,13 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from relaxdesign.data import data_file
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels, Properties, channels_from_definition
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.unet import Painting, UNet, UNetConfig
 
-MODEL_DIRECTORY = Path(__file__).resolve().parent.parent.parent / "models"
+MODEL_DIRECTORY = data_file("models")
 FORMAT_VERSION = 2
 
 

@@ -7,7 +7,6 @@ not in the copy.
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+from relaxdesign.data import child_environment
 from relaxdesign.scene.scenes import BACKGROUNDS, Scene
 
 NEEDED_MODULES = ("trame", "trame_vtk", "trame_vuetify", "trame_pyvista", "nest_asyncio2")
@@ -29,14 +29,12 @@ def export_page(scene: Scene, width: int, height: int, *, dark: bool, seconds: f
     """Returns the HTML of a viewer with the scene, in pixels; raises PageError where there is none in time."""
     if missing := [name for name in NEEDED_MODULES if find_spec(name) is None]:
         raise PageError(f"not installed: {', '.join(missing)}")
-    root = str(Path(__file__).parents[2])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
     with tempfile.TemporaryDirectory(prefix="relaxdesign-page-") as folder:
         target = Path(folder) / "page.html"
         command = [sys.executable, "-m", "relaxdesign.scene.page", str(target)]
         order = pickle.dumps((scene, width, height, dark))
         try:
-            child = subprocess.run(command, input=order, capture_output=True, timeout=seconds, env=environment)
+            child = subprocess.run(command, input=order, capture_output=True, timeout=seconds, env=child_environment())
         except subprocess.TimeoutExpired:
             raise PageError(f"the export took more than {seconds:g} s") from None
         if child.returncode != 0 or not target.is_file():

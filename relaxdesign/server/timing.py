@@ -17,12 +17,12 @@ from pathlib import Path
 
 import torch
 
-from relaxdesign import __version__
 from relaxdesign.physics.elasticity import needs_stiffness
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.prior.model import load_prior
 from relaxdesign.server.worker import study_threads
 from relaxdesign.study.request import DesignRequest, GuidanceSettings
+from relaxdesign.version import __version__
 
 # Linear systems per design after sampling, measured over the range of targets (mean; single designs differ threefold).
 _SYSTEMS = {"one target": 60, "several targets": 850, "free-form": 900, "unrefined": 30}

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from relaxdesign import __version__
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.physics.quantities import QUANTITIES, check_value, format_value
 from relaxdesign.prior.steps import Sampler
+from relaxdesign.version import __version__
 
 Schedule = Literal["constant", "rising", "falling"]
 SamplerChoice = Literal["auto", "ddpm", "ddim", "dpm++"]

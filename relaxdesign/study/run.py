@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import relaxdesign
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Inclusions
@@ -32,6 +31,7 @@ from relaxdesign.study.realisation import Finisher
 from relaxdesign.study.request import DesignRequest, Objective
 from relaxdesign.study.result import Design, DesignResult
 from relaxdesign.study.simulation import Cost
+from relaxdesign.version import __version__
 
 DEFAULT_PRIORS = {2: "composite-2d-64", 3: "composite-3d-32"}
 
@@ -130,7 +130,7 @@ def run(
             solver_iterations=cost.iterations,
             load_cases=cost.load_cases,
             started=started,
-            version=relaxdesign.__version__,
+            version=__version__,
             remark=conflict(designs) or missed(designs),
         )
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+from relaxdesign.data import data_file
+
+DOCS = data_file("docs")
 
 
 def document(name: str) -> str:

@@ -1,7 +1,7 @@
 """vtk.js for the browser: taken from an installed package, served from the app's static files, never vendored.
 
 vtk.js (BSD-3-Clause) comes with Panel, which stpyvista requires. Streamlit serves the folder ``static`` beside the
-app's script (``server.enableStaticServing``).
+app's script (``server.enableStaticServing``), see `relaxdesign.data.app_folder`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
+from relaxdesign.data import app_folder
+
 logger = logging.getLogger(__name__)
 
-STATIC = Path(__file__).parents[2] / "static"
+STATIC = app_folder() / "static"
 ADDRESS = "app/static/vtk.js"
 
 
@@ -27,7 +29,7 @@ def publish_vtk(folder: Path = STATIC) -> str | None:
     target = folder / "vtk.js"
     try:
         if not target.is_file() or target.stat().st_size != source.stat().st_size:
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             partial = folder / f"vtk.{os.getpid()}.part"
             shutil.copyfile(source, partial)
             partial.replace(target)  # whole or not at all, whoever else does the same

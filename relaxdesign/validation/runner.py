@@ -22,6 +22,7 @@ from relaxdesign.study.request import DesignRequest, guidance_defaults
 from relaxdesign.study.result import Design
 from relaxdesign.study.selection import KNOWN_KIND
 from relaxdesign.validation.cases import Case
+from relaxdesign.version import __version__
 
 
 @dataclass(frozen=True)
@@ -123,15 +124,13 @@ def machine() -> dict[str, Any]:
     """What the designs were made on."""
     import torch
 
-    import relaxdesign
-
     cpu = platform.machine()
     if (info := Path("/proc/cpuinfo")).exists():
         names = re.findall(r"^model name\s*:\s*(.+)$", info.read_text(encoding="utf-8"), re.MULTILINE)
         cpu = names[0] if names else cpu
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else 0.0
     return {
-        "version": relaxdesign.__version__,
+        "version": __version__,
         "cpu": cpu,
         "cores": available_cores(),
         "memory_GiB": round(memory),

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from relaxdesign.microstructure.estimates import estimate_stiffness
 
 from relaxdesign.materials.catalogue import Catalogue, Material
+from relaxdesign.microstructure.estimates import estimate_stiffness
 from relaxdesign.physics.elasticity import quantities_of_stiffness
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.quantities import QUANTITIES

@@ -15,11 +15,10 @@ from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.server import JobLimit, check_names_no_file
 from relaxdesign.study.request import DesignRequest, problems
-from relaxdesign.ui import server
+from relaxdesign.ui import navigation, server
 from relaxdesign.ui.components import controls
 from relaxdesign.ui.text import escape, plural
 
-CAMPAIGNS_PAGE = "relaxdesign/ui/pages/campaigns.py"
 RECENT = 30
 SETTINGS = "settings"  # to start from, where a run has its id
 
@@ -46,7 +45,7 @@ def draw() -> None:
     )
     if button.button("Start", type="primary", icon=":material/play_arrow:", width="stretch", key="campaign_start"):
         campaign_id = launch(spec, server.store(), count=int(workers))
-        st.switch_page(CAMPAIGNS_PAGE, query_params={"campaign": campaign_id})
+        st.switch_page(navigation.CAMPAIGNS, query_params={"campaign": campaign_id})
     st.download_button(
         "Spec for the command line",
         yaml.safe_dump(spec.to_dict(), sort_keys=False, allow_unicode=True),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from relaxdesign.library import CampaignRecord, Campaigns
-from relaxdesign.ui import server
+from relaxdesign.ui import navigation, server
 from relaxdesign.ui.components import campaign_form
 from relaxdesign.ui.text import STATES, escape, moment, plural
 
-CAMPAIGNS_PAGE = "relaxdesign/ui/pages/campaigns.py"
 WIDTHS = [2.6, 1.2, 1.1, 2.2, 0.9]
 
 
@@ -42,4 +41,4 @@ def _row(record: CampaignRecord) -> None:
         columns[2].markdown(f":{colour}-badge[{icon} {label}]")
         columns[3].progress(progress(record), f"{record.done} of {plural(record.total, 'request')}{failed}")
         if columns[4].button("Open", key=f"open-{record.id}", icon=":material/open_in_new:", width="stretch"):
-            st.switch_page(CAMPAIGNS_PAGE, query_params={"campaign": record.id})
+            st.switch_page(navigation.CAMPAIGNS, query_params={"campaign": record.id})

@@ -14,14 +14,13 @@ from relaxdesign.campaign import designs_table
 from relaxdesign.library import CampaignRecord, DesignSearch, UnknownRun
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.pareto import pareto_front
-from relaxdesign.ui import server
+from relaxdesign.ui import navigation, server
 from relaxdesign.ui.colours import DISTINCT
 from relaxdesign.ui.components import campaign_downloads, candidates
 from relaxdesign.ui.text import escape, plural
 
 MOST_DRAWN = 20_000
 MOST_CARDS = 8
-DESIGN_PAGE = "relaxdesign/ui/pages/design.py"
 GOOD = ("smaller", "larger")
 BOUNDS: dict[str, tuple[str, str] | None] = {
     "Hashin–Shtrikman": ("K_hs_lower", "K_hs_upper"),
@@ -192,7 +191,7 @@ def _card(row: dict[Any, Any]) -> None:
         f"K {row['K']:.4g} GPa · ρ {row['density']:.3g} g/cm³"
     )
     st.markdown(candidates.headline(design))
-    st.page_link(DESIGN_PAGE, label="Open", icon=":material/open_in_new:", query_params={"run": row["run_id"]})
+    st.page_link(navigation.DESIGN, label="Open", icon=":material/open_in_new:", query_params={"run": row["run_id"]})
 
 
 def _label(name: str) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from relaxdesign.campaign import resume, stop
 from relaxdesign.library import CampaignRecord, Campaigns, RunSearch, UnknownCampaign
-from relaxdesign.ui import server
+from relaxdesign.ui import navigation, server
 from relaxdesign.ui.components import campaign_list, campaign_map
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import STATES, duration, escape, plural
@@ -131,7 +131,7 @@ def _confirm(record: CampaignRecord) -> None:
     if drop.button("Remove", type="primary", width="stretch", key="campaign-really-remove"):
         with contextlib.suppress(UnknownCampaign):
             Campaigns(server.store()).delete(record.id)
-        st.switch_page(campaign_list.CAMPAIGNS_PAGE)
+        st.switch_page(navigation.CAMPAIGNS)
 
 
 def _failures(record: CampaignRecord) -> None:

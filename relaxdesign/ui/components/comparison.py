@@ -13,13 +13,12 @@ from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.result import Design
+from relaxdesign.ui import navigation
 from relaxdesign.ui.components import candidates
 from relaxdesign.ui.text import escape, gpa, significant
 
 _SAID = ("K", "density")
 """Quantities that have rows of their own. Entries of C have one if they were asked for."""
-
-DESIGN_PAGE = "relaxdesign/ui/pages/design.py"
 
 
 def render(entries: Sequence[tuple[RunRecord, Design]], *, on_remove: Callable[[str, int], None]) -> None:
@@ -33,7 +32,9 @@ def render(entries: Sequence[tuple[RunRecord, Design]], *, on_remove: Callable[[
                 alt=f"Phases of candidate {design.index + 1} of {run.name}",
             )
             st.markdown(f"**{escape(run.name)}** :gray[no. {design.index + 1}]  \n{candidates.headline(design)}")
-            st.page_link(DESIGN_PAGE, label="Open the run", icon=":material/open_in_new:", query_params={"run": run.id})
+            st.page_link(
+                navigation.DESIGN, label="Open the run", icon=":material/open_in_new:", query_params={"run": run.id}
+            )
             st.button(
                 "Take out",
                 key=f"uncompare-{run.id}-{design.index}",

@@ -17,7 +17,7 @@ from relaxdesign.physics.quantities import format_value
 from relaxdesign.server import JobLimit
 from relaxdesign.study.methods import DESCRIPTIONS
 from relaxdesign.study.request import DesignRequest, SamplerChoice, Schedule, problems, request_file
-from relaxdesign.ui import server
+from relaxdesign.ui import navigation, server
 from relaxdesign.ui.components import ashby, objectives, offer
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import NOTE_2D, duration, escape, plural, significant
@@ -152,7 +152,7 @@ def _below(request: DesignRequest | None) -> None:
             help="All settings; a colleague opens it here, or runs: relaxdesign design --request request.json",
         )
         st.page_link(
-            "relaxdesign/ui/pages/campaigns.py",
+            navigation.CAMPAIGNS,
             label="Vary this in a campaign",
             icon=":material/grid_view:",
             query_params={"from": "settings"},

@@ -12,7 +12,7 @@ from relaxdesign.materials.catalogue import occupied_cells
 from relaxdesign.server import JobLimit, Snapshot
 from relaxdesign.study.pareto import conflict
 from relaxdesign.study.result import Design
-from relaxdesign.ui import server
+from relaxdesign.ui import navigation, server
 from relaxdesign.ui.components import candidates, denoising, film, inspector, overview
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.components.downloads import buttons as download_buttons
@@ -112,7 +112,7 @@ def _summary(snapshot: Snapshot) -> None:
     lines = [_count(snapshot, verified), _nearest(verified), _diversity(verified)]
     text.markdown("  \n".join(filter(None, lines)))
     text.page_link(
-        "relaxdesign/ui/pages/campaigns.py",
+        navigation.CAMPAIGNS,
         label="Vary this in a campaign",
         icon=":material/grid_view:",
         query_params={"from": snapshot.run_id},

@@ -8,11 +8,10 @@ import streamlit as st
 
 from relaxdesign.library import LIVE_STATES, RunRecord, RunSearch, UnknownRun
 from relaxdesign.library.searching import RunOrder
-from relaxdesign.ui import server
+from relaxdesign.ui import navigation, server
 from relaxdesign.ui.components import paging
 from relaxdesign.ui.text import STATES, duration, escape, moment, percent, plural
 
-DESIGN_PAGE = "relaxdesign/ui/pages/design.py"
 PAGE_SIZE = 20
 OF_ONE_VALUE = "Of runs that ask for one value of K; a word of the name finds the others"
 WIDTHS = [2.6, 1.1, 1.1, 1.4, 0.8, 1.4]
@@ -26,7 +25,7 @@ def draw() -> None:
     if server.store().count_runs() == 0 and not server.store().count_runs(RunSearch(deleted=True)):
         with st.container(border=True, horizontal_alignment="center"):
             st.markdown("**No runs yet**  \nEvery run is kept here with its designs, from the moment you press Design.")
-            st.page_link(DESIGN_PAGE, label="Start a design", icon=":material/play_arrow:")
+            st.page_link(navigation.DESIGN, label="Start a design", icon=":material/play_arrow:")
         return
     search = _search()
     count = server.store().count_runs(search)
@@ -81,7 +80,7 @@ def _row(run: RunRecord) -> None:
         # As wide as their texts: a narrow column would cut them.
         with columns[5].container(horizontal=True, horizontal_alignment="right", gap="small"):
             if st.button("Open", key=f"open-{run.id}", icon=":material/open_in_new:"):
-                st.switch_page(DESIGN_PAGE, query_params={"run": run.id})
+                st.switch_page(navigation.DESIGN, query_params={"run": run.id})
             _menu(run)
 
 
@@ -102,7 +101,7 @@ def _menu(run: RunRecord) -> None:
             type="tertiary",
             help="Opens the design page with the settings of this run",
         ):
-            st.switch_page(DESIGN_PAGE, query_params={"from": run.id})
+            st.switch_page(navigation.DESIGN, query_params={"from": run.id})
         if st.button("Name, tags, notes", key=f"describe-{run.id}", icon=":material/edit:", type="tertiary"):
             _describe(run)
         st.button(

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from relaxdesign.ui import server
+from relaxdesign.ui import navigation, server
 
 if "run" not in st.query_params:
     st.markdown(
@@ -36,7 +36,7 @@ def draw() -> None:
     except UnknownRun:
         controls.render(alone=False)
         st.warning("There is no such run in this library; it may have been deleted.", icon=":material/search_off:")
-        st.page_link("relaxdesign/ui/pages/library.py", label="Open the library", icon=":material/folder_open:")
+        st.page_link(navigation.LIBRARY, label="Open the library", icon=":material/folder_open:")
         materials_chart()
         return
     if st.session_state.get("shown_run") != run_id:

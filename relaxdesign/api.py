@@ -1,0 +1,176 @@
+"""What a Python user calls: from wanted properties to designs, from a cell to its properties, from designs to files.
+
+Everything here is also found, and typed, in `relaxdesign` itself. Errors that a user can put right are ValueErrors
+(TypeErrors for arguments that do not exist).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from relaxdesign.export import ExportOptions, result_files
+from relaxdesign.io.fields import load_field
+from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.microstructure.cell import Cell
+from relaxdesign.physics import effective_properties
+from relaxdesign.physics.effective_properties import Evaluation
+from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.physics.voxel_fields import VoxelFields
+from relaxdesign.study import run as study
+from relaxdesign.study.request import DesignRequest, Objective, parse_objective
+from relaxdesign.study.result import DesignResult
+
+
+def design(
+    request: DesignRequest | None = None,
+    *,
+    catalogue: Catalogue | None = None,
+    objectives: Iterable[str | Objective] = (),
+    **wanted: Any,
+) -> DesignResult:
+    """Finds designs with the wanted properties and verifies them.
+
+        design(K=120, count=8)                                    # bulk modulus of 120 GPa
+        design(E=(15, None), density=(None, 2.5), dim=3)          # at least 15 GPa, at most 2.5 g/cm³
+        design(K=60, objectives=["minimise density @ 2"], seed=7)
+
+    Args:
+        request: the whole task as one object, instead of the keywords.
+        catalogue: materials to choose from, instead of the shipped ones. The keyword ``materials_csv`` (the text of a
+            CSV file) does the same and is kept in the result, which then can be repeated from its files.
+        objectives: further ones, in words as ``--objective`` of the command line takes them, or as `Objective`.
+        wanted: targets by the name of their quantity (`relaxdesign.physics.quantities.QUANTITIES`: ``K``, ``G``, ``E``
+            … in GPa, ``density`` in g/cm³, ``conductivity`` in W/(m K)), each a value or an interval (low, high) with
+            None for an open end; and every other field of `DesignRequest` by its name.
+
+    Raises:
+        TypeError: a keyword that is neither a quantity nor a field of a request; names the nearest.
+        ValueError: a request that is inconsistent or cannot be met; a pydantic.ValidationError names the fields.
+    """
+    if request is None:
+        request = as_request(objectives=objectives, **wanted)
+    elif given := [*wanted, *(["objectives"] if objectives else [])]:
+        raise TypeError(f"design() takes a request or keywords, not both; leave out {', '.join(given)}")
+    return study.design(request, catalogue=catalogue)
+
+
+def as_request(*, objectives: Iterable[str | Objective] = (), **wanted: Any) -> DesignRequest:
+    """The request that the keywords of `design` describe, with its errors; objectives in the order of the keywords."""
+    fields = {name for name in DesignRequest.model_fields if name != "objectives"}
+    if unknown := [name for name in wanted if name not in fields and name not in QUANTITIES]:
+        raise TypeError(_unknown(unknown[0], fields))
+    targets = [_target(name, value) for name, value in wanted.items() if name in QUANTITIES]
+    said = [objectives] if isinstance(objectives, str | Objective) else objectives
+    others = [parse_objective(one) if isinstance(one, str) else one for one in said]
+    settings = {name: value for name, value in wanted.items() if name in fields}
+    return DesignRequest.model_validate({"objectives": (*targets, *others)} | settings)
+
+
+def evaluate(
+    cell: str | Path | VoxelFields | Cell,
+    *,
+    boundary: Literal["periodic", "kubc"] = "periodic",
+    tol: float | None = None,
+) -> Evaluation:
+    """Computes the effective properties of one cell: K, G, E, ν, C in GPa, bounds and, if known, conductivity.
+
+    Args:
+        cell: a file (``.npz`` or ``.vti``, see `load_field`), the properties of the voxels, or a `Cell` of materials.
+            Arrays of two axes are a 2D cell: one voxel thick, periodic through its thickness.
+        boundary: "periodic" gives effective properties, "kubc" (linear displacement on the surface) an upper estimate.
+        tol: relative residual of the solves, default 1e-8.
+
+    Raises:
+        ValueError: a file that cannot be read, or a property out of range; names the voxel.
+        relaxdesign.physics.fem.ConvergenceError: a load case did not reach the tolerance.
+    """
+    return effective_properties.evaluate(_voxel_fields(cell), boundary=boundary, tol=tol)
+
+
+def write(
+    result: DesignResult,
+    directory: str | Path,
+    *,
+    formats: Iterable[str] = ("vti", "stl", "json"),
+    edge_mm: float = 10.0,
+    thickness_mm: float | None = None,
+    tile: int = 1,
+) -> list[Path]:
+    """Writes the verified designs into a folder, one folder for each, and returns the paths in order of writing.
+
+    Args:
+        result: of `design`.
+        directory: is made if need be; files of the same names in it are replaced.
+        formats: names from `relaxdesign.export.FORMATS` ("vti", "stl", "abaqus", "calculix", "ansys", "json", "csv",
+            "png"), and "report".
+        edge_mm: physical edge of one cell.
+        thickness_mm: of the STL of a 2D cell; None: an eighth of the edge.
+        tile: cells along each edge of the STL.
+
+    Raises:
+        relaxdesign.export.ExportError: an unknown format, sizes that cannot be, or a design that cannot be written.
+    """
+    written: list[Path] = []
+    for name, content in result_files(result, formats, ExportOptions(edge_mm, thickness_mm, tile)):
+        path = Path(directory) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        written.append(path)
+    return written
+
+
+def _target(name: str, value: Any) -> Objective:
+    """The objective that a keyword asks for. Raises TypeError for what is neither a number nor an interval."""
+    try:
+        low, high = (value, value) if np.ndim(value) == 0 else value
+        low, high = (None if limit is None else float(limit) for limit in (low, high))
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{name} takes a value or an interval (low, high) with None for an open end, got {value!r}; "
+            "what is to be small or large goes into objectives, e.g. ['minimise density']"
+        ) from None
+    return Objective(quantity=name, low=low, high=high)
+
+
+def _unknown(name: str, fields: Iterable[str]) -> str:
+    """What is said of a keyword that does not exist."""
+    known = [*QUANTITIES, *fields]
+    by_lower_case = {one.lower(): one for one in reversed(known)}
+    nearest = get_close_matches(name.lower(), by_lower_case, n=1)
+    hint = f"did you mean {by_lower_case[nearest[0]]!r}?" if nearest else "it is neither a quantity nor a setting"
+    settings, quantities = ", ".join(sorted(fields)), ", ".join(QUANTITIES)
+    return f"design() does not know {name!r}: {hint} (settings: {settings}; quantities: {quantities})"
+
+
+def _voxel_fields(cell: object) -> VoxelFields:
+    """The properties of a cell's voxels, float64 arrays (nx, ny, nz)."""
+    if isinstance(cell, str | Path):
+        return load_field(Path(cell))
+    if isinstance(cell, VoxelFields):
+        return _three_axes(cell)
+    if isinstance(cell, Cell):
+        return cell.fields
+    raise TypeError(
+        f"evaluate() takes a file, VoxelFields or a Cell, got {type(cell).__name__}; "
+        "of NumPy arrays make VoxelFields(E=young_in_GPa, nu=poisson)"
+    )
+
+
+def _three_axes(fields: VoxelFields) -> VoxelFields:
+    """The same in double precision; arrays of two axes get a third, one voxel thick. Raises ValueError for shapes."""
+    arrays = {name: getattr(fields, name) for name in ("E", "nu", "rho", "k")}
+    arrays = {name: np.asarray(array, dtype=np.float64) for name, array in arrays.items() if array is not None}
+    shape = arrays["E"].shape
+    if len(shape) not in (2, 3):
+        raise ValueError(f"E has shape {shape}; expected (nx, ny, nz), or (nx, ny) for a 2D cell")
+    for name, array in arrays.items():
+        if array.shape != shape:
+            raise ValueError(f"E has shape {shape}, {name} has {array.shape}; make them the same")
+    whole = shape if len(shape) == 3 else (*shape, 1)
+    return replace(fields, **{name: np.ascontiguousarray(array.reshape(whole)) for name, array in arrays.items()})
