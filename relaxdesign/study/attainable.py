@@ -21,8 +21,8 @@ from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, PackingError, place_particles
 from relaxdesign.physics.attainable import Interval, reachable_by_any
 from relaxdesign.physics.fem import ConvergenceError
-from relaxdesign.physics.quantities import QUANTITIES
-from relaxdesign.study.request import Objective
+from relaxdesign.physics.quantities import DIRECTIONAL, QUANTITIES, format_value
+from relaxdesign.study.request import DesignRequest, Objective, RequestError
 from relaxdesign.study.selection import FRACTIONS, pair_estimates
 from relaxdesign.study.simulation import Simulation
 
@@ -47,18 +47,42 @@ class Gap:
 
 
 def attainable(catalogue: Catalogue, dim: int, name: str, family: str = "particles") -> list[Interval]:
-    """Intervals of values that two different materials can give, ascending, with gaps between them.
+    """Intervals of a quantity that composites of two different materials can have, ascending.
 
-    family "particles": by particles placed at random, estimated. "free-form": by any microstructure, one interval
-    from the Voigt and Reuss bounds. Raises ValueError for a catalogue of a single material.
+    Few materials leave gaps between them. family "particles": by particles placed at random, estimated. "free-form": by
+    any microstructure, one interval from the Voigt and Reuss bounds. Raises RequestError for a single material.
     """
     if len(catalogue) < 2:
-        raise ValueError("a composite needs two materials: tick at least one more")
+        raise RequestError("a composite needs two materials: tick at least one more")
     if family == "free-form":
         return [reachable_by_any(catalogue, dim, name)]
     estimates = pair_estimates(catalogue, _COARSE, dim, name)
     different = ~np.eye(len(catalogue), dtype=bool)
     return _merged(estimates.min(0)[different], estimates.max(0)[different])
+
+
+def check_reachable(target: Objective, request: DesignRequest, materials: Catalogue) -> None:
+    """Raises RequestError, with the interval and the gap in it, if no composite of the materials meets a target."""
+    name = target.quantity
+    intervals = attainable(materials, request.dim, name, request.family)
+    low, high = intervals[0][0], intervals[-1][1]
+    slack = 1e-9 * max(abs(low), abs(high))
+    within = (target.high is None or target.high >= low - slack) and (target.low is None or target.low <= high + slack)
+    gap = gap_of(target, intervals)
+    if gap is not None:
+        gap = simulated_gap(target, gap, materials, request.dim, request.boundary)
+    if within and gap is None:
+        return
+    advice = "change the target or offer other materials"
+    if request.family == "particles" and name in DIRECTIONAL:
+        advice = "particles placed at random have no direction in their plane: ask for free-form cells"
+    between = f"between {format_value(name, low)} and {format_value(name, high)}"
+    if gap is not None:
+        between += f", but none between {format_value(name, gap.low)} and {format_value(name, gap.high)}"
+        advice = f"the nearest that can be had is {format_value(name, gap.nearest(target))}; {advice}"
+    what = "composites" if request.family == "free-form" else "particle composites"
+    has = f"{what} of the materials on offer have a {QUANTITIES[name].label} {between}"
+    raise RequestError(f"{target} is out of reach: {has}; {advice}")
 
 
 def gap_of(target: Objective, intervals: Sequence[Interval]) -> Gap | None:

@@ -27,7 +27,7 @@ from relaxdesign.prior.model import Prior
 from relaxdesign.study.objectives import finished_tolerance
 from relaxdesign.study.refinement import Realised, Refined, RefinementError, realise, refine
 from relaxdesign.study.request import DesignRequest
-from relaxdesign.study.result import Design, StageBulk
+from relaxdesign.study.result import Design, Snapped, StageBulk
 from relaxdesign.study.selection import PairTable, contrast, crowded
 from relaxdesign.study.simulation import Cost, Simulation, two_phase, verify
 
@@ -60,14 +60,23 @@ class Finisher:
         simulation = Simulation.of(request.objectives, request.boundary, request.dim, self.prior.grid)
         stages: dict[str, dict[str, float]] = {}
         sample = self._sample(field)
-        pair = None
+        snapped = None
         try:
             stages["relaxed"] = self._relaxed(field, simulation)
             if request.family == "free-form":
-                pair, realised, remark = self._geometric(field, simulation, stages, taken)
+                phases = PhaseMap.of(field)
+                pair = self._nearest_pair(phases.matrix, phases.particle, taken)
+                snapped = self._snapped(pair, float(phases.labels.mean()))
+                pair, realised, remark = self._geometric(phases, pair, simulation, stages, taken)
                 deviation = None
             else:
-                pair, realised, deviation, remark = self._statistical(field, simulation, stages, taken, generator)
+                projection, noted = _project(field)
+                pair = self._nearest_pair(projection.matrix, projection.particle, taken)
+                snapped = self._snapped(pair, projection.volume_fraction)
+                pair, realised, deviation, remark = self._statistical(
+                    projection, pair, simulation, stages, taken, generator
+                )
+                remark = "; ".join(filter(None, (noted, remark)))
             stages["realised"] = self._kept(realised.values)
         except (*_FAILURES, ProjectionError) as error:
             design = Design(
@@ -77,12 +86,14 @@ class Finisher:
                 str(error),
                 objectives=request.objectives,
                 stages=stages,
+                snapped=snapped,
                 relaxed=sample,
             )
             return design, None, simulation.cost
         remark = "; ".join(filter(None, (remark, self._compromise(stages["realised"]))))
         chosen = self.materials.materials[pair[0]], self.materials.materials[pair[1]]
         design = self._describe(index, stages, remark, chosen, realised, deviation, sample, simulation.cost)
+        design = replace(design, snapped=snapped)
         return design, pair, simulation.cost
 
     # ---- stages ----
@@ -104,15 +115,14 @@ class Finisher:
 
     def _statistical(
         self,
-        field: Tensor,
+        projection: Projection,
+        pair: tuple[int, int],
         simulation: Simulation,
         stages: dict[str, dict[str, float]],
         taken: Collection[tuple[int, int]],
         generator: torch.Generator,
     ) -> tuple[tuple[int, int], Realised, float | None, str]:
-        """Equal particles, placed anew."""
-        projection, remark = _project(field)
-        pair = self._nearest_pair(projection.matrix, projection.particle, taken)
+        """Equal particles, placed anew. pair: of the materials nearest to the sample."""
         snapped = self._over_placements(projection, pair, simulation, stages, generator)
         if not self.request.refine:
             if snapped is None:
@@ -121,13 +131,12 @@ class Finisher:
             phase = refined.packings[0].voxelise(self.prior.grid)
             chosen = self.materials.materials[pair[0]], self.materials.materials[pair[1]]
             realised = Realised(phase, verify(*chosen, phase, simulation), refined.packings[0])
-            return pair, realised, deviation, remark
+            return pair, realised, deviation, ""
         refined = refine(projection, self.table, self.prior.channels, simulation, taken=taken, generator=generator)
         stages["refined"] = self._kept(refined.values.mean)
         realised = realise(refined, self.materials, simulation)
         pair = refined.matrix, refined.particle
-        near = self._crowding(realised, pair)
-        return pair, realised, refined.values.deviation["K"], "; ".join(filter(None, (remark, near)))
+        return pair, realised, refined.values.deviation["K"], self._crowding(realised, pair)
 
     def _nearest_pair(self, matrix: Tensor, particle: Tensor, taken: Collection[tuple[int, int]]) -> tuple[int, int]:
         """Indices of the materials nearest to the phases' channel values; without refinement, of those not taken."""
@@ -170,14 +179,13 @@ class Finisher:
 
     def _geometric(
         self,
-        field: Tensor,
+        phases: PhaseMap,
+        pair: tuple[int, int],
         simulation: Simulation,
         stages: dict[str, dict[str, float]],
         taken: Collection[tuple[int, int]],
     ) -> tuple[tuple[int, int], Realised, str]:
-        """The sampled phase map itself."""
-        phases = PhaseMap.of(field)
-        pair = self._nearest_pair(phases.matrix, phases.particle, taken)
+        """The sampled phase map itself. pair: of the materials nearest to the sample."""
         phase = torch.from_numpy(phases.labels)
         chosen = self.materials.materials[pair[0]], self.materials.materials[pair[1]]
         stages["snapped"] = self._kept(simulation.phases(*chosen, phase[None]).mean)
@@ -190,6 +198,10 @@ class Finisher:
         return (matrix, particle), realised, ""
 
     # ---- what is said of them ----
+
+    def _snapped(self, pair: tuple[int, int], volume_fraction: float) -> Snapped:
+        matrix, particle = (self.materials.materials[index].id for index in pair)
+        return Snapped((matrix, particle), (1 - volume_fraction, volume_fraction))
 
     def _kept(self, values: Mapping[str, float]) -> dict[str, float]:
         names = {"K", "density", *(objective.quantity for objective in self.request.objectives)}

@@ -35,11 +35,23 @@ class StageBulk:
     realised: float | None = None
 
 
+@dataclass(frozen=True)
+class Snapped:
+    """What a sample says by itself, before refinement.
+
+    materials: ids of those nearest to its phases, matrix first. shares: volume fractions of the phases.
+    """
+
+    materials: tuple[str, ...]
+    shares: tuple[float, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Design:
     """One candidate's outcome. Moduli GPa, density g/cm³, lengths in fractions of the cell edge.
 
     ``message`` says why a candidate failed (it has None where it did not get to) or what is unusual about it.
+    snapped: the sample's own materials; None if it has no phases, and for designs of version 0.1.
     stages: per stage, the quantities of the objectives and K. properties: all quantities of the realised cell.
     """
 
@@ -61,6 +73,7 @@ class Design:
     properties: dict[str, float] | None = None
     stiffness: list[list[float]] | None = None  # C in GPa, Voigt order xx, yy, zz, yz, xz, xy
     load_cases: int | None = None  # linear systems solved for this design after sampling
+    snapped: Snapped | None = None
     phase: np.ndarray | None = field(default=None, repr=False)  # uint8 (nx, ny, nz), 1 = particle
     relaxed: np.ndarray | None = field(default=None, repr=False)  # float32 (3, nx, ny, nz): E, nu, rho of the sample
 
@@ -129,6 +142,7 @@ class Design:
             "properties": self.properties,
             "stiffness": self.stiffness,
             "load_cases": self.load_cases,
+            "snapped": self.snapped and {name: list(of) for name, of in asdict(self.snapped).items()},
             "files": files or {},
         }
 
@@ -145,6 +159,8 @@ class Design:
         for key, kind in (("K", StageBulk), ("matrix", Material), ("particle", Material), ("bounds", Bounds)):
             if kept[key] is not None:
                 kept[key] = kind(**kept[key])
+        if snapped := kept.get("snapped"):
+            kept["snapped"] = Snapped(tuple(snapped["materials"]), tuple(snapped["shares"]))
         kept["objectives"] = tuple(Objective.model_validate(value) for value in kept.get("objectives", ()))
         return Design(**kept, phase=phase, relaxed=relaxed)
 

@@ -28,19 +28,11 @@ from relaxdesign.microstructure.particles.projection import Projection
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.merit import extreme_cost
 from relaxdesign.study.request import Objective
+from relaxdesign.study.tuning import TUNING
 
 FRACTIONS = np.linspace(*VOLUME_FRACTION_RANGE, 24)
-# A pair serves the targets if its estimated miss (coordinates) is below this, or not far above the smallest of all.
 _GOOD_MISS = 1e-6
-_FAIR_MISS = 0.05
-# Estimates of dense cells err by so much (coordinates): stiff spheres in a soft matrix are up to twice as stiff.
-_ESTIMATE_ERROR = 0.7
-# A pair that misses by more than this gains little by being of a new kind.
-_NEAR_MISS = 0.01
-KNOWN_KIND = 10.0
-"""What it costs a pair, per phase, that designs of the result use this kind of material already, in squared channel
-units: more than nearly all samples are away from a pair that serves, so that new kinds come first and the nearest of
-those next. See docs/results.md for what it does."""
+"""Estimated miss (coordinates) up to which a pair meets one target: rounding."""
 
 
 class UnknownPropertyError(ValueError):
@@ -112,9 +104,9 @@ class PairTable:
         weights = np.array([target.weight for target in self.targets])
         fraction, miss = best_fraction(residuals, weights)
         np.fill_diagonal(miss, np.inf)
-        limit = max(_GOOD_MISS, float(miss.min()) * 1.5) if miss.min() > _FAIR_MISS else _FAIR_MISS
+        limit = max(_GOOD_MISS, float(miss.min()) * 1.5) if miss.min() > TUNING.fair_miss else TUNING.fair_miss
         if len(self.targets) == 1:  # fractions that meet it exactly, or pairs that may in truth, though not by estimate
-            limit = _GOOD_MISS if miss.min() <= _GOOD_MISS else float(miss.min()) + _ESTIMATE_ERROR
+            limit = _GOOD_MISS if miss.min() <= _GOOD_MISS else float(miss.min()) + TUNING.estimate_error
         self.matrix, self.particle = np.nonzero(miss <= limit)
         self.miss = miss[self.matrix, self.particle]
         self.fraction = fraction[self.matrix, self.particle]
@@ -153,13 +145,13 @@ class PairTable:
             + far_particle[particle]
             + np.square(vf - projection.volume_fraction)
             + self.extreme_cost
-            + 25.0 * np.square(self.miss)
-            + 0.05 * rim
-            + 0.05 * unresolved
+            + TUNING.miss_weight * np.square(self.miss)
+            + TUNING.rim_cost * rim
+            + TUNING.unresolved_cost * unresolved
         )
         # New kinds are worth something where the pair serves, little where it misses.
         new = worth_of_new_kinds(self.catalogue, taken, self.extremes)
-        serving = 1.0 / (1.0 + np.square(self.miss / _NEAR_MISS))
+        serving = 1.0 / (1.0 + np.square(self.miss / TUNING.near_miss))
         cost -= serving * new[matrix, particle]
         order = np.argsort(cost, kind="stable")
         ranked = (Candidate(int(matrix[i]), int(particle[i]), float(vf[i]), float(self.miss[i])) for i in order)
@@ -182,7 +174,7 @@ def worth_of_new_kinds(
     taken: Collection[tuple[int, int]],
     extremes: Sequence[Objective] = (),
     *,
-    each: float = KNOWN_KIND,
+    each: float = TUNING.known_kind,
 ) -> NDArray[np.float64]:
     """Of each pair (matrix, particle): how many kinds it has that pairs which are taken have not, times their worth.
 
@@ -193,8 +185,7 @@ def worth_of_new_kinds(
     cells = catalogue.property_cell
     new = ~np.isin(cells, cells[[index for pair in taken for index in pair]])
     second = new & (cells[:, None] != cells)  # of two materials of one kind, one counts
-    # Of ``KNOWN_KIND`` 0.12 is left beside a weight of 1: a density smaller by a factor of 3, see the cost in ``rank``.
-    worth = each / (1.0 + 85.0 * sum(objective.weight for objective in extremes))
+    worth = each / (1.0 + TUNING.extremes_over_kinds * sum(objective.weight for objective in extremes))
     return worth * (new[:, None].astype(np.float64) + second)
 
 
