@@ -139,6 +139,7 @@ def test_results_survive_json(result):
             and back.K == design.K
             and back.matrix == design.matrix
             and back.bounds == design.bounds
+            and back.snapped == design.snapped is not None
         )
 
 

@@ -228,7 +228,10 @@ def _advance(
     sampler: Sampler,
     generator: torch.Generator,
 ) -> None:
-    """x_s at the following level: the sampler's step, and both corrections, that of x̂_0 scaled by the signal a_s."""
+    """x_s = S(x_t, x̂_0) + Δ_t + a_s Δ_0: the sampler's step S and the corrections Δ_t of x_t and Δ_0 of x̂_0.
+
+    a_s = √ᾱ_s is the signal at the following level s (TFG, algorithm 1).
+    """
     noisy = advance(prior.schedule, sampler, batch.noisy, estimate.clean, level, following, batch.before, generator)
     signal = float(prior.schedule.signal[following])
     batch.noisy = noisy + estimate.variance_shift + signal * estimate.mean_shift
