@@ -19,12 +19,12 @@ from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.run import design
 
 RESULTS = Path(__file__).parent / "results" / "same_designs.json"
-OWN = """id,name,E_GPa,nu,rho_g_cm3
-resin,Resin,3.0,0.36,1.2
-glass,Glass,72,0.22,2.5
-alloy,Alloy,110,0.33,4.5
-oxide,Oxide,370,0.23,3.9
-foam,Foam,0.2,0.3,0.1
+OWN = """id,name,E_GPa,nu,rho_g_cm3,price_per_kg
+resin,Resin,3.0,0.36,1.2,4
+glass,Glass,72,0.22,2.5,2
+alloy,Alloy,110,0.33,4.5,25
+oxide,Oxide,370,0.23,3.9,12
+foam,Foam,0.2,0.3,0.1,
 """
 
 
@@ -52,7 +52,12 @@ REQUESTS: dict[str, dict] = {
         "count": 3,
         "steps": 12,
     },
-    "K, low price": {"objectives": [exactly("K", 50), extreme("minimise", "price", 0.5)], "count": 2, "steps": 12},
+    "K, low price": {
+        "objectives": [exactly("K", 30), extreme("minimise", "price", 0.5)],
+        "count": 2,
+        "steps": 12,
+        "materials_csv": OWN,
+    },
     "K without refinement": {"objectives": [exactly("K", 30)], "count": 2, "steps": 12, "refine": False},
     "K, kubc": {"objectives": [exactly("K", 40)], "count": 2, "steps": 12, "boundary": "kubc"},
     "same pairs": {"objectives": [exactly("K", 80)], "count": 2, "steps": 12, "distinct": False, "seed": 5},

@@ -68,8 +68,6 @@ def scripted_step(request: DesignRequest, step: int) -> StepEvent:
         steps=request.steps,
         noise_level=noise,
         young=young.astype(np.float32),
-        poisson=np.full(shape, 0.3, np.float32),
-        density=np.full(shape, 2.8, np.float32),
         bulk=bulk,
         mean_density=np.full(request.count, 2.8),
         losses={"bulk": np.log(bulk / request.target_bulk) ** 2},

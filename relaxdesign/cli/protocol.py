@@ -14,7 +14,8 @@ def protocol(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            help="range, density, two-targets, directional, baselines, many-steps or few-steps; repeat. Default: all."
+            help="range, density, two-targets, directional, baselines, many-steps, few-steps or confirm (seeds that no "
+            "search has seen); repeat. Default: all."
         ),
     ] = None,
     dim: Annotated[list[int] | None, typer.Option(help="2 or 3; repeat. Default: both.")] = None,

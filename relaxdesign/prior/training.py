@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels, channels_from_definition
 from relaxdesign.prior.data import field_batches, random_fields
-from relaxdesign.prior.distributed import join
+from relaxdesign.prior.distributed import Group, join
 from relaxdesign.prior.loss import denoising_loss, forget, log_bulk_of, validation_loss
 from relaxdesign.prior.model import Prior, PriorError, save_prior
 from relaxdesign.prior.report import sample_sheet
@@ -110,26 +110,175 @@ def train_prior(
     Under torchrun every process trains with its share of the batch and the first one writes.
     Raises PriorError when there is nothing to resume or something does not fit.
     """
-    directory = Path(directory)
+    run = _start(config, catalogue, Path(directory), resume=resume, start_from=start_from)
+    for step in range(run.start, config.steps):
+        loss = run.optimise(step)
+        done, last = step + 1, step == config.steps - 1
+        validated = None
+        if run.group.main and (last or done % checkpoint_every == 0):
+            validated = run.checkpoint(done, sheet=bool(sheet_every) and (last or done % sheet_every == 0))
+        yield run.progress(done, loss, validated)
+
+
+@dataclass(eq=False)
+class _Run:
+    """A training run while it goes on.
+
+    model: the network, its gradients averaged over the processes. parts: of this process' share of every batch, the
+    generator and the endless cells of each. held_out: cells for validation, and ln K of them for a network that is told
+    it. start: steps trained before; seconds_before: that they took. validation: [step, loss] of every checkpoint.
+    """
+
+    config: TrainingConfig
+    directory: Path
+    group: Group
+    channels: Channels
+    network: UNet
+    ema: AveragedModel
+    optimizer: torch.optim.Optimizer
+    model: nn.Module
+    precision: torch.dtype
+    parts: list[tuple[torch.Generator, Iterator[Tensor]]]
+    held_out: tuple[Tensor, Tensor | None]
+    materials: int
+    started_from: str | None
+    start: int
+    seconds_before: float
+    validation: list[list[float]]
+    begun: float
+
+    def optimise(self, step: int) -> float:
+        """One step of AdamW on a fresh batch, and of the EMA after it. Returns the loss of the batch."""
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = self.config.learning_rate_at(step)
+        loss = sum(self._descend(generator, next(cells)) for generator, cells in self.parts)
+        if not math.isfinite(loss):
+            raise PriorError(f"the loss became {loss} at step {step}: lower learning_rate and resume")
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.ema.update_parameters(self.network)
+        return loss
+
+    def _descend(self, generator: torch.Generator, clean: Tensor) -> float:
+        """Adds the gradient of the denoising loss of one part of the batch; returns its share of the loss."""
+        device, schedule = self.group.device, self.config.schedule
+        clean = clean.to(device)
+        told = forget(log_bulk_of(self.channels, clean), generator) if self.config.network.conditional else None
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16):
+            loss = denoising_loss(self.model, schedule, clean, generator, told) / len(self.parts)
+        loss.backward()
+        return loss.item()
+
+    def checkpoint(self, done: int, *, sheet: bool) -> float:
+        """Validates and writes the prior, a sheet of samples if wanted, and what resuming needs.
+
+        done: steps trained. Returns the loss of the EMA weights on the cells held out.
+        """
+        config, directory = self.config, self.directory
+        validated = validation_loss(self.ema.module, config.schedule, *self.held_out, config.seed)
+        self.validation.append([done, round(validated, 6)])
+        save_prior(self._prior(done), directory)
+        if sheet:
+            _draw_sheet(self._prior(done), directory, config.seed)
+        state = {"step": done, "seconds": self._seconds, "validation": self.validation}
+        save_state(directory, config.name, _fixed_settings(config), self.network, self.ema, self.optimizer, state)
+        return validated
+
+    def progress(self, done: int, loss: float, validated: float | None) -> TrainingProgress:
+        """The state after ``done`` steps."""
+        elapsed = time.monotonic() - self.begun
+        made = done - self.start
+        return TrainingProgress(
+            step=done,
+            steps=self.config.steps,
+            loss=loss,
+            learning_rate=self.config.learning_rate_at(done - 1),
+            cells_per_second=made * self.config.batch / elapsed,
+            seconds_left=elapsed / made * (self.config.steps - done),
+            validation_loss=validated,
+        )
+
+    @property
+    def _seconds(self) -> float:
+        """Of training so far, earlier runs included."""
+        return self.seconds_before + time.monotonic() - self.begun
+
+    def _prior(self, done: int) -> Prior:
+        """The EMA weights with the card of a prior that was trained for ``done`` steps."""
+        config = self.config
+        settings = {"device": self.group.device.type, "precision": str(self.precision).removeprefix("torch.")}
+        card = {
+            "description": _describe(config, self.channels),
+            "training": config.to_dict() | settings,
+            "data": f"random particle composites of {self.materials} materials, made on the fly",
+            "steps_trained": done,
+            "cells_seen": done * config.batch,
+            "started_from": self.started_from,
+            "hours": round(self._seconds / 3600, 3),
+            "validation_loss": self.validation,
+        }
+        return Prior(config.name, cast(UNet, self.ema.module), config.schedule, self.channels, config.grid, card)
+
+
+def _start(
+    config: TrainingConfig, catalogue: Catalogue, directory: Path, *, resume: bool, start_from: Prior | None
+) -> _Run:
+    """A run at its first step, or at the one after its last checkpoint."""
     group = join(config.device)
-    device = group.device
     channels = channels_from_definition(config.channels or {"name": "asinh"})
+    network = _network(config, catalogue, channels, start_from).to(group.device)
+    ema = AveragedModel(network, multi_avg_fn=_warm_ema(config.ema_decay), use_buffers=True)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
+    )
+    state = {"step": 0, "seconds": 0.0, "validation": []}
+    if resume:
+        state = load_state(directory, config.name, _fixed_settings(config), network, ema, optimizer)
+    automatic = config.precision == "auto"
+    run = _Run(
+        config=config,
+        directory=directory,
+        group=group,
+        channels=channels,
+        network=network,
+        ema=ema,
+        optimizer=optimizer,
+        model=network,
+        precision=_autocast_type(group.device) if automatic else getattr(torch, config.precision),
+        parts=_parts(config, catalogue, channels, group, state["step"]),
+        held_out=_held_out(config, catalogue, channels, group.device),
+        materials=len(catalogue),
+        started_from=None if start_from is None else start_from.name,
+        start=state["step"],
+        seconds_before=state["seconds"],
+        validation=state["validation"],
+        begun=time.monotonic(),
+    )
+    network.train()
+    run.model = group.wrap(network)
+    return run
+
+
+def _network(config: TrainingConfig, catalogue: Catalogue, channels: Channels, start_from: Prior | None) -> UNet:
+    """A new network, or one with the weights of a prior, that paints with the materials of the catalogue."""
     torch.manual_seed(config.seed)
-    network = UNet(config.network).to(device)
+    network = UNet(config.network)
     if start_from is not None:
         _check_start(config, channels, start_from)
         network.load_state_dict(network.state_dict() | start_from.network.state_dict())
     channels.check(catalogue.properties)
     network.set_materials(channels.encode(catalogue.properties, axis=-1), catalogue.weights)
-    ema = AveragedModel(network, multi_avg_fn=_warm_ema(config.ema_decay), use_buffers=True)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
-    )
-    start, trained_seconds, validation = 0, 0.0, []
-    if resume:
-        saved = load_state(directory, config.name, _fixed_settings(config), network, ema, optimizer)
-        start, trained_seconds, validation = saved["step"], saved["seconds"], saved["validation"]
-    precision = _autocast_type(device) if config.precision == "auto" else getattr(torch, config.precision)
+    return network
+
+
+def _parts(
+    config: TrainingConfig, catalogue: Catalogue, channels: Channels, group: Group, start: int
+) -> list[tuple[torch.Generator, Iterator[Tensor]]]:
+    """Generator and endless fresh cells of each part of this process' share of the batches. start: steps before.
+
+    Raises ValueError if the batch cannot be shared out evenly.
+    """
     share = group.share(config.batch, config.accumulation)
     parts = []
     for part in range(group.rank * config.accumulation, (group.rank + 1) * config.accumulation):
@@ -137,74 +286,18 @@ def train_prior(
         generator = torch.Generator().manual_seed(config.seed + 7919 * start + 104_729 * part)
         cells = field_batches(catalogue, channels, config.grid, config.network.dim, share, generator=generator)
         parts.append((generator, cells))
-    held_out = random_fields(
-        catalogue,
-        channels,
-        config.grid,
-        config.network.dim,
-        VALIDATION_CELLS,
-        generator=torch.Generator().manual_seed(config.seed + 1),
+    return parts
+
+
+def _held_out(
+    config: TrainingConfig, catalogue: Catalogue, channels: Channels, device: torch.device
+) -> tuple[Tensor, Tensor | None]:
+    """Cells for validation, and ln K of them for a network that is told it."""
+    generator = torch.Generator().manual_seed(config.seed + 1)
+    cells = random_fields(
+        catalogue, channels, config.grid, config.network.dim, VALIDATION_CELLS, generator=generator
     ).to(device)
-    conditional = config.network.conditional
-    held_out_bulk = log_bulk_of(channels, held_out) if conditional else None
-
-    def prior() -> Prior:
-        card = {
-            "description": _describe(config, channels),
-            "training": config.to_dict() | {"device": device.type, "precision": str(precision).removeprefix("torch.")},
-            "data": f"random particle composites of {len(catalogue)} materials, made on the fly",
-            "steps_trained": step + 1,
-            "cells_seen": (step + 1) * config.batch,
-            "started_from": None if start_from is None else start_from.name,
-            "hours": round((trained_seconds + time.monotonic() - begin) / 3600, 3),
-            "validation_loss": validation,
-        }
-        return Prior(config.name, cast(UNet, ema.module), config.schedule, channels, config.grid, card)
-
-    begin = time.monotonic()
-    network.train()
-    model = group.wrap(network)
-    for step in range(start, config.steps):
-        rate = config.learning_rate_at(step)
-        for parameters in optimizer.param_groups:
-            parameters["lr"] = rate
-        loss = 0.0
-        for generator, cells in parts:
-            clean = next(cells).to(device)
-            told = forget(log_bulk_of(channels, clean), generator) if conditional else None
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision is torch.bfloat16):
-                part_loss = denoising_loss(model, config.schedule, clean, generator, told) / len(parts)
-            part_loss.backward()
-            loss += part_loss.item()
-        if not math.isfinite(loss):
-            raise PriorError(f"the loss became {loss} at step {step}: lower learning_rate and resume")
-        torch.nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        ema.update_parameters(network)
-
-        validated = None
-        last = step == config.steps - 1
-        if group.main and (last or (step + 1) % checkpoint_every == 0):
-            validated = validation_loss(ema.module, config.schedule, held_out, held_out_bulk, config.seed)
-            validation.append([step + 1, round(validated, 6)])
-            save_prior(prior(), directory)
-            if sheet_every and (last or (step + 1) % sheet_every == 0):
-                _draw_sheet(prior(), directory, config.seed)
-            seconds = trained_seconds + time.monotonic() - begin
-            state = {"step": step + 1, "seconds": seconds, "validation": validation}
-            save_state(directory, config.name, _fixed_settings(config), network, ema, optimizer, state)
-        elapsed = time.monotonic() - begin
-        done = step + 1 - start
-        yield TrainingProgress(
-            step=step + 1,
-            steps=config.steps,
-            loss=loss,
-            learning_rate=rate,
-            cells_per_second=done * config.batch / elapsed,
-            seconds_left=elapsed / done * (config.steps - step - 1),
-            validation_loss=validated,
-        )
+    return cells, log_bulk_of(channels, cells) if config.network.conditional else None
 
 
 def _describe(config: TrainingConfig, channels: Channels) -> str:

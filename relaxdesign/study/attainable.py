@@ -22,8 +22,8 @@ from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Inclusions, PlacementError
 from relaxdesign.physics.attainable import Interval, reachable_by_any
 from relaxdesign.physics.fem import ConvergenceError
-from relaxdesign.physics.quantities import QUANTITIES
-from relaxdesign.study.request import Objective
+from relaxdesign.physics.quantities import QUANTITIES, format_value
+from relaxdesign.study.request import DesignRequest, Objective, RequestError
 from relaxdesign.study.selection import shares
 from relaxdesign.study.simulation import Simulation
 
@@ -48,19 +48,43 @@ class Gap:
 
 
 def attainable(catalogue: Catalogue, dim: int, name: str, family: str = "particles") -> list[Interval]:
-    """Intervals of values that two different materials can give, ascending, with gaps between them.
+    """Intervals of a quantity that composites of two different materials can have, ascending.
 
-    By inclusions placed at random as their family estimates them; by a family that has no estimates any microstructure
-    can be made, one interval from the Voigt and Reuss bounds. Raises ValueError for a catalogue of a single material.
+    Few materials leave gaps between them. By inclusions placed at random as their family estimates them; by a family that has no estimates any microstructure
+    can be made, one interval from the Voigt and Reuss bounds. Raises RequestError for a catalogue of a single material.
     """
     if len(catalogue) < 2:
-        raise ValueError("a composite needs two materials: tick at least one more")
+        raise RequestError("a composite needs two materials: tick at least one more")
     kind = FAMILIES[family]
     if not isinstance(kind, Inclusions):
         return [reachable_by_any(catalogue, dim, name)]
     estimates = kind.estimate(catalogue, shares(kind)[_COARSE], dim, name)
     different = ~np.eye(len(catalogue), dtype=bool)
     return _merged(estimates.min(0)[different], estimates.max(0)[different])
+
+
+def check_reachable(target: Objective, request: DesignRequest, materials: Catalogue) -> None:
+    """Raises RequestError, with what can be had, if composites of these materials cannot have a target."""
+    name, family = target.quantity, FAMILIES[request.family]
+    intervals = attainable(materials, request.dim, name, request.family)
+    low, high = intervals[0][0], intervals[-1][1]
+    slack = 1e-9 * max(abs(low), abs(high))
+    within = (target.high is None or target.high >= low - slack) and (target.low is None or target.low <= high + slack)
+    gap = gap_of(target, intervals)
+    if gap is not None and isinstance(family, Inclusions):
+        gap = simulated_gap(target, gap, materials, family, request.dim, request.boundary)
+    if within and gap is None:
+        return
+    advice = "change the target or offer other materials"
+    if not family.directional and QUANTITIES[name].directional:
+        others = " or ".join(other.name for other in FAMILIES.values() if other.directional)
+        advice = f"{family.phases[1]} placed at random have no direction in their plane: ask for {others} cells"
+    between = f"between {format_value(name, low)} and {format_value(name, high)}"
+    if gap is not None:
+        between += f", but none between {format_value(name, gap.low)} and {format_value(name, gap.high)}"
+        advice = f"the nearest that can be had is {format_value(name, gap.nearest(target))}; {advice}"
+    has = f"{family.composites} of the materials on offer have a {QUANTITIES[name].label} {between}"
+    raise RequestError(f"{target} is out of reach: {has}; {advice}")
 
 
 def gap_of(target: Objective, intervals: Sequence[Interval]) -> Gap | None:

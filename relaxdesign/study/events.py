@@ -14,7 +14,7 @@ class StepEvent:
     """State of all candidates after one denoising step.
 
     step: 1 … steps. noise_level: √(1-ᾱ_t), 1 at the start and 0 at the end.
-    young, poisson, density: float32 (count, nx, ny, nz) of the clean estimate x̂_0 (GPa, -, g/cm³).
+    young: Young's modulus of the clean estimate x̂_0, GPa, float32 (count, nx, ny, nz); NaN: dropped candidates.
     bulk: (count,) effective bulk modulus of x̂_0, GPa, NaN where the candidate was dropped or no solve was made.
     mean_density: (count,) g/cm³. values: every quantity asked for, (count,).
     losses: per objective name, (count,) dimensionless.
@@ -25,8 +25,6 @@ class StepEvent:
     steps: int
     noise_level: float
     young: np.ndarray = field(repr=False)
-    poisson: np.ndarray = field(repr=False)
-    density: np.ndarray = field(repr=False)
     bulk: np.ndarray
     mean_density: np.ndarray
     losses: dict[str, np.ndarray]

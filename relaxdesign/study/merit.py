@@ -12,11 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from relaxdesign.study.request import Objective
-
-EXTREME_WORTH = 0.1
-"""What a unit of the coordinate of a quantity to be small (large) of weight 1 costs (gains). For a weight of 1
-searches among discrete designs give up a miss of 5 to 10 %, which refinement removes; with a twenty-fifth of it their
-designs were a fifth heavier after refinement (K = 101 GPa, 2D)."""
+from relaxdesign.study.tuning import TUNING
 
 
 def extreme_cost(objectives: Iterable[Objective], coordinate: Callable[[str], Any]) -> Any:
@@ -25,4 +21,4 @@ def extreme_cost(objectives: Iterable[Objective], coordinate: Callable[[str], An
     coordinate: gives that of a quantity by its name, a float, an array or a tensor; the result has its shape.
     """
     extremes = (objective for objective in objectives if objective.sense != "reach")
-    return sum((EXTREME_WORTH * o.weight * o.sign * coordinate(o.quantity) for o in extremes), start=0.0)
+    return sum((TUNING.extreme_worth * o.weight * o.sign * coordinate(o.quantity) for o in extremes), start=0.0)

@@ -22,10 +22,7 @@ from relaxdesign.physics.quantities import COEFFICIENTS, QUANTITIES, coefficient
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.merit import extreme_cost
 from relaxdesign.study.request import DesignRequest, Objective
-
-# At weight 1 a step asks for this relative decrease of a minimised quantity; measured to lower the density
-# clearly within 20–50 steps while the prior keeps the fields two-phase.
-MINIMISE_RATE = 0.05
+from relaxdesign.study.tuning import TUNING
 
 _GUIDANCE_ITERATIONS = 400
 _FINISHED_ITERATIONS = 4000
@@ -255,7 +252,7 @@ class Objectives:
         if coordinates is not None and count:
             residual = torch.stack([o.gap(coordinates[:, i]) for i, o in enumerate(self.targets)], 1).nan_to_num(0.0)
         signs = torch.tensor([float(o.sign) for o in self.extremes])
-        rates = torch.tensor([MINIMISE_RATE * o.weight for o in self.extremes])
+        rates = torch.tensor([TUNING.minimise_rate * o.weight for o in self.extremes])
         field_shape = (1,) * (gradients.ndim - 2)
         # A target that is met asks for nothing, not even to stay where it is.
         active = (residual != 0).view(batch, count, *field_shape)

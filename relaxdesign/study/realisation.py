@@ -12,7 +12,7 @@ from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.microstructure.base import FitError, Inclusions, PlacementError
+from relaxdesign.microstructure.base import Fit, FitError, Inclusions, PlacementError
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.bounds import Bounds, field_bounds
 from relaxdesign.physics.evaluator import Evaluator
@@ -22,7 +22,7 @@ from relaxdesign.prior.model import Prior
 from relaxdesign.study.objectives import finished_tolerance
 from relaxdesign.study.refinement import Realised, RefinementError, Task, collect, refine_sample
 from relaxdesign.study.request import DesignRequest
-from relaxdesign.study.result import Design
+from relaxdesign.study.result import Design, Snapped
 from relaxdesign.study.selection import PairTable
 from relaxdesign.study.simulation import Cost, Simulation
 
@@ -60,17 +60,15 @@ class Finisher:
         sampled = Design(index, request.objectives, family.name, stages=stages, relaxed=self._sample(field))
         try:
             stages["relaxed"] = self._relaxed(field, simulation)
-            steps = refine_sample(task, family, family.fit(field), lambda _: self.table)
-            realised = collect(steps, stages)
+            fit = family.fit(field)
+            sampled = replace(sampled, snapped=self._snapped(task, fit))
+            realised = collect(refine_sample(task, family, fit, lambda _: self.table), stages)
         except _FAILURES as error:
             return replace(sampled, message=str(error)), None, simulation.cost
         stages["realised"] = task.kept(realised.values)
         remark = "; ".join(filter(None, (realised.remark, self._compromise(stages["realised"]))))
-        return (
-            self._describe(replace(sampled, message=remark), realised, simulation.cost),
-            realised.pair,
-            simulation.cost,
-        )
+        design = self._describe(replace(sampled, message=remark), realised, simulation.cost)
+        return design, realised.pair, simulation.cost
 
     def _relaxed(self, field: Tensor, simulation: Simulation) -> dict[str, float]:
         """Quantities of the sampled field, as far as its channels tell them."""
@@ -86,6 +84,11 @@ class Finisher:
             effective = closer(properties.as_fields(), initial=effective.displacement)
             simulation.cost.add(effective)
         return {name: float(effective.values[name][0]) for name in sorted(names)}
+
+    def _snapped(self, task: Task, fit: Fit) -> Snapped:
+        """What the sample says by itself."""
+        names = tuple(material.id for material in task.materials_of(task.nearest_pair(fit)))
+        return Snapped(names, tuple(float((fit.labels == label).mean()) for label in range(len(names))))
 
     def _sample(self, field: Tensor) -> np.ndarray:
         """float32 (3, nx, ny, nz): E, ν, ρ of a sample."""

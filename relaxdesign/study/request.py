@@ -11,12 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.physics.quantities import QUANTITIES, check_value, format_value
 from relaxdesign.prior.steps import Sampler
+from relaxdesign.study.tuning import TUNING
 from relaxdesign.version import __version__
 
 Schedule = Literal["constant", "rising", "falling"]
 SamplerChoice = Literal["auto", "ddpm", "ddim", "dpm++"]
 Sense = Literal["reach", "minimise", "maximise"]
 Method = Literal["guided", "noise", "best-of-n", "random", "pairs", "genetic", "cma-es", "gradient", "conditional"]
+"""What `relaxdesign.study.methods.METHODS` offers."""
 
 
 class GuidanceSettings(BaseModel):
@@ -30,33 +32,44 @@ class GuidanceSettings(BaseModel):
     mean: float = Field(default=1.0, ge=0, le=2, description="weight of the step on the clean estimate (mean guidance)")
     mean_iterations: int = Field(default=1, ge=1, le=10, description="inner updates of the clean estimate per step")
     variance: float = Field(
-        default=0.5, ge=0, le=2, description="weight of the step on the noisy sample, through the network"
+        default=TUNING.variance, ge=0, le=2, description="weight of the step on the noisy sample, through the network"
     )
     clip: float = Field(
-        default=0.2, ge=1e-3, le=10, description="largest step, as root mean square over a sample in channel units"
+        default=TUNING.clip,
+        ge=1e-3,
+        le=10,
+        description="largest step, as root mean square over a sample in channel units",
     )
     schedule: Schedule = Field(
         default="constant", description="of both weights: rising from 0 to all of them as noise goes, or falling to 0"
     )
     recurrence: int = Field(default=1, ge=1, le=8, description="times each noise level is repeated")
     begin: float = Field(
-        default=0.993,
+        default=TUNING.begin,
         gt=0,
         le=1,
         description="noise level below which samples are steered; before, what they are made of is left to the prior",
     )
     end: float = Field(default=0.0, ge=0, lt=1, description="noise level down to which samples are steered")
     sharpness: float = Field(
-        default=4.0, ge=1, le=20, description="exponent of the labels' probabilities where objectives are taken"
+        default=TUNING.sharpness,
+        ge=1,
+        le=20,
+        description="exponent of the labels' probabilities where objectives are taken",
     )
     commit: float = Field(
-        default=0.6, ge=0, le=1, description="noise level below which a candidate keeps to its likeliest materials"
+        default=TUNING.commit,
+        ge=0,
+        le=1,
+        description="noise level below which a candidate keeps to its likeliest materials",
     )
     reuse: int = Field(default=1, ge=1, le=10, description="steps for which one solve's gradient serves")
     sampler: SamplerChoice = Field(
         default="auto", description="ddpm: new noise at each step; ddim, dpm++: none; auto: by the number of steps"
     )
-    tolerance: float = Field(default=1e-2, ge=1e-6, le=1e-1, description="√ of the relative error of K while steering")
+    tolerance: float = Field(
+        default=TUNING.tolerance, ge=1e-6, le=1e-1, description="√ of the relative error of K while steering"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> GuidanceSettings:
@@ -70,10 +83,10 @@ class GuidanceSettings(BaseModel):
         return {"constant": 1.0, "rising": signal_level, "falling": noise_level}[self.schedule]
 
     def sampler_at(self, steps: int) -> Sampler:
-        """The sampler for a number of steps: left to choose, the best of the recorded search (docs/results.md)."""
+        """The sampler for a number of steps: left to choose, as `relaxdesign.study.tuning` says."""
         if self.sampler != "auto":
             return self.sampler
-        return "dpm++" if steps <= 12 else "ddim" if steps < 25 else "ddpm"
+        return "dpm++" if steps <= TUNING.multistep_until else "ddim" if steps <= TUNING.ddim_until else "ddpm"
 
 
 class Objective(BaseModel):
@@ -213,6 +226,10 @@ def parse_objective(text: str) -> Objective:
     return Objective.model_validate(values)
 
 
+class RequestError(ValueError):
+    """A request that no design can meet; the text names the reachable interval or what to change."""
+
+
 FAMILIES_OF_VERSION_0_1 = {"statistical": "particles", "geometric": "free-form"}
 
 
@@ -228,7 +245,7 @@ class DesignRequest(BaseModel):
     objectives: tuple[Objective, ...]
     dim: Literal[2, 3] = 2
     count: int = Field(default=8, ge=1, le=64, description="number of candidates")
-    steps: int = Field(default=30, ge=2, le=1000, description="denoising steps")
+    steps: int = Field(default=TUNING.steps, ge=2, le=1000, description="denoising steps")
     seed: int = Field(default=0, ge=0, lt=2**63)
     categories: tuple[str, ...] | None = Field(default=None, description="material categories on offer; None: all")
     exclude: tuple[str, ...] = Field(default=(), description="ids of materials that must not be used")

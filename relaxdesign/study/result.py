@@ -31,6 +31,17 @@ ON_TARGET = 0.01
 """Largest miss with which a target counts as met."""
 
 
+@dataclass(frozen=True)
+class Snapped:
+    """What a sample says by itself, before refinement.
+
+    materials: ids of those nearest to its phases, matrix first. shares: volume fractions of the phases.
+    """
+
+    materials: tuple[str, ...]
+    shares: tuple[float, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Design:
     """One candidate's outcome. Moduli GPa, density g/cm³, lengths in fractions of the cell edge.
@@ -38,7 +49,7 @@ class Design:
     family: of microstructures. message: why a candidate failed (it lacks what it did not get to) or what is unusual
     about it. materials, shares: of the phases of the realised cell, and their volume fractions. parameters: of the
     family. stages: per stage, the quantities of the objectives, K and the density. properties: all quantities of the
-    realised cell.
+    realised cell. snapped: the sample's own materials; None if it has no phases, and for designs of version 0.1.
     """
 
     index: int
@@ -56,6 +67,7 @@ class Design:
     iterations: int | None = None  # of the verifying float64 solve
     residual: float | None = None
     load_cases: int | None = None  # linear systems solved for this design after sampling
+    snapped: Snapped | None = None
     labels: np.ndarray | None = field(default=None, repr=False)  # uint8 (nx, ny, nz), phase of every voxel
     relaxed: np.ndarray | None = field(default=None, repr=False)  # float32 (3, nx, ny, nz): E, nu, rho of the sample
 
@@ -135,6 +147,7 @@ class Design:
             "properties": self.properties,
             "stiffness": self.stiffness,
             "load_cases": self.load_cases,
+            "snapped": self.snapped and {name: list(of) for name, of in asdict(self.snapped).items()},
             "files": files or {},
         }
 
@@ -147,13 +160,14 @@ class Design:
         if "phases" not in values:
             values = of_version_0_1(values)
         names = ("family", "message", "parameters", "stages", "spread", "properties", "stiffness", "iterations")
-        phases, bounds = values["phases"], values["bounds"]
+        phases, bounds, snapped = values["phases"], values["bounds"], values.get("snapped")
         return Design(
             index=values["number"] - 1 if "number" in values else values["index"],  # an exported record
             objectives=tuple(Objective.model_validate(value) for value in values["objectives"]),
             materials=tuple(Material(**phase["material"]) for phase in phases),
             shares=tuple(phase["volume_fraction"] for phase in phases),
             bounds=None if bounds is None else Bounds(**bounds),
+            snapped=snapped and Snapped(tuple(snapped["materials"]), tuple(snapped["shares"])),
             labels=labels,
             relaxed=relaxed,
             **{name: values[name] for name in (*names, "residual", "load_cases")},

@@ -20,18 +20,10 @@ from relaxdesign.microstructure.base import Fit, Inclusions
 from relaxdesign.physics.quantities import COEFFICIENTS, QUANTITIES, coefficients_of
 from relaxdesign.study.merit import extreme_cost
 from relaxdesign.study.request import Objective
+from relaxdesign.study.tuning import TUNING
 
-# A pair serves the targets if its estimated miss (coordinates) is below this, or not far above the smallest of all.
 _GOOD_MISS = 1e-6
-_FAIR_MISS = 0.05
-# Estimates of dense cells err by so much (coordinates): stiff spheres in a soft matrix are up to twice as stiff.
-_ESTIMATE_ERROR = 0.7
-# A pair that misses by more than this gains little by being of a new kind.
-_NEAR_MISS = 0.01
-KNOWN_KIND = 10.0
-"""What it costs a pair, per phase, that designs of the result use this kind of material already, in squared channel
-units: more than nearly all samples are away from a pair that serves, so that new kinds come first and the nearest of
-those next. See docs/results.md for what it does."""
+"""Estimated miss (coordinates) up to which a pair meets one target: rounding."""
 
 
 class UnknownPropertyError(ValueError):
@@ -88,9 +80,9 @@ class PairTable:
         weights = np.array([target.weight for target in self.targets])
         share, miss = best_share(self.shares, residuals, weights)
         np.fill_diagonal(miss, np.inf)
-        limit = max(_GOOD_MISS, float(miss.min()) * 1.5) if miss.min() > _FAIR_MISS else _FAIR_MISS
+        limit = max(_GOOD_MISS, float(miss.min()) * 1.5) if miss.min() > TUNING.fair_miss else TUNING.fair_miss
         if len(self.targets) == 1:  # fractions that meet it exactly, or pairs that may in truth, though not by estimate
-            limit = _GOOD_MISS if miss.min() <= _GOOD_MISS else float(miss.min()) + _ESTIMATE_ERROR
+            limit = _GOOD_MISS if miss.min() <= _GOOD_MISS else float(miss.min()) + TUNING.estimate_error
         self.matrix, self.inclusion = np.nonzero(miss <= limit)
         self.miss = miss[self.matrix, self.inclusion]
         self.share = share[self.matrix, self.inclusion]
@@ -123,13 +115,13 @@ class PairTable:
             + far_inclusion[inclusion]
             + np.square(vf - fit.parameters[self.family.share.name])
             + self.extreme_cost
-            + 25.0 * np.square(self.miss)
-            + 0.05 * rim
-            + 0.05 * unresolved
+            + TUNING.miss_weight * np.square(self.miss)
+            + TUNING.rim_cost * rim
+            + TUNING.unresolved_cost * unresolved
         )
         # New kinds are worth something where the pair serves, little where it misses.
         new = worth_of_new_kinds(self.catalogue, taken, self.extremes)
-        serving = 1.0 / (1.0 + np.square(self.miss / _NEAR_MISS))
+        serving = 1.0 / (1.0 + np.square(self.miss / TUNING.near_miss))
         cost -= serving * new[matrix, inclusion]
         order = np.argsort(cost, kind="stable")
         ranked = (Choice((int(matrix[i]), int(inclusion[i])), float(vf[i]), float(self.miss[i])) for i in order)
@@ -153,7 +145,7 @@ def worth_of_new_kinds(
     taken: Collection[tuple[int, int]],
     extremes: Sequence[Objective] = (),
     *,
-    each: float = KNOWN_KIND,
+    each: float = TUNING.known_kind,
 ) -> NDArray[np.float64]:
     """Of each pair (matrix, inclusions): how many kinds it has that pairs which are taken have not, times their worth.
 
@@ -164,8 +156,7 @@ def worth_of_new_kinds(
     cells = catalogue.property_cell
     new = ~np.isin(cells, cells[[index for pair in taken for index in pair]])
     second = new & (cells[:, None] != cells)  # of two materials of one kind, one counts
-    # Of ``KNOWN_KIND`` 0.12 is left beside a weight of 1: a density smaller by a factor of 3, see the cost in ``rank``.
-    worth = each / (1.0 + 85.0 * sum(objective.weight for objective in extremes))
+    worth = each / (1.0 + TUNING.extremes_over_kinds * sum(objective.weight for objective in extremes))
     return worth * (new[:, None].astype(np.float64) + second)
 
 

@@ -119,14 +119,15 @@ def reachable(
     csv: the visitor's own materials instead of the shipped ones. exclude: ids of those left out. Raises ValueError if
     the quantity is unknown of the rest, or fewer than two are left.
     """
-    from relaxdesign.study import run as study
-    from relaxdesign.study import selection as pairs
+    from relaxdesign.study.attainable import attainable
     from relaxdesign.study.request import Objective
+    from relaxdesign.study.selection import with_known_properties
 
     materials = catalogue() if csv is None else own_catalogue(csv)
     wanted = Objective(quantity=quantity, sense="minimise")
     selected = materials.select(categories=categories, flagged=flagged, exclude=exclude)
-    return study.reachable(pairs.with_known_properties(selected, [wanted]), dim, quantity, family)
+    intervals = attainable(with_known_properties(selected, [wanted]), dim, quantity, family)
+    return intervals[0][0], intervals[-1][1]
 
 
 def refusal(request: DesignRequest) -> str:

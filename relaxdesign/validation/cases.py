@@ -17,6 +17,10 @@ from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, VOLUME_
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.study.request import DesignRequest
 
+FIRST_SEED = 1000
+"""Of the first request of a case; the next has the next seed. Settings were found on these seeds."""
+HELD_OUT_SEED = 900_000
+"""Of the first request of a case that confirms: no search uses seeds from here on."""
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 MIDDLE = (0.25, 0.5, 0.75)
 BATCH = 8
@@ -27,13 +31,15 @@ COSTLY = ("noise", "conditional")
 WITH_PRIOR = ("best-of-n", "noise", "conditional")
 DESIGNS = {
     "range": 64, "density": 64, "two-targets": 64, "directional": 64,
-    "baselines": 8, "many-steps": 16, "few-steps": 32,
+    "baselines": 8, "many-steps": 16, "few-steps": 32, "confirm": 64,
 }  # fmt: skip
 """Sets of cases, and designs of each case unless another number is asked for."""
 SETS = tuple(DESIGNS)
-_DESIGNS_3D = DESIGNS | {"density": 16, "two-targets": 16}
+_DESIGNS_3D = DESIGNS | {"density": 16, "two-targets": 16, "confirm": 32}
 _DESIGNS_OF_BEST_OF_N = {2: 64, 3: 32}
 """The goal for diversity is to be no worse than this baseline: more than one request, to tell."""
+_DESIGNS_CONFIRMING_OTHERS = {2: 32, 3: 16}
+"""Of requests beside those for K alone."""
 GRIDS = {2: 64, 3: 32}
 _RANDOM_DESIGNS = {2: 1000, 3: 400}
 _AT_ONCE = 20
@@ -44,7 +50,7 @@ _SEED = 20260
 class Case:
     """One line of a table: a request, repeated with other seeds until there are ``designs``.
 
-    request: fields of a DesignRequest but count and seed.
+    request: fields of a DesignRequest but count and seed. first_seed: of the first request.
     """
 
     set: str
@@ -53,6 +59,7 @@ class Case:
     quantile: float
     designs: int
     request: dict[str, Any] = field(hash=False)
+    first_seed: int = FIRST_SEED
 
     @property
     def key(self) -> str:
@@ -64,8 +71,8 @@ class Case:
         """The requests of its chunks."""
         counts = [min(BATCH, self.designs - start) for start in range(0, self.designs, BATCH)]
         return [
-            DesignRequest.model_validate(self.request | {"dim": self.dim, "count": count, "seed": 1000 + number})
-            for number, count in enumerate(counts)
+            DesignRequest.model_validate(self.request | {"dim": self.dim, "count": count, "seed": seed})
+            for seed, count in enumerate(counts, self.first_seed)
         ]
 
 
@@ -125,24 +132,24 @@ def plan(
             for q in quantiles:
                 target = {"target_bulk": wanted["K"][f"{q:g}"]}
                 extra = {key: value(q) if callable(value) else value for key, value in request.items()}
-                usual = (DESIGNS if dim == 2 else _DESIGNS_3D)[set_]
-                usual = _DESIGNS_OF_BEST_OF_N[dim] if name == "best-of-n" else usual
-                cases.append(Case(set_, name, dim, q, designs or usual, target | extra))
+                first_seed = HELD_OUT_SEED if set_ == "confirm" else FIRST_SEED
+                count = designs or _usual_designs(set_, name, dim)
+                cases.append(Case(set_, name, dim, q, count, target | extra, first_seed))
 
         few_targets = (0.05, 0.5, 0.95)
         everywhere = few_targets if quick else QUANTILES
         few = {"steps": 20} if quick else {}
+        shear = lambda q, wanted=wanted: [  # noqa: E731
+            {"quantity": "G", "low": wanted["G"][f"{q:g}"], "high": wanted["G"][f"{q:g}"]}
+        ]
+        ratio = [{"quantity": "Ex/Ey", "low": 1.5, "high": 1.5}]
         if "range" in sets:
             add("range", "guided", everywhere, **few)
         if "density" in sets:
             add("density", "weight 1", MIDDLE, density_weight=1.0, **few)
         if "two-targets" in sets:
-            shear = lambda q, wanted=wanted: [  # noqa: E731
-                {"quantity": "G", "low": wanted["G"][f"{q:g}"], "high": wanted["G"][f"{q:g}"]}
-            ]
             add("two-targets", "K and G", MIDDLE, objectives=shear, **few)
         if "directional" in sets and dim == 2:
-            ratio = [{"quantity": "Ex/Ey", "low": 1.5, "high": 1.5}]
             add("directional", "Ex/Ey = 1.5", MIDDLE, objectives=ratio, family="free-form", **few)
         if "baselines" in sets:
             for method in ("pairs", "random") if quick else BASELINES:
@@ -152,7 +159,21 @@ def plan(
             for name, settings in variants.items() if set_ in sets else ():
                 if dim == 2 or name in IN_3D:
                     add(set_, name, few_targets, **settings)
+        if "confirm" in sets:  # by the names of the cases with the seeds of the search
+            add("confirm", "guided", everywhere if dim == 2 else few_targets, **few)
+            add("confirm", "weight 1", (0.5,), density_weight=1.0, **few)
+            add("confirm", "K and G", (0.5,), objectives=shear, **few)
+            if dim == 2:
+                add("confirm", "Ex/Ey = 1.5", (0.5,), objectives=ratio, family="free-form", **few)
     return cases
+
+
+def _usual_designs(set_: str, name: str, dim: int) -> int:
+    if name == "best-of-n":
+        return _DESIGNS_OF_BEST_OF_N[dim]
+    if set_ == "confirm" and name != "guided":
+        return _DESIGNS_CONFIRMING_OTHERS[dim]
+    return (DESIGNS if dim == 2 else _DESIGNS_3D)[set_]
 
 
 MANY_STEPS: dict[str, dict[str, Any]] = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,11 +13,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from relaxdesign.prior.model import load_prior, shipped_priors
-from relaxdesign.study.methods import DESCRIPTIONS, revision
+from relaxdesign.study.methods import DESCRIPTIONS, METHODS
 from relaxdesign.study.request import guidance_defaults
 from relaxdesign.study.run import prior_label
-from relaxdesign.study.selection import KNOWN_KIND
-from relaxdesign.validation.cases import BATCH, SETS, WITH_PRIOR
+from relaxdesign.study.tuning import TUNING
+from relaxdesign.validation.cases import BATCH, FIRST_SEED, HELD_OUT_SEED, SETS, WITH_PRIOR
 from relaxdesign.validation.summary import COMPUTING, Summary
 
 
@@ -33,8 +34,9 @@ def write_report(measured: Sequence[Summary], page: Path, folder: Path, machine:
     by_set: dict[str, list[Summary]] = {}
     for summary in summaries:
         by_set.setdefault(summary.set, []).append(summary)
+    searched = [summary for summary in summaries if summary.set != "confirm"]
     sections = [
-        write(by_set[name], _default(by_set.get("range", ()), by_set[name]))
+        write(by_set[name], searched if name == "confirm" else _default(by_set.get("range", ()), by_set[name]))
         for name, write in _SECTIONS.items()
         if name in by_set
     ]
@@ -74,10 +76,11 @@ A design counts as a hit if *every* target is met within the limit; candidates w
 
 Stages: *relaxed*, the sampled field; *snapped*, nearest catalogue materials, mean over ten fresh placements (what the
 paper reports); *refined*, mean over placements after refinement; *realised*, the one exported cell."""
+_UNKNOWN = "–"
 _MARK = "†"
 _EARLIER = f"""
 {_MARK} made with earlier ones, with earlier defaults of the guidance, by an earlier revision of the method, or
-when refinement preferred new kinds of materials less or not."""
+with other numbers found by search (`relaxdesign/study/tuning.py`)."""
 
 
 @lru_cache
@@ -92,8 +95,10 @@ def _designs(s: Summary) -> str:
     # A setting that there was not is one that did not act, as its default does not.
     recorded = guidance_defaults() | s.defaults
     defaults_differ = guided and (not s.defaults or recorded != guidance_defaults())
-    method_differs = not guided and s.revision != revision(s.name)
-    earlier = weights_differ or defaults_differ or s.known_kind != KNOWN_KIND or method_differs
+    method_differs = not guided and s.revision != METHODS[s.name].revision
+    now = asdict(TUNING)
+    tuning_differs = not s.tuning or any(now.get(name) != value for name, value in s.tuning.items())
+    earlier = weights_differ or defaults_differ or tuning_differs or method_differs
     return f"{s.designs}{f' {_MARK}' if earlier else ''}"
 
 
@@ -143,7 +148,7 @@ def _density(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
     rows = []
     for s in sorted((*default, *summaries), key=lambda s: (s.dim, s.quantile)):
         plain = next((p for p in default if p is not s and (p.dim, p.quantile) == (s.dim, s.quantile)), None)
-        change = "-"
+        change = _UNKNOWN
         if plain is not None and plain.density_median and s.density_median:
             change = f"{100 * (s.density_median / plain.density_median - 1):+.0f} %"
         rows.append(
@@ -201,8 +206,9 @@ def _baselines(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
         "for *conditional*, whose prior is told the bulk modulus and simulates nothing). "
         "*Without refinement* is the snapped stage, *with* the realised one. Whatever the method, refinement takes "
         "kinds of materials first that other designs of the request have not, and of those the nearest to the sample. "
-        "Coverage counts these kinds: it says how many of the materials on offer serve, more than how varied the "
-        "samples are. " + " ".join(f"**{name}**: {DESCRIPTIONS[name]}." for name in names if name in DESCRIPTIONS),
+        "Coverage counts these kinds: with refinement it says how many of the materials on offer serve, without it how "
+        "varied the samples are themselves, as the standard deviation of their volume fractions does. "
+        + " ".join(f"**{name}**: {DESCRIPTIONS[name]}." for name in names if name in DESCRIPTIONS),
     ]
     rows = []
     for s in sorted(summaries, key=lambda s: (s.dim, s.quantile, names.index(s.name))):
@@ -215,8 +221,11 @@ def _baselines(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
                 _share(s, "snapped", "0.05"),
                 _median(s, "snapped"),
                 _share(s, "realised", "0.01"),
+                _number(s.snapped and s.snapped.pairs, ".3g"),
+                _with_error(s.snapped and s.snapped.coverage, s.snapped and s.snapped.coverage_error),
+                _number(s.snapped and s.snapped.share_deviation, ".2f"),
                 f"{s.group_pairs:.3g}",
-                _group_coverage(s),
+                _with_error(s.group_coverage, s.group_coverage_error),
                 _number(s.sampling_load_cases, ".0f"),
                 _number(s.load_cases, ".0f"),
                 _number(s.seconds, ".1f"),
@@ -230,8 +239,11 @@ def _baselines(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
         "without refinement ≤ 5 %",
         "median",
         "with ≤ 1 %",
-        f"pairs of {BATCH}",
-        f"coverage of {BATCH}",
+        f"without: pairs of {BATCH}",
+        "coverage",
+        "deviation of volume fraction",
+        f"with: pairs of {BATCH}",
+        "coverage",
         "cells solved",
         "with refinement",
         "s per design",
@@ -254,9 +266,10 @@ def _closest(summaries: Sequence[Summary]) -> str:
     )
 
 
-def _group_coverage(s: Summary) -> str:
-    error = "" if s.group_coverage_error is None else f" ± {100 * s.group_coverage_error:.0f}"
-    return f"{100 * s.group_coverage:.0f}{error} %"
+def _with_error(share: float | None, error: float | None) -> str:
+    if share is None:
+        return _UNKNOWN
+    return f"{100 * share:.0f}{'' if error is None else f' ± {100 * error:.0f}'} %"
 
 
 def _settings(title: str, text: str):
@@ -278,10 +291,11 @@ def _settings(title: str, text: str):
                         name,
                         _designs(min(every, key=lambda s: s.designs)),
                         f"{100 * min(s.stages['relaxed'].within['0.005'] for s in every):.0f} %",
-                        *(_median(of[q], "snapped") if q in of else "-" for q in quantiles),
+                        *(_median(of[q], "snapped") if q in of else _UNKNOWN for q in quantiles),
                         f"{100 * float(np.mean([s.stages['snapped'].within['0.05'] for s in every])):.0f} %",
                         f"{100 * min(s.stages['realised'].within['0.01'] for s in every):.0f} %",
-                        f"{100 * float(np.mean([s.group_coverage for s in every])):.0f} %",
+                        _percent(_mean([s.snapped and s.snapped.coverage for s in every])),
+                        _percent(_mean([s.group_coverage for s in every])),
                         _number(_mean([s.sampling_seconds for s in every]), ".2f"),
                         _number(_mean([s.seconds for s in every]), ".1f"),
                     ]
@@ -295,7 +309,8 @@ def _settings(title: str, text: str):
                 *(f"snapped, median: {targets[q]}" for q in quantiles),
                 "snapped ≤ 5 %, mean",
                 "realised ≤ 1 %, least",
-                f"coverage of {BATCH}, mean",
+                f"snapped: coverage of {BATCH}, mean",
+                f"realised: coverage of {BATCH}, mean",
                 "s sampling",
                 "s per design",
             )
@@ -303,6 +318,66 @@ def _settings(title: str, text: str):
         return "\n\n".join(lines)
 
     return write
+
+
+def _confirm(summaries: Sequence[Summary], searched: Sequence[Summary]) -> str:
+    """Each case beside the one of the same name, dimension and target that has the seeds of the search."""
+    rows = []
+    for s in sorted(summaries, key=lambda s: (s.dim, s.quantile)):
+        known = (t for t in searched if (t.name, t.dim, t.quantile) == (s.name, s.dim, s.quantile))
+        both = [next(known, None), s]
+        rows.append(
+            [
+                f"{s.dim}D",
+                ", ".join(s.targets),
+                s.name,
+                _beside(both, _designs),
+                _beside(both, lambda t: _median(t, "snapped")),
+                _beside(both, lambda t: _share(t, "snapped", "0.05")),
+                _in_standard_errors(both, "snapped", "0.05"),
+                _beside(both, lambda t: _share(t, "realised", "0.01")),
+                _in_standard_errors(both, "realised", "0.01"),
+                _beside(both, lambda t: _percent(t.snapped and t.snapped.coverage)),
+                _beside(both, lambda t: _percent(t.group_coverage)),
+                _beside(both, lambda t: _number(t.density_median, ".3g")),
+            ]
+        )
+    head = (
+        "",
+        "target",
+        "setting",
+        "designs",
+        "snapped: median",
+        "snapped ≤ 5 %",
+        "σ",
+        "realised ≤ 1 %",
+        "σ",
+        f"snapped: coverage of {BATCH}",
+        "realised: coverage",
+        "density, g/cm³",
+    )
+    text = (
+        f"Numbers found by search (`relaxdesign/study/tuning.py`) were found on requests with the seeds {FIRST_SEED}, "
+        f"{FIRST_SEED + 1}, …; no search has seen those from {HELD_OUT_SEED} on. Left of the arrow what the former "
+        "gave, right of it the latter. σ: the change of a share in standard errors of the difference; beyond 2 it is "
+        "more than chance. `relaxdesign protocol --only confirm` measures this table."
+    )
+    return "\n\n".join(("## On seeds that no search has seen", text, _table(head, rows)))
+
+
+def _beside(both: Sequence[Summary | None], cell: Callable[[Summary], str]) -> str:
+    return " → ".join(_UNKNOWN if summary is None else cell(summary) for summary in both)
+
+
+def _in_standard_errors(both: Sequence[Summary | None], stage: str, limit: str) -> str:
+    """Change of the share of designs within a limit over its standard error, both samples pooled."""
+    first, second = both
+    if first is None or second is None:
+        return _UNKNOWN
+    shares, counts = [s.stages[stage].within[limit] for s in (first, second)], [first.designs, second.designs]
+    pooled = float(np.average(shares, weights=counts))
+    error = (pooled * (1 - pooled) * (1 / counts[0] + 1 / counts[1])) ** 0.5
+    return f"{(shares[1] - shares[0]) / error:+.1f}" if error else "0"
 
 
 _SECTIONS = {
@@ -320,6 +395,7 @@ _SECTIONS = {
         "Settings for few steps",
         "Beside *guided*, which takes 30.",
     ),
+    "confirm": _confirm,
 }
 
 
@@ -356,7 +432,7 @@ def _share(summary: Summary, stage: str, limit: str) -> str:
 
 def _median(summary: Summary, stage: str) -> str:
     median = summary.stages[stage].median
-    return "-" if median is None else f"{100 * median:.2f} %"
+    return _UNKNOWN if median is None else f"{100 * median:.2f} %"
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -365,4 +441,8 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _number(value: float | None, spec: str) -> str:
-    return "-" if value is None else format(value, spec)
+    return _UNKNOWN if value is None else format(value, spec)
+
+
+def _percent(share: float | None) -> str:
+    return _UNKNOWN if share is None else f"{100 * share:.0f} %"

@@ -13,14 +13,14 @@ import platform
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from relaxdesign.study.methods import revision
+from relaxdesign.study.methods import METHODS
 from relaxdesign.study.request import DesignRequest, guidance_defaults
 from relaxdesign.study.result import Design
-from relaxdesign.study.selection import KNOWN_KIND
+from relaxdesign.study.tuning import TUNING
 from relaxdesign.validation.cases import Case
 from relaxdesign.version import __version__
 
@@ -92,8 +92,8 @@ def run_chunk(request: DesignRequest, path: Path) -> None:
                     "iterations": result.solver_iterations,
                     "prior": result.prior,
                     "defaults": guidance_defaults(),
-                    "known_kind": KNOWN_KIND,
-                    "revision": revision(request.method),
+                    "tuning": asdict(TUNING),
+                    "revision": METHODS[request.method].revision,
                     "resumed": bool(finished),
                     "computing": (time.process_time() - computing) / result.seconds,
                 }
@@ -139,13 +139,11 @@ def machine() -> dict[str, Any]:
 
 
 def chunk_path(work: Path, case: Case, request: DesignRequest) -> Path:
-    """Named by all of the request, defaults too, and the revision of its method.
+    """Named by all of the request, defaults too, the numbers found by search and the revision of its method.
 
     So what other settings or an earlier revision made is not taken for this chunk.
     """
-    words = [request.model_dump_json(), f"{KNOWN_KIND}"]
-    if (number := revision(request.method)) > 1:
-        words.append(f"{number}")
+    words = [request.model_dump_json(), json.dumps(asdict(TUNING)), f"{METHODS[request.method].revision}"]
     digest = hashlib.sha256(" ".join(words).encode()).hexdigest()[:12]
     return work / case.key / f"{request.seed}-{digest}.jsonl"
 

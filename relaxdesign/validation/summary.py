@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from scipy.stats import sem
 
-from relaxdesign.materials.catalogue import Catalogue, occupied_cells
+from relaxdesign.materials.catalogue import Catalogue, Material, occupied_cells
 from relaxdesign.study.result import STAGES, Design
 from relaxdesign.validation.cases import BATCH, Case
 
@@ -33,13 +33,30 @@ class StageSummary:
 
 
 @dataclass(frozen=True)
+class SnappedDiversity:
+    """How varied the designs of a request are before refinement, as their samples say: means over requests.
+
+    pairs: different pairs of materials. coverage: of kinds of materials, relative to as many random designs, and its
+    standard error, None for a single request. share_deviation: standard deviation of the particles' volume fraction.
+    """
+
+    pairs: float
+    coverage: float
+    coverage_error: float | None
+    share_deviation: float
+
+
+@dataclass(frozen=True)
 class Summary:
-    """Of one case. Times are per design, of the median request; coverage is relative to as many random designs, and
-    group_pairs and group_coverage are means over ``groups`` groups of ``BATCH`` designs, those of one request;
-    group_coverage_error is the standard error of the latter, None for a single group.
-    priors: names and hashes of the weights that were used. defaults: of the guidance settings when it was run; empty
-    where that was not recorded. known_kind: what refinement charged for kinds of materials a result had already.
-    revision: of the method."""
+    """Of one case. Times are per design, of the median request; coverage is relative to as many random designs.
+
+    group_pairs, group_coverage: means over ``groups`` groups of ``BATCH`` designs, those of one request;
+    group_coverage_error is the standard error of the latter, None for a single group. snapped: the diversity of the
+    same groups before refinement, None where that was not recorded.
+    priors: names and hashes of the weights that were used. defaults: of the guidance settings when it was run; tuning:
+    numbers found by search that were in use (`relaxdesign.study.tuning`); both are empty where that was not recorded.
+    revision: of the method.
+    """
 
     set: str
     name: str
@@ -63,8 +80,9 @@ class Summary:
     defaults: dict[str, Any] = field(default_factory=dict)
     groups: int = 1
     group_coverage_error: float | None = None
-    known_kind: float | None = None
+    tuning: dict[str, float] = field(default_factory=dict)
     revision: int = 1
+    snapped: SnappedDiversity | None = None
 
     @property
     def case(self) -> tuple[str, str, int, float]:
@@ -78,14 +96,18 @@ class Summary:
     def from_dict(values: dict[str, Any]) -> Summary:
         rest = dict(values)
         stages = {stage: StageSummary(**of) for stage, of in rest.pop("stages").items()}
-        return Summary(stages=stages, **rest)
+        snapped = rest.pop("snapped", None)
+        if (known_kind := rest.pop("known_kind", None)) is not None:  # the only one that was recorded at first
+            rest["tuning"] = {"known_kind": known_kind}
+        return Summary(stages=stages, snapped=snapped and SnappedDiversity(**snapped), **rest)
 
 
 def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> Summary:
     """Of the designs of a case. costs: of its chunks; those interrupted or kept waiting tell no time."""
     done = [design for design in designs if design.ok]
     starts = range(0, max(1, len(designs) - BATCH + 1), BATCH)
-    groups = [[design for design in designs[start : start + BATCH] if design.ok] for start in starts]
+    whole_groups = [designs[start : start + BATCH] for start in starts]
+    groups = [[design for design in group if design.ok] for group in whole_groups]
     covered = [_coverage(group) for group in groups]
     whole = [cost for cost in costs if not cost["resumed"]]
     timed = [cost for cost in whole if cost.get("computing", 1.0) >= COMPUTING]
@@ -118,10 +140,11 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         iterations=per(np.mean, "iterations"),
         priors=sorted({cost["prior"] for cost in costs}),
         groups=len(groups),
-        group_coverage_error=float(sem(covered)) if len(groups) > 1 else None,
+        group_coverage_error=_error(covered),
         defaults=next((cost["defaults"] for cost in costs if "defaults" in cost), {}),
         revision=next((cost["revision"] for cost in costs if "revision" in cost), 1),
-        known_kind=next((cost["known_kind"] for cost in costs if "known_kind" in cost), None),
+        tuning=next((cost["tuning"] for cost in costs if "tuning" in cost), {}),
+        snapped=_snapped_diversity(whole_groups),
     )
 
 
@@ -134,6 +157,31 @@ def _stage(designs: Sequence[Design], stage: str) -> StageSummary:
     return StageSummary(len(worst), within, float(np.median(worst)) if worst else None)
 
 
+def _snapped_diversity(groups: Sequence[Sequence[Design]]) -> SnappedDiversity | None:
+    """Of the samples of each request, of those designs too that failed later; None if nothing is known of them."""
+    known = [[design.snapped for design in group if design.snapped] for group in groups]
+    known = [group for group in known if group]
+    if not known:
+        return None
+    covered = [_coverage_of([_by_id()[name] for snapped in group for name in snapped.materials]) for group in known]
+    return SnappedDiversity(
+        pairs=float(np.mean([len({snapped.materials for snapped in group}) for group in known])),
+        coverage=float(np.mean(covered)),
+        coverage_error=_error(covered),
+        share_deviation=float(np.mean([np.std([snapped.shares[-1] for snapped in group]) for group in known])),
+    )
+
+
+def _error(values: Sequence[float]) -> float | None:
+    """Standard error of the mean; None of a single value."""
+    return float(sem(values)) if len(values) > 1 else None
+
+
+@lru_cache
+def _by_id() -> dict[str, Material]:
+    return {material.id: material for material in Catalogue.default().materials}
+
+
 def _pairs(designs: Sequence[Design]) -> int:
     """Different combinations of materials."""
     return len({tuple(material.id for material in design.materials) for design in designs})
@@ -142,6 +190,10 @@ def _pairs(designs: Sequence[Design]) -> int:
 def _coverage(designs: Sequence[Design]) -> float:
     """Property cells that the materials of these designs occupy, relative to as many random designs."""
     materials = [material for design in designs for material in design.materials]
+    return _coverage_of(materials)
+
+
+def _coverage_of(materials: Sequence[Material]) -> float:
     return occupied_cells(materials) / _random_cells(len(materials)) if materials else 0.0
 
 

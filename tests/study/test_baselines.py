@@ -1,6 +1,7 @@
 """Every method hands over one field per candidate, within its budget, through the same interface."""
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,16 +11,17 @@ from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import AsinhChannels
 from relaxdesign.microstructure.particles.fitting import project
 from relaxdesign.prior.model import PriorError, load_prior
+from relaxdesign.study import methods
 from relaxdesign.study import run as study
 from relaxdesign.study.events import StepEvent
 from relaxdesign.study.guidance import SamplerStep
-from relaxdesign.study.merit import EXTREME_WORTH
 from relaxdesign.study.methods import sampler_for
 from relaxdesign.study.methods.discrete import DiscreteDesign, Encoding, search
 from relaxdesign.study.methods.searchers import PairSearch
 from relaxdesign.study.objectives import Evaluation, Objectives
-from relaxdesign.study.request import DesignRequest, parse_objective
+from relaxdesign.study.request import DesignRequest, Method, parse_objective
 from relaxdesign.study.selection import PairTable
+from relaxdesign.study.tuning import TUNING
 
 METHODS = ("guided", "noise", "best-of-n", "gradient", "random", "pairs", "genetic", "cma-es")
 CATALOGUE = Catalogue.default().select()
@@ -141,13 +143,13 @@ def test_searches_and_refinement_weigh_what_is_to_be_small_alike():
     evaluation = objectives.evaluate(prior, pair_fields(prior, (3, 40), (100, 7)))
     values = {name: value.double().numpy() for name, value in evaluation.values.items()}
     density, coupling = np.log(values["density"]), np.arcsinh(values["C12"])
-    expected = 2 * np.log(values["K"] / 60) ** 2 + EXTREME_WORTH * (3 * density - coupling)
+    expected = 2 * np.log(values["K"] / 60) ** 2 + TUNING.extreme_worth * (3 * density - coupling)
     np.testing.assert_allclose(objectives.losses(evaluation), expected, rtol=1e-5)
     light, plain = (PairTable(CATALOGUE, wanted[: 1 + n], 2, 64) for n in (1, 0))
     at = np.searchsorted(np.linspace(0.05, 0.5, 24), light.fraction).clip(1, 23)
     vf, rho = np.linspace(0.05, 0.5, 24)[at], CATALOGUE.properties.density.numpy()
     mean = (1 - vf) * rho[light.matrix] + vf * rho[light.particle]
-    np.testing.assert_allclose(light.extreme_cost, 3 * EXTREME_WORTH * np.log(mean))
+    np.testing.assert_allclose(light.extreme_cost, 3 * TUNING.extreme_worth * np.log(mean))
     assert not plain.extreme_cost.any()
 
 
@@ -264,3 +266,8 @@ def test_a_failure_of_the_finished_field_is_said(method):
 def test_gradients_are_not_reused_between_designs_that_have_nothing_in_common():
     steps, objectives = steps_of("random", count=1, steps=6, guidance={"reuse": 3})
     assert objectives.load_cases == 6 and all(step.evaluation.bulk.isfinite().all() for step in steps)
+
+
+def test_requests_can_name_every_method_and_no_other():
+    assert set(get_args(Method)) == set(methods.METHODS)
+    assert methods.DESCRIPTIONS.keys() == methods.METHODS.keys()

@@ -9,7 +9,8 @@ from relaxdesign.prior.model import load_prior
 from relaxdesign.prior.sampling import sample
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.steps import ancestral_step
-from relaxdesign.study.guidance import guided_sample, step_direction
+from relaxdesign.study.guidance import step_direction
+from relaxdesign.study.methods.guided import guided_sample
 from relaxdesign.study.objectives import Linearisation, Objectives
 from relaxdesign.study.request import GuidanceSettings, parse_objective
 from tests.analytic_prior import DEVIATION, MEAN, MeanTarget, gaussian_prior, generator, last

@@ -14,8 +14,9 @@ from relaxdesign.physics.fem import bulk_modulus
 from relaxdesign.study.refinement import RefinementError, Task
 from relaxdesign.study.refinement.placed import realise, refine
 from relaxdesign.study.request import DesignRequest, parse_objective
-from relaxdesign.study.selection import KNOWN_KIND, Choice, PairTable, crowded, worth_of_new_kinds
+from relaxdesign.study.selection import Choice, PairTable, crowded, worth_of_new_kinds
 from relaxdesign.study.simulation import Simulation
+from relaxdesign.study.tuning import TUNING
 
 CHANNELS = AsinhChannels()
 CATALOGUE = Catalogue.default().select()
@@ -156,7 +157,7 @@ def test_two_materials_of_one_kind_count_once():
     other = int(np.flatnonzero(cells != cells[first])[0])
 
     def kinds(taken, *pair):
-        return worth_of_new_kinds(CATALOGUE, taken)[pair] / KNOWN_KIND
+        return worth_of_new_kinds(CATALOGUE, taken)[pair] / TUNING.known_kind
 
     assert kinds([], first, alike) == 1 and kinds([], first, other) == kinds([], other, first) == 2
     assert kinds([(first, other)], first, alike) == kinds([(first, other)], alike, other) == 0

@@ -138,6 +138,7 @@ def test_results_survive_json(result):
             and back.stages == design.stages
             and back.materials == design.materials
             and back.bounds == design.bounds
+            and back.snapped == design.snapped is not None
         )
 
 

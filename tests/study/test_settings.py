@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 
 from relaxdesign.study import run as study
-from relaxdesign.study.guidance import guided_sample
+from relaxdesign.study.methods.guided import guided_sample
 from relaxdesign.study.objectives import Objectives
 from relaxdesign.study.request import DesignRequest, GuidanceSettings, Objective, parse_objective
 from tests.analytic_prior import gaussian_prior, generator, last

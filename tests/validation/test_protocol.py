@@ -1,17 +1,18 @@
 """The protocol resumes where it was killed, and its numbers are what the designs say."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from relaxdesign.prior.model import load_prior
 from relaxdesign.study import run as study
-from relaxdesign.study.methods import REVISIONS, revision
+from relaxdesign.study.methods import METHODS
 from relaxdesign.study.request import guidance_defaults
 from relaxdesign.study.run import prior_label
+from relaxdesign.study.tuning import TUNING
+from relaxdesign.validation import Summary, load_designs, run_cases, summarise
 from relaxdesign.validation import cases as cases_module
-from relaxdesign.validation import load_designs, run_cases, summarise
 from relaxdesign.validation.cases import Case, plan
 from relaxdesign.validation.report import write_report
 from relaxdesign.validation.runner import chunk_path, run_chunk
@@ -94,6 +95,47 @@ def test_diversity_is_compared_over_groups_of_as_many_designs(work):
     assert both.group_coverage_error == pytest.approx((many - few) / 2)  # s / √n of two values
 
 
+def test_diversity_before_refinement_is_that_of_the_samples(work):
+    designs, costs = load_designs(CASE, work)
+    assert all(design.snapped and sum(design.snapped.shares) == pytest.approx(1) for design in designs)
+    said, other = designs[0].snapped, designs[1].snapped
+    alike = [replace(design, snapped=said) for design in designs]
+    lost = replace(designs[2], K=StageBulk(), stages={"snapped": {"K": 66.0}}, snapped=other)  # failed in refinement
+    same, varied = (summarise(CASE, group, costs).snapped for group in (alike, [*alike[:2], lost]))
+    assert (same.pairs, varied.pairs) == (1, 2) and same.share_deviation == 0 < varied.share_deviation
+    assert 0 < same.coverage < varied.coverage and same.coverage_error is None
+    assert summarise(CASE, alike, costs).group_pairs == 3  # refinement makes pairs different
+    stored = [replace(design, snapped=None) for design in designs]  # by version 0.1
+    assert summarise(CASE, stored, costs).snapped is None
+
+
+def test_summaries_survive_json_and_those_of_version_0_1_are_read(work):
+    summary = summarise(CASE, *load_designs(CASE, work))
+    values = json.loads(json.dumps(summary.to_dict()))
+    assert Summary.from_dict(values) == summary and summary.tuning == asdict(TUNING)
+    old = {name: value for name, value in values.items() if name not in ("snapped", "tuning")} | {"known_kind": 3.0}
+    assert Summary.from_dict(old).tuning == {"known_kind": 3.0} and Summary.from_dict(old).snapped is None
+
+
+def test_held_out_seeds_stand_beside_those_of_the_search(work, tmp_path, monkeypatch):
+    made_up = {name: {f"{q:g}": 10.0 + q for q in cases_module.QUANTILES} for name in ("K", "G")}
+    monkeypatch.setattr(cases_module, "targets", lambda dim, cache: made_up)
+    every = plan(cases_module.SETS, (2, 3), None, tmp_path)
+    confirming = [case for case in every if case.set == "confirm"]
+    searched = {(case.name, case.dim, case.quantile): case for case in every if case.set != "confirm"}
+    for case in confirming:
+        other = searched[case.name, case.dim, case.quantile]
+        assert case.request == other.request
+        assert min(r.seed for r in case.requests()) >= 900_000 > max(r.seed for r in other.requests())
+    summary = summarise(CASE, *load_designs(CASE, work))
+    worse = replace(summary.stages["realised"], within=summary.stages["realised"].within | {"0.01": 0.0})
+    held_out = replace(summary, set="confirm", stages=summary.stages | {"realised": worse})
+    machine = {"version": "0", "cpu": "test", "cores": 1, "memory_GiB": 1, "torch": "0", "processes": 1}
+    write_report([summary, held_out], tmp_path / "results.md", tmp_path / "results", machine)
+    section = (tmp_path / "results.md").read_text().split("## On seeds that no search has seen")[1]
+    assert "| 3 → 3 |" in section and "100 % → 0 % | -2.4 |" in section
+
+
 def test_hypervolume_of_known_fronts():
     assert hypervolume([]) == 0
     assert hypervolume([(0.0, 10.0)]) == pytest.approx(0.5)
@@ -122,7 +164,9 @@ def test_report_marks_what_other_defaults_made(work, tmp_path):
         ({}, "| 3 |"),
         ({"defaults": now | {"clip": 0.1}}, "| 3 † |"),
         ({"defaults": {}}, "| 3 † |"),
-        ({"known_kind": None}, "| 3 † |"),
+        ({"tuning": {}}, "| 3 † |"),
+        ({"tuning": summary.tuning | {"near_miss": 0.5}}, "| 3 † |"),
+        ({"tuning": {"known_kind": TUNING.known_kind}}, "| 3 |"),
     ):
         write_report([replace(summary, **changes)], tmp_path / "results.md", tmp_path / "results", machine)
         page = (tmp_path / "results.md").read_text()
@@ -157,14 +201,14 @@ def test_plan_covers_every_quantile_and_method(tmp_path, monkeypatch):
 
 def test_what_an_earlier_revision_of_a_method_made_is_not_taken_for_it(work, tmp_path, monkeypatch):
     summary = replace(summarise(CASE, *load_designs(CASE, work)), set="baselines", name="random")
-    assert summary.revision == revision("random") > revision("best-of-n") == 1
+    assert summary.revision == METHODS["random"].revision > METHODS["best-of-n"].revision == 1
     machine = {"version": "0", "cpu": "test", "cores": 1, "memory_GiB": 1, "torch": "0", "processes": 1}
     write_report([summary, replace(summary, revision=1, dim=3)], tmp_path / "results.md", tmp_path / "results", machine)
     rows = [line for line in (tmp_path / "results.md").read_text().splitlines() if "| random |" in line]
     assert [("†" in row) for row in rows] == [False, True]
     (request,) = CASE.requests()
     now = chunk_path(tmp_path, CASE, request)
-    monkeypatch.setitem(REVISIONS, "random", 1)
+    monkeypatch.setitem(METHODS, "random", replace(METHODS["random"], revision=1))
     assert chunk_path(tmp_path, CASE, request) != now and load_designs(CASE, work) == ([], [])
 
 

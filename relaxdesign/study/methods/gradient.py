@@ -8,9 +8,17 @@ import torch
 
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.guidance import Candidates, SamplerStep, clip_step, failures, step_direction
+from relaxdesign.study.methods.base import Task
 from relaxdesign.study.objectives import Objectives
 
 _START_DEVIATION = 0.3
+
+
+def steps_of(task: Task) -> Iterator[SamplerStep]:
+    """`descend` for a request."""
+    request = task.request
+    clip, steps = request.guidance.clip, request.steps
+    return descend(task.prior, task.objectives, request.count, clip=clip, steps=steps, generator=task.generator)
 
 
 def descend(

@@ -17,9 +17,17 @@ from torch.utils.checkpoint import checkpoint
 from relaxdesign.prior.model import Prior
 from relaxdesign.prior.steps import ddim_step, draw_noise
 from relaxdesign.study.guidance import Candidates, SamplerStep, clip_step, failures, pull_back, step_direction
+from relaxdesign.study.methods.base import Task
 from relaxdesign.study.objectives import Objectives
 
 DENOISING_STEPS = 6
+
+
+def steps_of(task: Task) -> Iterator[SamplerStep]:
+    """`optimise_noise` for a request."""
+    request = task.request
+    clip, steps = request.guidance.clip, request.steps
+    return optimise_noise(task.prior, task.objectives, request.count, clip=clip, steps=steps, generator=task.generator)
 
 
 def optimise_noise(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+
 import numpy as np
 import torch
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import AsinhChannels
 from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, VOLUME_FRACTION_RANGE
-from relaxdesign.study.methods.discrete import DiscreteDesign, Encoding, Searcher
+from relaxdesign.study.guidance import SamplerStep
+from relaxdesign.study.methods.base import Task
+from relaxdesign.study.methods.discrete import DiscreteDesign, Encoding, Searcher, search
 from relaxdesign.study.request import DesignRequest
 
 
@@ -86,10 +91,11 @@ class GeneticSearch:
 
     POPULATION = 10
 
-    def __init__(self, materials: Catalogue, encoding: Encoding, seed: int):
+    def __init__(self, materials: Catalogue, seed: int):
         from pymoo.algorithms.soo.nonconvex.ga import GA
         from pymoo.core.problem import Problem
 
+        encoding = Encoding.of(materials, AsinhChannels())
         drawing = _Drawing(materials, seed)
         start = np.stack([encoding.encode(drawing.draw()) for _ in range(self.POPULATION)])
         self.encoding = encoding
@@ -122,11 +128,11 @@ class GeneticSearch:
 class CmaSearch:
     """CMA-ES with rank-μ update (Hansen 2016, arXiv 1604.00772) on the encoded design, from a random one."""
 
-    def __init__(self, materials: Catalogue, encoding: Encoding, seed: int):
+    def __init__(self, materials: Catalogue, seed: int):
         import cma
 
-        self.encoding = encoding
-        start = encoding.encode(_Drawing(materials, seed).draw())
+        self.encoding = Encoding.of(materials, AsinhChannels())
+        start = self.encoding.encode(_Drawing(materials, seed).draw())
         options = {"bounds": [0.0, 1.0], "seed": seed % (2**31) + 1, "verbose": -9}
         self.strategy = cma.CMAEvolutionStrategy(start, 0.15, options)
         self.waiting: list[np.ndarray] = []
@@ -144,11 +150,34 @@ class CmaSearch:
             self.strategy.tell(self.points, self.losses)
 
 
-def searcher_for(name: str, materials: Catalogue, request: DesignRequest, seed: int) -> Searcher:
-    """The searcher of a method's name, which serves the request (`relaxdesign.study.methods.check_method`)."""
-    if name == "random":
-        return RandomSearch(materials, seed)
-    if name == "pairs":
-        return PairSearch(materials, seed)
-    encoding = Encoding.of(materials, AsinhChannels())
-    return GeneticSearch(materials, encoding, seed) if name == "genetic" else CmaSearch(materials, encoding, seed)
+def search_with(make: Callable[[Catalogue, int], Searcher]) -> Callable[[Task], Iterator[SamplerStep]]:
+    """The search of a method that looks for one discrete design at a time.
+
+    make: a searcher among the materials on offer, with a seed.
+    """
+
+    def steps_of(task: Task) -> Iterator[SamplerStep]:
+        request = task.request
+        seeds = torch.randint(2**31, (request.count, 2), generator=task.generator).tolist()
+        found = [make(task.materials, seed) for seed, _ in seeds]
+        return search(task.prior, task.objectives, task.materials, found, [seed for _, seed in seeds], request.steps)
+
+    return steps_of
+
+
+def more_than_one_target(request: DesignRequest) -> str:
+    """Why root finding cannot serve the request; empty if it can."""
+    if len(request.targets) == 1:
+        return ""
+    targets = " and ".join(str(target) for target in request.targets)
+    return f"the method pairs finds the root of one target, got {targets}: drop all but one, or choose another method"
+
+
+def no_pymoo(request: DesignRequest) -> str:
+    """Why the search cannot run on this machine; empty if it can."""
+    if find_spec("pymoo") is not None:
+        return ""
+    return (
+        f"the method {request.method} needs pymoo, which is not installed: "
+        'pip install "relaxdesign[baselines]", or choose another method'
+    )

@@ -10,11 +10,45 @@ from relaxdesign.prior.model import Prior
 from relaxdesign.prior.sampling import sample
 from relaxdesign.prior.steps import Sampler
 from relaxdesign.study.guidance import Candidates, SamplerStep, failures
+from relaxdesign.study.methods.base import Task
 from relaxdesign.study.methods.keeping import BestDesigns
 from relaxdesign.study.objectives import Objectives
+from relaxdesign.study.request import DesignRequest
 
 DENOISING_STEPS = 25
 """Of each unguided sample; they cost no simulations."""
+
+
+def best_of_many_for(task: Task) -> Iterator[SamplerStep]:
+    """`best_of_many` for a request."""
+    request = task.request
+    return best_of_many(task.prior, task.objectives, request.count, steps=request.steps, generator=task.generator)
+
+
+def conditional_for(task: Task) -> Iterator[SamplerStep]:
+    """`conditional` for a request that is not refused by `more_than_a_bulk_modulus`."""
+    request = task.request
+    assert request.target_bulk is not None
+    return conditional(
+        task.prior,
+        task.objectives,
+        request.count,
+        bulk=request.target_bulk,
+        sampler=request.guidance.sampler_at(request.steps),
+        steps=request.steps,
+        generator=task.generator,
+    )
+
+
+def more_than_a_bulk_modulus(request: DesignRequest) -> str:
+    """Why a conditional prior cannot be told what is asked for; empty if it can."""
+    if request.target_bulk is not None and len(request.objectives) == 1:
+        return ""
+    wanted = " and ".join(str(objective) for objective in request.objectives)
+    return (
+        f"the method conditional can be told one value of K and nothing else, got {wanted}: ask for K = … alone, "
+        "or choose another method"
+    )
 
 
 def best_of_many(

@@ -32,13 +32,13 @@ from relaxdesign.study.refinement.task import Stage, Task
 from relaxdesign.study.request import Objective
 from relaxdesign.study.selection import worth_of_new_kinds
 from relaxdesign.study.simulation import Simulation
+from relaxdesign.study.tuning import TUNING
 
 _TOLERANCE = 2e-3
 _ACCEPTED = 0.01
 _STEPS = 10
 _TRIED_PAIRS = 8
 _SCREENED = 40
-_KNOWN_KIND = 0.1  # squared channel units; with as much as `study.selection` charges, fewer designs meet a direction
 _PROBE = 0.7  # voxels by which the interface moves for a finite difference
 _LARGEST_SHIFT = 1.5  # voxels per step
 _SMOOTHING = 1.5  # voxels, of sensitivities
@@ -113,7 +113,11 @@ def _cost_of_pairs(
     """What speaks against each pair (matrix, inclusions) before any simulation; infinite where it cannot serve."""
     points = task.channels.encode(task.materials.properties, axis=-1).numpy()
     far = [np.square(points - mean.numpy()).sum(1) for mean in fit.phases]
-    cost = far[0][:, None] + far[1] - worth_of_new_kinds(task.materials, task.taken, extremes, each=_KNOWN_KIND)
+    cost = (
+        far[0][:, None]
+        + far[1]
+        - worth_of_new_kinds(task.materials, task.taken, extremes, each=TUNING.known_kind_free_form)
+    )
     np.fill_diagonal(cost, np.inf)
     share = float(fit.labels.mean())
     for target in task.simulation.targets:
