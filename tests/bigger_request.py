@@ -23,7 +23,12 @@ class BiggerRequest(DesignRequest):
     shape: Annotated[
         str,
         Field(description="Of the registry."),
-        Ui("Shape", "search", segmented=True, choices=lambda: {"cube": "a cube", "star": "a star", "ring": "a ring"}),
+        Ui(
+            "Shape",
+            "search",
+            segmented=True,
+            registry=lambda: {"cube": "ice", "star": "snow", "ring": "smoke"},
+        ),
     ] = "cube"
     hidden: Annotated[int, Field(description="Has no control.")] = 1
     guidance: BiggerGuidance = BiggerGuidance()

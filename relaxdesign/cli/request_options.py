@@ -31,14 +31,16 @@ def request_options(model: type[BaseModel]) -> Callable[[Callable[..., None]], C
 
 
 class RequestCommand(TyperCommand):
-    """A command with `request_options` of a DesignRequest. Its help names the choices that the descriptions do not.
+    """A command with `request_options` of a ``model``. Its help names the choices that the descriptions do not.
 
     They are looked up when help is asked for: to know those of a registry may take long.
     """
 
+    model: type[BaseModel] = DesignRequest
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Writes the help page."""
-        settings = {setting.name: setting for setting in describe(DesignRequest)}
+        settings = {setting.name: setting for setting in describe(self.model)}
         for parameter in self.params:
             if isinstance(parameter, TyperOption) and (setting := settings.get(parameter.name or "")):
                 parameter.help = _with_choices(_text(setting, setting.help), setting)

@@ -136,8 +136,8 @@ def _settings(model: type[BaseModel], above: tuple[str, ...]) -> Iterator[Settin
             )
 
 
-def _ui(field: FieldInfo) -> Ui:
-    return next((entry for entry in field.metadata if isinstance(entry, Ui)), Ui())
+def _ui(info: FieldInfo) -> Ui:
+    return next((entry for entry in info.metadata if isinstance(entry, Ui)), Ui())
 
 
 def _kind(annotation: Any, ui: Ui) -> Kind | None:
@@ -155,10 +155,10 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
     return (others[0] if len(others) == 1 else annotation), len(others) < len(get_args(annotation))
 
 
-def _bounds(field: FieldInfo, *, whole: bool) -> tuple[float | None, float | None]:
+def _bounds(info: FieldInfo, *, whole: bool) -> tuple[float | None, float | None]:
     limits = {
         kind: value
-        for entry in field.metadata
+        for entry in info.metadata
         for kind in ("ge", "gt", "le", "lt")
         if (value := getattr(entry, kind, None)) is not None
     }

@@ -17,12 +17,16 @@ from relaxdesign.study.request import DesignRequest
 from tests.bigger_request import BiggerRequest
 
 
+class BiggerCommand(RequestCommand):
+    model = BiggerRequest
+
+
 @pytest.fixture
 def bigger():
     """``bigger(*options)``: the request that a command of a bigger request makes of options."""
     app, seen = typer.Typer(), {}
 
-    @app.command(cls=RequestCommand)
+    @app.command(cls=BiggerCommand)
     @request_options(BiggerRequest)
     def command(*, settings: dict[str, Any]) -> None:
         seen.update(request=BiggerRequest.model_validate({"target_bulk": 60} | settings))
@@ -44,6 +48,7 @@ def test_a_new_field_is_an_option(bigger):
 def test_a_new_field_is_explained(bigger):
     page = " ".join(bigger("--help").split())
     assert "--feature" in page and "Smallest wall. Unit: mm." in page
+    assert "star: snow" in page and "One of cg, direct." in page
     assert "--mirrored" in page and "--no-mirrored" in page
 
 

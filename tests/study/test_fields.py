@@ -7,6 +7,7 @@ from typing import Annotated, get_args
 import pytest
 from pydantic import BaseModel, Field
 
+from relaxdesign.microstructure import FAMILIES
 from relaxdesign.study.fields import Group, Ui, describe
 from relaxdesign.study.request import DesignRequest, GuidanceSettings, Method
 from tests.bigger_request import BiggerRequest
@@ -46,7 +47,10 @@ def test_values_are_read_and_written_where_they_lie():
 
 def test_choices_of_a_registry_are_asked_for_when_they_are_shown():
     shape = next(setting for setting in describe(BiggerRequest) if setting.name == "shape")
-    assert shape.kind == "choice" and shape.choices == {"cube": "a cube", "star": "a star", "ring": "a ring"}
+    assert shape.kind == "choice" and list(shape.choices) == ["cube", "star", "ring"]
+    assert shape.help == "Of the registry. cube: ice; star: snow; ring: smoke."
+    family = SETTINGS["family"]
+    assert list(family.choices) == list(FAMILIES) and family.default == next(iter(FAMILIES))
 
 
 def test_two_settings_of_one_name_are_refused():

@@ -31,7 +31,8 @@ def test_a_new_field_is_a_control():
     assert app.session_state["request"] == BiggerRequest(target_bulk=60, hidden=7)
     assert app.number_input(key="feature").label == "Feature size, mm"
     assert app.number_input(key="feature").help == "Smallest wall." and not app.toggle(key="mirrored").help
-    assert app.segmented_control(key="shape").options == ["a cube", "a star", "a ring"]
+    assert app.segmented_control(key="shape").options == ["cube", "star", "ring"]
+    assert "star: snow" in app.segmented_control(key="shape").help
     app.number_input(key="feature").set_value(0.3)
     app.toggle(key="mirrored").set_value(True)
     app.selectbox(key="solver").set_value("direct")

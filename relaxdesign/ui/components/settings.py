@@ -75,7 +75,7 @@ def control(setting: Setting, **special: Any) -> None:
     ui = setting.ui
     label = f"{ui.label}, {ui.unit}" if ui.unit else ui.label
     choices = special.pop("choices") if "choices" in special else setting.choices
-    help = setting.description if ui.tooltip else None
+    help = setting.help if ui.tooltip else None
     arguments: dict[str, Any] = {"key": setting.name, "persist_state": "session", "help": help} | special
     if setting.kind == "switch":
         st.toggle(label, **arguments)
