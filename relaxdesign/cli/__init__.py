@@ -16,6 +16,7 @@ from relaxdesign.cli.export import export
 from relaxdesign.cli.materials import materials
 from relaxdesign.cli.prior_report import prior_report
 from relaxdesign.cli.protocol import protocol
+from relaxdesign.cli.request_options import RequestCommand
 from relaxdesign.cli.resume import resume
 from relaxdesign.cli.runs import runs
 from relaxdesign.cli.sample import sample
@@ -31,7 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (design, resume, campaign, evaluate, export, sample, train, prior_report, protocol, materials):
+app.command(cls=RequestCommand)(design)
+for command in (resume, campaign, evaluate, export, sample, train, prior_report, protocol, materials):
     app.command()(command)
 app.command("app")(serve)
 app.add_typer(runs, name="runs")

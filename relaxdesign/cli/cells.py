@@ -6,9 +6,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from relaxdesign.cli.options import read_catalogue
+import typer
+
+from relaxdesign.cli.options import MaterialsFile, read_catalogue
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,21 +26,58 @@ VOIDS = ("void", "voids", "pore", "pores", "empty", "vacuum")
 
 @dataclass(frozen=True)
 class CellOptions:
-    """How a cell is read or made of materials, as the options of the command say; None: not given."""
+    """How a cell is read or made of materials: options of the command, None where they were not given."""
 
-    matrix: str | None = None
-    particle: str | None = None
-    materials: Path | None = None
-    fraction: float | None = None
-    diameter: float | None = None
-    seed: int | None = None
-    dim: int | None = None
-    grid: int | None = None
-    edge: str | None = None
-    periodic: bool | None = None
-    labels: str | None = None
-    phases: list[str] | None = None
-    units: str | None = None
+    matrix: Annotated[
+        str | None,
+        typer.Option(metavar="MATERIAL", help="Id, name or words of it, for .stl, labels 0 and 1, or a drawn cell."),
+    ] = None
+    particle: Annotated[str | None, typer.Option(metavar="MATERIAL", help="The same of the particles.")] = None
+    materials: MaterialsFile = None
+    fraction: Annotated[float | None, typer.Option(help="Drawn: volume fraction of the particles.")] = None
+    diameter: Annotated[
+        float | None, typer.Option(help="Drawn: diameter of the particles in cell edges. Default: 0.25.")
+    ] = None
+    seed: Annotated[int | None, typer.Option(min=0, help="Drawn: another seed, another placement.")] = None
+    dim: Annotated[
+        int | None,
+        typer.Option(min=2, max=3, help="Drawn: 2 (default) or 3. Of an .stl: 3 (default), or 2: cut at half height."),
+    ] = None
+    grid: Annotated[
+        int | None, typer.Option(min=4, max=256, help="Drawn or .stl: voxels per edge. Default: 64 in 2D, 32 in 3D.")
+    ] = None
+    edge: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LENGTH[,LENGTH,LENGTH]",
+            help="Of an .stl: edges of the cell from the origin, in its unit, one for all or one per axis (10,10,5). "
+            "Default: the smallest cube around it.",
+        ),
+    ] = None
+    periodic: Annotated[
+        bool | None,
+        typer.Option(
+            "--periodic", help="Of an .stl: what reaches out of the cell of --edge comes in again on its other side."
+        ),
+    ] = None
+    labels: Annotated[
+        str | None, typer.Option(metavar="ARRAY", help="Labels: the array that holds them. Default: phase.")
+    ] = None
+    phases: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=MATERIAL,…",
+            help="Labels: the material of each, for example 1=epoxy-unfilled,2=alumina-ad-995. Repeatable.",
+        ),
+    ] = None
+    units: Annotated[
+        str | None,
+        typer.Option(
+            metavar="UNIT,…",
+            help="Of a field: GPa (default), MPa or Pa of E; g/cm3 (default), kg/m3 or t/mm3 of rho; W/mK (default) or "
+            "mW/mK of k. For example Pa,kg/m3.",
+        ),
+    ] = None
 
     def refuse(self, names: Sequence[str], why: str) -> None:
         """Raises ValueError if one of these options was given."""

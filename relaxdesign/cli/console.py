@@ -52,6 +52,12 @@ def fail(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+def interrupted(message: str) -> NoReturn:
+    """Ends a command that Ctrl-C stopped; the message says what was kept and how it goes on."""
+    messages.print(message, soft_wrap=True)
+    raise typer.Exit(EXIT_INTERRUPTED)
+
+
 def warn(what: str, warnings: Iterable[str]) -> None:
     """Tells what should be known of a file, and does not hinder."""
     for warning in warnings:

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from relaxdesign.cli.console import user_errors, warn
-from relaxdesign.cli.options import MaterialsFile, PriorName
+from relaxdesign.cli.options import AsJson, MaterialsFile, grouped
+from relaxdesign.cli.request_options import request_options
 from relaxdesign.cli.running import run_study
 from relaxdesign.cli.showing import exit_by, print_result
+from relaxdesign.study.request import DesignRequest, GuidanceSettings, Objective, parse_objective
 
 if TYPE_CHECKING:
+    from relaxdesign.cli.recording import Recording
     from relaxdesign.materials.catalogue import Catalogue
     from relaxdesign.study.events import Event
-    from relaxdesign.study.request import DesignRequest, GuidanceSettings
+    from relaxdesign.study.result import DesignResult
+
+Files = dict[int, dict[str, str]]
+"""Names of the files of each design, by its index and their kind."""
 
 
-def design(
-    target_bulk: Annotated[float | None, typer.Option(help="Effective bulk modulus wanted, GPa.")] = None,
+@dataclass(frozen=True)
+class Wanted:
+    """The objectives of a request, as options."""
+
+    target_bulk: Annotated[float | None, typer.Option(help="Effective bulk modulus wanted, GPa.")] = None
     objective: Annotated[
         list[str] | None,
         typer.Option(
@@ -29,136 +39,118 @@ def design(
             help="'G = 20', 'density <= 3', '10 <= E <= 20', 'maximise conductivity', with a weight 'G = 20 @ 2'; "
             "repeat for more. Quantities: K G E nu Ex Ey Ez Ex/Ey … C11 … C66 AU density conductivity price.",
         ),
-    ] = None,
+    ] = None
+    density_weight: Annotated[float, typer.Option(help="Weight of low density against the target's 1.")] = 0.0
+
+    def objectives(self) -> list[Objective]:
+        """Those in words. Raises ValueError for what cannot be read."""
+        return [parse_objective(text) for text in self.objective or ()]
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where the files go, and the size of the cell in them."""
+
+    cell_size: Annotated[float, typer.Option(help="Edge length of the cell in the exported files, mm.")] = 10.0
+    thickness: Annotated[
+        float | None, typer.Option(help="Thickness of the STL of a 2D cell, mm. Default: an eighth of the cell.")
+    ] = None
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the files; an earlier result in it is replaced. Default: runs/…"),
+    ] = None
+
+    def path(self, request: DesignRequest) -> Path:
+        """The folder; where none is given one named after the request, e.g. ``K-120-2d-seed-0``."""
+        if self.out is not None:
+            return self.out
+        wanted = [(target.quantity, target.low if target.high is None else target.high) for target in request.targets]
+        words = [*(f"{name}-{value:g}" for name, value in wanted), f"{request.dim}d-seed-{request.seed}"]
+        return Path("runs") / "-".join(words).replace("/", "-over-")
+
+
+@grouped
+@request_options(DesignRequest)
+def design(
+    *,
+    wanted: Wanted,
     request_file: Annotated[
         Path | None, typer.Option("--request", metavar="JSON", help="A request from a file instead of options.")
     ] = None,
-    dim: Annotated[int, typer.Option(help="2: parallel fibres seen end-on; 3: spheres.")] = 2,
-    count: Annotated[int, typer.Option(help="Number of candidates.")] = 8,
-    seed: Annotated[int, typer.Option(help="The same request with the same seed gives the same designs.")] = 0,
-    steps: Annotated[int, typer.Option(help="Denoising steps.")] = 30,
-    sampler: Annotated[
-        str | None,
-        typer.Option(help="ddpm, or ddim or dpm++, which add no noise. Default: chosen by the number of steps."),
-    ] = None,
+    settings: dict[str, Any],
     guide: Annotated[
         list[str] | None,
         typer.Option(
             "--guidance",
             metavar="NAME=VALUE",
-            help="A setting of the guidance, e.g. mean=0.5 or recurrence=2; repeat for more.",
+            help="A setting of the guidance, e.g. mean=0.5 or recurrence=2; repeat for more. Names: "
+            f"{', '.join(GuidanceSettings.model_fields)}.",
         ),
     ] = None,
-    density_weight: Annotated[float, typer.Option(help="Weight of low density against the target's 1.")] = 0.0,
-    category: Annotated[
-        list[str] | None, typer.Option(help="Material category on offer; repeat for more. Default: all.")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(help="Id or name of a material that must not be used; repeat for more.")
-    ] = None,
-    flagged: Annotated[bool, typer.Option("--flagged", help="Also offer toxic, exotic, … materials.")] = False,
     materials: MaterialsFile = None,
-    prior: PriorName = None,
-    method: Annotated[str, typer.Option(help="guided, or another way to search: see relaxdesign protocol.")] = "guided",
-    family: Annotated[
-        str, typer.Option(help="particles: equal particles placed anew; free-form: the sampled phase map itself.")
-    ] = "particles",
-    boundary: Annotated[str, typer.Option(help="periodic, or kubc: linear displacement on the surface.")] = "periodic",
-    refine: Annotated[bool, typer.Option(help="Move the snapped designs onto their targets.")] = True,
-    distinct: Annotated[
-        bool,
-        typer.Option("--distinct/--same-pairs", help="Whether no two designs may be of the same two materials."),
-    ] = True,
-    start: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Microstructure (.vti, .npz) to begin from, not from noise.")
-    ] = None,
-    start_noise: Annotated[float, typer.Option(help="Noise level, up to 1, to which the start is taken.")] = 0.6,
-    cell_size: Annotated[float, typer.Option(help="Edge length of the cell in the exported files, mm.")] = 10.0,
-    thickness: Annotated[
-        float | None, typer.Option(help="Thickness of the STL of a 2D cell, mm. Default: an eighth of the cell.")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder for the files; an earlier result in it is replaced. Default: runs/…"),
-    ] = None,
+    folder: Folder,
     library: Annotated[
         bool, typer.Option(help="Keep the run in the library too, beside those of the app; see: relaxdesign runs.")
     ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find designs that reach their targets, verify them and write VTI, STL and JSON files.
 
     Ctrl-C stops after the current step and keeps what there is; relaxdesign resume goes on from there.
     """
     with user_errors():
-        from relaxdesign.export import check_sizes, clear_directory, result_record, to_json, write_design, write_result
-        from relaxdesign.materials.catalogue import Catalogue
-        from relaxdesign.study.events import DesignEvent
-        from relaxdesign.study.request import DesignRequest, parse_objective
+        from relaxdesign.export import check_sizes
 
-        objectives = [parse_objective(text) for text in objective or ()]
-        own, offered = (None, Catalogue.default()) if materials is None else _own_materials(materials)
-        if request_file is not None:
-            if objectives or target_bulk is not None:
-                raise ValueError("give the targets either in the request file or as options, not both")
-            request = DesignRequest.model_validate_json(request_file.read_bytes())
-            if own is not None:
-                request = DesignRequest.model_validate(request.model_dump() | {"materials_csv": own})
-            elif request.materials_csv is not None:
-                warn(request_file.name, Catalogue.from_text(request.materials_csv).warnings)
+        if request_file is None:
+            request = _from_options(wanted, settings, guide or (), materials)
         else:
-            request = DesignRequest.model_validate(
-                {
-                    "target_bulk": target_bulk,
-                    "objectives": objectives,
-                    "density_weight": density_weight,
-                    "dim": dim,
-                    "count": count,
-                    "seed": seed,
-                    "steps": steps,
-                    "categories": tuple(category) if category else None,
-                    "exclude": tuple(offered.find(name).id for name in exclude or ()),
-                    "flagged": flagged,
-                    "materials_csv": own,
-                    "prior": prior,
-                    "method": method,
-                    "family": family,
-                    "boundary": boundary,
-                    "refine": refine,
-                    "distinct": distinct,
-                    "start": str(start.absolute()) if start else None,  # for whoever resumes it elsewhere
-                    "start_noise": start_noise,
-                    "guidance": _guidance(sampler, guide or ()),
-                }
-            )
-        check_sizes(request.dim, cell_size, thickness)
-        directory = out or Path("runs") / _folder(request)
-
-        files: dict[int, dict[str, str]] = {}
-
-        def write(event: Event) -> None:
-            if isinstance(event, DesignEvent):
-                files[event.design.index] = write_design(event.design, directory, cell_size, thickness)
-
-        result, record = run_study(request, library=library, prepare=lambda: clear_directory(directory), heed=write)
-        files = write_result(result, directory, cell_size, thickness, files)
-
+            request = _from_file(request_file, wanted, materials)
+        check_sizes(request.dim, folder.cell_size, folder.thickness)
+        result, record, files = _run(request, folder, library)
     if as_json:
-        absolute = {
-            index: {kind: str((directory / name).resolve()) for kind, name in names.items()}
-            for index, names in files.items()
-        }
-        typer.echo(to_json(result_record(result, absolute) | {"run": record.run_id}), nl=False)
+        _print_json(result, record, folder.path(request), files)
     else:
-        print_result(result, *record.remarks(result), f"Files: {directory}")
+        print_result(result, *record.remarks(result), f"Files: {folder.path(request)}")
     exit_by(result)
 
 
-def _guidance(sampler: str | None, settings: Iterable[str]) -> GuidanceSettings:
-    """Settings of the guidance from ``name=value``. Raises ValueError for one that cannot be used."""
-    from relaxdesign.study.request import GuidanceSettings
+def _from_options(
+    wanted: Wanted, settings: dict[str, Any], guide: Iterable[str], materials: Path | None
+) -> DesignRequest:
+    """The request that the options describe. Raises ValueError for what cannot be used."""
+    from relaxdesign.materials.catalogue import Catalogue
 
-    values = {} if sampler is None else {"sampler": sampler}
+    targets: dict[str, Any] = {
+        "target_bulk": wanted.target_bulk,
+        "objectives": wanted.objectives(),
+        "density_weight": wanted.density_weight,
+    }
+    own, offered = (None, Catalogue.default()) if materials is None else _own_materials(materials)
+    exclude = tuple(offered.find(name).id for name in settings.get("exclude", ()))
+    guidance = _guidance(settings.get("guidance", {}), guide)
+    special = {"exclude": exclude, "materials_csv": own, "guidance": guidance}
+    return DesignRequest.model_validate(targets | settings | special)
+
+
+def _from_file(path: Path, wanted: Wanted, materials: Path | None) -> DesignRequest:
+    """The request in a file, with own materials where some are given. Raises ValueError for what cannot be used."""
+    from relaxdesign.materials.catalogue import Catalogue
+
+    objectives = wanted.objectives()
+    own = None if materials is None else _own_materials(materials)[0]
+    if objectives or wanted.target_bulk is not None:
+        raise ValueError("give the targets either in the request file or as options, not both")
+    request = DesignRequest.model_validate_json(path.read_bytes())
+    if own is not None:
+        return DesignRequest.model_validate(request.model_dump() | {"materials_csv": own})
+    if request.materials_csv is not None:
+        warn(path.name, Catalogue.from_text(request.materials_csv).warnings)
+    return request
+
+
+def _guidance(values: dict[str, Any], settings: Iterable[str]) -> GuidanceSettings:
+    """Settings of the guidance, and more from ``name=value``. Raises ValueError for one that cannot be used."""
+    values = dict(values)
     for setting in settings:
         name, _, value = (part.strip() for part in setting.partition("="))
         if name not in GuidanceSettings.model_fields or not value:
@@ -185,7 +177,27 @@ def _own_materials(path: Path) -> tuple[str, Catalogue]:
     return text, catalogue
 
 
-def _folder(request: DesignRequest) -> str:
-    """Name of the folder of a request's files, e.g. ``K-120-2d-seed-0``."""
-    words = [f"{target.quantity}-{target.low if target.high is None else target.high:g}" for target in request.targets]
-    return "-".join([*words, f"{request.dim}d-seed-{request.seed}"]).replace("/", "-over-")
+def _run(request: DesignRequest, folder: Folder, library: bool) -> tuple[DesignResult, Recording, Files]:
+    """The result of the request, its entry in the library, and its files; each design is written when it is made."""
+    from relaxdesign.export import clear_directory, write_design, write_result
+    from relaxdesign.study.events import DesignEvent
+
+    directory, sizes = folder.path(request), (folder.cell_size, folder.thickness)
+    files: Files = {}
+
+    def write(event: Event) -> None:
+        if isinstance(event, DesignEvent):
+            files[event.design.index] = write_design(event.design, directory, *sizes)
+
+    result, record = run_study(request, library=library, prepare=lambda: clear_directory(directory), heed=write)
+    return result, record, write_result(result, directory, *sizes, files)
+
+
+def _print_json(result: DesignResult, record: Recording, directory: Path, files: Files) -> None:
+    from relaxdesign.export import result_record, to_json
+
+    absolute = {
+        index: {kind: str((directory / name).resolve()) for kind, name in names.items()}
+        for index, names in files.items()
+    }
+    typer.echo(to_json(result_record(result, absolute) | {"run": record.run_id}), nl=False)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
-from relaxdesign.cli.console import EXIT_INTERRUPTED, messages, progress, stop_on_interrupt
+from relaxdesign.cli.console import interrupted, progress, stop_on_interrupt
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +25,6 @@ def draw_with_progress(
         def after_step() -> None:
             bars.advance(task)
             if stopped():
-                messages.print("Stopped: nothing was written.")
-                raise typer.Exit(EXIT_INTERRUPTED)
+                interrupted("Stopped: nothing was written.")
 
         return draw(prior, count, steps=steps, sampler=sampler, generator=generator, after_step=after_step)

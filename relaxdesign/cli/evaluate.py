@@ -2,181 +2,138 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from relaxdesign.cli.cells import CellOptions, folder_reading, make_cell
+from relaxdesign.cli.cells import Cell, CellOptions, folder_reading, make_cell
 from relaxdesign.cli.console import (
-    EXIT_INTERRUPTED,
     EXIT_NO_RESULT,
     fail,
-    messages,
+    interrupted,
     output,
     progress,
     stop_on_interrupt,
     user_errors,
     warn,
 )
-from relaxdesign.cli.options import MaterialsFile
+from relaxdesign.cli.options import AsJson, grouped
 from relaxdesign.cli.properties import make_report, print_report
 
 BoundaryName = Literal["periodic", "kubc", "uniaxial"]
 LoadName = Literal["hydrostatic", "xx", "yy", "zz", "yz", "xz", "xy"]
 
+Field = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="FIELD",
+        show_default=False,
+        help=".npz (arrays E [GPa], nu, optional rho, k [W/(m K)], or labels) or .vti; cubic voxels. Or a folder of "
+        "them. Or .stl: a closed surface of the particles. Without: a cell is drawn.",
+    ),
+]
 
-def evaluate(
-    field: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="FIELD",
-            show_default=False,
-            help=".npz (arrays E [GPa], nu, optional rho, k [W/(m K)], or labels) or .vti; cubic voxels. Or a folder "
-            "of them. "
-            "Or .stl: a closed surface of the particles. Without: a cell is drawn.",
-        ),
-    ] = None,
+
+@dataclass(frozen=True)
+class Solving:
+    """What is solved, and what of it is kept, as options."""
+
     boundary: Annotated[
         BoundaryName,
         typer.Option(
             help="periodic: effective properties; kubc: linear displacement on the surface, an upper estimate; "
             "uniaxial: K of a comparison load case, nothing else."
         ),
-    ] = "periodic",
+    ] = "periodic"
     only: Annotated[
         Literal["bulk"] | None, typer.Option(help="bulk: solve the one hydrostatic load case, for K alone.")
-    ] = None,
+    ] = None
     gradient: Annotated[
         Path | None, typer.Option(metavar="OUT.npz", help="Write the gradient of K as dK_dE and dK_dnu (GPa).")
-    ] = None,
+    ] = None
     fields: Annotated[
         Path | None,
         typer.Option(metavar="OUT.vti", help="Write strain, stress, energy and displacement under a unit strain."),
-    ] = None,
-    load: Annotated[
-        LoadName | None, typer.Option(help="The unit strain of --fields; hydrostatic if not given.")
-    ] = None,
-    tol: Annotated[float, typer.Option(help="Relative residual of the solves.")] = 1e-8,
-    matrix: Annotated[
-        str | None,
-        typer.Option(metavar="MATERIAL", help="Id, name or words of it, for .stl, labels 0 and 1, or a drawn cell."),
-    ] = None,
-    particle: Annotated[str | None, typer.Option(metavar="MATERIAL", help="The same of the particles.")] = None,
-    materials: MaterialsFile = None,
-    fraction: Annotated[float | None, typer.Option(help="Drawn: volume fraction of the particles.")] = None,
-    diameter: Annotated[
-        float | None, typer.Option(help="Drawn: diameter of the particles in cell edges. Default: 0.25.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Drawn: another seed, another placement.")] = None,
-    dim: Annotated[
-        int | None,
-        typer.Option(min=2, max=3, help="Drawn: 2 (default) or 3. Of an .stl: 3 (default), or 2: cut at half height."),
-    ] = None,
-    grid: Annotated[
-        int | None,
-        typer.Option(min=4, max=256, help="Drawn or .stl: voxels per edge. Default: 64 in 2D, 32 in 3D."),
-    ] = None,
-    edge: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LENGTH[,LENGTH,LENGTH]",
-            help="Of an .stl: edges of the cell from the origin, in its unit, one for all or one per axis (10,10,5). "
-            "Default: the smallest cube around it.",
-        ),
-    ] = None,
-    periodic: Annotated[
-        bool | None,
-        typer.Option(
-            "--periodic", help="Of an .stl: what reaches out of the cell of --edge comes in again on its other side."
-        ),
-    ] = None,
-    labels: Annotated[
-        str | None, typer.Option(metavar="ARRAY", help="Labels: the array that holds them. Default: phase.")
-    ] = None,
-    phases: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="LABEL=MATERIAL,…",
-            help="Labels: the material of each, for example 1=epoxy-unfilled,2=alumina-ad-995. Repeatable.",
-        ),
-    ] = None,
-    units: Annotated[
-        str | None,
-        typer.Option(
-            metavar="UNIT,…",
-            help="Of a field: GPa (default), MPa or Pa of E; g/cm3 (default), kg/m3 or t/mm3 of rho; W/mK (default) or "
-            "mW/mK of k. For example Pa,kg/m3.",
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    ] = None
+    load: Annotated[LoadName | None, typer.Option(help="The unit strain of --fields; hydrostatic if not given.")] = None
+    tol: Annotated[float, typer.Option(help="Relative residual of the solves.")] = 1e-8
+
+    def check(self) -> None:
+        """Raises ValueError, before any work, for files that could not be written and loads that would not be used."""
+        _check_output("--gradient", self.gradient, ".npz")
+        _check_output("--fields", self.fields, ".vti")
+        if self.load is not None and self.fields is None:
+            raise ValueError(f"--load {self.load} says which fields to write: give --fields OUT.vti too")
+        if self.boundary == "uniaxial" and self.load not in (None, "zz"):
+            raise ValueError(f"--load {self.load}: boundary uniaxial has a load of its own, zz; leave --load out")
+
+    @property
+    def unit_strain(self) -> LoadName:
+        """The load of the fields."""
+        return self.load or ("zz" if self.boundary == "uniaxial" else "hydrostatic")
+
+
+@dataclass(frozen=True)
+class FolderOptions:
+    """Where the results of a folder go, and who computes them, as options."""
+
     out: Annotated[
         Path | None, typer.Option(metavar="TABLE", help="Of a folder: one row per field, .parquet or .csv.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Of a folder: processes. Default: one per core.")] = None,
-    scheduler: Annotated[str | None, typer.Option(help="Of a folder: address of a running Dask scheduler.")] = None,
+    ] = None
+    workers: Annotated[int | None, typer.Option(min=1, help="Of a folder: processes. Default: one per core.")] = None
+    scheduler: Annotated[str | None, typer.Option(help="Of a folder: address of a running Dask scheduler.")] = None
+
+
+@grouped
+def evaluate(
+    *,
+    field: Field = None,
+    solving: Solving,
+    made: CellOptions,
+    as_json: AsJson = False,
+    folder: FolderOptions,
 ) -> None:
     """Homogenise a cell: K, G, E, nu, the stiffness C (6x6, Voigt order xx yy zz yz xz xy) in GPa, conductivity.
 
     A cell one voxel thick is a 2D cell: periodic through the thickness, 3D elasticity. The conductivity tensor is
     added if that of every voxel is known.
     """
-    made = CellOptions(
-        matrix=matrix,
-        particle=particle,
-        materials=materials,
-        fraction=fraction,
-        diameter=diameter,
-        seed=seed,
-        dim=dim,
-        grid=grid,
-        edge=edge,
-        periodic=periodic,
-        labels=labels,
-        phases=phases or None,
-        units=units,
-    )
-    if field is not None and (field.is_dir() or out is not None):
+    if field is not None and (field.is_dir() or folder.out is not None):
         with user_errors():
-            shared = ("labels", "phases", "materials", "units")
-            made.refuse([name for name in vars(made) if name not in shared], "for one cell, not for a folder")
-            if gradient is not None or fields is not None or load is not None or only is not None:
-                raise ValueError("--only, --gradient, --fields and --load are for one field, not for a folder")
-            if out is None:
-                raise ValueError(f"{field} is a folder: give --out TABLE.parquet for one row per field")
-            options = {"boundary": boundary, "tol": tol, "scheduler": scheduler, "count": workers}
-            _evaluate_folder(field, out, options | folder_reading(made))
+            _evaluate_folder(field, solving, made, folder)
         return
     with user_errors():
-        _check_output("--gradient", gradient, ".npz")
-        _check_output("--fields", fields, ".vti")
-        if load is not None and fields is None:
-            raise ValueError(f"--load {load} says which fields to write: give --fields OUT.vti too")
-        if boundary == "uniaxial" and load not in (None, "zz"):
-            raise ValueError(f"--load {load}: boundary uniaxial has a load of its own, zz; leave --load out")
-        load = load or ("zz" if boundary == "uniaxial" else "hydrostatic")
-
-        from relaxdesign.export import to_json, write_fields_vti
-        from relaxdesign.physics.effective_properties import fields_under
+        from relaxdesign.export import to_json
         from relaxdesign.physics.fem import ConvergenceError
 
+        solving.check()
         cell = make_cell(field, made)
-        data = cell.data
         try:
-            report = make_report(cell, boundary, only is not None, gradient, tol)
-            if fields is not None:
-                solved = fields_under(data, load, boundary=boundary, tol=tol)
-                voxels = {name: getattr(data, name) for name in ("E", "nu", "rho", "k")}
-                voxels = {name: values for name, values in voxels.items() if values is not None}
-                title = f"{cell.name}, {boundary}, unit strain {load}"
-                write_fields_vti(fields, solved, edge=data.edge, voxels=voxels, title=title)
+            report = make_report(cell, solving.boundary, solving.only is not None, solving.gradient, solving.tol)
+            if solving.fields is not None:
+                _write_fields(solving.fields, cell, solving)
         except ConvergenceError as error:
             fail(str(error), EXIT_NO_RESULT)
     if as_json:
         typer.echo(to_json(report), nl=False)
         warn(cell.name, report["warnings"])
     else:
-        print_report(report, data.E.shape)
+        print_report(report, cell.data.E.shape)
+
+
+def _write_fields(path: Path, cell: Cell, solving: Solving) -> None:
+    """The local fields under a unit strain, beside the properties of the voxels."""
+    from relaxdesign.export import write_fields_vti
+    from relaxdesign.physics.effective_properties import fields_under
+
+    data, load = cell.data, solving.unit_strain
+    solved = fields_under(data, load, boundary=solving.boundary, tol=solving.tol)
+    voxels = {name: getattr(data, name) for name in ("E", "nu", "rho", "k")}
+    voxels = {name: values for name, values in voxels.items() if values is not None}
+    title = f"{cell.name}, {solving.boundary}, unit strain {load}"
+    write_fields_vti(path, solved, edge=data.edge, voxels=voxels, title=title)
 
 
 def _check_output(option: str, path: Path | None, suffix: str) -> None:
@@ -191,17 +148,24 @@ def _check_output(option: str, path: Path | None, suffix: str) -> None:
         raise ValueError(f"{option}: {path} is a directory")
 
 
-def _evaluate_folder(folder: Path, out: Path, options: dict[str, Any]) -> None:
-    """All fields of a folder with these options of `evaluate_folder`; Ctrl-C keeps what is finished."""
+def _evaluate_folder(field: Path, solving: Solving, made: CellOptions, folder: FolderOptions) -> None:
+    """All fields of a folder into one table; Ctrl-C keeps what is finished. Raises ValueError for options of one."""
+    shared = ("labels", "phases", "materials", "units")
+    made.refuse([name for name in vars(made) if name not in shared], "for one cell, not for a folder")
+    if any(given is not None for given in (solving.gradient, solving.fields, solving.load, solving.only)):
+        raise ValueError("--only, --gradient, --fields and --load are for one field, not for a folder")
+    if folder.out is None:
+        raise ValueError(f"{field} is a folder: give --out TABLE.parquet for one row per field")
     from relaxdesign.campaign import evaluate_folder
 
+    options: dict[str, Any] = {"boundary": solving.boundary, "tol": solving.tol} | folder_reading(made)
+    options |= {"scheduler": folder.scheduler, "count": folder.workers}
     state = None
     with stop_on_interrupt() as stopped, progress() as bars:
         task = bars.add_task("Fields", total=None, note="")
-        for state in evaluate_folder(folder, out, cancel=stopped, **options):
+        for state in evaluate_folder(field, folder.out, cancel=stopped, **options):
             bars.update(task, total=state.total, completed=state.done, note=f"{state.failed} failed")
     if stopped():
-        messages.print("Stopped: the same command goes on from the fields that are finished.")
-        raise typer.Exit(EXIT_INTERRUPTED)
+        interrupted("Stopped: the same command goes on from the fields that are finished.")
     if state is not None:
-        output().print(f"{state.done} fields, {state.failed} without a result: {out}", soft_wrap=True)
+        output().print(f"{state.done} fields, {state.failed} without a result: {folder.out}", soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +10,11 @@ import typer
 
 from relaxdesign.cli.console import messages, progress, user_errors
 from relaxdesign.cli.library import find_result, open_library
+from relaxdesign.cli.options import RunId
 
 
 def export(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or its beginning; see: relaxdesign runs.")],
+    run: RunId,
     design: Annotated[
         list[int] | None, typer.Option(min=1, help="Number of a design, from 1; repeat for more. Default: all.")
     ] = None,
@@ -42,7 +44,7 @@ def export(
     Effective stiffness and local fields are solved anew from the exported voxels in double precision.
     """
     with user_errors(), open_library() as store:
-        from relaxdesign.export import ALL_FORMATS, ExportOptions, result_files, zip_bytes
+        from relaxdesign.export import ALL_FORMATS, ExportOptions, result_files
 
         if (out is None) == (zip_file is None):
             raise ValueError("say where to write: --out DIR for a folder, or --zip FILE.zip")
@@ -56,18 +58,25 @@ def export(
             indices=None if design is None else [number - 1 for number in design],
             run_id=run_id,
         )
-        with progress() as bars:
-            task = bars.add_task("Exporting", total=None, note="")
-
-            def made():
-                for path, content in files:
-                    bars.update(task, advance=1, note=path)
-                    yield path, content
-
-            if zip_file is not None:
-                zip_file.write_bytes(zip_bytes(made(), f"relaxdesign-{run_id}"))
-            elif out is not None:
-                for path, content in made():
-                    (out / path).parent.mkdir(parents=True, exist_ok=True)
-                    (out / path).write_bytes(content)
+        _write(files, out, zip_file, f"relaxdesign-{run_id}")
     messages.print(f"Wrote {zip_file or out}", soft_wrap=True)
+
+
+def _write(files: Iterable[tuple[str, bytes]], out: Path | None, zip_file: Path | None, name: str) -> None:
+    """Files into a folder or a ZIP, with a bar that tells which. name: of the folder inside the ZIP."""
+    from relaxdesign.export import zip_bytes
+
+    with progress() as bars:
+        task = bars.add_task("Exporting", total=None, note="")
+
+        def made() -> Iterator[tuple[str, bytes]]:
+            for path, content in files:
+                bars.update(task, advance=1, note=path)
+                yield path, content
+
+        if zip_file is not None:
+            zip_file.write_bytes(zip_bytes(made(), name))
+        elif out is not None:
+            for path, content in made():
+                (out / path).parent.mkdir(parents=True, exist_ok=True)
+                (out / path).write_bytes(content)

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from relaxdesign.cli.console import messages, output, user_errors
-from relaxdesign.cli.options import MaterialsFile, read_catalogue
+from relaxdesign.cli.options import AsJson, MaterialsFile, read_catalogue
 
 if TYPE_CHECKING:
     from relaxdesign.materials.catalogue import Catalogue
@@ -19,7 +19,7 @@ def materials(
     category: Annotated[list[str] | None, typer.Option(help="Only this category; repeat for more.")] = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Also show toxic, exotic, … materials.")] = False,
     materials: MaterialsFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the base materials, softest first: moduli in GPa, density in g/cm3, source of the numbers.
 

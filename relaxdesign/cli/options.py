@@ -1,9 +1,16 @@
-"""Options that several commands share."""
+"""Options that several commands share, and options in groups: a command takes a group as one argument.
+
+A group is a dataclass whose fields are annotated as parameters of a command are; `grouped` makes options of them.
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -23,6 +30,12 @@ MaterialsFile = Annotated[
     Path | None,
     typer.Option("--materials", metavar="CSV", help="Own materials instead of the shipped catalogue."),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="A running Dask scheduler, as tcp://head:8786, in place of local processes."),
+]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or its beginning; see: relaxdesign runs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def read_catalogue(path: Path | None) -> Catalogue:
@@ -34,3 +47,49 @@ def read_catalogue(path: Path | None) -> Catalogue:
     catalogue = Catalogue.from_csv(path)
     warn(path.name, catalogue.warnings)
     return catalogue
+
+
+def grouped(function: Callable[..., None]) -> Callable[..., None]:
+    """A command with one option per field in place of each parameter that is a dataclass. Decorates commands."""
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        if is_dataclass(group := parameter.annotation) and isinstance(group, type):
+            hints = get_type_hints(group, include_extras=True)
+            options = [option(field.name, hints[field.name], field.default) for field in fields(group)]
+            function = spread(function, parameter.name, options, functools.partial(_made, group))
+    return function
+
+
+def option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    """A parameter of a command."""
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
+
+def spread(
+    function: Callable[..., None],
+    name: str,
+    options: Sequence[inspect.Parameter],
+    gather: Callable[[dict[str, Any]], Any],
+) -> Callable[..., None]:
+    """The command with these options in place of its parameter ``name``.
+
+    gather: makes the argument of the options' values, by their names.
+    """
+    signature = inspect.signature(function, eval_str=True)
+
+    @functools.wraps(function)
+    def command(**values: Any) -> None:
+        argument = gather({given.name: values.pop(given.name) for given in options})
+        function(**values, **{name: argument})
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        kept = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        parameters += options if parameter.name == name else [kept]
+    # What typer reads: a command's signature and annotations.
+    vars(command)["__signature__"] = signature.replace(parameters=parameters)
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+def _made(group: type, values: dict[str, Any]) -> Any:
+    return group(**{name: None if value == [] else value for name, value in values.items()})

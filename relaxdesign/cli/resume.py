@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from relaxdesign.cli.console import EXIT_NO_RESULT, fail, user_errors
 from relaxdesign.cli.library import find_run, open_library
+from relaxdesign.cli.options import RunId
 from relaxdesign.cli.running import run_study
 from relaxdesign.cli.showing import exit_by, print_result
 
 
 def resume(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or its beginning; see: relaxdesign runs.")],
+    run: RunId,
 ) -> None:
     """Go on with a run that was interrupted, stopped or failed.
 

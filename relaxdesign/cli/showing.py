@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
 from rich.markup import escape
 from rich.table import Table
 
-from relaxdesign.cli.console import EXIT_INTERRUPTED, EXIT_NO_RESULT, fail, messages, output, progress
+from relaxdesign.cli.console import EXIT_NO_RESULT, fail, interrupted, output, progress
 
 if TYPE_CHECKING:
     from relaxdesign.study.events import Event, StepEvent
@@ -61,8 +60,7 @@ def print_result(result: DesignResult, *remarks: str) -> None:
 def exit_by(result: DesignResult) -> None:
     """Ends the command if the run was stopped or came to nothing."""
     if result.status == "cancelled":
-        messages.print(f"Stopped: {len(result.designs)} of {result.request.count} designs were finished.")
-        raise typer.Exit(EXIT_INTERRUPTED)
+        interrupted(f"Stopped: {len(result.designs)} of {result.request.count} designs were finished.")
     if not any(item.ok for item in result.designs):
         reasons = sorted({item.message for item in result.designs if item.message})
         fail("no design was realised. " + " ".join(reasons), EXIT_NO_RESULT)

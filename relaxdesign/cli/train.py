@@ -2,38 +2,72 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from relaxdesign.cli.console import EXIT_INTERRUPTED, messages, progress, user_errors
-from relaxdesign.cli.options import MaterialsFile, read_catalogue
+from relaxdesign.cli.console import interrupted, messages, progress, user_errors
+from relaxdesign.cli.options import MaterialsFile, grouped, read_catalogue
 
 if TYPE_CHECKING:
-    from relaxdesign.prior.training import TrainingProgress
+    from relaxdesign.materials.catalogue import Catalogue
+    from relaxdesign.prior.training import TrainingConfig, TrainingProgress
 
 
-def train(
+@dataclass(frozen=True)
+class Network:
+    """What is trained, as options."""
+
     name: Annotated[
         str | None, typer.Option(help="Name of the prior. Default: composite-<dim>d-<grid>[-conditional].")
-    ] = None,
-    dim: Annotated[int, typer.Option(min=2, max=3, help="2 or 3.")] = 2,
-    grid: Annotated[int, typer.Option(min=4, help="Voxels per edge.")] = 64,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 9_000,
-    batch: Annotated[int, typer.Option(min=1, help="Fresh cells per step.")] = 16,
-    accumulation: Annotated[
-        int, typer.Option(min=1, help="Parts of a step's cells computed one after the other, to need less memory.")
-    ] = 1,
-    learning_rate: Annotated[float, typer.Option(help="Peak of the learning rate.")] = 8e-4,
-    widths: Annotated[str, typer.Option(help="Channels per resolution, finest first.")] = "32,64,128",
-    patch: Annotated[int, typer.Option(min=1, help="Voxels per edge that enter the network as one.")] = 2,
+    ] = None
+    dim: Annotated[int, typer.Option(min=2, max=3, help="2 or 3.")] = 2
+    grid: Annotated[int, typer.Option(min=4, help="Voxels per edge.")] = 64
+    widths: Annotated[str, typer.Option(help="Channels per resolution, finest first.")] = "32,64,128"
+    patch: Annotated[int, typer.Option(min=1, help="Voxels per edge that enter the network as one.")] = 2
     conditional: Annotated[
         bool, typer.Option("--conditional", help="A network that can be told ln K (classifier-free guidance).")
-    ] = False,
+    ] = False
     channels: Annotated[
         Literal["asinh", "linear"], typer.Option(help="asinh: softened log-moduli; linear: E, nu, rho of the paper.")
-    ] = "asinh",
+    ] = "asinh"
+
+    def fields(self) -> dict[str, Any]:
+        """Fields of a `TrainingConfig`. Raises ValueError for widths that no network has."""
+        from relaxdesign.materials.channels import AsinhChannels, LinearChannels
+        from relaxdesign.prior.unet import UNetConfig
+
+        return {
+            "name": self.name or f"composite-{self.dim}d-{self.grid}{'-conditional' if self.conditional else ''}",
+            "grid": self.grid,
+            "channels": (AsinhChannels() if self.channels == "asinh" else LinearChannels()).definition(),
+            "network": UNetConfig(
+                dim=self.dim, patch=self.patch, widths=_widths(self.widths), conditional=self.conditional
+            ),
+        }
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How it is trained, as options named after the fields of a `TrainingConfig`."""
+
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 9_000
+    batch: Annotated[int, typer.Option(min=1, help="Fresh cells per step.")] = 16
+    accumulation: Annotated[
+        int, typer.Option(min=1, help="Parts of a step's cells computed one after the other, to need less memory.")
+    ] = 1
+    learning_rate: Annotated[float, typer.Option(help="Peak of the learning rate.")] = 8e-4
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, cells and noise.")] = 0
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, …")] = "auto"
+
+
+@grouped
+def train(
+    *,
+    network: Network,
+    optimisation: Optimisation,
     materials: MaterialsFile = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Train on toxic, exotic, … materials too.")] = False,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for weights, card and checkpoint.")] = Path(
@@ -43,49 +77,43 @@ def train(
     start_from: Annotated[
         str | None, typer.Option(metavar="PRIOR", help="Begin with this prior's weights, e.g. for an own catalogue.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, cells and noise.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, …")] = "auto",
 ) -> None:
     """Train a diffusion prior on random composites. Interrupt it at any time and go on with --resume.
 
     On several GPUs: torchrun --nproc-per-node 4 -m relaxdesign.cli train …
     """
     with user_errors():
-        from relaxdesign.materials.channels import AsinhChannels, LinearChannels
         from relaxdesign.prior.model import load_prior
-        from relaxdesign.prior.training import TrainingConfig, train_prior
-        from relaxdesign.prior.unet import UNetConfig
+        from relaxdesign.prior.training import TrainingConfig
 
-        config = TrainingConfig(
-            name=name or f"composite-{dim}d-{grid}{'-conditional' if conditional else ''}",
-            grid=grid,
-            channels=(AsinhChannels() if channels == "asinh" else LinearChannels()).definition(),
-            network=UNetConfig(dim=dim, patch=patch, widths=_widths(widths), conditional=conditional),
-            steps=steps,
-            batch=batch,
-            accumulation=accumulation,
-            learning_rate=learning_rate,
-            seed=seed,
-            device=device,
-        )
+        config = TrainingConfig(**network.fields(), **vars(optimisation))
         offered = read_catalogue(materials).select(flagged=flagged)
         start = load_prior(start_from) if start_from else None
-        validation = ""
-        with progress() as bars:
-            task = bars.add_task("Training", total=steps, note="")
-            try:
-                for state in train_prior(config, offered, out, resume=resume, start_from=start):
-                    if state.validation_loss is not None:
-                        validation = f", validation {state.validation_loss:.4f}"
-                        if not messages.is_terminal:  # a log has no bars
-                            messages.print(_line(state))
-                    note = f"loss {state.loss:.4f}{validation}, {state.cells_per_second:.0f} cells/s"
-                    bars.update(task, completed=state.step, note=note)
-            except KeyboardInterrupt:
-                messages.print("Stopped. The last checkpoint is kept: the same command with --resume goes on from it.")
-                raise typer.Exit(EXIT_INTERRUPTED) from None
+        _train(config, offered, out, resume=resume, start_from=start)
     weights = out / f"{config.name}.safetensors"
     messages.print(f"Trained {weights}; use it with: relaxdesign design --prior {weights} …", soft_wrap=True)
+
+
+def _train(config: TrainingConfig, offered: Catalogue, out: Path, **options: Any) -> None:
+    """Trains with a progress bar; in a log, which has none, with a line per validation.
+
+    options: as of `relaxdesign.prior.training.train_prior`.
+    """
+    from relaxdesign.prior.training import train_prior
+
+    validation = ""
+    with progress() as bars:
+        task = bars.add_task("Training", total=config.steps, note="")
+        try:
+            for state in train_prior(config, offered, out, **options):
+                if state.validation_loss is not None:
+                    validation = f", validation {state.validation_loss:.4f}"
+                    if not messages.is_terminal:
+                        messages.print(_line(state))
+                note = f"loss {state.loss:.4f}{validation}, {state.cells_per_second:.0f} cells/s"
+                bars.update(task, completed=state.step, note=note)
+        except KeyboardInterrupt:
+            interrupted("Stopped. The last checkpoint is kept: the same command with --resume goes on from it.")
 
 
 def _line(state: TrainingProgress) -> str:

@@ -50,8 +50,9 @@ class Gap:
 def attainable(catalogue: Catalogue, dim: int, name: str, family: str = "particles") -> list[Interval]:
     """Intervals of a quantity that composites of two different materials can have, ascending.
 
-    Few materials leave gaps between them. By inclusions placed at random as their family estimates them; by a family that has no estimates any microstructure
-    can be made, one interval from the Voigt and Reuss bounds. Raises RequestError for a catalogue of a single material.
+    Few materials leave gaps between them. By inclusions placed at random as their family estimates them; by a family
+    that has no estimates any microstructure can be made, one interval from the Voigt and Reuss bounds. Raises
+    RequestError for a catalogue of a single material.
     """
     if len(catalogue) < 2:
         raise RequestError("a composite needs two materials: tick at least one more")

@@ -1,18 +1,23 @@
-"""What a user asks for: one validated object that the CLI, the app and Python all fill in."""
+"""What a user asks for: one validated object that the CLI, the app and Python all fill in.
+
+The options of the command line and the controls of the app come from the fields here, see `relaxdesign.study.fields`.
+Whatever loads torch is imported inside functions: the command line reads this module whenever it starts.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from relaxdesign.microstructure import FAMILIES
-from relaxdesign.physics.quantities import QUANTITIES, check_value, format_value
-from relaxdesign.prior.steps import Sampler
+from relaxdesign.study.fields import Ui
 from relaxdesign.study.tuning import TUNING
 from relaxdesign.version import __version__
+
+if TYPE_CHECKING:
+    from relaxdesign.prior.steps import Sampler
 
 Schedule = Literal["constant", "rising", "falling"]
 SamplerChoice = Literal["auto", "ddpm", "ddim", "dpm++"]
@@ -29,46 +34,51 @@ class GuidanceSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mean: float = Field(default=1.0, ge=0, le=2, description="weight of the step on the clean estimate (mean guidance)")
-    mean_iterations: int = Field(default=1, ge=1, le=10, description="inner updates of the clean estimate per step")
-    variance: float = Field(
-        default=TUNING.variance, ge=0, le=2, description="weight of the step on the noisy sample, through the network"
-    )
-    clip: float = Field(
-        default=TUNING.clip,
-        ge=1e-3,
-        le=10,
-        description="largest step, as root mean square over a sample in channel units",
-    )
-    schedule: Schedule = Field(
-        default="constant", description="of both weights: rising from 0 to all of them as noise goes, or falling to 0"
-    )
-    recurrence: int = Field(default=1, ge=1, le=8, description="times each noise level is repeated")
-    begin: float = Field(
-        default=TUNING.begin,
-        gt=0,
-        le=1,
-        description="noise level below which samples are steered; before, what they are made of is left to the prior",
-    )
-    end: float = Field(default=0.0, ge=0, lt=1, description="noise level down to which samples are steered")
-    sharpness: float = Field(
-        default=TUNING.sharpness,
-        ge=1,
-        le=20,
-        description="exponent of the labels' probabilities where objectives are taken",
-    )
-    commit: float = Field(
-        default=TUNING.commit,
-        ge=0,
-        le=1,
-        description="noise level below which a candidate keeps to its likeliest materials",
-    )
-    reuse: int = Field(default=1, ge=1, le=10, description="steps for which one solve's gradient serves")
-    sampler: SamplerChoice = Field(
-        default="auto", description="ddpm: new noise at each step; ddim, dpm++: none; auto: by the number of steps"
-    )
-    tolerance: float = Field(
-        default=TUNING.tolerance, ge=1e-6, le=1e-1, description="√ of the relative error of K while steering"
+    sampler: Annotated[
+        SamplerChoice,
+        Field(description="ddpm: new noise at each step; ddim, dpm++: none; auto: chosen by the number of steps."),
+        Ui("Sampler", "guidance", words={"auto": "by the number of steps"}, tooltip=False, option="--sampler"),
+    ] = "auto"
+    mean: Annotated[
+        float,
+        Field(ge=0, le=2, description="Weight of the step on the clean estimate (mean guidance)."),
+        Ui("On the estimate", "guidance", step=0.1, per_row=2),
+    ] = 1.0
+    mean_iterations: Annotated[int, Field(ge=1, le=10, description="Inner updates of the clean estimate per step.")] = 1
+    variance: Annotated[
+        float,
+        Field(ge=0, le=2, description="Weight of the step on the noisy sample, through the network."),
+        Ui("Through the net", "guidance", step=0.1, per_row=2),
+    ] = TUNING.variance
+    clip: Annotated[
+        float, Field(ge=1e-3, le=10, description="Largest step, as root mean square over a sample in channel units.")
+    ] = TUNING.clip
+    schedule: Annotated[
+        Schedule,
+        Field(description="Of both weights, as noise goes: constant, rising from 0, or falling to 0."),
+        Ui("Both weights", "guidance", per_row=2),
+    ] = "constant"
+    recurrence: Annotated[
+        int,
+        Field(ge=1, le=8, description="How often each noise level is repeated."),
+        Ui("Recurrences", "guidance", per_row=2),
+    ] = 1
+    begin: Annotated[
+        float,
+        Field(
+            gt=0, le=1, description="Noise level below which samples are steered; before, the prior chooses materials."
+        ),
+    ] = TUNING.begin
+    end: Annotated[float, Field(ge=0, lt=1, description="Noise level down to which samples are steered.")] = 0.0
+    sharpness: Annotated[
+        float, Field(ge=1, le=20, description="Exponent of the labels' probabilities where objectives are taken.")
+    ] = TUNING.sharpness
+    commit: Annotated[
+        float, Field(ge=0, le=1, description="Noise level below which a candidate keeps to its likeliest materials.")
+    ] = TUNING.commit
+    reuse: Annotated[int, Field(ge=1, le=10, description="Steps for which one solve's gradient serves.")] = 1
+    tolerance: Annotated[float, Field(ge=1e-6, le=1e-1, description="√ of the relative error of K while steering.")] = (
+        TUNING.tolerance
     )
 
     @model_validator(mode="after")
@@ -106,6 +116,8 @@ class Objective(BaseModel):
 
     @model_validator(mode="after")
     def _possible(self) -> Objective:
+        from relaxdesign.physics.quantities import QUANTITIES, check_value
+
         if self.quantity not in QUANTITIES:
             raise ValueError(f"unknown quantity {self.quantity!r}; known are {', '.join(QUANTITIES)}")
         limits = [limit for limit in (self.low, self.high) if limit is not None]
@@ -140,6 +152,8 @@ class Objective(BaseModel):
 
     def gap(self, coordinate: Any) -> Any:
         """Signed distance of coordinates (array or tensor) of the quantity from the interval's, 0 inside."""
+        from relaxdesign.physics.quantities import QUANTITIES
+
         quantity = QUANTITIES[self.quantity]
         low = None if self.low is None else float(quantity.coordinate(self.low))
         high = None if self.high is None else float(quantity.coordinate(self.high))
@@ -147,11 +161,15 @@ class Objective(BaseModel):
 
     def miss(self, value: float) -> float:
         """Signed distance from the interval (relative for positive quantities), 0 inside and for senses without one."""
+        from relaxdesign.physics.quantities import QUANTITIES
+
         if self.sense != "reach":
             return 0.0
         return QUANTITIES[self.quantity].miss(value, self.nearest(value))
 
     def __str__(self) -> str:
+        from relaxdesign.physics.quantities import format_value
+
         name = self.quantity
         if self.sense != "reach":
             return f"{self.sense} {name}"
@@ -230,6 +248,14 @@ class RequestError(ValueError):
     """A request that no design can meet; the text names the reachable interval or what to change."""
 
 
+def _families() -> dict[str, str]:
+    """The families of microstructures by name, with what each is."""
+    from relaxdesign.microstructure import FAMILIES
+
+    directed = ", for properties that depend on direction"
+    return {name: family.summary + (directed if family.directional else "") for name, family in FAMILIES.items()}
+
+
 FAMILIES_OF_VERSION_0_1 = {"statistical": "particles", "geometric": "free-form"}
 
 
@@ -243,34 +269,87 @@ class DesignRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     objectives: tuple[Objective, ...]
-    dim: Literal[2, 3] = 2
-    count: int = Field(default=8, ge=1, le=64, description="number of candidates")
-    steps: int = Field(default=TUNING.steps, ge=2, le=1000, description="denoising steps")
-    seed: int = Field(default=0, ge=0, lt=2**63)
-    categories: tuple[str, ...] | None = Field(default=None, description="material categories on offer; None: all")
-    exclude: tuple[str, ...] = Field(default=(), description="ids of materials that must not be used")
-    flagged: bool = Field(default=False, description="also offer materials flagged toxic, exotic, …")
-    materials_csv: str | None = Field(
-        default=None,
-        max_length=LONGEST_MATERIALS,
-        description="own materials as the text of a CSV file; None: the shipped ones",
-    )
-    prior: str | None = Field(
-        default=None, description="name or path of a prior; None: the shipped one for this dimension"
-    )
-    method: Method = Field(default="guided", description="guided diffusion, or one of the other ways to search")
-    family: str = Field(
-        default=next(iter(FAMILIES)),
-        description="; ".join(f"{family.name}: {family.summary}" for family in FAMILIES.values()),
-    )
-    boundary: Literal["periodic", "kubc"] = Field(default="periodic", description="boundary condition of the cell")
-    refine: bool = Field(default=True, description="move the snapped design onto its targets")
-    distinct: bool = Field(
-        default=True,
-        description="no two designs of the same two materials; kinds that no other has come first",
-    )
-    start: str | None = Field(default=None, description="VTI file of a microstructure to begin from")
-    start_noise: float = Field(default=0.6, gt=0, le=1, description="noise level to which the start is taken")
+    dim: Annotated[
+        Literal[2, 3],
+        Field(description="2: parallel fibres seen end-on; 3: spheres."),
+        Ui("Dimension", "cell", segmented=True, tooltip=False),
+    ] = 2
+    count: Annotated[
+        int,
+        Field(ge=1, le=64, description="Number of candidates."),
+        Ui("Candidates", "sampling", per_row=3, tooltip=False),
+    ] = 8
+    steps: Annotated[
+        int,
+        Field(ge=2, le=1000, description="Denoising steps; fewer are quicker and a little less precise."),
+        Ui("Steps", "sampling", step=5, per_row=3),
+    ] = TUNING.steps
+    seed: Annotated[
+        int,
+        Field(ge=0, lt=2**63, description="The same request with the same seed gives the same designs."),
+        Ui("Seed", "sampling", per_row=3),
+    ] = 0
+    categories: Annotated[
+        tuple[str, ...] | None,
+        Field(description="Material category on offer. Default: all."),
+        Ui("Material categories", "materials", tooltip=False, option="--category"),
+    ] = None
+    exclude: Annotated[
+        tuple[str, ...],
+        Field(description="Material that must not be used, by its id; on the command line also by its name."),
+        Ui("Not these materials", "materials", tooltip=False),
+    ] = ()
+    flagged: Annotated[
+        bool,
+        Field(description="Also offer materials with a flag: toxic, exotic, …"),
+        Ui("Include flagged materials", "materials", option="--flagged"),
+    ] = False
+    materials_csv: Annotated[
+        str | None,
+        Field(
+            max_length=LONGEST_MATERIALS,
+            description="Own materials as the text of a CSV file. Default: the shipped ones.",
+        ),
+        Ui(group="materials", option=""),
+    ] = None
+    prior: Annotated[
+        str | None,
+        Field(description="Name of a shipped prior or path of a .safetensors file. Default: by the dimension."),
+    ] = None
+    method: Annotated[
+        Method,
+        Field(
+            description="How designs are found. Guided diffusion is the default; the others are what it is compared "
+            "with."
+        ),
+        Ui("Method", "search"),
+    ] = "guided"
+    family: Annotated[
+        str, Field(description="Kind of microstructure."), Ui("Family", "search", segmented=True, registry=_families)
+    ] = "particles"
+    boundary: Annotated[
+        Literal["periodic", "kubc"],
+        Field(description="periodic: effective properties; kubc: linear displacement on the surface."),
+        Ui("Boundary condition", "search", segmented=True, tooltip=False),
+    ] = "periodic"
+    refine: Annotated[
+        bool,
+        Field(description="Move the snapped designs onto their targets."),
+        Ui("Refine onto the targets", "finishing", tooltip=False),
+    ] = True
+    distinct: Annotated[
+        bool,
+        Field(description="No two designs are of the same two materials; kinds that no other design has come first."),
+        Ui("Different materials in every design", "finishing", option="--distinct/--same-pairs"),
+    ] = True
+    start: Annotated[
+        str | None,
+        Field(description="Microstructure (.vti, .npz) to begin from, not from noise."),
+        Ui(file=True),
+    ] = None
+    start_noise: Annotated[
+        float, Field(gt=0, le=1, description="Noise level, up to 1, to which the start is taken.")
+    ] = 0.6
     guidance: GuidanceSettings = GuidanceSettings()
 
     @model_validator(mode="before")
@@ -310,8 +389,8 @@ class DesignRequest(BaseModel):
         twice = {o.quantity for o in self.objectives if sum(p.quantity == o.quantity for p in self.targets) > 1}
         if twice:
             raise ValueError(f"more than one target for {', '.join(sorted(twice))}: give one interval")
-        if self.family not in FAMILIES:
-            raise ValueError(f"unknown family {self.family!r}; known are {', '.join(FAMILIES)}")
+        if self.family not in (known := _families()):
+            raise ValueError(f"unknown family {self.family!r}; known are {', '.join(known)}")
         if self.start is not None and self.method != "guided":
             raise ValueError(f"only guided diffusion begins from a microstructure, not the method {self.method!r}")
         return self

@@ -90,15 +90,6 @@ def test_every_command_explains_itself(cli, command):
     assert "Usage" in result.stdout
 
 
-def test_defaults_are_those_of_the_request():
-    from relaxdesign.cli.design import design
-
-    fields = DesignRequest.model_fields
-    for name, parameter in inspect.signature(design).parameters.items():
-        if name in fields and name != "target_bulk":
-            assert (parameter.default or None) == (fields[name].default or None), name
-
-
 def test_training_defaults_are_those_of_the_configuration():
     from relaxdesign.cli.train import train
     from relaxdesign.prior.training import TrainingConfig

@@ -100,7 +100,7 @@ def test_diversity_before_refinement_is_that_of_the_samples(work):
     assert all(design.snapped and sum(design.snapped.shares) == pytest.approx(1) for design in designs)
     said, other = designs[0].snapped, designs[1].snapped
     alike = [replace(design, snapped=said) for design in designs]
-    lost = replace(designs[2], K=StageBulk(), stages={"snapped": {"K": 66.0}}, snapped=other)  # failed in refinement
+    lost = replace(designs[2], stages={"snapped": {"K": 66.0}}, snapped=other)  # failed in refinement
     same, varied = (summarise(CASE, group, costs).snapped for group in (alike, [*alike[:2], lost]))
     assert (same.pairs, varied.pairs) == (1, 2) and same.share_deviation == 0 < varied.share_deviation
     assert 0 < same.coverage < varied.coverage and same.coverage_error is None

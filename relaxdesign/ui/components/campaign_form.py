@@ -16,7 +16,7 @@ from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.server import JobLimit, check_names_no_file
 from relaxdesign.study.request import DesignRequest, problems
 from relaxdesign.ui import navigation, server
-from relaxdesign.ui.components import controls
+from relaxdesign.ui.components import controls, settings
 from relaxdesign.ui.text import escape, plural
 
 RECENT = 30
@@ -84,7 +84,7 @@ def _from_form(name: str) -> dict[str, Any]:
         placeholder="No: as in the base",
         key="campaign_categories",
     )
-    base["count"] = int(candidates.number_input("Candidates each", 1, 64, 4, key="campaign_count"))
+    base["count"] = int(candidates.number_input("Candidates each", *settings.bounds("count"), 4, key="campaign_count"))
     vary: dict[str, Any] = {named: span if span["count"] > 1 else [span["from"]]}
     if seed_count > 1:
         first = base.pop("seed", 0)

@@ -1,0 +1,90 @@
+"""The materials in the sidebar: which of them are on offer, and the visitor's own in place of the shipped ones."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from relaxdesign.materials import decode_table
+from relaxdesign.materials.catalogue import Catalogue, CatalogueError
+from relaxdesign.ui.components import offer, settings
+from relaxdesign.ui.errors import guard
+from relaxdesign.ui.text import escape, plural
+
+LARGEST_UPLOAD_MB = 1
+MOST_PROBLEMS = 10
+
+
+def load(csv: str | None, warnings: tuple[str, ...] = ()) -> None:
+    """Offers own materials, None: the shipped ones. warnings: told when they were read."""
+    st.session_state["materials_csv"], st.session_state["reading_warnings"] = csv, warnings
+
+
+def draw() -> None:
+    """What is chosen of the materials, and the upload of own ones."""
+    materials = offer.catalogue()
+    flagged = sum(bool(material.flag) for material in materials.materials)
+    settings.draw(
+        "materials",
+        special={
+            "categories": {
+                "choices": {category: category.capitalize() for category in materials.categories},
+                "placeholder": "All categories",
+            },
+            "exclude": {
+                "choices": {material.id: material.name for material in materials.materials},
+                "placeholder": "None left out",
+            },
+            "flagged": {
+                "disabled": flagged == 0,
+                "help": f"{flagged} of {len(materials)} materials are flagged, as toxic or exotic for instance. "
+                "They are left out unless you include them.",
+            },
+        },
+    )
+    _own()
+
+
+def _own() -> None:
+    """The own materials that are used, or the upload of some."""
+    if st.session_state["materials_csv"] is not None:
+        materials = offer.catalogue()
+        st.caption(f"Your own catalogue of {plural(len(materials), 'material')} is used.")
+        for warning in st.session_state.get("reading_warnings") or materials.warnings:
+            st.warning(escape(warning))
+        st.button("Use the shipped materials", on_click=_offer, args=(None,), key="drop_own", width="stretch")
+        return
+    file = st.file_uploader(
+        "Own materials (CSV)",
+        type=["csv", "tsv", "txt"],
+        key="materials_upload",
+        max_upload_size=LARGEST_UPLOAD_MB,
+        on_change=_take,
+        help="Columns id, name, E_GPa, nu, rho_g_cm3; optional: category, kind, K_GPa, G_GPa, k_W_mK, cte_1e-6_K, "
+        "price_per_kg, flag, source, url. Other units in headings: E (MPa), rho (kg/m3).",
+    )
+    if file is not None and (wrong := st.session_state.get("wrong_rows")):
+        first = f" The first {MOST_PROBLEMS}:" if len(wrong) > MOST_PROBLEMS else ""
+        st.error(f"{plural(len(wrong), 'problem')} in {escape(file.name)}; nothing was changed.{first}")
+        st.table({"What is wrong": [escape(text) for text in wrong[:MOST_PROBLEMS]]}, hide_index=True)
+
+
+def _take() -> None:
+    """Offers the uploaded materials, or keeps what is wrong with them to be shown."""
+    state = st.session_state
+    state["wrong_rows"] = ()
+    if (file := state["materials_upload"]) is None:
+        return
+    with guard("your own materials"):
+        try:
+            text, warnings = decode_table(file.getvalue())
+            materials = Catalogue.from_text(text, warnings)
+        except CatalogueError as error:
+            state["wrong_rows"] = error.problems
+        else:
+            _offer(text, materials.warnings)
+
+
+def _offer(csv: str | None, warnings: tuple[str, ...] = ()) -> None:
+    """Own materials, None: the shipped ones. A callback, since what is ticked was of the other materials."""
+    load(csv, warnings)
+    st.session_state["categories"], st.session_state["exclude"] = [], []
