@@ -86,15 +86,15 @@ def compute(task: Task) -> Computed:
     K, G = task.fields[BULK.name], task.fields[SHEAR.name]
     whole = needs_stiffness(task.wanted)
     result = _solve(K, G, whole, task.options, task.initial)
-    values, C = _values(result, K, G)
+    values, C = _values(result)
     displacement, residual = result.displacement, result.residual
     iterations = result.iterations.reshape(len(K), -1).sum(1)
     failed = _failed(result)
     if failed and K.dtype == torch.float32:
         again, at = failed, torch.tensor(failed)
-        K64, G64 = K[again].double(), G[again].double()
-        second = _solve(K64, G64, whole, replace(task.options, max_iterations=MAX_ITERATIONS), None)
-        rescued, rescued_C = _values(second, K64, G64)
+        options = replace(task.options, max_iterations=MAX_ITERATIONS)
+        second = _solve(K[again].double(), G[again].double(), whole, options, None)
+        rescued, rescued_C = _values(second)
         values = {name: value.index_copy(0, at, rescued[name].float()) for name, value in values.items()}
         C = None if C is None or rescued_C is None else C.index_copy(0, at, rescued_C.float())
         displacement = displacement.index_copy(0, at, second.displacement.float())
@@ -130,16 +130,11 @@ def _failed(result: BulkResult | StiffnessResult) -> list[int]:
     return [i for i, status in enumerate(result.status) if status is not SolveStatus.CONVERGED]
 
 
-def _values(result: BulkResult | StiffnessResult, K: Tensor, G: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
-    """Quantities that follow from a solve, connected to the fields by their exact gradient."""
+def _values(result: BulkResult | StiffnessResult) -> tuple[dict[str, Tensor], Tensor | None]:
+    """Quantities that follow from a solve, and C without its gradient if it was solved for."""
     if isinstance(result, StiffnessResult):
         return quantities_of_stiffness(result.C), result.C.detach()
-    value = result.value
-    if torch.is_grad_enabled() and (K.requires_grad or G.requires_grad):
-        # The value with the derivative of the linear form dK* = ∂K*/∂K_e dK_e + ∂K*/∂G_e dG_e.
-        linear = (result.gradient_bulk * K + result.gradient_shear * G).flatten(1).sum(1)
-        value = value + (linear - linear.detach())
-    return {"K": value}, None
+    return {"K": result.value}, None
 
 
 ELASTICITY = Physics(NAME, (BULK, SHEAR), QUANTITIES, compute)

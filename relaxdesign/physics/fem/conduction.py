@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from relaxdesign.physics.fem.boundary import Boundary, cell_operator, make_preconditioner, resolve_boundary
 from relaxdesign.physics.fem.checks import CONDUCTION_FIELDS, check_memory, check_moduli
+from relaxdesign.physics.fem.differentiation import attach_gradient
 from relaxdesign.physics.fem.elements import CONDUCTION
 from relaxdesign.physics.fem.load_cases import solve_load
 from relaxdesign.physics.fem.operator import VoxelOperator
@@ -107,9 +107,7 @@ def effective_conductivity(
     check_memory(k, working_fields=CONDUCTION_FIELDS)
     valid = check_moduli(k=k, unit=UNIT, allow_invalid=not raise_on_failure)
     result = _solve_gradients(k.detach(), valid, boundary, tol, max_iterations, initial, raise_on_failure)
-    if not (torch.is_grad_enabled() and k.requires_grad):
-        return result
-    return replace(result, k=_AttachGradient.apply(k, result))
+    return replace(result, k=attach_gradient(result.k, result.converged, (k,), _pull_back, (k, result.temperature)))
 
 
 def _resolve(boundary: str | Boundary) -> Boundary:
@@ -172,27 +170,16 @@ def _solve_gradients(
     )
 
 
-class _AttachGradient(torch.autograd.Function):
-    """k*(k), already computed, with ∂k*_ab/∂k_e = (1/V) ∫_e ∇T_a · ∇T_b dV.
+def _pull_back(grad: Tensor, k: Tensor, temperature: Tensor) -> tuple[Tensor]:
+    """Σ_ab grad_ab ∂k*_ab/∂k_e, with ∂k*_ab/∂k_e = (1/V) ∫_e ∇T_a · ∇T_b dV.
 
-    For an incoming gradient g_ab, Σ_ab g_ab d(T_a, T_b) equals Σ_a d(T_a, Σ_b g_ab T_b): one pass per load case.
+    Σ_ab g_ab d(T_a, T_b) equals Σ_a d(T_a, Σ_b g_ab T_b): one pass per load case.
     """
-
-    @staticmethod
-    def forward(ctx, k: Tensor, result: ConductivityResult) -> Tensor:
-        ctx.save_for_backward(k, result.temperature, result.converged)
-        return result.k.clone()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor):
-        k, temperature, good = ctx.saved_tensors
-        grad = torch.where(good[:, None, None], grad, 0.0)
-        operator = VoxelOperator((k,), physics=CONDUCTION)
-        fields = temperature.reshape(len(k), 3, 1, *operator.nodes)
-        by_conductivity = torch.zeros_like(k)
-        for case, gradient in enumerate(_unit_gradients(k)):
-            combined = torch.einsum("nb,nb...->n...", grad[:, case], fields)
-            (dissipation,) = operator.mutual_energies(fields[:, case].contiguous(), gradient, combined, grad[:, case])
-            by_conductivity += dissipation / operator.voxels
-        return by_conductivity, None
+    operator = VoxelOperator((k,), physics=CONDUCTION)
+    fields = temperature.reshape(len(k), 3, 1, *operator.nodes)
+    by_conductivity = torch.zeros_like(k)
+    for case, gradient in enumerate(_unit_gradients(k)):
+        combined = torch.einsum("nb,nb...->n...", grad[:, case], fields)
+        (dissipation,) = operator.mutual_energies(fields[:, case].contiguous(), gradient, combined, grad[:, case])
+        by_conductivity += dissipation / operator.voxels
+    return (by_conductivity,)

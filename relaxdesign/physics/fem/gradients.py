@@ -59,17 +59,7 @@ def check_gradient(
         step: perturbation relative to the value (for ν: relative to its distance from -1 and 0.5).
         tol: residual of the solves; differences need a small one.
     """
-    check_layout(K=K, G=G)
-    if len(K) != 1 or K.dtype != torch.float64:
-        raise ValueError(
-            f"K has shape {tuple(K.shape)} and dtype {K.dtype}; check_gradient takes one float64 cell, "
-            "e.g. K[:1].double()"
-        )
-    if isinstance(output, str) and output != "bulk":
-        raise ValueError(f"output is {output!r}, expected 'bulk' or a function of a StiffnessResult")
-    unknown = [name for name in channels if name not in CHANNELS]
-    if unknown:
-        raise ValueError(f"channels {unknown} are unknown, expected some of {CHANNELS}")
+    _check_arguments(K, G, output, channels)
 
     def evaluate(K: Tensor, G: Tensor) -> Tensor:
         if isinstance(output, str):
@@ -82,29 +72,66 @@ def check_gradient(
     flat = flat.to(K.device)
     E, nu = young_poisson_from_bulk_shear(K.detach(), G.detach())
     check_young_poisson(E, nu)
-
     checks = {}
     for channel in channels:
-        elastic = channel in ("E", "nu")
-        pair = (E, nu) if elastic else (K.detach(), G.detach())
-        which = 0 if channel in ("K", "E") else 1
-        leaf = pair[which].clone().requires_grad_()
-        inputs = (leaf, pair[1]) if which == 0 else (pair[0], leaf)
-        value = evaluate(*(bulk_shear_from_young_poisson(*inputs) if elastic else inputs))
-        exact = torch.autograd.grad(value.sum(), leaf)[0].flatten()[flat]
-
-        base = pair[which].flatten()
-        size = torch.minimum(base + 1.0, 0.5 - base) if channel == "nu" else base
-        change = step * size[flat]
-        perturbed = base.repeat(2 * len(flat), 1)
-        rows = torch.arange(len(flat), device=K.device)
-        perturbed[rows, flat] += change
-        perturbed[rows + len(flat), flat] -= change
-        perturbed = perturbed.reshape(-1, *K.shape[1:])
-        other = pair[1 - which].expand_as(perturbed)
-        inputs = (perturbed, other) if which == 0 else (other, perturbed)
-        with torch.no_grad():
-            inputs = bulk_shear_from_young_poisson(*inputs) if elastic else inputs
-            above, below = evaluate(*(field.contiguous() for field in inputs)).chunk(2)
-        checks[channel] = GradientCheck(channel, index, exact, (above - below) / (2.0 * change))
+        pair = _Pair(channel, *((E, nu) if channel in ("E", "nu") else (K.detach(), G.detach())))
+        exact, difference = _exact(pair, evaluate, flat), _central_difference(pair, evaluate, flat, step)
+        checks[channel] = GradientCheck(channel, index, exact, difference)
     return checks
+
+
+def _check_arguments(K: Tensor, G: Tensor, output: object, channels: tuple[str, ...]) -> None:
+    """Raises ValueError unless K and G are one float64 cell, and output and channels are known."""
+    check_layout(K=K, G=G)
+    if len(K) != 1 or K.dtype != torch.float64:
+        raise ValueError(
+            f"K has shape {tuple(K.shape)} and dtype {K.dtype}; check_gradient takes one float64 cell, "
+            "e.g. K[:1].double()"
+        )
+    if isinstance(output, str) and output != "bulk":
+        raise ValueError(f"output is {output!r}, expected 'bulk' or a function of a StiffnessResult")
+    unknown = [name for name in channels if name not in CHANNELS]
+    if unknown:
+        raise ValueError(f"channels {unknown} are unknown, expected some of {CHANNELS}")
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """The channel that is perturbed and the one that is held: K and G, or E and ν. Fields (1, nx, ny, nz)."""
+
+    channel: str
+    first: Tensor
+    second: Tensor
+
+    @property
+    def value(self) -> Tensor:
+        return self.first if self.channel in ("K", "E") else self.second
+
+    def moduli(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        """K and G with other values of the channel, (batch, nx, ny, nz)."""
+        if self.channel in ("K", "E"):
+            pair = value, self.second.expand_as(value)
+        else:
+            pair = self.first.expand_as(value), value
+        return bulk_shear_from_young_poisson(*pair) if self.channel in ("E", "nu") else pair
+
+
+def _exact(pair: _Pair, evaluate: Callable[[Tensor, Tensor], Tensor], flat: Tensor) -> Tensor:
+    """Exact derivative by the channel at voxels of these flat indices."""
+    leaf = pair.value.clone().requires_grad_()
+    return torch.autograd.grad(evaluate(*pair.moduli(leaf)).sum(), leaf)[0].flatten()[flat]
+
+
+def _central_difference(pair: _Pair, evaluate: Callable[[Tensor, Tensor], Tensor], flat: Tensor, step: float) -> Tensor:
+    """Central differences by the channel at voxels of these flat indices, each from two cells of its own."""
+    base = pair.value.flatten()
+    size = torch.minimum(base + 1.0, 0.5 - base) if pair.channel == "nu" else base
+    change = step * size[flat]
+    perturbed = base.repeat(2 * len(flat), 1)
+    rows = torch.arange(len(flat), device=base.device)
+    perturbed[rows, flat] += change
+    perturbed[rows + len(flat), flat] -= change
+    with torch.no_grad():
+        moduli = pair.moduli(perturbed.reshape(-1, *pair.value.shape[1:]))
+        above, below = evaluate(*(field.contiguous() for field in moduli)).chunk(2)
+    return (above - below) / (2.0 * change)

@@ -1,4 +1,4 @@
-"""Effective bulk modulus of voxel cells, with its exact gradient from the same call.
+"""Effective bulk modulus of voxel cells from one load case, with its exact gradient from the same call.
 
 Where it comes from, and why the gradient is nearly free, is told in `relaxdesign.physics.fem.load_cases`.
 
@@ -7,15 +7,15 @@ A field (batch, nx, ny, 1) is a 2D cell: one voxel thick, periodic through the t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from relaxdesign.physics.fem.boundary import Boundary, cell_operator, resolve_boundary
 from relaxdesign.physics.fem.checks import UNIAXIAL_FIELDS, WORKING_FIELDS, check_memory, check_moduli
 from relaxdesign.physics.fem.constrained import UniaxialOperator
+from relaxdesign.physics.fem.differentiation import attach_gradient
 from relaxdesign.physics.fem.load_cases import hydrostatic_estimate, uniaxial_estimate
 from relaxdesign.physics.fem.moduli import lame_from_bulk_shear
 from relaxdesign.physics.fem.operator import coupled_components
@@ -41,7 +41,7 @@ class BulkResult(Outcome):
     """
 
     value: Tensor
-    """K* in GPa, (batch,); NaN where the solve failed."""
+    """K* in GPa, (batch,); NaN where the solve failed. Carries the gradient if K or G asked for one."""
     gradient_bulk: Tensor
     """∂K*/∂K of every voxel (at fixed G), (batch, nx, ny, nz), dimensionless; zero where it failed."""
     gradient_shear: Tensor
@@ -53,7 +53,6 @@ class BulkResult(Outcome):
     last being 1 in 2D."""
 
 
-@torch.no_grad()
 def bulk_modulus(
     K: Tensor,
     G: Tensor,
@@ -64,7 +63,7 @@ def bulk_modulus(
     initial: Tensor | None = None,
     raise_on_failure: bool = True,
 ) -> BulkResult:
-    """Effective bulk modulus and its gradient from one load case, see `relaxdesign.physics.fem.load_cases`.
+    """Effective bulk modulus and its gradient from one load case; differentiable once with respect to K and G.
 
     Args:
         K, G: bulk and shear modulus of every voxel in GPa, (batch, nx, ny, nz), positive; float64 for
@@ -81,7 +80,21 @@ def bulk_modulus(
         ValueError: a field is malformed, invalid or too large; names the array and the voxel.
         ConvergenceError: a sample did not reach the tolerance.
     """
-    boundary = resolve_boundary(boundary)
+    result = _solve_load_case(K, G, resolve_boundary(boundary), tol, max_iterations, initial, raise_on_failure)
+    saved = result.gradient_bulk, result.gradient_shear
+    return replace(result, value=attach_gradient(result.value, result.converged, (K, G), _pull_back, saved))
+
+
+@torch.no_grad()
+def _solve_load_case(
+    K: Tensor,
+    G: Tensor,
+    boundary: Boundary,
+    tol: float | None,
+    max_iterations: int,
+    initial: Tensor | None,
+    raise_on_failure: bool,
+) -> BulkResult:
     tol = check_options(tol, max_iterations, K=K, G=G)
     check_memory(K, working_fields=UNIAXIAL_FIELDS if boundary is Boundary.UNIAXIAL else WORKING_FIELDS)
     valid = check_moduli(K=K, G=G, allow_invalid=not raise_on_failure)
@@ -113,35 +126,15 @@ def bulk_modulus(
     )
 
 
-class _BulkModulus(torch.autograd.Function):
-    """K*(K, G); for an energy ∂K*/∂λ_e = (1/9V) ∫_e (tr ε)² dV and ∂K*/∂μ_e = (1/9V) ∫_e 2 ε:ε dV.
-
-    ε is the total strain of the forward solution (unit hydrostatic mean). With λ = K - 2G/3 and μ = G:
-    ∂K*/∂K_e = ∂K*/∂λ_e and ∂K*/∂G_e = ∂K*/∂μ_e - 2/3 ∂K*/∂λ_e. Exact up to the square of the residual for
-    the value and its first power for the gradient; differentiable once.
-    """
-
-    @staticmethod
-    def forward(ctx, K: Tensor, G: Tensor, options: dict) -> Tensor:
-        result = bulk_modulus(K.detach(), G.detach(), **options)
-        ctx.save_for_backward(result.gradient_bulk, result.gradient_shear, result.converged)
-        return result.value
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor):
-        gradient_bulk, gradient_shear, good = ctx.saved_tensors
-        grad = torch.where(good, grad, 0.0)[:, None, None, None]
-        return grad * gradient_bulk, grad * gradient_shear, None
+def _pull_back(grad: Tensor, gradient_bulk: Tensor, gradient_shear: Tensor) -> tuple[Tensor, Tensor]:
+    """grad ∂K*/∂K_e and grad ∂K*/∂G_e, both known from the solve, see `relaxdesign.physics.fem.load_cases`."""
+    grad = grad[:, None, None, None]
+    return grad * gradient_bulk, grad * gradient_shear
 
 
 def effective_bulk_modulus(K: Tensor, G: Tensor, **options) -> Tensor:
-    """Effective bulk modulus in GPa, (batch,), differentiable once with respect to K and G.
-
-    Same arguments as `bulk_modulus`; samples dropped by ``raise_on_failure=False`` are NaN and pass no
-    gradient.
-    """
-    return _BulkModulus.apply(K, G, options)
+    """``value`` of `bulk_modulus` alone: effective bulk modulus in GPa, (batch,), differentiable."""
+    return bulk_modulus(K, G, **options).value
 
 
 def density(rho: Tensor) -> Tensor:

@@ -125,76 +125,127 @@ def solve(
         mixed_precision: run the passes of float64 cells in float32 (default: in 3D, where it saves a third of
             the time; in 2D the extra iterations eat the gain).
     """
-    batch, device = operator.batch, load.device
-    cases = len(load) // batch
     load_norm = _norm(load)
     if load_scale is not None:
         load_norm = torch.maximum(load_norm, NEARLY_HOMOGENEOUS * load_scale.double())
-    goal = tol * load_norm
-    displacement = torch.zeros_like(load) if initial is None else initial.clone()
-    residual = load.clone() if initial is None else load - operator.apply(displacement)
-    norm = _norm(residual)
-    iterations = torch.zeros(batch, dtype=torch.int64, device=device)
-    passes = torch.zeros_like(iterations)
-    broken = torch.zeros(batch, dtype=torch.bool, device=device)
-    stuck = broken.clone()
     if mixed_precision is None:
         mixed_precision = load.ndim == 5
-    single = torch.full_like(broken, operator.dtype == torch.float64 and mixed_precision)
+    single = operator.dtype == torch.float64 and mixed_precision
+    state = _State.start(operator, load, initial, tol * load_norm, max_iterations, single=single)
+    while len(index := state.next_samples()) > 0:
+        _one_pass(operator, preconditioner, load, state, index)
+    relative = state.norm / load_norm.clamp_min(TINY)
+    return Solution(state.displacement, state.iterations, relative, state.outcome())
 
-    def converged() -> Tensor:
-        return (norm <= goal).reshape(batch, cases).all(1)
 
-    while True:
-        unfinished = ~(converged() | stuck | broken | (iterations >= max_iterations))
-        index = torch.nonzero(unfinished).flatten()
+@dataclass
+class _State:
+    """How far the samples of a batch are. Per field (batch · load cases): displacement to goal; the rest per sample."""
+
+    displacement: Tensor
+    residual: Tensor
+    norm: Tensor
+    """Of the residual, float64."""
+    goal: Tensor
+    """Norm of the residual to reach."""
+    iterations: Tensor
+    passes: Tensor
+    broken: Tensor
+    """Whether the iteration broke down."""
+    stuck: Tensor
+    """Whether passes no longer help."""
+    single: Tensor
+    """Whether the next pass runs in float32."""
+    max_iterations: int
+
+    @staticmethod
+    def start(
+        operator: Operator, load: Tensor, initial: Tensor | None, goal: Tensor, max_iterations: int, *, single: bool
+    ) -> _State:
+        """Before the first pass. single: whether passes begin in float32."""
+        displacement = torch.zeros_like(load) if initial is None else initial.clone()
+        residual = load.clone() if initial is None else load - operator.apply(displacement)
+        iterations = torch.zeros(operator.batch, dtype=torch.int64, device=load.device)
+        broken = torch.zeros(operator.batch, dtype=torch.bool, device=load.device)
+        return _State(
+            displacement=displacement,
+            residual=residual,
+            norm=_norm(residual),
+            goal=goal,
+            iterations=iterations,
+            passes=torch.zeros_like(iterations),
+            broken=broken,
+            stuck=broken.clone(),
+            single=torch.full_like(broken, single),
+            max_iterations=max_iterations,
+        )
+
+    @property
+    def cases(self) -> int:
+        """Load cases per sample."""
+        return len(self.goal) // len(self.iterations)
+
+    @property
+    def converged(self) -> Tensor:
+        return (self.norm <= self.goal).reshape(-1, self.cases).all(1)
+
+    @property
+    def spent(self) -> Tensor:
+        return self.iterations >= self.max_iterations
+
+    def next_samples(self) -> Tensor:
+        """Indices of unfinished samples to work on together: one precision, on a CPU as many as stay in the cache."""
+        index = torch.nonzero(~(self.converged | self.stuck | self.broken | self.spent)).flatten()
         if len(index) == 0:
-            break
-        index = index[single[index] == single[index[0]]]  # one precision at a time
-        if device.type == "cpu":
-            index = index[: max(1, VALUES_AT_ONCE // (cases * load[0].numel()))]
-        in_single = bool(single[index[0]])
-        whole = len(index) == batch
-        part = operator if whole else operator.select(index)
-        fields = (index[:, None] * cases + torch.arange(cases, device=device)).flatten()
-        before, goal_now = norm[fields], goal[fields]
-        drop = 0.9 * goal_now / before.clamp_min(TINY)
-        if in_single:  # equal steps of at most SINGLE_PRECISION_DROP
-            drop = drop ** (1.0 / (drop.log() / math.log(SINGLE_PRECISION_DROP)).ceil().clamp_min(1.0))
-        inner_dtype = torch.float32 if in_single else operator.dtype
-        correction, used, failed = _conjugate_gradients(
-            part.to(inner_dtype),
-            (preconditioner if whole else preconditioner.select(index)).to(inner_dtype),
-            (residual[fields] / _column(before.clamp_min(TINY), residual)).to(inner_dtype),
-            drop,
-            max_iterations - iterations[index],
-        )
-        trial = displacement[fields].addcmul_(correction.to(operator.dtype), _column(before, residual))
-        trial_residual = load[fields] - part.apply(trial)
-        after = _norm(trial_residual)
-        better = after < before
-        accepted = fields[better]
-        displacement[accepted], residual[accepted] = trial[better], trial_residual[better]
-        norm[accepted] = after[better]
-        iterations[index] += used
-        passes[index] += 1
-        enough = (2.0 * drop).clamp_max(0.5) if in_single else 0.5
-        progress = ((after < enough * before) | (after <= goal_now)).reshape(-1, cases).all(1)
-        if in_single:  # round-off spoilt the pass: go on in double precision
-            single[index] = ~failed & progress
-        else:
-            broken[index] = failed
-            stuck[index] = ~progress | (passes[index] >= MAX_PASSES)
+            return index
+        index = index[self.single[index] == self.single[index[0]]]
+        if index.device.type == "cpu":
+            index = index[: max(1, VALUES_AT_ONCE // (self.cases * self.residual[0].numel()))]
+        return index
 
-    status = [
-        SolveStatus.CONVERGED if done else SolveStatus.BREAKDOWN if bad
-        else SolveStatus.MAX_ITERATIONS if spent else SolveStatus.STAGNATED
-        for done, bad, spent in zip(
-            converged().tolist(), broken.tolist(), (iterations >= max_iterations).tolist(), strict=True
-        )
-    ]  # fmt: skip
-    relative = norm / load_norm.clamp_min(TINY)
-    return Solution(displacement, iterations, relative, tuple(status))
+    def outcome(self) -> tuple[SolveStatus, ...]:
+        """The status of every sample."""
+        flags = zip(self.converged.tolist(), self.broken.tolist(), self.spent.tolist(), strict=True)
+        return tuple(
+            SolveStatus.CONVERGED if done else SolveStatus.BREAKDOWN if bad
+            else SolveStatus.MAX_ITERATIONS if spent else SolveStatus.STAGNATED
+            for done, bad, spent in flags
+        )  # fmt: skip
+
+
+def _one_pass(operator: Operator, preconditioner: Preconditioner, load: Tensor, state: _State, index: Tensor) -> None:
+    """Adds a correction to the samples in ``index`` where it lowers their residual, and records what it took."""
+    in_single, whole = bool(state.single[index[0]]), len(index) == operator.batch
+    part = operator if whole else operator.select(index)
+    fields = (index[:, None] * state.cases + torch.arange(state.cases, device=load.device)).flatten()
+    before, goal = state.norm[fields], state.goal[fields]
+    drop = 0.9 * goal / before.clamp_min(TINY)
+    if in_single:  # equal steps of at most SINGLE_PRECISION_DROP
+        drop = drop ** (1.0 / (drop.log() / math.log(SINGLE_PRECISION_DROP)).ceil().clamp_min(1.0))
+    inner_dtype = torch.float32 if in_single else operator.dtype
+    correction, used, failed = _conjugate_gradients(
+        part.to(inner_dtype),
+        (preconditioner if whole else preconditioner.select(index)).to(inner_dtype),
+        (state.residual[fields] / _column(before.clamp_min(TINY), state.residual)).to(inner_dtype),
+        drop,
+        state.max_iterations - state.iterations[index],
+    )
+    trial = state.displacement[fields].addcmul_(correction.to(operator.dtype), _column(before, state.residual))
+    residual = load[fields] - part.apply(trial)
+    after = _norm(residual)
+    better = after < before
+    accepted = fields[better]
+    state.displacement[accepted], state.residual[accepted] = trial[better], residual[better]
+    state.norm[accepted] = after[better]
+    state.iterations[index] += used
+    state.passes[index] += 1
+    enough = (2.0 * drop).clamp_max(0.5) if in_single else 0.5
+    progress = ((after < enough * before) | (after <= goal)).reshape(-1, state.cases).all(1)
+    if in_single:  # round-off spoilt the pass: go on in double precision
+        state.single[index] = ~failed & progress
+    else:
+        state.broken[index] = failed
+        state.stuck[index] = ~progress | (state.passes[index] >= MAX_PASSES)
 
 
 def _conjugate_gradients(

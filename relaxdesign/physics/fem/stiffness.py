@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from relaxdesign.physics.fem.boundary import Boundary, cell_operator, make_preconditioner, resolve_boundary
 from relaxdesign.physics.fem.checks import STIFFNESS_FIELDS, WORKING_FIELDS, check_memory, check_moduli
+from relaxdesign.physics.fem.differentiation import attach_gradient
 from relaxdesign.physics.fem.load_cases import solve_load
 from relaxdesign.physics.fem.moduli import lame_from_bulk_shear, young_poisson_from_bulk_shear
 from relaxdesign.physics.fem.operator import VoxelOperator, coupled_components
@@ -31,7 +31,7 @@ from relaxdesign.physics.fem.outcome import (
     keep_samples,
     replace_invalid,
 )
-from relaxdesign.physics.fem.threads import threads_to_fit
+from relaxdesign.physics.fem.threads import threads_for, threads_to_fit
 
 FIELDS_AT_ONCE = 2**18
 """Voxels times batch times load cases that are solved together: more would not stay in the cache."""
@@ -133,9 +133,8 @@ def effective_stiffness(
     check_memory(K, working_fields=WORKING_FIELDS * _at_once(K) + STIFFNESS_FIELDS)
     valid = check_moduli(K=K, G=G, allow_invalid=not raise_on_failure)
     result = _solve_load_cases(K.detach(), G.detach(), valid, boundary, tol, max_iterations, initial, raise_on_failure)
-    if not (torch.is_grad_enabled() and (K.requires_grad or G.requires_grad)):
-        return result
-    return replace(result, C=_AttachGradient.apply(K, G, result))
+    saved = K, G, result.displacement
+    return replace(result, C=attach_gradient(result.C, result.converged, (K, G), _pull_back, saved))
 
 
 @threads_to_fit
@@ -210,35 +209,21 @@ def _groups(shape: tuple[int, ...]) -> dict[tuple[int, ...], list[int]]:
     return groups
 
 
-class _AttachGradient(torch.autograd.Function):
-    """C(K, G), already computed, with ∂C_ab/∂λ_e = (1/V) ∫_e tr ε_a tr ε_b and ∂C_ab/∂μ_e = (1/V) ∫_e 2 ε_a:ε_b.
+def _pull_back(grad: Tensor, K: Tensor, G: Tensor, displacement: Tensor) -> tuple[Tensor, Tensor]:
+    """Σ_ab grad_ab ∂C_ab/∂K and ∂G of every voxel.
 
-    For an incoming gradient g_ab the sum Σ_ab g_ab e(ε_a, ε_b) equals Σ_a e(ε_a, Σ_b g_ab ε_b), one pass
-    per load case instead of one per pair. With λ = K - 2G/3, μ = G: ∂/∂G = ∂/∂μ - 2/3 ∂/∂λ.
+    ∂C_ab/∂λ_e = (1/V) ∫_e tr ε_a tr ε_b and ∂C_ab/∂μ_e = (1/V) ∫_e 2 ε_a:ε_b. The sum Σ_ab g_ab e(ε_a, ε_b) equals
+    Σ_a e(ε_a, Σ_b g_ab ε_b), one pass per load case instead of one per pair. With λ = K - 2G/3, μ = G:
+    ∂/∂G = ∂/∂μ - 2/3 ∂/∂λ.
     """
-
-    @staticmethod
-    def forward(ctx, K: Tensor, G: Tensor, result: StiffnessResult) -> Tensor:
-        ctx.save_for_backward(K, G, result.displacement, result.converged)
-        return result.C.clone()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor):
-        K, G, displacement, good = ctx.saved_tensors
-        return *_backward(K, G, displacement, torch.where(good[:, None, None], grad, 0.0)), None
-
-
-@threads_to_fit
-def _backward(K: Tensor, G: Tensor, displacement: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
-    """Σ_ab grad_ab ∂C_ab/∂K and ∂G of every voxel."""
-    operator = VoxelOperator(lame_from_bulk_shear(K, G))
-    fields = torch.stack([operator.restrict(displacement[:, case]) for case in range(6)], 1)
-    strains = torch.eye(6, dtype=K.dtype, device=K.device)
-    by_lambda, by_mu = torch.zeros_like(K), torch.zeros_like(G)
-    for a in range(6):
-        combined = torch.einsum("nb,nb...->n...", grad[:, a], fields)
-        volumetric, deviatoric = operator.mutual_energies(fields[:, a].contiguous(), strains[a], combined, grad[:, a])
-        by_lambda += volumetric / operator.voxels
-        by_mu += deviatoric / operator.voxels
-    return by_lambda, by_mu - 2.0 / 3.0 * by_lambda
+    with threads_for(K.numel()):
+        operator = VoxelOperator(lame_from_bulk_shear(K, G))
+        fields = torch.stack([operator.restrict(displacement[:, case]) for case in range(6)], 1)
+        strains = torch.eye(6, dtype=K.dtype, device=K.device)
+        by_lambda, by_mu = torch.zeros_like(K), torch.zeros_like(G)
+        for a in range(6):
+            combined = torch.einsum("nb,nb...->n...", grad[:, a], fields)
+            energies = operator.mutual_energies(fields[:, a].contiguous(), strains[a], combined, grad[:, a])
+            by_lambda += energies[0] / operator.voxels
+            by_mu += energies[1] / operator.voxels
+        return by_lambda, by_mu - 2.0 / 3.0 * by_lambda
