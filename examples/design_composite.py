@@ -16,11 +16,12 @@ def main(count: int = 4, steps: int = 30) -> rd.DesignResult:
         seed=0,
     )
     for design in result.designs:
-        if not (design.ok and design.matrix and design.particle and design.properties):
+        if not (design.ok and design.properties):
             print(f"{design.index + 1}: {design.message}")
             continue
+        matrix, particles = design.materials
         print(
-            f"{design.index + 1}: {design.volume_fraction:.0%} {design.particle.name} in {design.matrix.name}, "
+            f"{design.index + 1}: {design.shares[1]:.0%} {particles.name} in {matrix.name}, "
             f"K = {design.properties['K']:.2f} GPa, {design.properties['density']:.2f} g/cm³"
         )
     return result

@@ -22,8 +22,9 @@ def main(count: int = 3, steps: int = 30) -> rd.DesignResult:
     # As materials_csv they become part of the request, so that the written result can be repeated from its files.
     result = rd.design(E=12, materials_csv=MATERIALS, count=count, steps=steps, distinct=False)
     for design in result.designs:
-        if design.matrix and design.particle and design.properties:
-            print(f"{design.particle.name} in {design.matrix.name}: E = {design.properties['E']:.2f} GPa")
+        if design.ok and design.properties:
+            matrix, particles = design.materials
+            print(f"{particles.name} in {matrix.name}: E = {design.properties['E']:.2f} GPa")
     return result
 
 

@@ -47,7 +47,7 @@ def test_designs_are_of_own_materials():
     result = load("own_catalogue").main(count=1, steps=6)
     (design,) = result.designs
     assert design.properties["E"] == pytest.approx(12, rel=0.01)
-    assert {design.matrix.id, design.particle.id} <= {"resin", "foam", "glass", "alumina"}
+    assert {material.id for material in design.materials} <= {"resin", "foam", "glass", "alumina"}
 
 
 def test_designs_become_files(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 import trimesh
 
 from relaxdesign.export import result_files
-from relaxdesign.library import Store
+from relaxdesign.library import Curves, Store
 from relaxdesign.library.stored import stored_result
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Inclusions
@@ -33,7 +33,7 @@ def test_it_is_designed_kept_and_exported(prisms, database_url):
     store = Store(database_url)
     run_id = store.create_run(request)
     store.save_designs(run_id, result.designs)
-    store.finish(run_id, result)
+    store.finish(run_id, result, Curves())
     kept = stored_result(store, run_id)
     for design, again in zip(result.designs, kept.designs, strict=True):
         assert again.family == "prisms" and again.to_dict() == design.to_dict()
