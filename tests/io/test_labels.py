@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from relaxdesign.io.fields import FieldError, LabelsUnclear, MissingArray, labelled_field, load_field, load_labels
-from relaxdesign.io.labels import parse_phases, phase_fields
+from relaxdesign.io.labels import parse_phases
+from relaxdesign.microstructure.cell import Cell
 from tests.conftest import CARBIDE, EPOXY, make_material
 from tests.io.test_fields_io import save, save_vti  # noqa: F401  (fixtures)
 
@@ -32,8 +33,8 @@ def test_conductivity_is_that_of_the_phases_that_occur():
     from dataclasses import replace
 
     known = {0: replace(EPOXY, conductivity=0.2), 1: replace(GLASS, conductivity=1.1), 2: CARBIDE}
-    assert phase_fields(np.array([[[0, 1]]]), known)["k"].ravel().tolist() == [0.2, 1.1]
-    assert "k" not in phase_fields(np.array([[[0, 2]]]), known)
+    assert Cell.of(np.array([[[0, 1]]]), known).fields.k.ravel().tolist() == [0.2, 1.1]
+    assert Cell.of(np.array([[[0, 2]]]), known).fields.k is None
 
 
 def test_the_array_of_labels_is_named_or_the_only_one(save, save_vti):  # noqa: F811

@@ -9,6 +9,7 @@ import torch
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import AsinhChannels
+from relaxdesign.microstructure import PARTICLES
 from relaxdesign.microstructure.particles.fitting import project
 from relaxdesign.prior.model import PriorError, load_prior
 from relaxdesign.study import methods
@@ -69,23 +70,23 @@ def test_noise_optimisation_moves_samples_onto_the_target():
 
 def test_root_finding_closes_in_on_the_target():
     """On a made-up monotone response the search ends at its root."""
-    search = PairSearch(CATALOGUE, 3)
+    search = PairSearch(CATALOGUE, PARTICLES, 3)
     pair, residual = search.pair, 1.0
     for _ in range(12):
         design = search.ask()
-        if (design.matrix, design.particle) != (pair.matrix, pair.particle):
+        if design.pair != pair.pair:
             break
-        residual = np.log((0.2 + design.volume_fraction**2) / 0.26)
+        residual = np.log((0.2 + design.share**2) / 0.26)
         search.tell(design, residual**2, residual)
     assert abs(residual) < PairSearch._CLOSE
 
 
 def test_encoded_designs_decode_to_themselves():
-    encoding = Encoding.of(CATALOGUE, AsinhChannels())
-    design = DiscreteDesign(3, 200, 0.31, 0.22)
+    encoding = Encoding.of(CATALOGUE, AsinhChannels(), PARTICLES)
+    design = DiscreteDesign((3, 200), 0.31, 0.22)
     back = encoding.decode(encoding.encode(design))
-    assert (back.matrix, back.particle) == (3, 200)
-    assert (back.volume_fraction, back.diameter) == pytest.approx((0.31, 0.22))
+    assert back.pair == (3, 200)
+    assert (back.share, back.size) == pytest.approx((0.31, 0.22))
 
 
 def test_conditional_prior_is_told_one_bulk_modulus_only():
@@ -191,9 +192,9 @@ class Repeating:
 
 def placed(seeds: list[int], vf: float = 0.3) -> tuple[list[SamplerStep], Repeating]:
     prior = load_prior("composite-2d-64")
-    searcher = Repeating(DiscreteDesign(3, 40, vf, 0.2))
+    searcher = Repeating(DiscreteDesign((3, 40), vf, 0.2))
     objectives = Objectives([parse_objective("K = 60")])
-    steps = list(search(prior, objectives, CATALOGUE, [searcher] * len(seeds), seeds, 4))
+    steps = list(search(prior, objectives, CATALOGUE, PARTICLES, [searcher] * len(seeds), seeds, 4))
     return steps, searcher
 
 

@@ -16,10 +16,10 @@ from relaxdesign.ui.components import charts, film, measures
 from tests.scripted_study import scripted_design, scripted_step
 
 DESIGNS = [
-    replace(scripted_design(0), density=3.0),
+    replace(scripted_design(0), properties={"density": 3.0}),
     scripted_design(1, failed=True),
-    replace(scripted_design(2), density=2.0, properties={"AU": 0.5}),
-    replace(scripted_design(3), density=None),
+    replace(scripted_design(2), properties={"density": 2.0, "AU": 0.5}),
+    replace(scripted_design(3), properties={}),
 ]
 
 
@@ -49,7 +49,6 @@ def test_what_was_asked_for_has_measures_and_a_front():
         replace(
             scripted_design(index),
             objectives=wanted,
-            density=density,
             properties={"density": density},
             stages={"realised": {"K": bulk, "C11": 160.0}},
         )

@@ -44,13 +44,13 @@ METHODS: dict[str, Method] = {
         revision=2,
     ),
     "genetic": Method(
-        "genetic algorithm on materials, volume fraction and diameter",
+        "genetic algorithm on materials, volume fraction and size of inclusions",
         searchers.search_with(searchers.GeneticSearch),
         refusal=searchers.no_pymoo,
         revision=2,
     ),
     "cma-es": Method(
-        "covariance matrix adaptation on materials, volume fraction and diameter",
+        "covariance matrix adaptation on materials, volume fraction and size of inclusions",
         searchers.search_with(searchers.CmaSearch),
         refusal=searchers.no_pymoo,
         revision=2,

@@ -1,4 +1,4 @@
-"""Search among discrete designs: materials, volume fraction and diameter, each simulated as one placement."""
+"""Search among discrete designs: materials, volume fraction and size of inclusions, each simulated as one placement."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue
-from relaxdesign.microstructure.base import PlacementError
-from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, VOLUME_FRACTION_RANGE, place_particles
+from relaxdesign.materials.channels import Channels
+from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure.base import Inclusions, PlacementError
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods.keeping import BestDesigns
@@ -25,12 +26,21 @@ _FAR = 1e3
 
 @dataclass(frozen=True)
 class DiscreteDesign:
-    """Indices of the materials, volume fraction and diameter (fraction of the edge)."""
+    """Inclusions in a matrix. pair: indices of the materials, that of the matrix first. share: volume fraction.
+    size: of the inclusions, a fraction of the cell edge."""
 
-    matrix: int
-    particle: int
-    volume_fraction: float
-    diameter: float
+    pair: tuple[int, int]
+    share: float
+    size: float
+
+
+def searched_family(name: str) -> Inclusions:
+    """The family among whose cells the designs are: the one asked for, if it can be placed at random, else the first.
+
+    What is found for another family is read as a cell of that one afterwards, as samples are.
+    """
+    families = (FAMILIES[name], *FAMILIES.values())
+    return next(family for family in families if isinstance(family, Inclusions))
 
 
 class Searcher(Protocol):
@@ -51,26 +61,29 @@ class Encoding:
     """Designs as points of the unit cube, for methods that need coordinates: near points, near materials."""
 
     points: NDArray[np.float64]  # channel values (materials, 3)
+    family: Inclusions
 
     SIZE = 8
 
     @staticmethod
-    def of(catalogue: Catalogue, channels) -> Encoding:
-        return Encoding(channels.encode(catalogue.properties, axis=-1).numpy())
+    def of(catalogue: Catalogue, channels: Channels, family: Inclusions) -> Encoding:
+        return Encoding(channels.encode(catalogue.properties, axis=-1).numpy(), family)
 
     def decode(self, x: NDArray[np.float64]) -> DiscreteDesign:
-        """The design nearest to a point (8,) of the unit cube: 3 + 3 channels, fraction, diameter."""
+        """The design nearest to a point (8,) of the unit cube: 3 + 3 channels, share, size."""
         x = np.clip(x, 0.0, 1.0)
-        matrix, particle = (int(np.square(self.points - (2 * part - 1)).sum(1).argmin()) for part in (x[:3], x[3:6]))
-        vf = VOLUME_FRACTION_RANGE[0] + x[6] * (VOLUME_FRACTION_RANGE[1] - VOLUME_FRACTION_RANGE[0])
-        diameter = DIAMETER_RANGE[0] + x[7] * (DIAMETER_RANGE[1] - DIAMETER_RANGE[0])
-        return DiscreteDesign(matrix, particle, float(vf), float(diameter))
+        matrix, inclusion = (int(np.square(self.points - (2 * part - 1)).sum(1).argmin()) for part in (x[:3], x[3:6]))
+        share, size = (
+            low + part * (high - low)
+            for part, (low, high) in zip(x[6:], (self.family.share.range, self.family.size.range), strict=True)
+        )
+        return DiscreteDesign((matrix, inclusion), float(share), float(size))
 
     def encode(self, design: DiscreteDesign) -> NDArray[np.float64]:
         """A point that `decode` maps back to the design."""
-        ends = ((design.volume_fraction, VOLUME_FRACTION_RANGE), (design.diameter, DIAMETER_RANGE))
+        ends = ((design.share, self.family.share.range), (design.size, self.family.size.range))
         sizes = [(value - low) / (high - low) for value, (low, high) in ends]
-        materials = [(self.points[i] + 1) / 2 for i in (design.matrix, design.particle)]
+        materials = [(self.points[i] + 1) / 2 for i in design.pair]
         return np.concatenate([*materials, sizes])
 
 
@@ -78,6 +91,7 @@ def search(
     prior: Prior,
     objectives: Objectives,
     materials: Catalogue,
+    family: Inclusions,
     searchers: Sequence[Searcher],
     seeds: Sequence[int],
     steps: int,
@@ -96,7 +110,7 @@ def search(
         shown, unplaced = kept.fields.clone(), {}
         for i, (design, generator) in enumerate(zip(designs, generators, strict=True)):
             try:
-                shown[i] = _field(design, points, prior, generator)
+                shown[i] = _field(design, points, family, prior, generator)
             except PlacementError as error:
                 unplaced[i] = str(error)
         evaluation = objectives.evaluate(prior, shown)
@@ -113,11 +127,11 @@ def search(
     yield kept.last_step(prior, objectives, steps)
 
 
-def _field(design: DiscreteDesign, points: Tensor, prior: Prior, generator: torch.Generator) -> Tensor:
-    """Channel values of one placement. Raises PlacementError if the particles cannot be placed."""
-    (packing,) = place_particles(
-        design.volume_fraction, design.diameter, prior.dim, grid=prior.grid, generator=generator
-    )
-    phase = packing.voxelise(prior.grid)
-    shape = (-1,) + (1,) * prior.dim
-    return torch.where(phase, points[design.particle].view(shape), points[design.matrix].view(shape))
+def _field(
+    design: DiscreteDesign, points: Tensor, family: Inclusions, prior: Prior, generator: torch.Generator
+) -> Tensor:
+    """Channel values of one placement. Raises PlacementError if the inclusions cannot be placed."""
+    (placement,) = family.place(design.share, design.size, prior.dim, grid=prior.grid, generator=generator)
+    labels = placement.voxelise(prior.grid)
+    matrix, inclusion = (points[i].view((-1,) + (1,) * prior.dim) for i in design.pair)
+    return torch.where(labels.bool(), inclusion, matrix)

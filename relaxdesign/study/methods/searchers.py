@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -10,25 +11,26 @@ import torch
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import AsinhChannels
-from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, VOLUME_FRACTION_RANGE
+from relaxdesign.microstructure.base import Inclusions
 from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods.base import Task
-from relaxdesign.study.methods.discrete import DiscreteDesign, Encoding, Searcher, search
+from relaxdesign.study.methods.discrete import DiscreteDesign, Encoding, Searcher, search, searched_family
 from relaxdesign.study.request import DesignRequest
 
 
 class _Drawing:
     """Random designs as the prior's training data draws them."""
 
-    def __init__(self, materials: Catalogue, seed: int):
-        self.materials = materials
+    def __init__(self, materials: Catalogue, family: Inclusions, seed: int):
+        self.materials, self.family = materials, family
         self.random = np.random.default_rng(seed)
         self.generator = torch.Generator().manual_seed(seed)
 
     def draw(self) -> DiscreteDesign:
-        matrix, particle = self.materials.draw(2, generator=self.generator).tolist()
-        vf, diameter = (self.random.uniform(*limits) for limits in (VOLUME_FRACTION_RANGE, DIAMETER_RANGE))
-        return DiscreteDesign(matrix, particle, float(vf), float(diameter))
+        matrix, inclusion = self.materials.draw(2, generator=self.generator).tolist()
+        limits = self.family.share.range, self.family.size.range
+        share, size = (float(self.random.uniform(*ends)) for ends in limits)
+        return DiscreteDesign((matrix, inclusion), share, size)
 
 
 class RandomSearch(_Drawing):
@@ -49,8 +51,8 @@ class PairSearch(_Drawing):
 
     _CLOSE = 2e-3
 
-    def __init__(self, materials: Catalogue, seed: int):
-        super().__init__(materials, seed)
+    def __init__(self, materials: Catalogue, family: Inclusions, seed: int):
+        super().__init__(materials, family, seed)
         self._begin()
 
     def _begin(self) -> None:
@@ -59,15 +61,15 @@ class PairSearch(_Drawing):
         self.last_side = 0
 
     def ask(self) -> DiscreteDesign:
-        vf = VOLUME_FRACTION_RANGE[len(self.ends)] if len(self.ends) < 2 else self._secant()
-        return DiscreteDesign(self.pair.matrix, self.pair.particle, vf, self.pair.diameter)
+        share = self.family.share.range[len(self.ends)] if len(self.ends) < 2 else self._secant()
+        return replace(self.pair, share=share)
 
     def tell(self, design: DiscreteDesign, loss: float, residual: float) -> None:
         if np.isnan(residual):  # the design failed: so may the pair's others
             self._begin()
             return
         if len(self.ends) < 2:
-            self.ends.append((design.volume_fraction, residual))
+            self.ends.append((design.share, residual))
             if len(self.ends) == 2 and self.ends[0][1] * self.ends[1][1] >= 0:
                 self._begin()
             return
@@ -76,7 +78,7 @@ class PairSearch(_Drawing):
             return
         side = 0 if residual * self.ends[0][1] > 0 else 1
         other_vf, other = self.ends[1 - side]
-        self.ends[side] = design.volume_fraction, residual
+        self.ends[side] = design.share, residual
         if side == self.last_side:
             self.ends[1 - side] = other_vf, other / 2
         self.last_side = side
@@ -91,12 +93,12 @@ class GeneticSearch:
 
     POPULATION = 10
 
-    def __init__(self, materials: Catalogue, seed: int):
+    def __init__(self, materials: Catalogue, family: Inclusions, seed: int):
         from pymoo.algorithms.soo.nonconvex.ga import GA
         from pymoo.core.problem import Problem
 
-        encoding = Encoding.of(materials, AsinhChannels())
-        drawing = _Drawing(materials, seed)
+        encoding = Encoding.of(materials, AsinhChannels(), family)
+        drawing = _Drawing(materials, family, seed)
         start = np.stack([encoding.encode(drawing.draw()) for _ in range(self.POPULATION)])
         self.encoding = encoding
         # pymoo takes an array here, which its annotation does not say.
@@ -128,11 +130,11 @@ class GeneticSearch:
 class CmaSearch:
     """CMA-ES with rank-μ update (Hansen 2016, arXiv 1604.00772) on the encoded design, from a random one."""
 
-    def __init__(self, materials: Catalogue, seed: int):
+    def __init__(self, materials: Catalogue, family: Inclusions, seed: int):
         import cma
 
-        self.encoding = Encoding.of(materials, AsinhChannels())
-        start = self.encoding.encode(_Drawing(materials, seed).draw())
+        self.encoding = Encoding.of(materials, AsinhChannels(), family)
+        start = self.encoding.encode(_Drawing(materials, family, seed).draw())
         options = {"bounds": [0.0, 1.0], "seed": seed % (2**31) + 1, "verbose": -9}
         self.strategy = cma.CMAEvolutionStrategy(start, 0.15, options)
         self.waiting: list[np.ndarray] = []
@@ -150,17 +152,19 @@ class CmaSearch:
             self.strategy.tell(self.points, self.losses)
 
 
-def search_with(make: Callable[[Catalogue, int], Searcher]) -> Callable[[Task], Iterator[SamplerStep]]:
+def search_with(make: Callable[[Catalogue, Inclusions, int], Searcher]) -> Callable[[Task], Iterator[SamplerStep]]:
     """The search of a method that looks for one discrete design at a time.
 
-    make: a searcher among the materials on offer, with a seed.
+    make: a searcher among the materials on offer and the cells of a family, with a seed.
     """
 
     def steps_of(task: Task) -> Iterator[SamplerStep]:
         request = task.request
         seeds = torch.randint(2**31, (request.count, 2), generator=task.generator).tolist()
-        found = [make(task.materials, seed) for seed, _ in seeds]
-        return search(task.prior, task.objectives, task.materials, found, [seed for _, seed in seeds], request.steps)
+        family = searched_family(request.family)
+        found = [make(task.materials, family, seed) for seed, _ in seeds]
+        placed = [seed for _, seed in seeds]
+        return search(task.prior, task.objectives, task.materials, family, found, placed, request.steps)
 
     return steps_of
 
