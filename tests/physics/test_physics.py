@@ -54,6 +54,7 @@ def test_a_further_physics_needs_an_entry_and_nothing_else(monkeypatch):
     thermal = Physics("thermal", (coefficient,), (quantity,), compute, needs=frozenset({"G"}))
     monkeypatch.setitem(quantities.PHYSICS, "thermal", thermal)
     monkeypatch.setitem(quantities.QUANTITIES, quantity.name, quantity)
+    monkeypatch.setitem(quantities.COEFFICIENTS, coefficient.name, coefficient)
     evaluator = Evaluator({"thermal stress"})
     assert evaluator.coefficients == ("bulk", "shear", "density", "expansion")
     effective = evaluator(uniform(bulk=10.0, shear=5.0, density=1.0, expansion=-2.0))
