@@ -141,6 +141,13 @@ Mixture = Callable[[Mapping[str, NDArray], Mapping[str, NDArray], NDArray], NDAr
 """Effective value from coefficients by name of matrix and particles and the particles' volume fraction."""
 
 
+Interval = tuple[float, float]
+"""Smallest and largest value."""
+
+IntervalOf = Callable[[Mapping[str, NDArray], int, str], Interval]
+"""What no microstructure leaves: from coefficients by name (materials,), the dimension and a quantity's name."""
+
+
 @dataclass(frozen=True)
 class Physics:
     """Leads from the coefficients of the phases to effective quantities of a cell.
@@ -148,6 +155,7 @@ class Physics:
     compute: values of at least those of its quantities that are wanted, with exact gradients in all coefficients.
     needs: names of quantities that other physics have to compute before, whether wanted or not.
     mixture: closed form of its quantities where nothing but volume fractions counts; None if the geometry does.
+    interval: values that any microstructure of two of some materials can have; None: those between the materials' own.
     """
 
     name: str
@@ -156,3 +164,4 @@ class Physics:
     compute: Callable[[Task], Computed]
     needs: frozenset[str] = frozenset()
     mixture: Mixture | None = None
+    interval: IntervalOf | None = None

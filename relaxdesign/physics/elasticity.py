@@ -16,6 +16,7 @@ from relaxdesign.physics.fem import BulkResult, SolveStatus, StiffnessResult, bu
 from relaxdesign.physics.fem.moduli import young_poisson_from_bulk_shear
 from relaxdesign.physics.fem.outcome import MAX_ITERATIONS
 from relaxdesign.physics.fem.stiffness import universal_anisotropy, voigt_bulk, voigt_shear
+from relaxdesign.physics.voigt_reuss import ENTRIES, RATIOS, elastic_interval
 
 NAME = "elasticity"
 BULK = Coefficient("bulk", "bulk modulus", "GPa")
@@ -26,15 +27,15 @@ def _young(axis: str) -> Quantity:
     return Quantity(f"E{axis}", f"Young's modulus along {axis}", "GPa", NAME, directional=True)
 
 
-def _ratio(first: str, second: str) -> Quantity:
-    label = f"ratio of Young's moduli, {first} to {second}"
-    return Quantity(f"E{first}/E{second}", label, "", NAME, directional=True)
+def _ratio(name: str) -> Quantity:
+    first, second = RATIOS[name]
+    return Quantity(name, f"ratio of Young's moduli, {first} to {second}", "", NAME, directional=True)
 
 
-def _entry(i: int, j: int) -> Quantity:
+def _entry(name: str) -> Quantity:
     """An entry of C; those that need not be positive count misses below 1 GPa as absolute."""
-    kind = "logarithm" if i == j else "softened"
-    return Quantity(f"C{i}{j}", f"stiffness C{i}{j}", "GPa", NAME, kind, directional=True)
+    i, j = ENTRIES[name]
+    return Quantity(name, f"stiffness {name}", "GPa", NAME, "logarithm" if i == j else "softened", directional=True)
 
 
 QUANTITIES = (
@@ -43,9 +44,9 @@ QUANTITIES = (
     Quantity("E", "Young's modulus", "GPa", NAME, of_material="young"),
     Quantity("nu", "Poisson's ratio", "", NAME, "plain", 0.3, of_material="poisson", limits=(-1.0, 0.5)),
     *(_young(axis) for axis in "xyz"),
-    *(_ratio(*pair) for pair in ("xy", "xz", "yz")),
+    *(_ratio(name) for name in RATIOS),
     Quantity("AU", "universal anisotropy index", "", NAME, "softened", directional=True, least=0.0),
-    *(_entry(i, j) for i in range(1, 7) for j in range(i, 7)),
+    *(_entry(name) for name in ENTRIES),
 )
 """E, ν: of the isotropic averages K and G."""
 
@@ -62,7 +63,7 @@ def quantities_of_stiffness(C: Tensor) -> dict[str, Tensor]:
     average_young, poisson = young_poisson_from_bulk_shear(bulk, shear)
     young = 1.0 / compliance.diagonal(dim1=-2, dim2=-1)[..., :3]
     x, y, z = young.unbind(-1)
-    entries = {f"C{i + 1}{j + 1}": C[..., i, j] for i in range(6) for j in range(i, 6)}
+    entries = {name: C[..., i - 1, j - 1] for name, (i, j) in ENTRIES.items()}
     return entries | {
         "K": bulk,
         "G": shear,
@@ -137,4 +138,4 @@ def _values(result: BulkResult | StiffnessResult) -> tuple[dict[str, Tensor], Te
     return {"K": result.value}, None
 
 
-ELASTICITY = Physics(NAME, (BULK, SHEAR), QUANTITIES, compute)
+ELASTICITY = Physics(NAME, (BULK, SHEAR), QUANTITIES, compute, interval=elastic_interval)

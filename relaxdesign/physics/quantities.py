@@ -39,7 +39,8 @@ def physics_of(names: Iterable[str]) -> tuple[Physics, ...]:
 
 def coefficients_of(names: Iterable[str]) -> tuple[str, ...]:
     """The coefficients that a phase needs for these quantities, in the registry's order, none twice."""
-    return tuple(dict.fromkeys(c.name for physics in physics_of(names) for c in physics.coefficients))
+    needed = {coefficient.name for physics in physics_of(names) for coefficient in physics.coefficients}
+    return tuple(name for name in COEFFICIENTS if name in needed)
 
 
 def computable(names: Iterable[str], coefficients: Collection[str]) -> frozenset[str]:

@@ -13,7 +13,7 @@ from relaxdesign.physics.fem.constrained import (
     UniaxialOperator,
     make_fast_diagonalisation,
 )
-from relaxdesign.physics.fem.elements import ELASTICITY, Physics
+from relaxdesign.physics.fem.elements import ELASTICITY, VoxelProblem
 from relaxdesign.physics.fem.green import make_green
 from relaxdesign.physics.fem.operator import VoxelOperator
 from relaxdesign.physics.fem.solver import Preconditioner
@@ -49,17 +49,17 @@ def cell_operator(
     moduli: Sequence[Tensor],
     components: tuple[int, ...] | None = None,
     *,
-    physics: Physics = ELASTICITY,
+    problem: VoxelProblem = ELASTICITY,
 ) -> VoxelOperator:
     """Operator of the cells on the fluctuations that the boundary condition admits.
 
     Arguments as in `VoxelOperator`; the uniaxial load case is elastic and has its own components.
     """
     if boundary is Boundary.KUBC:
-        return ClampedOperator(moduli, components, physics=physics)
+        return ClampedOperator(moduli, components, problem=problem)
     if boundary is Boundary.UNIAXIAL:
         return UniaxialOperator(moduli)
-    return VoxelOperator(moduli, components, physics=physics)
+    return VoxelOperator(moduli, components, problem=problem)
 
 
 def make_preconditioner(operator: VoxelOperator) -> Preconditioner:

@@ -132,7 +132,7 @@ def _solve_gradients(
     initial: Tensor | None,
     raise_on_failure: bool,
 ) -> ConductivityResult:
-    operator = cell_operator(boundary, (replace_invalid(k, valid),), physics=CONDUCTION)
+    operator = cell_operator(boundary, (replace_invalid(k, valid),), problem=CONDUCTION)
     preconditioner = make_preconditioner(operator)
     batch, gradients = len(k), _unit_gradients(k)
     temperature = k.new_zeros(batch, 3, *operator.field_shape[2:])
@@ -175,7 +175,7 @@ def _pull_back(grad: Tensor, k: Tensor, temperature: Tensor) -> tuple[Tensor]:
 
     Σ_ab g_ab d(T_a, T_b) equals Σ_a d(T_a, Σ_b g_ab T_b): one pass per load case.
     """
-    operator = VoxelOperator((k,), physics=CONDUCTION)
+    operator = VoxelOperator((k,), problem=CONDUCTION)
     fields = temperature.reshape(len(k), 3, 1, *operator.nodes)
     by_conductivity = torch.zeros_like(k)
     for case, gradient in enumerate(_unit_gradients(k)):

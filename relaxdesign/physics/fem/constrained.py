@@ -12,7 +12,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from relaxdesign.physics.fem.elements import ELASTICITY, Physics
+from relaxdesign.physics.fem.elements import ELASTICITY, VoxelProblem
 from relaxdesign.physics.fem.fast_diagonalisation import FastDiagonalisation, remove_motions
 from relaxdesign.physics.fem.green import reference_ratio
 from relaxdesign.physics.fem.operator import VoxelOperator
@@ -67,14 +67,14 @@ class ClampedOperator(ConstrainedOperator):
     """
 
     def __init__(
-        self, moduli: Sequence[Tensor], components: tuple[int, ...] | None = None, *, physics: Physics = ELASTICITY
+        self, moduli: Sequence[Tensor], components: tuple[int, ...] | None = None, *, problem: VoxelProblem = ELASTICITY
     ):
-        super().__init__(moduli, components, physics=physics)
+        super().__init__(moduli, components, problem=problem)
         self.held = (True,) * len(self.components)
 
     def _with(self, moduli: Sequence[Tensor]) -> Self:
         shaped = [modulus.reshape(-1, *self.shape) for modulus in moduli]
-        return type(self)(shaped, self.components, physics=self.physics)
+        return type(self)(shaped, self.components, problem=self.problem)
 
 
 class UniaxialOperator(ConstrainedOperator):
@@ -117,7 +117,7 @@ def reference_weights(operator: ConstrainedOperator) -> tuple[Tensor, Tensor]:
     shape = (operator.batch, len(operator.components), len(operator.active))
     weights = operator.moduli[0].new_ones(shape, dtype=torch.float64)
     dilatation = torch.zeros_like(weights)
-    if operator.physics is ELASTICITY:
+    if operator.problem is ELASTICITY:
         own = reference_ratio(*operator.moduli) + 2.0
         own = torch.minimum(own, own.sqrt().clamp_min(LARGE_RATIO))
         for row, component in enumerate(operator.components):

@@ -16,7 +16,7 @@ Degrees of freedom are numbered ``8 * component + corner`` with ``corner = 4 a +
 at (a, b, c), each 0 or 1. Voigt order is xx, yy, zz, yz, xz, xy with engineering shear.
 
 Conduction is the same with one component, the temperature, and one modulus, the conductivity k:
-``2 W = qᵀ k K_k q`` with ``K_k = ∫ ∇T·∇T dV``. `Physics` names what differs.
+``2 W = qᵀ k K_k q`` with ``K_k = ∫ ∇T·∇T dV``. `VoxelProblem` names what differs.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def affine_temperature() -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Physics:
+class VoxelProblem:
     """A linear problem on voxels: nodal components, macroscopic loads, one energy per modulus."""
 
     name: str
@@ -110,10 +110,10 @@ class Physics:
     """Corner values of each unit load, (8 · components, loads)."""
 
 
-ELASTICITY = Physics("elasticity", 3, 6, unit_stiffness, affine_displacement)
+ELASTICITY = VoxelProblem("elasticity", 3, 6, unit_stiffness, affine_displacement)
 """Moduli (λ, μ) in GPa."""
 
-CONDUCTION = Physics("conduction", 1, 3, unit_conductivity, affine_temperature)
+CONDUCTION = VoxelProblem("conduction", 1, 3, unit_conductivity, affine_temperature)
 """Modulus (k,), e.g. in W/(m K)."""
 
 
@@ -163,18 +163,20 @@ class Modes:
         return tuple(slice(stop - size, stop) for stop, size in zip(stops, self.sizes, strict=True))
 
 
-def _modes(physics: Physics, transform: np.ndarray) -> Modes:
-    factors = [minimal_factor(transform.T @ k @ transform) for k in physics.matrices()]
+def _modes(problem: VoxelProblem, transform: np.ndarray) -> Modes:
+    factors = [minimal_factor(transform.T @ k @ transform) for k in problem.matrices()]
     return Modes(rows=np.concatenate(factors), sizes=tuple(len(rows) for rows in factors))
 
 
 @functools.cache
-def fluctuation_modes(active: tuple[int, ...], components: tuple[int, ...], physics: Physics = ELASTICITY) -> Modes:
+def fluctuation_modes(
+    active: tuple[int, ...], components: tuple[int, ...], problem: VoxelProblem = ELASTICITY
+) -> Modes:
     """Modes of the periodic fluctuation: columns are the n collapsed degrees of freedom."""
-    return _modes(physics, collapse_matrix(active, components, physics.components))
+    return _modes(problem, collapse_matrix(active, components, problem.components))
 
 
 @functools.cache
-def total_modes(active: tuple[int, ...], components: tuple[int, ...], physics: Physics = ELASTICITY) -> Modes:
+def total_modes(active: tuple[int, ...], components: tuple[int, ...], problem: VoxelProblem = ELASTICITY) -> Modes:
     """Modes of fluctuation plus macroscopic load: n columns, then one per load case."""
-    return _modes(physics, np.hstack([collapse_matrix(active, components, physics.components), physics.affine()]))
+    return _modes(problem, np.hstack([collapse_matrix(active, components, problem.components), problem.affine()]))

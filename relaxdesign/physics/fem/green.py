@@ -136,7 +136,7 @@ def make_green(operator: VoxelOperator) -> Convolution:
     For elastic cells the reference is chosen per sample; its overall scale is irrelevant to conjugate gradients.
     """
     grid, active, components = operator.grid, operator.active, operator.components
-    if operator.physics is CONDUCTION:
+    if operator.problem is CONDUCTION:
         symbol = conduction_symbol(grid, active, dtype=torch.float64, device=operator.device)
     else:
         symbol = reference_symbol(grid, active, components, reference_ratio(*operator.moduli))

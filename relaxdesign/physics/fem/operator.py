@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from relaxdesign.physics.fem import elements
-from relaxdesign.physics.fem.elements import ELASTICITY, Modes, Physics
+from relaxdesign.physics.fem.elements import ELASTICITY, Modes, VoxelProblem
 
 CPU_SLAB_VOXELS = 32768
 """Voxels times batch handled at once on a CPU: keeps the element vectors in the cache."""
@@ -59,10 +59,10 @@ class VoxelOperator:
     written below, fields = batch · load cases. They share the moduli and so the work of reading them.
 
     Args:
-        moduli: one field per modulus of ``physics`` (Lamé constants λ, μ in GPa, or conductivity k), each
+        moduli: one field per modulus of ``problem`` (Lamé constants λ, μ in GPa, or conductivity k), each
             (batch, nx, ny, nz), same floating dtype and device.
         components: nodal components that may be non-zero (default all).
-        physics: what is solved.
+        problem: what is solved.
         periodic: whether opposite faces are one; if not, nodes on the faces are free.
         active: axes along which the fluctuation varies (default: those of more than one voxel).
     """
@@ -72,13 +72,13 @@ class VoxelOperator:
         moduli: Sequence[Tensor],
         components: tuple[int, ...] | None = None,
         *,
-        physics: Physics = ELASTICITY,
+        problem: VoxelProblem = ELASTICITY,
         periodic: bool = True,
         active: tuple[int, ...] | None = None,
     ):
         first = moduli[0]
-        self.physics, self.periodic = physics, periodic
-        self.components = tuple(range(physics.components)) if components is None else components
+        self.problem, self.periodic = problem, periodic
+        self.components = tuple(range(problem.components)) if components is None else components
         self.shape = tuple(first.shape[1:])
         self.active = active_axes(self.shape) if active is None else active
         self.grid = tuple(self.shape[axis] for axis in self.active)
@@ -89,8 +89,8 @@ class VoxelOperator:
         self._padded: tuple[Tensor, ...] | None = None
         self._gradients: tuple[Tensor, ...] | None = None
         self._corners = len(self.components) * 2 ** len(self.active)
-        self._modes = elements.fluctuation_modes(self.active, self.components, physics)
-        self._all_modes = elements.total_modes(self.active, self.components, physics)
+        self._modes = elements.fluctuation_modes(self.active, self.components, problem)
+        self._all_modes = elements.total_modes(self.active, self.components, problem)
         self._signs = self._tensor(list(itertools.product((-1.0, 1.0), repeat=len(self.grid))))
         self._rows, self._total_rows = self._tensor(self._modes.rows), self._tensor(self._all_modes.rows)
 
@@ -99,7 +99,7 @@ class VoxelOperator:
 
     def _with(self, moduli: Sequence[Tensor]) -> Self:
         shaped = [modulus.reshape(-1, *self.shape) for modulus in moduli]
-        options = {"physics": self.physics, "periodic": self.periodic, "active": self.active}
+        options = {"problem": self.problem, "periodic": self.periodic, "active": self.active}
         return type(self)(shaped, self.components, **options)
 
     def select(self, keep: Tensor) -> Self:
@@ -118,7 +118,7 @@ class VoxelOperator:
     def field_shape(self) -> tuple[int, ...]:
         """Shape of a full field: (batch, all components, mx, my, mz), m nodes along each axis."""
         size = dict(zip(self.active, self.nodes, strict=True))
-        return (self.batch, self.physics.components, *(size.get(axis, 1) for axis in range(3)))
+        return (self.batch, self.problem.components, *(size.get(axis, 1) for axis in range(3)))
 
     def restrict(self, displacement: Tensor) -> Tensor:
         """Components and active axes of a full field (`field_shape`)."""
@@ -147,7 +147,7 @@ class VoxelOperator:
     @property
     def _fused(self) -> bool:
         """Whether `relaxdesign.physics.fem.kernels` has a compiled kernel for this operator."""
-        elastic = self.physics is ELASTICITY and self.components == self.active
+        elastic = self.problem is ELASTICITY and self.components == self.active
         return elastic and len(self.grid) > 1 and self.device.type == "cpu"
 
     def _apply_fused(self, fluctuation: Tensor) -> Tensor:
@@ -170,7 +170,7 @@ class VoxelOperator:
         """
         padded = self._wrap(fluctuation)
         nodal = torch.zeros_like(padded)
-        stress = torch.zeros(len(padded), self.physics.loads, dtype=torch.float64, device=self.device)
+        stress = torch.zeros(len(padded), self.problem.loads, dtype=torch.float64, device=self.device)
         rows, macro = self._total_rows[:, : self._corners], self._total_rows[:, self._corners :]
         for slab in self._slabs(len(padded)):
             modes = self._strained(padded, strain, slab)
@@ -220,7 +220,7 @@ class VoxelOperator:
     def voigt_average(self) -> Tensor:
         """Volume average of the moduli's tensor (batch, loads, loads) float64: the energy without fluctuation."""
         macro = self._total_rows[:, self._corners :].double()
-        average = torch.zeros(self.batch, self.physics.loads, self.physics.loads, dtype=torch.float64)
+        average = torch.zeros(self.batch, self.problem.loads, self.problem.loads, dtype=torch.float64)
         average = average.to(self.device)
         for modulus, block in zip(self.moduli, self._all_modes.blocks, strict=True):
             average += modulus.flatten(1).mean(1, dtype=torch.float64)[:, None, None] * (macro[block].T @ macro[block])
@@ -326,7 +326,7 @@ class VoxelOperator:
     def _strain(self, strain: Tensor, fields: int) -> Tensor:
         """Loads (…, loads) as (fields, loads) at least, in the operator's precision."""
         strain = strain.to(dtype=self.dtype, device=self.device)
-        return strain if strain.ndim == 2 else strain.expand(fields, self.physics.loads)
+        return strain if strain.ndim == 2 else strain.expand(fields, self.problem.loads)
 
     def _wrap(self, field: Tensor) -> Tensor:
         """All nodes of all voxels: in a periodic cell the first layer again behind the last one of each axis."""

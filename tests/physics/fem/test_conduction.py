@@ -260,7 +260,7 @@ def test_random_cell_agrees_with_scikit_fem(boundary, generator):
 
 @pytest.mark.parametrize("shape", [(4, 5, 6), (6, 5, 1), (1, 1, 6)])
 def test_green_symbol_is_the_transform_of_the_stencil(shape):
-    operator = VoxelOperator((torch.ones(1, *shape, dtype=torch.float64),), physics=CONDUCTION)
+    operator = VoxelOperator((torch.ones(1, *shape, dtype=torch.float64),), problem=CONDUCTION)
     symbol = conduction_symbol(operator.grid, operator.active, dtype=torch.float64, device=operator.device)
     impulse = operator.zeros()
     impulse[(0, 0, *(0,) * len(operator.grid))] = 1.0

@@ -36,13 +36,13 @@ def test_it_inverts_the_stiffness_of_homogeneous_cells(kind, shape, generator, m
     torch.testing.assert_close(operator.apply(inverse.apply(force)) / scale, force, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("physics", ["elasticity", "conduction"])
+@pytest.mark.parametrize("problem", ["elasticity", "conduction"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_packed_and_real_transforms_agree(shape, physics, generator, monkeypatch):
+def test_packed_and_real_transforms_agree(shape, problem, generator, monkeypatch):
     moduli = random_moduli((3, *shape), generator)
     components = tuple(axis for axis in range(3) if shape[axis] > 1)
     operator = (
-        VoxelOperator(moduli[:1], physics=CONDUCTION) if physics == "conduction" else VoxelOperator(moduli, components)
+        VoxelOperator(moduli[:1], problem=CONDUCTION) if problem == "conduction" else VoxelOperator(moduli, components)
     )
     packed, real = (made_with(kind, operator, monkeypatch) for kind in (PackedConvolution, RealConvolution))
     force = random_field(operator, generator, load_cases=2)
