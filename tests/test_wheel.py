@@ -131,7 +131,7 @@ def test_it_designs(installed):
     options = ("--count", 1, "--steps", 4, "--out", "designs", "--json")
     record = json.loads(installed.run("design", "--target-bulk", 120, *options))
     assert record["version"] == __version__
-    assert record["designs"][0]["K"]["realised"] == pytest.approx(120, rel=0.01)
+    assert record["designs"][0]["stages"]["realised"]["K"] == pytest.approx(120, rel=0.01)
     assert (installed.folder / "designs" / "design-01" / "design.vti").is_file()
 
 

@@ -153,8 +153,9 @@ def test_design_json_is_json_and_nothing_else(cli, scripted):
         "quantity": "K", "sense": "reach", "low": 100, "high": 100, "weight": 1,
     }  # fmt: skip
     first = record["designs"][0]
-    assert {"matrix", "particle", "volume_fraction", "diameter", "K", "density", "bounds", "files"} <= set(first)
-    assert set(first["K"]) == {"relaxed", "projected", "snapped", "refined", "realised"}
+    assert record["schema_version"] == 2
+    assert {"family", "phases", "parameters", "stages", "properties", "bounds", "files"} <= set(first)
+    assert set(first["stages"]) == {"relaxed", "projected", "snapped", "refined", "realised"}
     assert all(os.path.isfile(path) for path in first["files"].values())
     assert "Denoising" in result.stderr
 
@@ -365,10 +366,10 @@ def test_a_small_design_with_the_shipped_prior(cli, tmp_path):
     realised = [design for design in record["designs"] if design["ok"]]
     assert realised
     for design in realised:
-        assert design["bounds"]["reuss"] <= design["K"]["realised"] <= design["bounds"]["voigt"]
+        assert design["bounds"]["reuss"] <= design["properties"]["K"] <= design["bounds"]["voigt"]
         again = json.loads(cli("evaluate", design["files"]["vti"], "--only", "bulk", "--json").stdout)
-        assert again["K"] == pytest.approx(design["K"]["realised"], rel=1e-6)
-        assert again["density"] == pytest.approx(design["density"], rel=1e-6)
+        assert again["K"] == pytest.approx(design["properties"]["K"], rel=1e-6)
+        assert again["density"] == pytest.approx(design["properties"]["density"], rel=1e-6)
     assert min(abs(design["error"]) for design in realised) < 0.05
 
 

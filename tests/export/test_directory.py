@@ -17,7 +17,7 @@ def test_a_design_s_json_has_its_number_and_a_design_returns_from_its_record(mak
     assert values["number"] == 1 and "index" not in values
     assert values["files"] == {"vti": "design.vti"}
     assert values["error"] == pytest.approx(0.001)
-    assert list(values["K"]) == ["relaxed", "projected", "snapped", "refined", "realised"]
+    assert list(values["stages"]) == ["relaxed", "projected", "snapped", "refined", "realised"]
     assert {"voigt", "reuss", "hs_lower", "hs_upper"} == set(values["bounds"])
     again = Design.from_dict(design.to_dict(), design.labels)
     assert again.materials == design.materials
@@ -39,7 +39,7 @@ def test_the_folder_holds_what_result_json_names(make_result, tmp_path):
         assert design["files"] == files[design["number"] - 1]
         for name in design["files"].values():
             assert (folder / name).stat().st_size > 0
-    assert json.loads((folder / "design-01/design.json").read_text())["K"]["realised"] == 10.01
+    assert json.loads((folder / "design-01/design.json").read_text())["stages"]["realised"]["K"] == 10.01
     assert result["designs"][1]["message"] == "no packing was found"
     assert not list(folder.rglob("*.partial"))
 
