@@ -8,7 +8,7 @@ The child's memory is limited by ``RELAXDESIGN_MEMORY_MB`` (8192), so that no ru
 0.8 GB for a run in 2D and 1.5 GB in 3D; 64 candidates in 3D take 3.3 GB, by noise optimisation 4.4 GB (measured).
 
 Parent and child speak over the child's standard input and output: pickled messages ``(kind, value)``.
-``python -m relaxdesign.server.worker`` is the child.
+``python -m relaxdesign.server`` is the child.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class StudyProcess:
 
 
 def _start() -> subprocess.Popen:
-    command = [sys.executable, "-m", "relaxdesign.server.worker", str(memory_limit_mb())]
+    command = [sys.executable, "-m", "relaxdesign.server", str(memory_limit_mb())]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
@@ -199,9 +199,3 @@ def main() -> None:
             _send(messages, "end")
         except Exception as error:
             _send(messages, "error", _portable(error))
-
-
-if __name__ == "__main__":
-    from relaxdesign.server import worker  # under its own name: the parent could not unpickle errors of __main__
-
-    worker.main()
