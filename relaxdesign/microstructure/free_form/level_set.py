@@ -25,7 +25,7 @@ from torch import Tensor
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.materials.channels import Channels
 from relaxdesign.microstructure.particles.projection import label_phases
-from relaxdesign.physics.elasticity import ELASTICITY
+from relaxdesign.physics.elasticity import BULK, ELASTICITY, SHEAR
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.merit import extreme_cost
@@ -215,13 +215,13 @@ def _sensitivities(
     """Per target, how its coordinate answers to particle material, smoothed and scaled to 1 near the interface."""
     phase = torch.from_numpy(labels)[None]
     phase = phase if phase.ndim == 4 else phase[..., None]
-    fields = [two_phase((getattr(pair[0], n), getattr(pair[1], n)), phase) for n in ("bulk", "shear")]
+    fields = [two_phase((getattr(pair[0], n), getattr(pair[1], n)), phase) for n in (BULK.name, SHEAR.name)]
     K, G = (field.requires_grad_() for field in fields)
     density = two_phase((pair[0].density, pair[1].density), phase)
     elastic = [t for t in simulation.targets if QUANTITIES[t.quantity].physics == ELASTICITY.name]
     names = {target.quantity for target in elastic}
     evaluator = Evaluator(names, simulation.evaluator.boundary, 1e-3)
-    effective = evaluator({"bulk": K, "shear": G, "density": density})
+    effective = evaluator({BULK.name: K, SHEAR.name: G, "density": density})
     simulation.cost.add(effective)
     near = np.abs(level_set(labels)) < 2.0
     modes = []
