@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.physics.conduction import CONDUCTION, CONDUCTIVITY
+from relaxdesign.physics.elasticity import BULK, ELASTICITY, SHEAR
 from relaxdesign.physics.quantities import PHYSICS, QUANTITIES, coefficients_of
 
 Array = NDArray[np.float64]
@@ -149,33 +151,28 @@ def estimate_conductivity(matrix: ArrayLike, particle: ArrayLike, volume_fractio
     return across if dim == 3 else (2 * across + _mean(km, kp, vf)) / 3
 
 
-def _estimate_elastic(name: str, matrix: Phase, particle: Phase, vf: NDArray, dim: int) -> NDArray[np.float64]:
-    stiffness = estimate_stiffness(matrix["bulk"], matrix["shear"], particle["bulk"], particle["shear"], vf, dim)
-    return stiffness.quantity(name)
+def _estimate_elastic(name: str, matrix: Phase, inclusion: Phase, vf: NDArray, dim: int) -> NDArray[np.float64]:
+    K, G = BULK.name, SHEAR.name
+    return estimate_stiffness(matrix[K], matrix[G], inclusion[K], inclusion[G], vf, dim).quantity(name)
 
 
-def _estimate_conduction(name: str, matrix: Phase, particle: Phase, vf: NDArray, dim: int) -> NDArray[np.float64]:
-    return estimate_conductivity(matrix[name], particle[name], vf, dim)
+def _estimate_conduction(name: str, matrix: Phase, inclusion: Phase, vf: NDArray, dim: int) -> NDArray[np.float64]:
+    return estimate_conductivity(matrix[CONDUCTIVITY.name], inclusion[CONDUCTIVITY.name], vf, dim)
 
 
-ESTIMATES = {"elasticity": _estimate_elastic, "conduction": _estimate_conduction}
-"""Closed forms for particles, by physics: of a quantity, from the coefficients of matrix and particles."""
+ESTIMATES = {ELASTICITY.name: _estimate_elastic, CONDUCTION.name: _estimate_conduction}
+"""Closed forms for inclusions, by the name of the physics, arguments as of `relaxdesign.physics.base.Mixture`."""
 
 
 def pair_estimates(catalogue: Catalogue, fractions: ArrayLike, dim: int, name: str) -> NDArray[np.float64]:
-    """Estimates (len(fractions), matrix, particle) of a quantity for every ordered pair of materials."""
+    """Estimates (len(fractions), matrix, inclusions) of a quantity for every ordered pair of materials."""
     vf = np.asarray(fractions, dtype=np.float64)[:, None, None]
-
-    def columns(values) -> tuple[NDArray, NDArray]:
-        values = np.asarray(values, dtype=np.float64)
-        return values[:, None], values
-
-    phases = {key: columns(catalogue.column(key)) for key in coefficients_of([name])}
-    matrix, particle = ({key: pair[which] for key, pair in phases.items()} for which in (0, 1))
+    inclusion = {key: catalogue.column(key) for key in coefficients_of([name])}
+    matrix = {key: values[:, None] for key, values in inclusion.items()}
     physics = PHYSICS[QUANTITIES[name].physics]
     if physics.mixture is not None:
-        return physics.mixture(matrix, particle, vf)
-    estimate = ESTIMATES[physics.name](name, matrix, particle, vf, dim)
+        return physics.mixture(name, matrix, inclusion, vf, dim)
+    estimate = ESTIMATES[physics.name](name, matrix, inclusion, vf, dim)
     return np.broadcast_to(estimate, (len(vf), len(catalogue), len(catalogue)))
 
 

@@ -1,1 +1,1 @@
-"""What is computed of a cell: quantities, the evaluator, bounds; `fem` is the solver."""
+"""What is computed of a cell: one module per physics, their registry, the evaluator, bounds; `fem` is the solver."""

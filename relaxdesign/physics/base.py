@@ -137,8 +137,9 @@ class Task:
     before: Mapping[str, Computed] = field(default_factory=dict)
 
 
-Mixture = Callable[[Mapping[str, NDArray], Mapping[str, NDArray], NDArray], NDArray]
-"""Effective value from coefficients by name of matrix and particles and the particles' volume fraction."""
+Mixture = Callable[[str, Mapping[str, NDArray], Mapping[str, NDArray], NDArray, int], NDArray]
+"""A quantity by name, from the coefficients by name of matrix and particles, the particles' volume fraction and the
+dimension."""
 
 
 Interval = tuple[float, float]
@@ -154,7 +155,8 @@ class Physics:
 
     compute: values of at least those of its quantities that are wanted, with exact gradients in all coefficients.
     needs: names of quantities that other physics have to compute before, whether wanted or not.
-    mixture: closed form of its quantities where nothing but volume fractions counts; None if the geometry does.
+    mixture: closed form of its quantities for particles in a matrix, exact where nothing but volume fractions counts;
+    None: a family of microstructures estimates them.
     interval: values that any microstructure of two of some materials can have; None: those between the materials' own.
     """
 

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from relaxdesign.physics.base import Coefficient, Computed, Physics, Quantity, Task
 
+Phase = Mapping[str, NDArray]
+"""Coefficients by name."""
+
 DENSITY_OF_PHASE = Coefficient("density", "density", "g/cm³")
 PRICE_OF_PHASE = Coefficient("price", "price", "per kg")
 
@@ -23,13 +26,13 @@ def compute_price(task: Task) -> Computed:
     return Computed({"price": (density * price).flatten(1).sum(1) / density.flatten(1).sum(1)})
 
 
-def mixed_density(matrix: Mapping[str, NDArray], particle: Mapping[str, NDArray], vf: NDArray) -> NDArray:
-    """Density of two phases."""
+def mixed_density(name: str, matrix: Phase, particle: Phase, vf: NDArray, dim: int) -> NDArray:
+    """Density of two phases; exact."""
     return (1 - vf) * matrix["density"] + vf * particle["density"]
 
 
-def mixed_price(matrix: Mapping[str, NDArray], particle: Mapping[str, NDArray], vf: NDArray) -> NDArray:
-    """Price per mass of two phases."""
+def mixed_price(name: str, matrix: Phase, particle: Phase, vf: NDArray, dim: int) -> NDArray:
+    """Price per mass of two phases; exact."""
     light, heavy, cheap, dear = matrix["density"], particle["density"], matrix["price"], particle["price"]
     return ((1 - vf) * light * cheap + vf * heavy * dear) / ((1 - vf) * light + vf * heavy)
 
