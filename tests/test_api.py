@@ -93,7 +93,7 @@ def test_a_field_is_evaluated_from_arrays_and_from_files(tmp_path):
 
 
 def test_what_is_no_cell_is_refused():
-    with pytest.raises(TypeError, match="VoxelFields, got ndarray"):
+    with pytest.raises(TypeError, match="VoxelFields or a Cell, got ndarray"):
         rd.evaluate(np.ones((4, 4, 4)))  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="nu has"):
         rd.evaluate(rd.VoxelFields(E=np.ones((4, 4)), nu=np.ones((4, 5))))

@@ -46,7 +46,7 @@ def test_conductivity_is_written_where_both_materials_have_one(make_design, tmp_
     path = tmp_path / "design.vti"
     for matrix, particle, known in ((0.2, 120.0, True), (0.2, None, False)):
         pair = replace(design.materials[0], conductivity=matrix), replace(design.materials[1], conductivity=particle)
-        path.write_bytes(vti_bytes(replace(design, matrix=pair[0], particle=pair[1])))
+        path.write_bytes(vti_bytes(replace(design, materials=pair)))
         k = load_field(path).k
         assert np.array_equal(k, np.where(design.labels == 1, 120.0, 0.2)) if known else k is None
 
@@ -55,7 +55,7 @@ def test_axes_are_not_swapped(make_design, tmp_path):
     phase = np.zeros((2, 3, 4), np.uint8)
     phase[1, 2, 3] = 1
     path = tmp_path / "design.vti"
-    path.write_bytes(vti_bytes(replace(make_design(), phase=phase)))
+    path.write_bytes(vti_bytes(replace(make_design(), labels=phase)))
     assert np.argwhere(load_field(path).E == 400.0).tolist() == [[1, 2, 3]]
 
 
@@ -69,7 +69,7 @@ def test_sizes_labels_and_texts(make_design, image_of):
     assert phase.GetDataTypeAsString() == "unsigned char"
     assert phase.GetRange() == (0, 1)
     fields = image.GetFieldData()
-    assert fields.GetAbstractArray("matrix").GetValue(0) == "Époxy β <& test> [epoxy]"
+    assert fields.GetAbstractArray("phase_0").GetValue(0) == "Époxy β <& test> [epoxy]"
     assert fields.GetAbstractArray("name").GetValue(0) == "design-01"
     assert "GPa" in fields.GetAbstractArray("units").GetValue(0)
     assert fields.GetArray("K_realised").GetValue(0) == 10.01

@@ -102,7 +102,7 @@ def test_designs_are_found_over_all_runs(store, runs):
 
 
 def test_a_design_of_unknown_error_is_not_the_best(store, runs):
-    unknown = replace(scripted_design(0, 100.0), stages={"relaxed": {"K": 100.0}})
+    unknown = replace(scripted_design(0, 100.0), stages={"realised": {"density": 2.8}})
     store.save_design(runs[100.0], unknown)
     records = store.find_designs(DesignSearch(order="error"))
     assert [record.error is None for record in records] == [False, False, False, True]

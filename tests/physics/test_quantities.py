@@ -8,6 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from relaxdesign.materials.catalogue import Catalogue, Material
+from relaxdesign.microstructure import PARTICLES
 from relaxdesign.microstructure.estimates import estimate_stiffness
 from relaxdesign.physics.elasticity import quantities_of_stiffness
 from relaxdesign.physics.evaluator import Evaluator
@@ -55,7 +56,7 @@ def test_estimates_are_near_simulated_cells(dim):
         [parse_objective(t) for t in ("K = 1", "G = 1", "Ez = 1", "C66 = 1")], "periodic", dim, grid
     )
     generator = torch.Generator().manual_seed(0)
-    _, values = simulation.fresh_placements(soft, stiff, 0.25, 0.3, generator)
+    _, values = simulation.placed_anew(PARTICLES, (soft, stiff), 0.25, 0.3, generator)
     medium = estimate_stiffness(soft.bulk, soft.shear, stiff.bulk, stiff.shear, 0.25, dim)
     for name in ("K", "G", "Ez", "C66"):
         assert float(medium.quantity(name)) == pytest.approx(values.mean[name], rel={2: 0.03, 3: 0.08}[dim]), name
@@ -143,13 +144,13 @@ def test_reachable_intervals_hold_what_pairs_are_estimated_to_have():
 
 def test_pair_table_finds_fractions_that_serve_two_targets():
     catalogue = Catalogue.default().select()
-    table = PairTable(catalogue, [parse_objective("K = 50"), parse_objective("G = 25")], 2, 64)
+    table = PairTable(catalogue, [parse_objective("K = 50"), parse_objective("G = 25")], PARTICLES, 2, 64)
     best = int(np.argmin(table.miss))
-    m, p = (catalogue.materials[i] for i in (table.matrix[best], table.particle[best]))
-    medium = estimate_stiffness(m.bulk, m.shear, p.bulk, p.shear, table.fraction[best], 2)
+    m, p = (catalogue.materials[i] for i in (table.matrix[best], table.inclusion[best]))
+    medium = estimate_stiffness(m.bulk, m.shear, p.bulk, p.shear, table.share[best], 2)
     assert float(medium.bulk) == pytest.approx(50, rel=2e-3) and float(medium.average_shear) == pytest.approx(
         25, rel=2e-3
     )
     # Where no pair can have both, the table keeps the ones that come nearest.
-    conflict = PairTable(catalogue, [parse_objective("K = 100"), parse_objective("density <= 1")], 2, 64)
+    conflict = PairTable(catalogue, [parse_objective("K = 100"), parse_objective("density <= 1")], PARTICLES, 2, 64)
     assert conflict.miss.min() > 0.1 and len(conflict.miss) > 0

@@ -59,7 +59,7 @@ def test_a_target_lies_in_a_gap_only_if_all_of_it_does():
 def test_simulation_narrows_the_gap_that_estimates_leave():
     """Touching fields of stiff particles carry more, and soft ones weaken more, than the estimates' bounds."""
     (_, low), (high, _) = attainable(TWO, 2, "K")
-    gap = simulated_gap(parse_objective("K = 14"), Gap(low, high), TWO, 2, "periodic")
+    gap = simulated_gap(parse_objective("K = 14"), Gap(low, high), TWO, PARTICLES, 2, "periodic")
     assert 1.02 * low < gap.low < 1.1 * low and 0.85 * high < gap.high < 0.95 * high
 
 

@@ -146,10 +146,10 @@ def test_searches_and_refinement_weigh_what_is_to_be_small_alike():
     density, coupling = np.log(values["density"]), np.arcsinh(values["C12"])
     expected = 2 * np.log(values["K"] / 60) ** 2 + TUNING.extreme_worth * (3 * density - coupling)
     np.testing.assert_allclose(objectives.losses(evaluation), expected, rtol=1e-5)
-    light, plain = (PairTable(CATALOGUE, wanted[: 1 + n], 2, 64) for n in (1, 0))
-    at = np.searchsorted(np.linspace(0.05, 0.5, 24), light.fraction).clip(1, 23)
+    light, plain = (PairTable(CATALOGUE, wanted[: 1 + n], PARTICLES, 2, 64) for n in (1, 0))
+    at = np.searchsorted(np.linspace(0.05, 0.5, 24), light.share).clip(1, 23)
     vf, rho = np.linspace(0.05, 0.5, 24)[at], CATALOGUE.properties.density.numpy()
-    mean = (1 - vf) * rho[light.matrix] + vf * rho[light.particle]
+    mean = (1 - vf) * rho[light.matrix] + vf * rho[light.inclusion]
     np.testing.assert_allclose(light.extreme_cost, 3 * TUNING.extreme_worth * np.log(mean))
     assert not plain.extreme_cost.any()
 

@@ -150,7 +150,7 @@ def test_3d_designs_are_spheres_on_target():
         assert design.labels.shape == (32, 32, 32) and design.bounds.admits(design.at("realised", "K"))
         # Every plane cuts particles: neither a fibre nor a layer.
         for axis in range(3):
-            share = design.phase.mean(axis=tuple(a for a in range(3) if a != axis))
+            share = design.labels.mean(axis=tuple(a for a in range(3) if a != axis))
             assert share.min() > 0.0 and share.max() < 1.0
 
 
@@ -170,7 +170,7 @@ def test_unrefined_designs_are_of_different_materials_too():
 
     def pairs(**more) -> list[tuple[str, str]]:
         designs = study.design(DesignRequest.model_validate(settings | more)).designs
-        return [(d.matrix.id, d.particle.id) for d in designs if d.ok]
+        return [d.materials for d in designs if d.ok]
 
     different, as_they_come = pairs(), pairs(distinct=False)
     assert len(set(different)) == len(different) >= 3

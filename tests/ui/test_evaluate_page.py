@@ -180,7 +180,9 @@ def test_numbers_are_downloaded_as_they_are_shown(app):
     from relaxdesign.ui.components import cell_results
 
     solved = evaluate(VoxelFields(np.full((4, 4, 1), 70.0), np.full((4, 4, 1), 0.3), np.full((4, 4, 1), 2.7)))
-    cell = cell_source.Cell(VoxelFields(np.full((4, 4, 1), 70.0), np.full((4, 4, 1), 0.3), np.full((4, 4, 1), 2.7)))
+    cell = cell_source.ViewedCell(
+        VoxelFields(np.full((4, 4, 1), 70.0), np.full((4, 4, 1), 0.3), np.full((4, 4, 1), 2.7))
+    )
     files = {item.label: item for item in cell_results._files(cell_source.Source(cell, "cell", "key"), solved)}
     assert json.loads(files["JSON"].make())["E"] == pytest.approx(70.0)
     assert b"TYPE=ANISOTROPIC" in files["Abaqus"].make()
