@@ -26,6 +26,7 @@ from relaxdesign.study.tuning import TUNING
 
 METHODS = ("guided", "noise", "best-of-n", "gradient", "random", "pairs", "genetic", "cma-es")
 CATALOGUE = Catalogue.default().select()
+MANY_SAMPLES = pytest.param("best-of-n", marks=pytest.mark.slow)
 
 
 def steps_of(method: str, count: int = 2, steps: int = 12, **settings):
@@ -167,7 +168,7 @@ def test_a_quantity_to_be_small_may_be_negative():
     assert losses.isfinite().all() and int(losses.argmin()) == int(mirrored.argmin())
 
 
-@pytest.mark.parametrize("method", ["best-of-n", "random", "cma-es", "gradient"])
+@pytest.mark.parametrize("method", [MANY_SAMPLES, "random", "cma-es", "gradient"])
 def test_every_method_heeds_a_low_density(method):
     """Against the same seed without it; refinement, which would make up for it, is not asked."""
     plain, light = (steps_of(method, count=3, steps=16, density_weight=w)[0][-1].evaluation for w in (0.0, 10.0))
@@ -248,7 +249,7 @@ def test_a_failed_candidate_is_dropped_for_good(method):
     )
 
 
-@pytest.mark.parametrize("method", ["best-of-n", "random", "pairs", "genetic", "cma-es"])
+@pytest.mark.parametrize("method", [MANY_SAMPLES, "random", "pairs", "genetic", "cma-es"])
 def test_a_search_passes_over_single_failures_and_drops_who_has_nothing_else(method):
     steps, _ = failing_steps(method, at=(2, 4))
     assert steps[-1].alive.all() and not steps[-1].messages and steps[-1].evaluation.bulk.isfinite().all()
@@ -257,7 +258,7 @@ def test_a_search_passes_over_single_failures_and_drops_who_has_nothing_else(met
     assert "homogenisation" in steps[-1].messages[1]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [MANY_SAMPLES if name == "best-of-n" else name for name in METHODS])
 def test_a_failure_of_the_finished_field_is_said(method):
     steps, objectives = failing_steps(method, at=())
     steps, _ = failing_steps(method, at=(objectives.calls,))
