@@ -61,23 +61,23 @@ def _background() -> Background:
 def result(key: Hashable, function: Callable[[], T], doing: str) -> T | None:
     """What the function returns, kept under the key; None while it is computed, with a note in its place.
 
-    This part of the page is drawn anew until it is there. Errors of the function are raised here; all but a ValueError,
+    This part of the page is drawn anew when it is there. Errors of the function are raised here; all but a ValueError,
     which comes again for the same input, are tried anew the next time. doing: e.g. "Solving the six load cases".
     """
     future = _background().submit(key, function)
     wait([future], PATIENCE_S)
     if not future.done():
-        _placeholder(key, doing)
+        _placeholder(key, future, doing)
         return None
     if future.exception() is not None and not isinstance(future.exception(), ValueError):
         _background().forget(key)
     return future.result()
 
 
-def _placeholder(key: Hashable, doing: str) -> None:
+def _placeholder(key: Hashable, future: Future, doing: str) -> None:
     with st.container(border=True, height=120, horizontal_alignment="center", vertical_alignment="center"):
         place = hashlib.sha1(repr(key).encode(), usedforsecurity=False).hexdigest()[:16]
-        wait_for(place, doing, _background().since(key))
+        wait_for(place, future, doing, _background().since(key))
 
 
 def digest(*arrays: np.ndarray | None) -> str:

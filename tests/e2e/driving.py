@@ -165,7 +165,8 @@ def assert_no_errors(page: Page) -> None:
 
 
 def settle(page: Page) -> None:
-    """Waits until no script runs any more."""
+    """Waits until no script runs any more: what was pressed has had the time to start one."""
+    page.wait_for_timeout(300)
     page.wait_for_function(
         "document.querySelector('.stApp')?.dataset.testScriptState !== 'running'", timeout=PATIENCE_MS
     )

@@ -34,7 +34,7 @@ def show(scene: Scene, key: str, look: Look) -> None:
     if not view.done():
         with st.container(height=HEIGHT, border=False, horizontal_alignment="center", vertical_alignment="center"):
             cell_scene.still(scene, "The cell, while its 3D view is prepared")
-        wait(f"view-{name[0]}")
+        wait(f"view-{name[0]}", view)
     elif (page := view.result()) is None:
         cell_scene.show(scene, key=f"view-{name[0]}")
     else:
