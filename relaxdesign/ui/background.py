@@ -13,8 +13,6 @@ from typing import TypeVar
 import numpy as np
 import streamlit as st
 
-from relaxdesign.ui.waiting import wait as wait_for
-
 T = TypeVar("T")
 
 KEPT = 64
@@ -27,7 +25,6 @@ class Background:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="relaxdesign-page")
         self._futures: OrderedDict[Hashable, Future] = OrderedDict()
-        self._since: dict[Hashable, float] = {}
         self._lock = threading.Lock()
 
     def submit(self, key: Hashable, function: Callable[[], T]) -> Future[T]:
@@ -35,22 +32,15 @@ class Background:
         with self._lock:
             if key not in self._futures:
                 self._futures[key] = self._pool.submit(function)
-                self._since[key] = time.monotonic()
             self._futures.move_to_end(key)
             for old in list(self._futures)[: len(self._futures) - KEPT]:
                 if self._futures[old].done():
                     del self._futures[old]
-                    self._since.pop(old, None)
             return self._futures[key]
-
-    def since(self, key: Hashable) -> float:
-        """When a computation was asked for, of `time.monotonic`."""
-        return self._since.get(key, time.monotonic())
 
     def forget(self, key: Hashable) -> None:
         with self._lock:
             self._futures.pop(key, None)
-            self._since.pop(key, None)
 
 
 @st.cache_resource(show_spinner=False)
@@ -61,23 +51,25 @@ def _background() -> Background:
 def result(key: Hashable, function: Callable[[], T], doing: str) -> T | None:
     """What the function returns, kept under the key; None while it is computed, with a note in its place.
 
-    This part of the page is drawn anew when it is there. Errors of the function are raised here; all but a ValueError,
-    which comes again for the same input, are tried anew the next time. doing: e.g. "Solving the six load cases".
+    The page is drawn anew when it is there. Errors of the function are raised here; all but a ValueError, which
+    comes again for the same input, are tried anew the next time. doing: e.g. "Solving the six load cases".
     """
     future = _background().submit(key, function)
     wait([future], PATIENCE_S)
     if not future.done():
-        _placeholder(key, future, doing)
+        _placeholder(future, doing, time.monotonic())
         return None
     if future.exception() is not None and not isinstance(future.exception(), ValueError):
         _background().forget(key)
     return future.result()
 
 
-def _placeholder(key: Hashable, future: Future, doing: str) -> None:
+@st.fragment(run_every=0.4)
+def _placeholder(future: Future, doing: str, since: float) -> None:
+    if future.done():
+        st.rerun()
     with st.container(border=True, height=120, horizontal_alignment="center", vertical_alignment="center"):
-        place = hashlib.sha1(repr(key).encode(), usedforsecurity=False).hexdigest()[:16]
-        wait_for(place, future, doing, _background().since(key))
+        st.markdown(f":gray[:material/hourglass_top: {doing} … {time.monotonic() - since:.0f} s]", width="content")
 
 
 def digest(*arrays: np.ndarray | None) -> str:

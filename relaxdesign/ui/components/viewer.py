@@ -18,11 +18,11 @@ from relaxdesign.scene.page import PageError, export_page
 from relaxdesign.ui import server
 from relaxdesign.ui.components import cell_scene
 from relaxdesign.ui.components.cell_scene import HEIGHT, Look
-from relaxdesign.ui.waiting import wait
 
 logger = logging.getLogger(__name__)
 
 KEPT_VIEWS = 24
+POLL_SECONDS = 1.0
 
 _Name = tuple[str, bool, Look]
 
@@ -31,10 +31,17 @@ def show(scene: Scene, key: str, look: Look) -> None:
     """Draws a scene to be turned. key: of the cell, look: how the scene shows it."""
     name = (key, st.context.theme.type == "dark", look)
     view = _exporter().view(name, scene)
+    # A part of its own that draws itself until the view is there, and goes on: to redraw the page from here would lose
+    # what is pressed at that moment.
+    st.fragment(_draw, run_every=None if view.done() else POLL_SECONDS)(name, scene)
+
+
+def _draw(name: _Name, scene: Scene) -> None:
+    """The viewer or, until it is there, a still in its place."""
+    view = _exporter().view(name, scene)
     if not view.done():
         with st.container(height=HEIGHT, border=False, horizontal_alignment="center", vertical_alignment="center"):
             cell_scene.still(scene, "The cell, while its 3D view is prepared")
-        wait(f"view-{name[0]}", view)
     elif (page := view.result()) is None:
         cell_scene.show(scene, key=f"view-{name[0]}")
     else:
