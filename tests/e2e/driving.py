@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,13 +85,15 @@ def running_app(database: Path, log: Path) -> Iterator[str]:
 
 
 @contextmanager
-def open_browser(*, dark: bool = False) -> Iterator[Page]:
-    """A page of 1280×720 in a fresh browser."""
+def open_browser(*, dark: bool = False, flags: Sequence[str] = ()) -> Iterator[Page]:
+    """A page of 1280×720 in a fresh browser. flags: of Chromium, beside its usual ones."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         raise RuntimeError("no Chromium found: apt-get install chromium, or name it in the variable CHROMIUM")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=False, args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=chromium, chromium_sandbox=False, args=[*CHROMIUM_FLAGS, *flags]
+        )
         try:
             page = browser.new_page(viewport={"width": 1280, "height": 720}, color_scheme="dark" if dark else "light")
             page.set_default_timeout(PATIENCE_MS)

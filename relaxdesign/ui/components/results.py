@@ -36,9 +36,12 @@ _scroll = component(
 )
 
 
-@st.fragment
 def render(run_id: str) -> None:
-    """Draws the outcome. A fragment: choosing a design redraws this part only."""
+    """Draws the outcome, as part of the page.
+
+    Not as a fragment: parts in it redraw themselves, and the browser may clear away what two nested fragments draw at
+    one time, the page with it (Streamlit's issue 16708).
+    """
     with guard("the results"):
         try:
             snapshot = server.jobs().snapshot(run_id)

@@ -264,7 +264,7 @@ export default function (component) {
       view.cube !== data.cube || view.player !== data.player) {
     if (view) dropViewers(view);
     view = build(root, data);
-    view.palette = bytes(data.palette);
+    view.palette = unpacked(data.palette);
     view.draw = () => draw(root, view);
     if (!settings.has(data.key)) settings.set(data.key, { ...DEFAULTS, chosen: data.cube ? data.focus : null });
     view.set = settings.get(data.key);

@@ -1,7 +1,5 @@
 // The candidates' fields as crisp tiles, and the colour bar they share.
 
-const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-
 function element(parent, tag, className, text = "") {
   const node = document.createElement(tag);
   node.className = className;
@@ -82,7 +80,7 @@ function drawTile(view, index, tile, range) {
 }
 
 function drawField(part, tile, [width, height], table) {
-  const field = bytes(tile.pixels);
+  const field = unpacked(tile.pixels);
   part.canvas.width = width;
   part.canvas.height = height;
   part.canvas.getContext("2d").drawImage(painted(field, width, height, table), 0, 0);
