@@ -143,9 +143,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "library.db"
         replays = Replays.beside(make_url(f"sqlite:///{database}"))
-        # A machine without a graphics card composes pages in software, but not by way of WebGL.
-        browser = open_browser(flags=["--disable-gpu-compositing"])
-        with running_server(database, Path(folder) / "server.log") as server, browser as page:
+        with running_server(database, Path(folder) / "server.log") as server, open_browser() as page:
             run(page, server.address, replays, 0, HERE)  # everything is loaded and drawn once
             for seed, where in itertools.product(range(options.repeats), taken):
                 page.wait_for_timeout(20_000)  # verification ends

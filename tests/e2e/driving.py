@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +25,9 @@ ROOT = Path(__file__).parents[2]
 # For single actions; more on a machine that is busy with other things.
 PATIENCE_MS = 1000 * int(os.environ.get("E2E_PATIENCE_S", "120"))
 
-# Software WebGL, and nothing that wants to talk to the outside.
+# Software WebGL for scenes but not to compose the page, and nothing that wants to talk to the outside.
 CHROMIUM_FLAGS = (
+    "--disable-gpu-compositing",
     "--use-gl=angle",
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
@@ -85,15 +86,13 @@ def running_app(database: Path, log: Path) -> Iterator[str]:
 
 
 @contextmanager
-def open_browser(*, dark: bool = False, flags: Sequence[str] = ()) -> Iterator[Page]:
-    """A page of 1280×720 in a fresh browser. flags: of Chromium, beside its usual ones."""
+def open_browser(*, dark: bool = False) -> Iterator[Page]:
+    """A page of 1280×720 in a fresh browser."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         raise RuntimeError("no Chromium found: apt-get install chromium, or name it in the variable CHROMIUM")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, chromium_sandbox=False, args=[*CHROMIUM_FLAGS, *flags]
-        )
+        browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=False, args=CHROMIUM_FLAGS)
         try:
             page = browser.new_page(viewport={"width": 1280, "height": 720}, color_scheme="dark" if dark else "light")
             page.set_default_timeout(PATIENCE_MS)

@@ -8,10 +8,12 @@ there a still of the same scene is shown; where there is none, the browser draws
 from __future__ import annotations
 
 import logging
+import time
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import streamlit as st
+from streamlit.components.v2 import component
 
 from relaxdesign.scene import Scene
 from relaxdesign.scene.page import PageError, export_page
@@ -22,26 +24,39 @@ from relaxdesign.ui.components.cell_scene import HEIGHT, Look
 logger = logging.getLogger(__name__)
 
 KEPT_VIEWS = 24
-POLL_SECONDS = 1.0
+POLL_MS = 1000
+
+# Has the part of the page that it stands in drawn again, once.
+_again = component(
+    "relaxdesign_again",
+    js="""
+    export default function ({ data, setTriggerValue }) {
+      const timer = setTimeout(() => setTriggerValue("asked", data.token), data.after);
+      return () => clearTimeout(timer);
+    }
+    """,
+)
 
 _Name = tuple[str, bool, Look]
 
 
 def show(scene: Scene, key: str, look: Look) -> None:
     """Draws a scene to be turned. key: of the cell, look: how the scene shows it."""
-    name = (key, st.context.theme.type == "dark", look)
-    view = _exporter().view(name, scene)
-    # A part of its own that draws itself until the view is there, and goes on: to redraw the page from here would lose
-    # what is pressed at that moment.
-    st.fragment(_draw, run_every=None if view.done() else POLL_SECONDS)(name, scene)
+    _draw((key, st.context.theme.type == "dark", look), scene)
 
 
+@st.fragment
 def _draw(name: _Name, scene: Scene) -> None:
-    """The viewer or, until it is there, a still in its place."""
+    """The viewer or, until it is there, a still in its place.
+
+    This part of the page draws itself until the view is there: to redraw the page would lose what is pressed at that
+    moment, and a part with a timer would go on for ever.
+    """
     view = _exporter().view(name, scene)
     if not view.done():
         with st.container(height=HEIGHT, border=False, horizontal_alignment="center", vertical_alignment="center"):
             cell_scene.still(scene, "The cell, while its 3D view is prepared")
+        _again(data={"token": time.monotonic(), "after": POLL_MS}, key=f"again-{name}", on_asked_change=lambda: None)
     elif (page := view.result()) is None:
         cell_scene.show(scene, key=f"view-{name[0]}")
     else:
