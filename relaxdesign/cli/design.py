@@ -14,7 +14,8 @@ from relaxdesign.cli.options import AsJson, MaterialsFile, grouped
 from relaxdesign.cli.request_options import request_options
 from relaxdesign.cli.running import run_study
 from relaxdesign.cli.showing import exit_by, print_result
-from relaxdesign.study.request import DesignRequest, GuidanceSettings, Objective, parse_objective
+from relaxdesign.study.objective import Objective, parse_objective
+from relaxdesign.study.request import DesignRequest, GuidanceSettings
 
 if TYPE_CHECKING:
     from relaxdesign.cli.recording import Recording

@@ -23,7 +23,8 @@ from relaxdesign.microstructure.base import Inclusions, PlacementError
 from relaxdesign.physics.attainable import Interval, reachable_by_any
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.quantities import QUANTITIES, format_value
-from relaxdesign.study.request import DesignRequest, Objective, RequestError
+from relaxdesign.study.objective import Objective
+from relaxdesign.study.request import DesignRequest, RequestError
 from relaxdesign.study.selection import shares
 from relaxdesign.study.simulation import Simulation
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from relaxdesign.study.request import Objective
+from relaxdesign.study.objective import Objective
 from relaxdesign.study.tuning import TUNING
 
 

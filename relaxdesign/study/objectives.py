@@ -21,7 +21,8 @@ from relaxdesign.physics.fem.outcome import SMALLEST_TOLERANCE
 from relaxdesign.physics.quantities import COEFFICIENTS, QUANTITIES, coefficients_of
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.merit import extreme_cost
-from relaxdesign.study.request import DesignRequest, Objective
+from relaxdesign.study.objective import Objective
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.tuning import TUNING
 
 _GUIDANCE_ITERATIONS = 400

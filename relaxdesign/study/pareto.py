@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relaxdesign.physics.quantities import QUANTITIES, format_value
-from relaxdesign.study.request import Objective
+from relaxdesign.study.objective import Objective
 from relaxdesign.study.result import Design
 
 

@@ -13,7 +13,8 @@ from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.study.earlier import of_version_0_1
-from relaxdesign.study.request import DesignRequest, Objective
+from relaxdesign.study.objective import Objective
+from relaxdesign.study.request import DesignRequest
 
 SCHEMA_VERSION = 2
 """Of the JSON form of designs and results; version 0.1 wrote none, see `relaxdesign.study.earlier`."""

@@ -19,7 +19,7 @@ from relaxdesign.materials.material import MAY_LACK
 from relaxdesign.microstructure.base import Fit, Inclusions
 from relaxdesign.physics.quantities import COEFFICIENTS, QUANTITIES, coefficients_of
 from relaxdesign.study.merit import extreme_cost
-from relaxdesign.study.request import Objective
+from relaxdesign.study.objective import Objective
 from relaxdesign.study.tuning import TUNING
 
 _GOOD_MISS = 1e-6

@@ -15,7 +15,7 @@ from relaxdesign.microstructure.base import Inclusions, Placement
 from relaxdesign.microstructure.cell import phase_field
 from relaxdesign.physics.evaluator import Effective, Evaluator
 from relaxdesign.physics.quantities import QUANTITIES
-from relaxdesign.study.request import Objective
+from relaxdesign.study.objective import Objective
 
 PLACEMENTS = 10
 _PLACEMENT_TOLERANCE = 3e-4  # residual; K errs by its square: by 1e-3 for ceramics in the softest foam, else below 1e-4

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from relaxdesign.physics.quantities import QUANTITIES
-from relaxdesign.study.request import Objective
+from relaxdesign.study.objective import Objective
 
 STATES = {
     "queued": ("Waiting", "gray", ":material/hourglass_empty:"),

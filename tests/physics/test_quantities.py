@@ -14,7 +14,8 @@ from relaxdesign.physics.elasticity import quantities_of_stiffness
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.attainable import attainable
-from relaxdesign.study.request import DesignRequest, Objective, parse_objective, problems
+from relaxdesign.study.objective import Objective, parse_objective
+from relaxdesign.study.request import DesignRequest, problems
 from relaxdesign.study.selection import PairTable, UnknownPropertyError, with_known_properties
 from relaxdesign.study.simulation import Simulation
 

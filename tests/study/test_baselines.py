@@ -19,8 +19,9 @@ from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods import sampler_for
 from relaxdesign.study.methods.discrete import DiscreteDesign, Encoding, search
 from relaxdesign.study.methods.searchers import PairSearch
+from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.objectives import Evaluation, Objectives
-from relaxdesign.study.request import DesignRequest, Method, parse_objective
+from relaxdesign.study.request import DesignRequest, Method
 from relaxdesign.study.selection import PairTable
 from relaxdesign.study.tuning import TUNING
 

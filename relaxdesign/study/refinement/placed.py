@@ -19,9 +19,9 @@ from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.materials.channels import Properties
 from relaxdesign.microstructure.base import Fit, Inclusions, Placement, PlacementError
 from relaxdesign.physics.quantities import QUANTITIES, computable, format_value
+from relaxdesign.study.objective import Objective
 from relaxdesign.study.refinement.outcome import Realised, RefinementError
 from relaxdesign.study.refinement.task import Stage, Task
-from relaxdesign.study.request import Objective
 from relaxdesign.study.selection import Choice, PairTable, contrast, crowded
 from relaxdesign.study.simulation import PLACEMENTS, CellValues, Simulation
 

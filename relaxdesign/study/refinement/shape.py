@@ -27,9 +27,9 @@ from relaxdesign.physics.elasticity import ELASTICITY
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.merit import extreme_cost
+from relaxdesign.study.objective import Objective
 from relaxdesign.study.refinement.outcome import Realised, RefinementError
 from relaxdesign.study.refinement.task import Stage, Task
-from relaxdesign.study.request import Objective
 from relaxdesign.study.selection import worth_of_new_kinds
 from relaxdesign.study.simulation import Simulation
 from relaxdesign.study.tuning import TUNING

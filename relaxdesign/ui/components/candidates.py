@@ -17,7 +17,7 @@ from relaxdesign.physics.quantities import format_value
 from relaxdesign.scene import phase_scene
 from relaxdesign.scene.stills import studio
 from relaxdesign.study import pareto
-from relaxdesign.study.request import Objective
+from relaxdesign.study.objective import Objective
 from relaxdesign.study.result import Design
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import MATRIX, PARTICLE, rgb
