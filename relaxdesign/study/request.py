@@ -179,7 +179,7 @@ class DesignRequest(BaseModel):
     flagged: Annotated[
         bool,
         Field(description="Also offer materials with a flag: toxic, exotic, …"),
-        Ui("Include flagged materials", "materials", option="--flagged"),
+        Ui("Include flagged materials", "materials"),
     ] = False
     materials_csv: Annotated[
         str | None,
