@@ -34,7 +34,7 @@ ON_TARGET = 0.01
 
 @dataclass(frozen=True)
 class Snapped:
-    """What a sample says by itself, before refinement.
+    """Materials and volume fractions of a sample before refinement.
 
     materials: ids of those nearest to its phases, matrix first. shares: volume fractions of the phases.
     """
@@ -47,10 +47,11 @@ class Snapped:
 class Design:
     """One candidate's outcome. Moduli GPa, density g/cm³, lengths in fractions of the cell edge.
 
-    family: of microstructures. message: why a candidate failed (it lacks what it did not get to) or what is unusual
-    about it. materials, shares: of the phases of the realised cell, and their volume fractions. parameters: of the
-    family. stages: per stage, the quantities of the objectives, K and the density. properties: all quantities of the
-    realised cell. snapped: the sample's own materials; None if it has no phases, and for designs of version 0.1.
+    family: of microstructures. message: the reason why the candidate failed, or a remark. A candidate that failed lacks
+    the stages after its failure, and all that is told of the realised cell. materials, shares: of the phases of the
+    realised cell, and their volume fractions. parameters: of the family. stages: per stage, the quantities of the
+    objectives, K and the density. properties: all quantities of the realised cell. snapped: the sample's own materials;
+    None if it has no phases, and for designs of version 0.1.
     """
 
     index: int
@@ -97,6 +98,11 @@ class Design:
         """The one value that was asked for of a quantity, None if none was."""
         targets = (o for o in self.objectives if o.sense == "reach" and o.quantity == quantity)
         return next((target.value for target in targets), None)
+
+    @property
+    def volume_fraction(self) -> float | None:
+        """Of the phase that fills the matrix; None for a design that was not realised."""
+        return self.shares[-1] if self.shares else None
 
     @property
     def misses(self) -> dict[str, float]:

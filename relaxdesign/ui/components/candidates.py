@@ -151,7 +151,7 @@ def stage_table(designs: Sequence[Design]) -> pd.DataFrame:
             "Error, %": None if design.error is None else round(100 * design.error, 2) + 0.0,  # no minus before 0.00
             "Spread, GPa": design.spread,
             "Density, g/cm³": design.value("density"),
-            "vf": design.shares[-1] if design.shares else None,
+            "vf": design.volume_fraction,
             **{name: value for name, value in described(design).items() if name != "vf"},
             **{title: material.name for _, title, material in phases(design)},
             "Remark": design.message,
@@ -180,7 +180,6 @@ STAGE_COLUMNS = {
         )
         for family in FAMILIES.values()
         for parameter in family.parameters
-        if parameter.name != "volume_fraction"
     },
 }
 
@@ -218,7 +217,7 @@ def _shape(design: Design) -> str:
 
 def described(design: Design) -> dict[str, float]:
     """The volume fraction and the parameters of the family, by symbol."""
-    known = {"vf": design.shares[-1]} if design.shares else {}
+    known = {} if design.volume_fraction is None else {"vf": design.volume_fraction}
     symbols = {parameter.name: parameter.symbol for parameter in FAMILIES[design.family].parameters}
     return known | {symbols[name]: value for name, value in design.parameters.items()}
 

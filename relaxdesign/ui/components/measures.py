@@ -44,12 +44,11 @@ def _parameter(name: str) -> Callable[[Design], float | None]:
 MEASURES = (
     Measure("Largest miss", "%", lambda design: None if design.error is None else 100 * abs(design.error), good=-1),
     Measure("Density", "g/cm³", _property("density"), "density"),
-    Measure("Volume fraction", "", lambda design: design.shares[-1] if design.shares else None),
+    Measure("Volume fraction", "", lambda design: design.volume_fraction),
     *(
         Measure(parameter.label.capitalize(), parameter.unit or "of the edge", _parameter(parameter.name))
         for family in FAMILIES.values()
         for parameter in family.parameters
-        if parameter.name != "volume_fraction"
     ),
     Measure("Spread of K", "GPa", lambda design: design.spread),
     Measure("Bulk modulus", "GPa", _property("K"), "K"),
