@@ -100,7 +100,7 @@ def gap_of(target: Objective, intervals: Sequence[Interval]) -> Gap | None:
 def simulated_gap(
     target: Objective, gap: Gap, catalogue: Catalogue, family: Inclusions, dim: int, boundary: str
 ) -> Gap | None:
-    """The gap as simulations of the pairs next to it have it; None if the target comes within reach of one.
+    """The gap with its ends simulated; None if a simulated end reaches the target.
 
     gap: between its ends by estimate. Takes seconds, in 3D up to half a minute, once per gap.
     """

@@ -1,4 +1,4 @@
-"""One thing wanted of an effective quantity: a value, an interval, or as little or as much of it as can be had."""
+"""An objective: the interval that an effective quantity shall reach, or that it shall be small or large."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Sense = Literal["reach", "minimise", "maximise"]
 
 
 class Objective(BaseModel):
-    """One thing wanted of an effective quantity: to lie between ``low`` and ``high``, or to be small or large.
+    """An effective quantity shall lie between ``low`` and ``high``, or be small or large.
 
     quantity: a name of `relaxdesign.physics.quantities.QUANTITIES`. low == high: a value; low alone: at least; high
-    alone: at most. weight: against those of the other objectives, where not all can be had.
+    alone: at most. weight: relative to those of the other objectives, for requests that cannot meet all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,7 +52,7 @@ class Objective(BaseModel):
 
     @property
     def sign(self) -> int:
-        """-1 for what is to be large, 1 else: of the direction in which a quantity gets worse."""
+        """Direction in which the quantity gets worse: -1 if it is to be large, else 1."""
         return -1 if self.sense == "maximise" else 1
 
     def nearest(self, value: float) -> float:

@@ -1,4 +1,4 @@
-"""Which of many designs are best in several things at once."""
+"""The Pareto front of designs with several objectives, and the targets that designs miss."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def missed(designs: Iterable[Design]) -> str:
 
 
 def conflict(designs: Iterable[Design]) -> str:
-    """What all designs have `missed` of several targets, and which are the best of them; empty if one meets all."""
+    """Tells, for several targets that no design meets all, what is `missed` and the best designs; else empty."""
     done = [design for design in designs if design.ok]
     if not done or len(done[0].misses) < 2 or any(design.on_target for design in done):
         return ""

@@ -1,4 +1,4 @@
-"""Cells of given materials: their effective quantities, over placements or of one cell, and what that costs."""
+"""Simulation of cells of given materials, of one cell or over placements, and its cost."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def refine_shape(fit: Fit, family: Shape, task: Task) -> Realised:
 
 
 def _near_pairs(fit: Fit, task: Task) -> list[tuple[int, int]]:
-    """Pairs to try: materials near the phases' that bound the moduli wanted, those first that miss little unshifted."""
+    """Pairs to try, in ascending order of cost: materials near the phases' that bound the wanted moduli."""
     extremes = [objective for objective in task.request.objectives if objective.sense != "reach"]
     single = _between_phases(task.materials, task.request.objectives)
     averaged = [objective for objective in extremes if objective.quantity in single]
