@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from relaxdesign.study.objective import Objective
+from relaxdesign.study.objective import Objective, extremes_of
 from relaxdesign.study.tuning import TUNING
 
 
@@ -20,5 +20,5 @@ def extreme_cost(objectives: Iterable[Objective], coordinate: Callable[[str], An
 
     coordinate: gives that of a quantity by its name, a float, an array or a tensor; the result has its shape.
     """
-    extremes = (objective for objective in objectives if objective.sense != "reach")
-    return sum((TUNING.extreme_worth * o.weight * o.sign * coordinate(o.quantity) for o in extremes), start=0.0)
+    costs = (TUNING.extreme_worth * o.weight * o.sign * coordinate(o.quantity) for o in extremes_of(objectives))
+    return sum(costs, start=0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -90,6 +91,16 @@ class Objective(BaseModel):
             return f"{self.low:.4g} ≤ {name} ≤ {format_value(name, self.high)}"
         limit = self.low if self.high is None else self.high
         return f"{name} {'≤' if self.low is None else '≥'} {format_value(name, float(limit or 0.0))}"
+
+
+def targets_of(objectives: Iterable[Objective]) -> tuple[Objective, ...]:
+    """The objectives with an interval to reach."""
+    return tuple(objective for objective in objectives if objective.sense == "reach")
+
+
+def extremes_of(objectives: Iterable[Objective]) -> tuple[Objective, ...]:
+    """The objectives of quantities that are to be small or large."""
+    return tuple(objective for objective in objectives if objective.sense != "reach")
 
 
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"

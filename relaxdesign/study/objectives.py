@@ -21,7 +21,7 @@ from relaxdesign.physics.fem.outcome import SMALLEST_TOLERANCE
 from relaxdesign.physics.quantities import COEFFICIENTS, QUANTITIES, coefficients_of
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.merit import extreme_cost
-from relaxdesign.study.objective import Objective
+from relaxdesign.study.objective import Objective, extremes_of, targets_of
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.tuning import TUNING
 
@@ -142,8 +142,7 @@ class Objectives:
     _softness: float = 1.0
 
     def __post_init__(self) -> None:
-        self.targets = [objective for objective in self.objectives if objective.sense == "reach"]
-        self.extremes = [objective for objective in self.objectives if objective.sense != "reach"]
+        self.targets, self.extremes = targets_of(self.objectives), extremes_of(self.objectives)
         names = {"K", *(objective.quantity for objective in self.objectives)}
         self.evaluator = Evaluator(names, self.boundary, max_iterations=_GUIDANCE_ITERATIONS)
 

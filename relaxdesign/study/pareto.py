@@ -54,7 +54,7 @@ def missed(designs: Iterable[Design]) -> str:
     off = [design for design in done if design.off_target]
     if not off:
         return ""
-    targets = [objective for objective in done[0].objectives if objective.sense == "reach"]
+    targets = done[0].targets
     ranges = (_range(target, [design for design in off if target.quantity in design.off_target]) for target in targets)
     told = ", ".join(filter(None, ranges))
     if len(off) < len(done):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from relaxdesign.study.fields import Ui
-from relaxdesign.study.objective import Objective
+from relaxdesign.study.objective import Objective, targets_of
 from relaxdesign.study.tuning import TUNING
 from relaxdesign.version import __version__
 
@@ -275,7 +275,7 @@ class DesignRequest(BaseModel):
     @property
     def targets(self) -> tuple[Objective, ...]:
         """The objectives with an interval to reach."""
-        return tuple(objective for objective in self.objectives if objective.sense == "reach")
+        return targets_of(self.objectives)
 
     @property
     def target_bulk(self) -> float | None:

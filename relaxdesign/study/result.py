@@ -13,7 +13,7 @@ from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.study.earlier import of_version_0_1
-from relaxdesign.study.objective import Objective
+from relaxdesign.study.objective import Objective, targets_of
 from relaxdesign.study.request import DesignRequest
 
 SCHEMA_VERSION = 2
@@ -96,8 +96,12 @@ class Design:
 
     def wanted(self, quantity: str) -> float | None:
         """The one value that was asked for of a quantity, None if none was."""
-        targets = (o for o in self.objectives if o.sense == "reach" and o.quantity == quantity)
-        return next((target.value for target in targets), None)
+        return next((target.value for target in self.targets if target.quantity == quantity), None)
+
+    @property
+    def targets(self) -> tuple[Objective, ...]:
+        """The objectives with an interval to reach."""
+        return targets_of(self.objectives)
 
     @property
     def volume_fraction(self) -> float | None:
@@ -112,8 +116,7 @@ class Design:
     def misses_at(self, stage: str) -> dict[str, float]:
         """As `misses`, of a stage; empty if it was not reached."""
         values = self.stages.get(stage, {})
-        targets = (objective for objective in self.objectives if objective.sense == "reach")
-        return {o.quantity: o.miss(values[o.quantity]) for o in targets if o.quantity in values}
+        return {o.quantity: o.miss(values[o.quantity]) for o in self.targets if o.quantity in values}
 
     @property
     def error(self) -> float | None:

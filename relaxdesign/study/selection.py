@@ -19,7 +19,7 @@ from relaxdesign.materials.material import MAY_LACK
 from relaxdesign.microstructure.base import Fit, Inclusions
 from relaxdesign.physics.quantities import COEFFICIENTS, QUANTITIES, coefficients_of
 from relaxdesign.study.merit import extreme_cost
-from relaxdesign.study.objective import Objective
+from relaxdesign.study.objective import Objective, extremes_of, targets_of
 from relaxdesign.study.tuning import TUNING
 
 _GOOD_MISS = 1e-6
@@ -74,8 +74,7 @@ class PairTable:
     def __init__(self, catalogue: Catalogue, objectives: Sequence[Objective], family: Inclusions, dim: int, grid: int):
         self.catalogue, self.family, self.dim, self.grid = catalogue, family, dim, grid
         self.shares = shares(family)
-        self.targets = [objective for objective in objectives if objective.sense == "reach"]
-        self.extremes = [objective for objective in objectives if objective.sense != "reach"]
+        self.targets, self.extremes = targets_of(objectives), extremes_of(objectives)
         residuals = np.stack([o.gap(self._coordinates(o.quantity)) for o in self.targets])
         weights = np.array([target.weight for target in self.targets])
         share, miss = best_share(self.shares, residuals, weights)

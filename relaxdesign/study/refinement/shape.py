@@ -27,7 +27,7 @@ from relaxdesign.physics.elasticity import ELASTICITY
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.merit import extreme_cost
-from relaxdesign.study.objective import Objective
+from relaxdesign.study.objective import Objective, extremes_of
 from relaxdesign.study.refinement.outcome import Realised, RefinementError
 from relaxdesign.study.refinement.task import Stage, Task
 from relaxdesign.study.selection import worth_of_new_kinds
@@ -84,7 +84,7 @@ def refine_shape(fit: Fit, family: Shape, task: Task) -> Realised:
 
 def _near_pairs(fit: Fit, task: Task) -> list[tuple[int, int]]:
     """Pairs to try, in ascending order of cost: materials near the phases' that bound the wanted moduli."""
-    extremes = [objective for objective in task.request.objectives if objective.sense != "reach"]
+    extremes = extremes_of(task.request.objectives)
     single = _between_phases(task.materials, task.request.objectives)
     averaged = [objective for objective in extremes if objective.quantity in single]
     cost = _cost_of_pairs(fit, task, extremes, averaged, single)

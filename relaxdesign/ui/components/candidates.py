@@ -74,9 +74,10 @@ def best(designs: Sequence[Design]) -> Design | None:
 
 def on_target(design: Design) -> bool:
     """Whether the realised cell is known to meet every target within 1 %."""
-    targets = [objective for objective in design.objectives if objective.sense == "reach"]
     reached = outcome(design)
-    return bool(reached) and len(reached) == len(targets) and all(abs(o.miss(v)) <= ON_TARGET for o, v in reached)
+    return (
+        bool(reached) and len(reached) == len(design.targets) and all(abs(o.miss(v)) <= ON_TARGET for o, v in reached)
+    )
 
 
 def outcome(design: Design) -> list[tuple[Objective, float]]:
