@@ -89,13 +89,14 @@ def _step_note(event: StepEvent, request: DesignRequest) -> str:
 def _table(result: DesignResult) -> Table:
     """Stages of the first target's quantity, and what the realised cell has of the others."""
     from relaxdesign.microstructure import FAMILIES
+    from relaxdesign.microstructure.base import VOLUME_FRACTION
     from relaxdesign.physics.quantities import QUANTITIES
     from relaxdesign.study.result import STAGES
 
     first, *others = dict.fromkeys([*(o.quantity for o in result.request.objectives), "density"])
     table = Table(title=f"{result.request.title}; {first} of each stage ({QUANTITIES[first].unit or '-'})")
     family = FAMILIES[result.request.family]
-    described = [parameter for parameter in family.parameters if parameter.name != "volume_fraction"]
+    described = [parameter for parameter in family.parameters if parameter.name != VOLUME_FRACTION.name]
     for name in ("#", *family.phases):
         table.add_column(name, justify="left")
     for name in ("vf", *(parameter.symbol for parameter in described), *STAGES, "error", *others):
@@ -103,8 +104,8 @@ def _table(result: DesignResult) -> Table:
     for item in result.designs:
         table.add_row(
             _number_of(item),
-            *([escape(material.name) for material in item.materials] or ["-", "-"]),
-            _format(item.shares[-1] if item.shares else None, ".3f"),
+            *([escape(material.name) for material in item.materials] or ["-"] * len(family.phases)),
+            _format(sum(item.shares[1:]) if item.shares else None, ".3f"),
             *(_format(item.parameters.get(parameter.name), ".3f") for parameter in described),
             *(_format(item.stages.get(stage, {}).get(first), ".4g") for stage in STAGES),
             _error_text(item),

@@ -4,7 +4,7 @@ A new family is a room with an object that has what `base.Inclusions` or `base.S
 `FAMILIES`: request, guidance, refinement, library, export, command line and app find it there.
 """
 
-from relaxdesign.microstructure.base import Family, Inclusions, Parameter
+from relaxdesign.microstructure.base import VOLUME_FRACTION, Family, Inclusions, Parameter
 from relaxdesign.microstructure.free_form import FREE_FORM
 from relaxdesign.microstructure.particles import PARTICLES
 
@@ -18,8 +18,9 @@ def drawable() -> dict[str, Inclusions]:
 
 
 def known_parameters() -> dict[str, Parameter]:
-    """The parameters of all families by name."""
-    return {parameter.name: parameter for family in FAMILIES.values() for parameter in family.parameters}
+    """What cells of all families are described by, by name: the volume fraction first, and their parameters."""
+    known = {parameter.name: parameter for family in FAMILIES.values() for parameter in family.parameters}
+    return {VOLUME_FRACTION.name: VOLUME_FRACTION} | known
 
 
 __all__ = ["FAMILIES", "FREE_FORM", "PARTICLES", "Family", "drawable", "known_parameters"]

@@ -50,6 +50,10 @@ class Parameter:
         return float(np.clip(value, self.low, self.high))
 
 
+VOLUME_FRACTION = Parameter("volume_fraction", "volume fraction", "vf", 0.0, 1.0)
+"""Of all phases but the first; cells of every family have it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Fit:
     """A relaxed field read as a cell of a family.

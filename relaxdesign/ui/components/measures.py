@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure import known_parameters
+from relaxdesign.microstructure.base import VOLUME_FRACTION
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.result import Design
 from relaxdesign.ui.text import significant
@@ -44,12 +45,11 @@ def _parameter(name: str) -> Callable[[Design], float | None]:
 MEASURES = (
     Measure("Largest miss", "%", lambda design: None if design.error is None else 100 * abs(design.error), good=-1),
     Measure("Density", "g/cm³", _property("density"), "density"),
-    Measure("Volume fraction", "", lambda design: design.shares[-1] if design.shares else None),
+    Measure("Volume fraction", "", lambda design: sum(design.shares[1:]) if design.shares else None),
     *(
-        Measure(parameter.label.capitalize(), parameter.unit or "of the edge", _parameter(parameter.name))
-        for family in FAMILIES.values()
-        for parameter in family.parameters
-        if parameter.name != "volume_fraction"
+        Measure(parameter.label.capitalize(), parameter.unit or "of the edge", _parameter(name))
+        for name, parameter in known_parameters().items()
+        if name != VOLUME_FRACTION.name
     ),
     Measure("Spread of K", "GPa", lambda design: design.spread),
     Measure("Bulk modulus", "GPa", _property("K"), "K"),
