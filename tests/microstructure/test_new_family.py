@@ -85,7 +85,10 @@ def test_the_app_draws_its_cells(prisms, monkeypatch):
     app.segmented_control(key="evaluate-family").set_value("prisms").run()
     app.selectbox(key="evaluate-grid-2").select(32).run()
     assert [box.label for box in app.selectbox][:2] == ["Matrix", "Prisms"]
-    assert app.slider(key="evaluate-edge").label == "Prism edge" and app.slider(key="evaluate-fraction").max == 0.3
+    assert (
+        app.slider(key="evaluate-edge-prisms").label == "Prism edge"
+        and app.slider(key="evaluate-volume_fraction-prisms").max == 0.3
+    )
     assert not app.exception and not app.error and app.dataframe[0].value.shape[0] >= 2
     st.cache_resource.clear()
 

@@ -65,7 +65,7 @@ def test_a_drawn_cell_lies_between_its_bounds(app):
 def test_more_stiff_particles_make_it_stiffer_and_another_seed_little_different(app):
     draw(app)
     before = bounds(app).loc["K, GPa", "Cell"]
-    app.slider(key="evaluate-fraction").set_value(0.45).run()
+    app.slider(key="evaluate-volume_fraction-particles").set_value(0.45).run()
     more = bounds(app).loc["K, GPa", "Cell"]
     assert more > 1.1 * before
     app.number_input(key="evaluate-seed").set_value(5).run()

@@ -79,12 +79,12 @@ def _drawn() -> Source | None:
     )
     share = columns[2].slider(
         family.share.label.capitalize(), *family.share.range, family.share.clip(SHARE), 0.01,
-        key="evaluate-fraction", persist_state="session",
+        key=f"evaluate-{family.share.name}-{family.name}", persist_state="session",
     )  # fmt: skip
     phase = singular(family.phases[1])
     size = columns[3].slider(
         f"{phase.capitalize()} {family.size.label}", *family.size.range, family.size.clip(SIZE), 0.01,
-        key=f"evaluate-{family.size.name}", persist_state="session",
+        key=f"evaluate-{family.size.name}-{family.name}", persist_state="session",
         help="Fraction of the cell's edge; moved a little, so that a whole number of "
         f"{family.phases[1]} fills the fraction",
     )  # fmt: skip
