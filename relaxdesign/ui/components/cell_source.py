@@ -140,8 +140,9 @@ def _choose_materials(roles: Mapping[str, str]) -> list[Material]:
 
 
 def _filled(labels: Labels, materials: Mapping[int, Material]) -> ViewedCell:
-    """The cell of labels with a material for each."""
-    return ViewedCell.of(Cell.of(labels.values, materials), labels.edge)
+    """The cell of labels with a material for each, whether they occur or not."""
+    phases = np.searchsorted(list(materials), labels.values)
+    return ViewedCell.of(Cell(phases, tuple(materials.values())), labels.edge)
 
 
 # ---- Uploaded --------------------------------------------------------------------------------------

@@ -269,13 +269,13 @@ def correlation(cell: ViewedCell, key: str) -> None:
     if cell.labels is None:
         st.info("A field of many materials has no phase whose correlation could be counted.", icon=":material/info:")
         return
-    name = cell.names[-1]
+    label = 1
     if len(cell.names) > 2:
-        name = st.segmented_control(
-            "Phase", cell.names, default=cell.names[1], required=True, key=f"correlation-phase-{key}",
-            persist_state="session", label_visibility="collapsed",
+        label = st.segmented_control(
+            "Phase", range(len(cell.names)), default=1, required=True, format_func=cell.names.__getitem__,
+            key=f"correlation-phase-{key}", persist_state="session", label_visibility="collapsed",
         )  # fmt: skip
-    phase = cell.labels == cell.names.index(name)
+    phase = cell.labels == label
     S2 = two_point_correlation(phase)
     fraction = float(phase.mean())
     r, mean = radial_average(S2)
@@ -302,7 +302,7 @@ def correlation(cell: ViewedCell, key: str) -> None:
     with plane:
         st.plotly_chart(shown, key=f"map-{key}", config={"displaylogo": False}, alt="Map of the correlation")
     st.caption(
-        f"S₂(r): the probability that two points a shift r apart both lie in {escape(name)}. It begins at its "
+        f"S₂(r): the probability that two points a shift r apart both lie in {escape(cell.names[label])}. It begins at its "
         f"fraction φ = {fraction:.3f} and, without long-range order, tends to φ² = {fraction**2:.3f}. Exact for this "
         "periodic cell."
     )
