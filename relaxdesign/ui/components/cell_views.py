@@ -302,7 +302,7 @@ def correlation(cell: ViewedCell, key: str) -> None:
     with plane:
         st.plotly_chart(shown, key=f"map-{key}", config={"displaylogo": False}, alt="Map of the correlation")
     st.caption(
-        f"S₂(r): the probability that two points a shift r apart both lie in {escape(cell.names[label])}. It begins at its "
-        f"fraction φ = {fraction:.3f} and, without long-range order, tends to φ² = {fraction**2:.3f}. Exact for this "
-        "periodic cell."
+        f"S₂(r): the probability that two points a shift r apart both lie in {escape(cell.names[label])}. It begins at "
+        f"its fraction φ = {fraction:.3f} and, without long-range order, tends to φ² = {fraction**2:.3f}. Exact for "
+        "this periodic cell."
     )
