@@ -23,8 +23,8 @@ import sqlalchemy
 
 from relaxdesign.library import DesignSearch, RunSearch, Store
 from relaxdesign.library.records import Curves, design_numbers, json_safe, pack_arrays
-from relaxdesign.library.rows import new_run, now
-from relaxdesign.library.schema import CurvesRow, DesignDataRow, DesignRow, TagRow
+from relaxdesign.library.rows import new_run, now, phase_values
+from relaxdesign.library.schema import CurvesRow, DesignDataRow, DesignRow, PhaseRow, TagRow
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.bounds import two_phase_bounds
 from relaxdesign.study.objective import Objective
@@ -66,7 +66,7 @@ def fill(store: Store, designs: int) -> None:
     curves = Curves(list(range(50)), [0.5] * 50, [[1.234567] * PER_RUN] * 50, [[2.345678] * PER_RUN] * 50)
     count = designs // PER_RUN
     for start in range(0, count, BATCH):
-        runs, rows, data, extras, tags = [], [], [], [], []
+        runs, rows, phases, data, extras, tags = [], [], [], [], [], []
         for number in range(start, min(start + BATCH, count)):
             target = float(f"{np.exp(random.uniform(0, np.log(400))):.4g}")
             run = new_run(DesignRequest(target_bulk=target, seed=number))
@@ -78,6 +78,7 @@ def fill(store: Store, designs: int) -> None:
                 design = random_design(index, target, materials, random)
                 key = {"run_id": run.id, "index": index}
                 rows.append(key | design_numbers(design))
+                phases += phase_values(run.id, design)
                 data.append(key | {"design": json_safe(design.to_dict()), "arrays": pack_arrays(design)})
             extras.append({"run_id": run.id, "curves": vars(curves)})
             if number % 4 == 0:
@@ -85,7 +86,8 @@ def fill(store: Store, designs: int) -> None:
         with store.session.begin() as session:
             session.add_all(runs)
             session.flush()
-            for table, values in ((DesignRow, rows), (DesignDataRow, data), (CurvesRow, extras), (TagRow, tags)):
+            written = {DesignRow: rows, PhaseRow: phases, DesignDataRow: data, CurvesRow: extras, TagRow: tags}
+            for table, values in written.items():
                 session.execute(sqlalchemy.insert(table), values)
 
 

@@ -15,6 +15,7 @@ import yaml
 
 from relaxdesign.campaign.folder import table_of
 from relaxdesign.library import CampaignRecord, DesignRecord, DesignSearch, Store, UnknownRun, rows
+from relaxdesign.library.records import named_columns
 
 MOST_WITH_FILES = 50
 """Designs of an archive that come with files of their own."""
@@ -33,7 +34,7 @@ def designs_table(store: Store, campaign_id: str, limit: int | None = None) -> p
     statement = DesignSearch(campaign=campaign_id).page(limit, 0)
     with store.session() as session:
         parts = session.execute(statement, execution_options={"yield_per": _PART}).partitions()
-        tables = [table_of([_numbers(rows.design_record(row)) for row in part]) for part in parts]
+        tables = [table_of(list(map(_numbers, rows.design_records(session, part)))) for part in parts]
     return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
 
 
@@ -86,8 +87,8 @@ def _files(
 
 
 def _numbers(record: DesignRecord) -> dict[str, Any]:
-    own = {name: value for name, value in vars(record).items() if name not in ("properties", "bulk", "created")}
-    own["K"] = record.bulk
+    own = {name: getattr(record, name) for name in ("run_id", "index", "run_name", "target_bulk", "error", "density")}
+    own |= named_columns(record.family, record.parameters, record.materials) | {"K": record.bulk}
     return own | {name: value for name, value in record.properties.items() if name not in own}
 
 

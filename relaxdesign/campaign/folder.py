@@ -26,7 +26,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from relaxdesign.library.records import design_numbers, json_safe, pack_arrays, unpack_arrays
+from relaxdesign.library.records import design_numbers, json_safe, named_columns, pack_arrays, unpack_arrays
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, DesignResult
 
@@ -157,7 +157,8 @@ def write_whole(path: Path, content: bytes) -> None:
 def _row(request_hash: str, result: DesignResult, design: Design, samples: bool) -> dict[str, Any]:
     """One candidate. Columns have the same names and types in every file."""
     numbers = design_numbers(design)
-    properties = numbers.pop("properties")
+    properties, family, parameters = (numbers.pop(name) for name in ("properties", "family", "parameters"))
+    numbers |= named_columns(family, parameters, [material.name for material in design.materials])
     if not samples:
         design = replace(design, relaxed=None)
     return {

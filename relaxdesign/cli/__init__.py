@@ -13,6 +13,7 @@ from relaxdesign.cli.campaign import campaign
 from relaxdesign.cli.design import design
 from relaxdesign.cli.evaluate import evaluate
 from relaxdesign.cli.export import export
+from relaxdesign.cli.family_options import FamilyCommand
 from relaxdesign.cli.materials import materials
 from relaxdesign.cli.prior_report import prior_report
 from relaxdesign.cli.protocol import protocol
@@ -33,7 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(cls=RequestCommand)(design)
-for command in (resume, campaign, evaluate, export, sample, train, prior_report, protocol, materials):
+app.command(cls=FamilyCommand)(evaluate)
+for command in (resume, campaign, export, sample, train, prior_report, protocol, materials):
     app.command()(command)
 app.command("app")(serve)
 app.add_typer(runs, name="runs")

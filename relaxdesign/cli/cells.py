@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from relaxdesign.cli.family_options import SIZE, Names, family_of, names_of_families, shown
 from relaxdesign.cli.options import MaterialsFile, read_catalogue
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from relaxdesign.io.labels import Labels
     from relaxdesign.materials.catalogue import Catalogue, Material
+    from relaxdesign.microstructure.base import Inclusions
     from relaxdesign.physics.voxel_fields import VoxelFields
 
-DIAMETER = 0.25
+EXAMPLES = ("epoxy-unfilled", "alumina-ad-995")  # of materials
 GRIDS = {2: 64, 3: 32}  # of the shipped priors
 VOIDS = ("void", "voids", "pore", "pores", "empty", "vacuum")
 
 
 @dataclass(frozen=True)
 class CellOptions:
-    """How a cell is read or made of materials: options of the command, None where they were not given."""
+    """How a cell is read or made of materials: options of the command, None where they were not given.
 
-    matrix: Annotated[
-        str | None,
-        typer.Option(metavar="MATERIAL", help="Id, name or words of it, for .stl, labels 0 and 1, or a drawn cell."),
-    ] = None
-    particle: Annotated[str | None, typer.Option(metavar="MATERIAL", help="The same of the particles.")] = None
+    described: options of families, see `relaxdesign.cli.family_options`.
+    """
+
     materials: MaterialsFile = None
-    fraction: Annotated[float | None, typer.Option(help="Drawn: volume fraction of the particles.")] = None
-    diameter: Annotated[
-        float | None, typer.Option(help="Drawn: diameter of the particles in cell edges. Default: 0.25.")
-    ] = None
     seed: Annotated[int | None, typer.Option(min=0, help="Drawn: another seed, another placement.")] = None
     dim: Annotated[
         int | None,
@@ -79,42 +73,55 @@ class CellOptions:
         ),
     ] = None
 
-    def refuse(self, names: Sequence[str], why: str) -> None:
+    described: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The values that were given, by the names of their options."""
+        values = {**self.described, **vars(self)}
+        return {name: value for name, value in values.items() if value is not None and name != "described"}
+
+    def refuse(self, names: Iterable[str], why: str) -> None:
         """Raises ValueError if one of these options was given."""
-        if given := [f"--{name}" for name in names if getattr(self, name) is not None]:
-            raise ValueError(f"{' and '.join(given)}: {why}")
+        if given := [name for name in names if name in self.given]:
+            raise ValueError(f"{shown(*given)}: {why}")
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
     """A cell to evaluate.
 
-    phases: what it was made of, where it was made of materials. box: first corner and edges of the cell taken around a
-    surface, in the file's unit. warnings: what in the file could have been meant otherwise.
+    phases: what it was made of, where it was made of materials. roles: names of the phases 0, 1, …, where they are
+    those of a family. box: first corner and edges of the cell around a surface, in its unit. warnings: what in
+    the file could have been meant otherwise.
     """
 
     data: VoxelFields
     name: str
     phases: dict[str, Any] | None = None
+    roles: tuple[str, ...] = ()
     box: dict[str, list[float]] | None = None
     warnings: tuple[str, ...] = ()
 
 
-def make_cell(field: Path | None, options: CellOptions) -> Cell:
+def make_cell(path: Path | None, options: CellOptions) -> Cell:
     """The cell in a file, or a drawn one. Raises ValueError for files and options that make none."""
-    if field is None:
+    if path is None:
         return _drawn(options)
-    options.refuse(("fraction", "diameter", "seed"), f"for a cell that is drawn; {field} is a file with its own shapes")
-    if field.suffix.lower() == ".stl":
-        options.refuse(("labels", "phases", "units"), f"for a file of voxels; {field} is a surface")
-        return _from_surface(field, options)
-    options.refuse(("edge", "periodic"), f"for a surface (.stl); {field} has its own voxels")
-    options.refuse(("dim", "grid"), f"for a surface (.stl) or a drawn cell; {field} has its own voxels")
-    if options.matrix is None and options.particle is None and options.phases is None:
-        options.refuse(("materials", "labels"), "give --phases, or --matrix and --particle, too")
-        return Cell(_field(field, options.units), field.name)
+    known = names_of_families().values()
+    numbers = {name for names in known for name in (names.fraction, names.size)}
+    options.refuse((*numbers, "seed"), f"for a cell that is drawn; {path} is a file with its own shapes")
+    if path.suffix.lower() == ".stl":
+        options.refuse(("labels", "phases", "units"), f"for a file of voxels; {path} is a surface")
+        return _from_surface(path, options)
+    options.refuse(("edge", "periodic"), f"for a surface (.stl); {path} has its own voxels")
+    options.refuse(("dim", "grid"), f"for a surface (.stl) or a drawn cell; {path} has its own voxels")
+    if options.phases is None and not any(name in options.given for names in known for name in names.materials):
+        names = Names.of(family_of(options.given)).materials
+        options.refuse(("materials", "labels"), f"give --phases, or {shown(*names)}, too")
+        return Cell(_field(path, options.units), path.name)
     options.refuse(("units",), "for a field of moduli; labels take the properties of their materials")
-    return _from_labels(field, options)
+    return _from_labels(path, options)
 
 
 def _field(path: Path, units: str | None) -> VoxelFields:
@@ -130,55 +137,54 @@ def _field(path: Path, units: str | None) -> VoxelFields:
 
 
 def _drawn(options: CellOptions) -> Cell:
-    """Equal discs or spheres, placed at random."""
-    if options.matrix is None or options.particle is None or options.fraction is None:
-        example = "--matrix epoxy-unfilled --particle alumina-ad-995 --fraction 0.3"
-        raise ValueError(f"give a file, or draw a cell: {example}")
+    """A cell of the family whose options were given, placed at random."""
+    from relaxdesign.io.labels import Labels
+    from relaxdesign.microstructure.base import draw
+
+    given, family = options.given, family_of(options.given)
+    names = Names.of(family)
+    if not all(name in given for name in (*names.materials, names.fraction)):
+        example = " ".join(f"{shown(name)} {made}" for name, made in zip(names.materials, EXAMPLES, strict=False))
+        raise ValueError(f"give a file, or draw a cell: {example} {shown(names.fraction)} 0.3")
     options.refuse(("edge", "periodic"), "for a surface (.stl)")
     options.refuse(("labels", "phases", "units"), "for a file of voxels")
-    pair = _pair(options)
-
-    import numpy as np
-    import torch
-
-    from relaxdesign.microstructure.particles.packing import place_particles
-
+    materials = _materials(options, family)
     dim, seed = options.dim or 2, options.seed or 0
-    grid = options.grid or GRIDS[dim]
-    generator = torch.Generator().manual_seed(seed)
-    diameter = DIAMETER if options.diameter is None else options.diameter
-    packing = place_particles(options.fraction, diameter, dim, grid=grid, generator=generator)[0]
-    phase = packing.voxelise(grid).numpy().astype(np.uint8).reshape(grid, grid, -1)
-    return _two_phase(phase, *pair, f"cell-{dim}d-{grid}-seed{seed}")
+    grid, size = options.grid or GRIDS[dim], given.get(names.size, family.size.clip(SIZE))
+    labels = draw(family, given[names.fraction], size, dim, grid=grid, seed=seed)
+    return _of_family(Labels("", labels), family, materials, f"cell-{dim}d-{grid}-seed{seed}")
 
 
 def _from_surface(path: Path, options: CellOptions) -> Cell:
     from relaxdesign.io.fields import FieldError
+    from relaxdesign.io.labels import Labels
     from relaxdesign.io.voxelise import load_stl, parse_edges
 
     if not path.is_file():
         raise FieldError(f"{path}: there is no such file")
-    pair = _pair(options, f"{path} holds shapes only")
+    family = family_of(options.given)
+    materials = _materials(options, family, f"{path} holds shapes only")
     dim = options.dim or 3
     grid = options.grid or GRIDS[dim]
     edges = None if options.edge is None else parse_edges(options.edge)
     surface = load_stl(path, grid=grid, dim=dim, edges=edges, periodic=options.periodic or False)
     box = {"origin": list(surface.origin), "edges": list(surface.edges)}
-    cell = _two_phase(surface.labels, *pair, path.name, surface.voxel)
+    cell = _of_family(Labels("", surface.labels, surface.voxel), family, materials, path.name)
     return replace(cell, box=box, warnings=surface.warnings)
 
 
 def _from_labels(path: Path, options: CellOptions) -> Cell:
     from relaxdesign.io.fields import FieldError, LabelsUnclear, labelled_field, load_labels
 
-    materials = dict(enumerate(_pair(options))) if options.phases is None else phase_materials(options)
+    family = family_of(options.given)
+    materials = _materials(options, family) if options.phases is None else phase_materials(options)
     try:
         labels = load_labels(path, options.labels)
     except LabelsUnclear as error:
         raise FieldError(f"{error}; give --labels ARRAY") from None
     if options.phases is None:
-        _check_zero_one(path, labels, options)
-        return _two_phase(labels.values, materials[0], materials[1], path.name, labels.edge, labels.array)
+        _check_phases(path, labels, family, options)
+        return _of_family(labels, family, materials, path.name)
     try:
         data = labelled_field(labels, materials)
     except ValueError as error:
@@ -195,7 +201,8 @@ def phase_materials(options: CellOptions) -> dict[int, Material]:
     """The materials of ``--phases`` by label. Raises ValueError for text that names none."""
     from relaxdesign.io.labels import parse_phases
 
-    options.refuse(("matrix", "particle"), "--phases names the materials already; give one or the other")
+    roles = [name for names in names_of_families().values() for name in names.materials]
+    options.refuse(dict.fromkeys(roles), "--phases names the materials already; give one or the other")
     named, catalogue = parse_phases(options.phases or ()), read_catalogue(options.materials)
     known = {text.casefold() for material in catalogue.materials for text in (material.id, material.name)}
     for label, name in named.items():
@@ -218,16 +225,18 @@ def folder_reading(options: CellOptions) -> dict[str, Any]:
     return {"labels": options.labels, "phases": phase_materials(options)}
 
 
-def _check_zero_one(path: Path, labels: Labels, options: CellOptions) -> None:
-    """Raises FieldError for labels of which --matrix and --particle do not say which is which."""
+def _check_phases(path: Path, labels: Labels, family: Inclusions, options: CellOptions) -> None:
+    """Raises FieldError for labels of which the names of the family's phases do not say which is which."""
     from relaxdesign.io.fields import FieldError
 
-    if set(labels.shares) <= {0, 1}:
+    names = Names.of(family).materials
+    if set(labels.shares) <= set(range(len(names))):
         return
-    names = (options.matrix or "", options.particle or "")
+    given = [options.given[name] for name in names]
     raise FieldError(
-        f"{path}: {labels.array} holds the labels {labels.describe()}; --matrix and --particle are for 0 and 1: say "
-        f"which is which, for example --phases {_example(labels, names if len(labels.shares) == 2 else ())}"
+        f"{path}: {labels.array} holds the labels {labels.describe()}; {shown(*names)} are for "
+        f"{' and '.join(map(str, range(len(names))))}: say which is which, for example --phases "
+        f"{_example(labels, given if len(labels.shares) == len(given) else ())}"
     )
 
 
@@ -249,12 +258,15 @@ def _phases(labels: Labels, materials: Mapping[int, Material]) -> dict[str, Any]
     }
 
 
-def _pair(options: CellOptions, why: str = "a cell is made of two materials") -> tuple[Material, Material]:
-    """Matrix and particles. Raises ValueError for one that is missing or unknown."""
-    if options.matrix is None or options.particle is None:
-        raise ValueError(f"{why}: give both --matrix and --particle")
+def _materials(
+    options: CellOptions, family: Inclusions, why: str = "a cell is made of two materials"
+) -> dict[int, Material]:
+    """The materials of the family's phases by label. Raises ValueError for one that is missing or unknown."""
+    names = Names.of(family).materials
+    if not all(name in options.given for name in names):
+        raise ValueError(f"{why}: give both {shown(*names)}")
     catalogue = read_catalogue(options.materials)
-    return _material(catalogue, "--matrix", options.matrix), _material(catalogue, "--particle", options.particle)
+    return {label: _material(catalogue, shown(name), options.given[name]) for label, name in enumerate(names)}
 
 
 def _material(catalogue: Catalogue, option: str, wanted: str) -> Material:
@@ -265,18 +277,11 @@ def _material(catalogue: Catalogue, option: str, wanted: str) -> Material:
         raise ValueError(f"{option}: {error}") from None
 
 
-def _two_phase(
-    phase: np.ndarray,
-    matrix: Material,
-    particle: Material,
-    name: str,
-    edge: float | None = None,
-    array: str | None = None,
-) -> Cell:
-    """A cell of labels 0 (matrix) and 1 (particles); array: their name in a file."""
+def _of_family(labels: Labels, family: Inclusions, materials: Mapping[int, Material], name: str) -> Cell:
+    """A cell whose labels are those of the family's phases."""
     from relaxdesign.io.fields import labelled_field
-    from relaxdesign.io.labels import Labels
 
-    labels, materials = Labels(array or "", phase, edge), {0: matrix, 1: particle}
-    share = {"matrix": matrix.name, "particle": particle.name, "volume_fraction": labels.shares.get(1, 0.0)}
-    return Cell(labelled_field(labels, materials), name, share | _phases(labels, materials))
+    made = {role: materials[label].name for label, role in enumerate(Names.of(family).materials)}
+    filled = sum((share for label, share in labels.shares.items() if label), 0.0)
+    told = {**made, "volume_fraction": filled} | _phases(labels, materials)
+    return Cell(labelled_field(labels, materials), name, told, family.phases)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,7 @@ from relaxdesign.cli.console import (
     user_errors,
     warn,
 )
+from relaxdesign.cli.family_options import family_options
 from relaxdesign.cli.options import AsJson, grouped
 from relaxdesign.cli.properties import make_report, print_report
 
@@ -31,7 +32,7 @@ Field = Annotated[
         metavar="FIELD",
         show_default=False,
         help=".npz (arrays E [GPa], nu, optional rho, k [W/(m K)], or labels) or .vti; cubic voxels. Or a folder of "
-        "them. Or .stl: a closed surface of the particles. Without: a cell is drawn.",
+        "them. Or .stl: a closed surface of the second phase. Without: a cell is drawn.",
     ),
 ]
 
@@ -86,11 +87,13 @@ class FolderOptions:
     scheduler: Annotated[str | None, typer.Option(help="Of a folder: address of a running Dask scheduler.")] = None
 
 
+@family_options
 @grouped
 def evaluate(
     *,
     field: Field = None,
     solving: Solving,
+    described: dict[str, Any],
     made: CellOptions,
     as_json: AsJson = False,
     folder: FolderOptions,
@@ -100,6 +103,7 @@ def evaluate(
     A cell one voxel thick is a 2D cell: periodic through the thickness, 3D elasticity. The conductivity tensor is
     added if that of every voxel is known.
     """
+    made = replace(made, described=described)
     if field is not None and (field.is_dir() or folder.out is not None):
         with user_errors():
             _evaluate_folder(field, solving, made, folder)
@@ -120,7 +124,7 @@ def evaluate(
         typer.echo(to_json(report), nl=False)
         warn(cell.name, report["warnings"])
     else:
-        print_report(report, cell.data.E.shape)
+        print_report(report, cell)
 
 
 def _write_fields(path: Path, cell: Cell, solving: Solving) -> None:
@@ -151,7 +155,7 @@ def _check_output(option: str, path: Path | None, suffix: str) -> None:
 def _evaluate_folder(field: Path, solving: Solving, made: CellOptions, folder: FolderOptions) -> None:
     """All fields of a folder into one table; Ctrl-C keeps what is finished. Raises ValueError for options of one."""
     shared = ("labels", "phases", "materials", "units")
-    made.refuse([name for name in vars(made) if name not in shared], "for one cell, not for a folder")
+    made.refuse([name for name in made.given if name not in shared], "for one cell, not for a folder")
     if any(given is not None for given in (solving.gradient, solving.fields, solving.load, solving.only)):
         raise ValueError("--only, --gradient, --fields and --load are for one field, not for a folder")
     if folder.out is None:

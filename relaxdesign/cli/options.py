@@ -1,6 +1,6 @@
 """Options that several commands share, and options in groups: a command takes a group as one argument.
 
-A group is a dataclass whose fields are annotated as parameters of a command are; `grouped` makes options of them.
+A group is a dataclass whose fields are annotated as parameters of a command are; `grouped` makes options of these.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin, get_type_hints
 
 import typer
 
@@ -54,7 +54,8 @@ def grouped(function: Callable[..., None]) -> Callable[..., None]:
     for parameter in inspect.signature(function, eval_str=True).parameters.values():
         if is_dataclass(group := parameter.annotation) and isinstance(group, type):
             hints = get_type_hints(group, include_extras=True)
-            options = [option(field.name, hints[field.name], field.default) for field in fields(group)]
+            own = [field for field in fields(group) if get_origin(hints[field.name]) is Annotated]
+            options = [option(field.name, hints[field.name], field.default) for field in own]
             function = spread(function, parameter.name, options, functools.partial(_made, group))
     return function
 

@@ -66,9 +66,10 @@ def make_report(cell: Cell, boundary: str, only_bulk: bool, gradient: Path | Non
     }
 
 
-def print_report(report: dict[str, Any], shape: tuple[int, ...]) -> None:
+def print_report(report: dict[str, Any], cell: Cell) -> None:
     """Tables for people."""
-    table = Table(title=f"Effective properties, {' x '.join(str(n) for n in shape)} voxels", show_header=False)
+    shape = " x ".join(str(n) for n in cell.data.E.shape)
+    table = Table(title=f"Effective properties, {shape} voxels", show_header=False)
 
     def row(name: str, *values: float | None, unit: str = "") -> None:
         if None not in values:
@@ -79,7 +80,7 @@ def print_report(report: dict[str, Any], shape: tuple[int, ...]) -> None:
             table.add_row(f"{name} ({symbol})", f"{bounds[low]:.6g} … {bounds[high]:.6g} {unit}")
 
     if phases := report.get("phases"):
-        roles = {0: "matrix", 1: "particles"} if "matrix" in phases else {}
+        roles = dict(enumerate(cell.roles))
         for phase in phases["labels"]:
             share = f"{100 * phase['volume_fraction']:.2f} % of the cell"
             table.add_row(roles.get(phase["label"], f"label {phase['label']}"), escape(f"{phase['material']}, {share}"))

@@ -102,7 +102,7 @@ def _table(result: DesignResult) -> Table:
     for item in result.designs:
         table.add_row(
             _number_of(item),
-            *([escape(material.name) for material in item.materials] or ["-", "-"]),
+            *([escape(material.name) for material in item.materials] or ["-"] * len(family.phases)),
             _format(item.volume_fraction, ".3f"),
             *(_format(item.parameters.get(parameter.name), ".3f") for parameter in family.parameters),
             *(_format(item.stages.get(stage, {}).get(first), ".4g") for stage in STAGES),

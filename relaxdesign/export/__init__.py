@@ -2,7 +2,7 @@
 
 from relaxdesign.export.bundle import ALL_FORMATS, result_files, zip_bytes
 from relaxdesign.export.cards import abaqus_card, ansys_card, calculix_card
-from relaxdesign.export.cell import ExportError, check_sizes, design_name, voxel_properties
+from relaxdesign.export.cell import ExportError, check_sizes, design_name
 from relaxdesign.export.directory import clear_directory, write_design, write_result
 from relaxdesign.export.formats import FORMATS, REPORT, DesignExport, ExportOptions, Format
 from relaxdesign.export.names import safe_name, web_address
@@ -46,7 +46,6 @@ __all__ = [
     "safe_name",
     "stl_bytes",
     "to_json",
-    "voxel_properties",
     "vti_bytes",
     "web_address",
     "write_design",

@@ -84,8 +84,8 @@ def _files(
 ) -> Iterator[tuple[str, bytes]]:
     for export in exports:
         for name in formats:
-            for file_name, make in FORMATS[name].files.items() if name != REPORT else ():
-                yield f"{export.name}/{file_name}", make(export)
+            for file_name, make in FORMATS[name].files(export).items() if name != REPORT else ():
+                yield f"{export.name}/{file_name}", make()
     origin = exports[0].origin if exports else provenance(result)
     if "json" in formats and whole:
         yield "result.json", to_json(result_record(result) | {"origin": origin}).encode()

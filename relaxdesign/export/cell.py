@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.study.result import Design
@@ -35,16 +33,6 @@ def realised_cell(design: Design) -> Cell:
 def phase_names(design: Design) -> tuple[str, ...]:
     """What the phases are called, that of label 0 first, e.g. ``("matrix", "particles")``."""
     return FAMILIES[design.family].phases
-
-
-def voxel_properties(design: Design) -> dict[str, np.ndarray]:
-    """E (GPa), nu, rho (g/cm³) and, if known of all materials, k (W/(m K)) of every voxel, float64 (nx, ny, nz).
-
-    Raises ExportError for a design that was not realised.
-    """
-    fields = realised_cell(design).fields
-    arrays = {"E": fields.E, "nu": fields.nu, "rho": fields.rho, "k": fields.k}
-    return {name: values for name, values in arrays.items() if values is not None}
 
 
 def check_cell_size(cell_size_mm: float) -> float:

@@ -22,7 +22,7 @@ from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.anisotropy import young_in_plane, young_surface
 from relaxdesign.scene import Scene, painted_scene, phase_scene
-from relaxdesign.scene.palette import DISTINCT, MATRIX, PARTICLE
+from relaxdesign.scene.palette import DISTINCT, phase_colours
 from relaxdesign.scene.stills import can_render, studio
 from relaxdesign.study.result import Design
 
@@ -35,13 +35,13 @@ _SHADE = (1.0, 0.86, 0.72)  # light from above: top, face x = 1 (left), face y =
 
 def phase_png(cell: Cell, edge_mm: float) -> bytes:
     """The phases of a cell, the first dark, with their names and the length of the edge; 3D cells in perspective."""
-    phase, colours = cell.labels, (MATRIX, PARTICLE)
+    phase, colours = cell.labels, phase_colours(len(cell.materials))
     figure = Figure(figsize=(4.6, 4.9), layout="constrained")
     axes = figure.add_subplot()
     if _solid(phase):
         _draw_scene(axes, phase_scene(phase, colours))
     else:
-        _draw_cell(axes, phase.astype(float), ListedColormap(colours), Normalize(0, 1), shaded=True)
+        _draw_cell(axes, phase.astype(float), ListedColormap(colours), Normalize(-0.5, len(colours) - 0.5), shaded=True)
     named = zip(colours, cell.materials, strict=True)
     handles = [Patch(color=colour, label=_label(material.name)) for colour, material in named]
     figure.legend(handles=handles, loc="outside lower center", frameon=False, fontsize=9)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from relaxdesign.export.cards import abaqus_card, ansys_card, calculix_card
@@ -137,47 +137,60 @@ def _timeless(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+Files = dict[str, Callable[[], bytes]]
+
+
+def _surfaces(export: DesignExport) -> Files:
+    """One file per phase, the first phase last."""
+    labels = [*range(1, len(export.phases)), 0]
+    return {f"{export.phases[label]}.stl": partial(export.surface, label) for label in labels}
+
+
 @dataclass(frozen=True)
 class Format:
-    """A kind of file. files: contents by file name. mime: if it is one file."""
+    """A kind of file. files: how contents are made, by file name, of a design. mime: if it is one file."""
 
     title: str
-    files: dict[str, Callable[[DesignExport], bytes]]
+    files: Callable[[DesignExport], Files]
     mime: str = "application/octet-stream"
 
 
 FORMATS: dict[str, Format] = {
     "stl": Format(
-        "STL surfaces of both phases, closed, in mm",
-        {"particles.stl": lambda export: export.surface(1), "matrix.stl": lambda export: export.surface(0)},
+        "STL surfaces of all phases, closed, in mm",
+        _surfaces,
         "model/stl",
     ),
     "vti": Format(
         "VTK image with materials and local fields, for ParaView",
-        {"design.vti": lambda export: vti_bytes(export.design, export.options.cell_size_mm, export.fields)},
+        lambda export: {"design.vti": lambda: vti_bytes(export.design, export.options.cell_size_mm, export.fields)},
         "application/xml",
     ),
-    "abaqus": Format("Abaqus material card", {"abaqus.inp": lambda export: export.card(abaqus_card)}, "text/plain"),
-    "calculix": Format(
-        "CalculiX material card", {"calculix.inp": lambda export: export.card(calculix_card)}, "text/plain"
+    "abaqus": Format(
+        "Abaqus material card", lambda export: {"abaqus.inp": partial(export.card, abaqus_card)}, "text/plain"
     ),
-    "ansys": Format("Ansys APDL material card", {"ansys.inp": lambda export: export.card(ansys_card)}, "text/plain"),
+    "calculix": Format(
+        "CalculiX material card", lambda export: {"calculix.inp": partial(export.card, calculix_card)}, "text/plain"
+    ),
+    "ansys": Format(
+        "Ansys APDL material card", lambda export: {"ansys.inp": partial(export.card, ansys_card)}, "text/plain"
+    ),
     "json": Format(
         "Everything known of the design as JSON",
-        {"design.json": lambda export: to_json(export.record).encode()},
+        lambda export: {"design.json": lambda: to_json(export.record).encode()},
         "application/json",
     ),
     "csv": Format(
         "All numbers as one row of a table",
-        {"design.csv": lambda export: records_csv([export.record]).encode()},
+        lambda export: {"design.csv": lambda: records_csv([export.record]).encode()},
         "text/csv",
     ),
     "png": Format(
         "Pictures of the cell, its stress and its stiffness",
-        {
-            "cell.png": lambda export: export.phase_figure,
-            "stress.png": lambda export: export.stress_figure,
-            "stiffness.png": lambda export: export.stiffness_figure,
+        lambda export: {
+            "cell.png": lambda: export.phase_figure,
+            "stress.png": lambda: export.stress_figure,
+            "stiffness.png": lambda: export.stiffness_figure,
         },
         "image/png",
     ),

@@ -113,14 +113,15 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def _overview(exports: Sequence[DesignExport]) -> Table:
-    rows = [["Design", "Matrix", "Inclusions", "Fraction", "K", "Worst miss", "G", "E", "Density"]]
+    phases = [phase.capitalize() for phase in exports[0].phases] if exports else []
+    rows = [["Design", *phases, "Fraction", "K", "Worst miss", "G", "E", "Density"]]
     for export in exports:
         design, effective = export.design, export.evaluation
         rows.append(
             [
                 str(export.number),
                 *(material.name for material in export.cell.materials),
-                number(export.cell.shares[-1], 3),
+                number(sum(export.cell.shares[1:]), 3),
                 number(design.at("realised", "K")),
                 _percent(design.error),
                 number(effective.shear),

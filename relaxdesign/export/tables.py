@@ -14,7 +14,7 @@ from relaxdesign.export.records import plain
 def records_csv(records: Iterable[Mapping[str, Any]]) -> str:
     """CSV text (UTF-8 with a byte order mark, so that spreadsheets read ν and ² right) of JSON-like records.
 
-    Nested names are joined by a dot: ``K.realised``, ``matrix.young``. A 6×6 matrix ``C`` becomes its 21 independent
+    Nested names are joined by a dot: ``K.realised``, ``bounds.voigt``. A 6×6 matrix ``C`` becomes its 21 independent
     entries ``C11`` … ``C66``, another list its elements ``name.1``, …. Unknown values are empty.
     """
     rows = [dict(_flat(plain(dict(record)))) for record in records]

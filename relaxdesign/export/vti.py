@@ -13,7 +13,7 @@ from vtkmodules.vtkCommonCore import vtkStringArray
 from vtkmodules.vtkCommonDataModel import vtkDataSetAttributes, vtkImageData
 from vtkmodules.vtkIOXML import vtkXMLImageDataWriter
 
-from relaxdesign.export.cell import check_cell_size, design_name, realised_cell, voxel_properties
+from relaxdesign.export.cell import check_cell_size, design_name, realised_cell
 from relaxdesign.physics.fem import LocalFields
 from relaxdesign.physics.fem.elements import VOIGT
 from relaxdesign.study.result import Design
@@ -23,9 +23,9 @@ SYMMETRIC = ("XX", "YY", "ZZ", "XY", "YZ", "XZ")
 
 
 def vti_bytes(design: Design, cell_size_mm: float = 1.0, fields: LocalFields | None = None) -> bytes:
-    """The realised two-phase cell with cell arrays ``E`` (GPa), ``nu``, ``rho`` (g/cm³) and ``phase`` (1 = particle).
+    """The realised cell with cell arrays ``E`` (GPa), ``nu``, ``rho`` (g/cm³) and ``phase`` (labels from 0).
 
-    If the conductivity of both materials is known there is also ``k`` (W/(m K)).
+    If the conductivity of all materials is known there is also ``k`` (W/(m K)).
 
     cell_size_mm: physical length of the cell's x edge; voxels are cubes and the spacing is in mm. Field data
     carry name, materials, units, and the bulk moduli wanted and realised. fields: local fields of this cell, a batch
@@ -35,8 +35,9 @@ def vti_bytes(design: Design, cell_size_mm: float = 1.0, fields: LocalFields | N
     cell = realised_cell(design)
     edge = check_cell_size(cell_size_mm) / cell.labels.shape[0]
     image = _image(cell.labels.shape, edge)
-    for name, values in voxel_properties(design).items():
-        _add(image.GetCellData(), name, values)
+    for name, values in vars(cell.fields).items():
+        if values is not None:
+            _add(image.GetCellData(), name, values)
     _add(image.GetCellData(), "phase", cell.labels)
     if fields is not None:
         _add_fields(image, fields, 0, edge)

@@ -117,7 +117,7 @@ class Upload:
 
     @property
     def phase(self) -> np.ndarray | None:
-        """Labels 0 and 1 as uint8 (nx, ny, nz), 1 in the particles; None where there are others, or none."""
+        """Labels 0 and 1 as uint8 (nx, ny, nz), 1 in the second phase; None where there are others, or none."""
         if self.labels is None or not set(self.labels.shares) <= {0, 1}:
             return None
         return self.labels.values.astype(np.uint8)

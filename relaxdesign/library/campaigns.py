@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from relaxdesign.library import rows
-from relaxdesign.library.schema import CampaignRow, DesignDataRow, DesignRow, RunRow, TagRow
+from relaxdesign.library.schema import CampaignRow, DesignDataRow, DesignRow, PhaseRow, RunRow, TagRow
 from relaxdesign.library.store import Store
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import DesignResult
@@ -118,7 +118,7 @@ class Campaigns:
         with self._session.begin() as session:
             row = _require(session, campaign_id)
             runs = select(RunRow.id).where(RunRow.campaign_id == campaign_id)
-            for table in (DesignDataRow, DesignRow, TagRow):
+            for table in (DesignDataRow, PhaseRow, DesignRow, TagRow):
                 session.execute(delete(table).where(table.run_id.in_(runs)))
             session.execute(delete(RunRow).where(RunRow.campaign_id == campaign_id))
             session.delete(row)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
+from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure.base import VOLUME_FRACTION, singular
 from relaxdesign.study.events import StepEvent
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design
@@ -77,9 +81,10 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class DesignRecord:
-    """The numbers of one verified design and the run it is from. GPa, g/cm³, diameter in cell edges.
+    """The numbers of one verified design and the run it is from. GPa, g/cm³, lengths in cell edges.
 
-    properties: further effective properties of the realised cell by name.
+    family: of microstructures. parameters: of the family, and volume_fraction: of all phases but the first. properties:
+    further effective properties of the realised cell by name. materials: their names, of the phases.
     """
 
     run_id: str
@@ -90,16 +95,16 @@ class DesignRecord:
     bulk: float | None
     error: float | None
     density: float | None
-    volume_fraction: float | None
-    diameter: float | None
-    matrix: str
-    particle: str
+    family: str
+    parameters: dict[str, float]
     properties: dict[str, float] = field(default_factory=dict)
+    materials: tuple[str, ...] = ()
 
 
 def design_numbers(design: Design) -> dict:
     """The columns of a design's row; bounds of K are among the properties as K_reuss … K_voigt."""
     properties = {**(design.properties or {})}
+    filled = {} if design.volume_fraction is None else {VOLUME_FRACTION.name: design.volume_fraction}
     if design.bounds is not None:
         properties |= {f"K_{name}": value for name, value in vars(design.bounds).items()}
     return {
@@ -107,12 +112,18 @@ def design_numbers(design: Design) -> dict:
         "error": _number(design.error),
         "bulk": _number(design.at("realised", "K")),
         "density": _number(design.value("density")),
-        "volume_fraction": _number(design.shares[-1] if design.shares else None),
-        "diameter": _number(design.parameters.get("diameter")),
-        "matrix": next((material.name for material in design.materials[:1]), None),
-        "particle": next((material.name for material in design.materials[1:]), None),
-        "properties": {name: number for name, value in properties.items() if (number := _number(value)) is not None},
+        "family": design.family,
+        "parameters": _numbers(filled | design.parameters),
+        "properties": _numbers(properties),
     }
+
+
+def named_columns(family: str, parameters: Mapping[str, float], materials: Sequence[str]) -> dict[str, Any]:
+    """What describes a design as columns of a table: parameters by their names, materials by those of their phases."""
+    known = FAMILIES[family]
+    names = (VOLUME_FRACTION.name, *(parameter.name for parameter in known.parameters))
+    made = itertools.zip_longest(map(singular, known.phases), materials[: len(known.phases)])
+    return {name: parameters.get(name) for name in names} | dict(made)
 
 
 def json_safe(values: dict) -> dict:
@@ -142,6 +153,11 @@ def default_name(request: DesignRequest) -> str:
 
 def _finite(values: Iterable[float]) -> list[float | None]:
     return [float(value) if math.isfinite(value) else None for value in values]
+
+
+def _numbers(values: Mapping[str, object]) -> dict[str, float]:
+    """Those that are finite numbers."""
+    return {name: number for name, value in values.items() if (number := _number(value)) is not None}
 
 
 def _number(value: object) -> float | None:

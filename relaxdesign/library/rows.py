@@ -10,7 +10,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from relaxdesign.library.records import (
@@ -22,7 +22,7 @@ from relaxdesign.library.records import (
     json_safe,
     pack_arrays,
 )
-from relaxdesign.library.schema import DesignDataRow, DesignRow, RunRow, TagRow
+from relaxdesign.library.schema import DesignDataRow, DesignRow, PhaseRow, RunRow, TagRow
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, DesignResult
 
@@ -65,11 +65,20 @@ def write_designs(session: Session, run: RunRow, designs: Iterable[Design]) -> N
     for design in designs:
         session.merge(DesignRow(run_id=run.id, index=design.index, **design_numbers(design)))
         session.flush()  # the row before what belongs to it
+        session.execute(delete(PhaseRow).where(PhaseRow.run_id == run.id, PhaseRow.index == design.index))
+        if phases := phase_values(run.id, design):
+            session.execute(insert(PhaseRow), phases)
         data = {"design": json_safe(design.to_dict()), "arrays": pack_arrays(design)}
         session.merge(DesignDataRow(run_id=run.id, index=design.index, **data))
     summary = select(func.count(), func.min(func.abs(DesignRow.error)))
     row = session.execute(summary.where(DesignRow.run_id == run.id, DesignRow.ok)).one()
     run.design_count, run.best_error = row
+
+
+def phase_values(run_id: str, design: Design) -> list[dict[str, Any]]:
+    """The rows of a design's phases."""
+    key = {"run_id": run_id, "index": design.index}
+    return [key | {"phase": phase, "material": made.name} for phase, made in enumerate(design.materials)]
 
 
 def write_outcome(run: RunRow, result: DesignResult) -> None:
@@ -110,10 +119,22 @@ def run_record(row: Any, tags: tuple[str, ...]) -> RunRecord:
     return RunRecord(**values, tags=tags)
 
 
-def design_record(row: Any) -> DesignRecord:
-    """From a row with the columns of a DesignRecord."""
-    values = {field.name: getattr(row, field.name) for field in fields(DesignRecord)}
-    return DesignRecord(**values | {"created": utc(row.created), "properties": row.properties or {}})
+def design_records(session: Session, found: Sequence[Any]) -> list[DesignRecord]:
+    """From rows with DESIGN_COLUMNS."""
+    materials: dict[tuple[str, int], tuple[str, ...]] = {}
+    of_found = tuple_(PhaseRow.run_id, PhaseRow.index).in_([(row.run_id, row.index) for row in found])
+    for phase in session.scalars(select(PhaseRow).where(of_found).order_by(PhaseRow.phase)):
+        key = (phase.run_id, phase.index)
+        materials[key] = (*materials.get(key, ()), phase.material)
+    names = [field.name for field in fields(DesignRecord) if field.name != "materials"]
+    return [
+        DesignRecord(
+            **{name: getattr(row, name) for name in names}
+            | {"created": utc(row.created), "properties": row.properties or {}},
+            materials=materials.get((row.run_id, row.index), ()),
+        )
+        for row in found
+    ]
 
 
 def now() -> datetime:

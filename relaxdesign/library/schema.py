@@ -87,11 +87,26 @@ class DesignRow(Base):
     error: Mapped[float | None]  # relative
     bulk: Mapped[float | None] = mapped_column(index=True)  # GPa
     density: Mapped[float | None] = mapped_column(index=True)  # g/cm³
-    volume_fraction: Mapped[float | None]
-    diameter: Mapped[float | None]  # fraction of the cell edge
-    matrix: Mapped[str | None] = mapped_column(index=True)  # name of the material
-    particle: Mapped[str | None] = mapped_column(index=True)
+    family: Mapped[str]  # of microstructures
+    parameters: Mapped[dict] = mapped_column(JSON)  # of the family, and volume_fraction: of all phases but the first
     properties: Mapped[dict | None] = mapped_column(JSON)  # other effective properties that are plain numbers
+
+
+class PhaseRow(Base):
+    """What a phase of a design is made of."""
+
+    __tablename__ = "phases"
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    index: Mapped[int] = mapped_column(primary_key=True)
+    phase: Mapped[int] = mapped_column(primary_key=True)  # its label
+    material: Mapped[str]  # name
+
+    __table_args__ = (
+        ForeignKeyConstraint(["run_id", "index"], ["designs.run_id", "designs.index"], ondelete="CASCADE"),
+        # The designs of a material come from this alone.
+        Index("ix_phases_material", "material", "run_id", "index"),
+    )
 
 
 class DesignDataRow(Base):

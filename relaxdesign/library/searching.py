@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import CTE, ColumnElement, Select, func, or_, select
+from sqlalchemy import CTE, ColumnElement, Select, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
-from relaxdesign.library.schema import DesignRow, RunRow, TagRow
+from relaxdesign.library.schema import DesignRow, PhaseRow, RunRow, TagRow
 
 Range = tuple[float | None, float | None]
 RunOrder = Literal["newest", "oldest", "error"]
@@ -38,10 +38,8 @@ DESIGN_COLUMNS = (
     DesignRow.bulk,
     DesignRow.error,
     DesignRow.density,
-    DesignRow.volume_fraction,
-    DesignRow.diameter,
-    DesignRow.matrix,
-    DesignRow.particle,
+    DesignRow.family,
+    DesignRow.parameters,
     DesignRow.properties,
 )
 
@@ -100,14 +98,16 @@ class RunSearch:
 class DesignSearch:
     """Which verified designs, over all runs that are not in the bin; what is left out does not matter.
 
-    text: parts of the name of the run or of a material. bulk: GPa. density: g/cm³. largest_error: relative, of the
-    worst target. campaign: designs of this campaign; None: of all runs.
+    text: parts of the name of the run or of the material of a phase. bulk: GPa. density: g/cm³. largest_error:
+    relative, of the worst target. parameters: of families by name, and volume_fraction; designs that do not have one
+    are not found. campaign: designs of this campaign; None: of all runs.
     """
 
     text: str = ""
     bulk: Range = (None, None)
     density: Range = (None, None)
     largest_error: float | None = None
+    parameters: tuple[tuple[str, Range], ...] = ()
     campaign: str | None = None
     order: DesignOrder = "newest"
 
@@ -134,6 +134,8 @@ class DesignSearch:
         if self.largest_error is not None:
             conditions.append(func.abs(DesignRow.error) <= self.largest_error)
         conditions += _between(DesignRow.bulk, self.bulk) + _between(DesignRow.density, self.density)
+        for name, limits in self.parameters:
+            conditions += _between(DesignRow.parameters[name].as_float(), limits)
         joined = statement.select_from(DesignRow).join(RunRow, RunRow.id == DesignRow.run_id)
         return joined.where(*conditions)
 
@@ -144,12 +146,10 @@ def _made_of(material: str) -> Select[str]:
 
 
 def _has_material(text: str) -> ColumnElement[bool]:
-    """Designs of a material whose name contains this. The few names are compared, not the many designs."""
-    parts = []
-    for column in (DesignRow.matrix, DesignRow.particle):
-        names = _distinct(getattr(aliased(DesignRow), column.key))
-        parts.append(column.in_(select(names.c.name).where(_contains(names.c.name, text))))
-    return or_(*parts)
+    """Designs with a phase of a material whose name contains this. The few names are compared, not the many designs."""
+    names = _distinct(aliased(PhaseRow).material)
+    named = PhaseRow.material.in_(select(names.c.name).where(_contains(names.c.name, text)))
+    return tuple_(DesignRow.run_id, DesignRow.index).in_(select(PhaseRow.run_id, PhaseRow.index).where(named))
 
 
 def _distinct(column: Any) -> CTE:

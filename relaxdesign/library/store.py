@@ -22,7 +22,7 @@ from relaxdesign.library.records import (
     unpack_arrays,
 )
 from relaxdesign.library.rows import now, require_run
-from relaxdesign.library.schema import CurvesRow, DesignDataRow, DesignRow, RunRow, TagRow
+from relaxdesign.library.schema import CurvesRow, DesignDataRow, DesignRow, PhaseRow, RunRow, TagRow
 from relaxdesign.library.searching import DesignSearch, RunSearch
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, DesignResult
@@ -143,8 +143,7 @@ class Store:
     def find_designs(self, search: DesignSearch, limit: int | None = 100, offset: int = 0) -> list[DesignRecord]:
         """Verified designs of all runs that a search finds."""
         with self.session() as session:
-            found = session.execute(search.page(limit, offset)).all()
-        return [rows.design_record(row) for row in found]
+            return rows.design_records(session, session.execute(search.page(limit, offset)).all())
 
     def count_designs(self, search: DesignSearch) -> int:
         with self.session() as session:
@@ -209,7 +208,7 @@ class Store:
                 setattr(row, name, value)
 
     def _remove(self, session: Session, run_ids: Iterable[str]) -> None:
-        for table in (DesignDataRow, DesignRow, CurvesRow, TagRow):
+        for table in (DesignDataRow, PhaseRow, DesignRow, CurvesRow, TagRow):
             session.execute(delete(table).where(table.run_id.in_(run_ids)))
         session.execute(delete(RunRow).where(RunRow.id.in_(run_ids)))
 

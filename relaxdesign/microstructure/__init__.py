@@ -4,11 +4,23 @@ A new family is a room with an object that has what `base.Inclusions` or `base.S
 `FAMILIES`: request, guidance, refinement, library, export, command line and app find it there.
 """
 
-from relaxdesign.microstructure.base import Family
+from relaxdesign.microstructure.base import VOLUME_FRACTION, Family, Inclusions, Parameter
 from relaxdesign.microstructure.free_form import FREE_FORM
 from relaxdesign.microstructure.particles import PARTICLES
 
 FAMILIES: dict[str, Family] = {family.name: family for family in (PARTICLES, FREE_FORM)}
 """All families by name; the first is the default."""
 
-__all__ = ["FAMILIES", "FREE_FORM", "PARTICLES", "Family"]
+
+def drawable() -> dict[str, Inclusions]:
+    """The families that can draw a cell by its parameters."""
+    return {name: family for name, family in FAMILIES.items() if isinstance(family, Inclusions)}
+
+
+def known_parameters() -> dict[str, Parameter]:
+    """What cells of all families are described by, by name: the volume fraction first, and their parameters."""
+    known = {parameter.name: parameter for family in FAMILIES.values() for parameter in family.parameters}
+    return {VOLUME_FRACTION.name: VOLUME_FRACTION} | known
+
+
+__all__ = ["FAMILIES", "FREE_FORM", "PARTICLES", "Family", "drawable", "known_parameters"]

@@ -50,6 +50,10 @@ class Parameter:
         return float(np.clip(value, self.low, self.high))
 
 
+VOLUME_FRACTION = Parameter("volume_fraction", "volume fraction", "vf", 0.0, 1.0)
+"""Of all phases but the first; cells of every family have it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Fit:
     """A relaxed field read as a cell of a family.
@@ -64,6 +68,11 @@ class Fit:
     parameters: Mapping[str, float] = field(default_factory=dict)
     remark: str = ""
     homogeneous: bool = False
+
+
+def singular(phase: str) -> str:
+    """What one piece of a phase is called, "particle" of "particles": in options, columns and keys of its material."""
+    return phase if phase.endswith("ss") else phase.removesuffix("s")
 
 
 class Family(Protocol):
@@ -169,6 +178,13 @@ class Inclusions(Family, Protocol):
     def gap_voxels(self, share: NDArray, size: float, dim: int, grid: int) -> NDArray[np.float64]:
         """Voxels between neighbours that placements keep, by share."""
         ...
+
+
+def draw(family: Inclusions, share: float, size: float, dim: int, *, grid: int, seed: int) -> NDArray[np.uint8]:
+    """Labels (nx, ny, nz) of one random cell of a family. Raises PlacementError."""
+    generator = torch.Generator().manual_seed(seed)
+    placement = family.place(share, size, dim, grid=grid, generator=generator)[0]
+    return placement.voxelise(grid).numpy().astype(np.uint8).reshape(grid, grid, -1)
 
 
 @runtime_checkable

@@ -31,7 +31,6 @@ class Cell:
     Args:
         labels: phase of every voxel, uint8 (nx, ny, nz); a 2D cell has nz = 1.
         materials: of the phases 0, 1, …
-        edge_mm: length of the first edge, mm.
 
     Raises:
         ValueError: for labels of another shape or type, or without a material.
@@ -39,7 +38,6 @@ class Cell:
 
     labels: np.ndarray
     materials: tuple[Material, ...]
-    edge_mm: float = 10.0
 
     def __post_init__(self) -> None:
         labels = np.asarray(self.labels)
@@ -64,13 +62,6 @@ class Cell:
     def dim(self) -> int:
         """2 for a cell one voxel thick, else 3."""
         return 2 if self.labels.shape[2] == 1 else 3
-
-    @property
-    def edges_mm(self) -> tuple[float, float, float]:
-        """Lengths of the edges, mm; voxels are cubes."""
-        voxel = self.edge_mm / self.labels.shape[0]
-        x, y, z = (voxel * count for count in self.labels.shape)
-        return x, y, z
 
     @cached_property
     def shares(self) -> tuple[float, ...]:

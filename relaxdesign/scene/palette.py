@@ -1,8 +1,14 @@
-"""The colours of pages and exported figures: both phases, and categories that every eye can tell apart."""
+"""The colours of pages and exported figures: phases, and categories, that every eye can tell apart."""
 
-# The ends of cividis, a little softened: dark is the matrix and bright the particles, also in greyscale.
-MATRIX = "#3B4D72"
-PARTICLE = "#E6CF5B"
+PHASES = ("#3B4D72", "#E6CF5B", "#661100", "#9D8DF1", "#D9E4EC", "#2E8B57", "#D55E00", "#CC79A7")
+"""Of phases by their labels. The first two are the ends of cividis, a little softened: the first phase is dark and the
+second bright, also in greyscale. The others were chosen to be as far as can be from these and from each other for all
+kinds of colour vision (by the simulation of Machado et al. 2009, doi:10.1109/TVCG.2009.113)."""
 
 # Okabe & Ito (2008).
 DISTINCT = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8F8F3A", "#7A7A8C")
+
+
+def phase_colours(count: int) -> tuple[str, ...]:
+    """A colour for each of so many phases; after eight they repeat."""
+    return tuple(PHASES[phase % len(PHASES)] for phase in range(count))

@@ -154,16 +154,17 @@ def phase_scene(
     labels: NDArray[np.integer],
     colours: Sequence[str],
     *,
-    opacities: Sequence[float] = (0.2, 1.0),
+    opacities: Sequence[float] | None = None,
     cut: Cut | None = None,
 ) -> Scene:
     """Shows the phases of a cell: the first fills what is left of it, the others have smooth surfaces of their own.
 
     Args:
         labels: phases (nx, ny, nz), from 0.
-        colours, opacities: of each phase.
+        colours, opacities: of each phase; without opacities the first is seen through.
         cut: what is left of the cell.
     """
+    opacities = opacities or (0.2, *[1.0] * (len(colours) - 1))
     kept = (cut or Cut()).voxels(labels.shape)
     left = labels[: kept[0], : kept[1], : kept[2]]
     layers = []

@@ -105,8 +105,8 @@ class Design:
 
     @property
     def volume_fraction(self) -> float | None:
-        """Of the phase that fills the matrix; None for a design that was not realised."""
-        return self.shares[-1] if self.shares else None
+        """Of all phases but the first; None for a design that was not realised."""
+        return sum(self.shares[1:]) if self.shares else None
 
     @property
     def misses(self) -> dict[str, float]:

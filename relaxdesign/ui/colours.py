@@ -11,11 +11,11 @@ import numpy as np
 from relaxdesign.library.replay import Frame
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.quantities import QUANTITIES
-from relaxdesign.scene.palette import DISTINCT, MATRIX, PARTICLE
+from relaxdesign.scene.palette import DISTINCT, phase_colours
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.request import DesignRequest
 
-__all__ = ["DISTINCT", "MATRIX", "PARTICLE", "ModulusScale", "cividis", "line_colours", "rgb", "viridis"]
+__all__ = ["DISTINCT", "ModulusScale", "cividis", "line_colours", "phase_colours", "rgb", "viridis"]
 
 # Ratio of the ends of a modulus scale to its middle, or of an end to the limit that was asked for.
 SPAN = 4.0

@@ -41,8 +41,21 @@ def test_the_table_has_every_design_and_every_number(store, campaign, part, monk
     assert len(table) == 6 and not table.duplicated(["run_id", "index"]).any()
     assert table.K.unique() == pytest.approx([10.01]) and sorted(set(table.G)) == [5.0, 6.0, 7.0]
     assert table.conductivity.count() == 2 and "K_voigt" in table.columns
+    assert {"volume_fraction", "diameter", "matrix", "particle"} <= set(table.columns)
+    assert set(table.matrix + table.particle) == {"Époxy β <& test>carbide"}
     assert len(designs_table(store, campaign.id, 3)) == 3
     assert len(designs_table(store, "nobody")) == 0
+
+
+def test_families_have_columns_of_their_own(store, make_design, make_result):
+    campaigns = Campaigns(store)
+    campaign_id = campaigns.create("A map", {"name": "A map"}, "nowhere", 1)
+    designs = make_design(grid=16), replace(make_design(index=1, grid=16), family="free-form", parameters={})
+    campaigns.add_result(campaign_id, "0", "run", make_result(designs))
+    table = designs_table(store, campaign_id).to_pandas().set_index("index")
+    assert table.volume_fraction.notna().all() and table.diameter.notna().tolist() == [True, False]
+    assert table.loc[0, "particle"] == table.loc[1, "inclusion"] == "carbide"
+    assert pd.isna(table.loc[0, "inclusion"]) and pd.isna(table.loc[1, "particle"])
 
 
 def test_tables_survive_their_files_and_hold_no_formulas(store, campaign):

@@ -80,7 +80,7 @@ def test_sizes_labels_and_texts(make_design, image_of):
 @pytest.mark.parametrize("dim", [2, 3])
 def test_exported_fields_open_without_complaint(make_design, image_of, dim):
     export = DesignExport(make_design(dim, 8, 0.3, 0.4))
-    image = image_of(FORMATS["vti"].files["design.vti"](export))
+    image = image_of(FORMATS["vti"].files(export)["design.vti"]())
     assert image.GetNumberOfCells() == 8**dim
     assert image.GetCellData().GetArray("stress").GetNumberOfComponents() == 6
 

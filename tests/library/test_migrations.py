@@ -15,15 +15,20 @@ from tests.scripted_study import scripted_design
 
 # Written by the first version: run …0a with three designs (one failed) and curves, run …0b failed.
 FIRST_SCHEMA = Path(__file__).parent / "first_schema.sql"
+# Written by version 0.2: run …0a with a design of particles and one that failed, run …0b with a free-form one.
+SECOND_SCHEMA = Path(__file__).parent / "second_schema.sql"
+
+
+def written(schema: Path, path: Path) -> Path:
+    connection = sqlite3.connect(path)
+    connection.executescript(schema.read_text())
+    connection.close()
+    return path
 
 
 @pytest.fixture
 def old(tmp_path) -> Path:
-    path = tmp_path / "old.db"
-    connection = sqlite3.connect(path)
-    connection.executescript(FIRST_SCHEMA.read_text())
-    connection.close()
-    return path
+    return written(FIRST_SCHEMA, tmp_path / "old.db")
 
 
 def differences(store: Store) -> list:
@@ -57,7 +62,23 @@ def test_what_an_old_database_holds_can_be_searched(old):
     assert [run.id for run in store.list_runs(search=RunSearch(target=(50, None)))] == ["00000000000a"]
     assert [run.id for run in store.list_runs(search=RunSearch(material="carbide"))] == ["00000000000a"]
     found = store.find_designs(DesignSearch(bulk=(100.5, 101), order="error"))
-    assert [(design.index, design.matrix) for design in found] == [(2, "Aluminium 6061")]
+    assert [(design.index, design.family) for design in found] == [(2, "particles")]
+    assert found[0].materials == ("Aluminium 6061", "Silicon carbide")
+    assert found[0].parameters == {"volume_fraction": 0.26953125, "diameter": 0.3}
+    assert store.count_designs(DesignSearch(text="carbide", parameters=(("diameter", (0.2, 0.3)),))) == 2
+
+
+def test_what_version_0_2_wrote_can_be_searched(tmp_path):
+    from relaxdesign.library import DesignSearch
+
+    store = Store(f"sqlite:///{written(SECOND_SCHEMA, tmp_path / 'second.db')}")
+    assert differences(store) == []
+    found = {design.family: design for design in store.find_designs(DesignSearch(text="carbide aluminium"))}
+    assert found.keys() == {"particles", "free-form"}
+    assert found["particles"].parameters == {"volume_fraction": scripted_design(0).shares[1], "diameter": 0.3}
+    assert found["free-form"].parameters == {"volume_fraction": scripted_design(0).shares[1]}
+    assert found["free-form"].materials == ("Aluminium 6061", "Silicon carbide")
+    assert [design.ok for design in store.designs("00000000000a")] == [True, False]
 
 
 def test_opening_twice_changes_nothing(old):

@@ -79,7 +79,7 @@ def test_emptying_the_bin_is_final(store, runs):
     with pytest.raises(UnknownRun):
         store.run(runs[100.0])
     with store.engine.connect() as connection:
-        for table in ("design_data", "designs", "tags", "curves"):
+        for table in ("design_data", "phases", "designs", "tags", "curves"):
             count = connection.scalar(text(f"SELECT count(*) FROM {table} WHERE run_id = '{runs[100.0]}'"))
             assert count == 0, table
 
@@ -114,3 +114,38 @@ def test_pages_of_designs_do_not_overlap(store, runs):
     search = DesignSearch(order="density")
     pages = [store.find_designs(search, limit=2, offset=offset) for offset in (0, 2)]
     assert len({(d.run_id, d.index) for page in pages for d in page}) == 4
+
+
+THREE = tuple(
+    replace(scripted_design(0).materials[0], id=name, name=name) for name in ("Matrix of 50 %", "Shell", "Core")
+)
+
+
+def test_designs_are_found_by_the_material_of_any_phase_and_by_parameters_of_their_family(store, runs):
+    shelled = replace(
+        scripted_design(5, 100.0), materials=THREE, shares=(0.5, 0.2, 0.3), parameters={"diameter": 0.2, "shell": 0.05}
+    )
+    store.save_design(runs[100.0], shelled)
+
+    def found(**search) -> list[int]:
+        records = store.find_designs(DesignSearch(**search))
+        assert store.count_designs(DesignSearch(**search)) == len(records)
+        return sorted({record.index for record in records})
+
+    assert found(text="core") == found(text="SHELL") == found(text="50 %") == [5]
+    assert store.count_runs(RunSearch(material="core")) == 1
+    assert found(parameters=(("shell", (None, 0.1)),)) == [5]
+    assert found(parameters=(("shell", (0.1, None)),)) == found(parameters=(("edge", (0, None)),)) == []
+    assert found(parameters=(("diameter", (0.25, 0.3)), ("volume_fraction", (0.1, None)))) == [0, 1]
+    (record,) = store.find_designs(DesignSearch(text="core"))
+    assert record.materials == ("Matrix of 50 %", "Shell", "Core")
+    assert record.parameters == {"volume_fraction": 0.5, "diameter": 0.2, "shell": 0.05}
+
+
+def test_a_design_that_is_replaced_leaves_no_phase_behind(store, runs):
+    store.save_design(runs[100.0], replace(scripted_design(0, 100.0), materials=THREE, shares=(0.5, 0.2, 0.3)))
+    store.save_design(runs[100.0], scripted_design(0, 100.0))
+    assert store.count_designs(DesignSearch(text="core")) == 0
+    assert {record.materials for record in store.find_designs(DesignSearch())} == {
+        ("Aluminium 6061", "Silicon carbide")
+    }

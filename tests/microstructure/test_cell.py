@@ -22,11 +22,6 @@ def test_three_phases_have_their_materials_properties_and_shares():
     assert values.dtype == torch.float64 and (values.numpy() == cell.fields.E).all()
 
 
-def test_edges_follow_from_the_voxels():
-    cell = Cell(np.zeros((8, 16, 1), np.uint8), (EPOXY,), edge_mm=4.0)
-    assert cell.edges_mm == (4.0, 8.0, 0.5) and cell.dim == 2
-
-
 @pytest.mark.parametrize(
     ("labels", "words"),
     [

@@ -65,7 +65,7 @@ def test_a_drawn_cell_lies_between_its_bounds(app):
 def test_more_stiff_particles_make_it_stiffer_and_another_seed_little_different(app):
     draw(app)
     before = bounds(app).loc["K, GPa", "Cell"]
-    app.slider(key="evaluate-fraction").set_value(0.45).run()
+    app.slider(key="evaluate-volume_fraction-particles").set_value(0.45).run()
     more = bounds(app).loc["K, GPa", "Cell"]
     assert more > 1.1 * before
     app.number_input(key="evaluate-seed").set_value(5).run()
@@ -108,11 +108,14 @@ def test_uploaded_labels_of_other_names_take_a_material_each(app):
     assert not app.exception and not app.error, [error.value for error in app.error]
     assert "labels of material: 1 (33.3 %), 4 (50 %), 9 (16.7 %)" in texts(app).replace("\\", "")
     assert bounds(app).loc["K, GPa", "Reuss"] < bounds(app).loc["K, GPa", "Cell"] < bounds(app).loc["K, GPa", "Voigt"]
-    for view, words in (("Local fields", "Per unit strain"), ("Stiffness", "sphere"), ("Correlation", "")):
+    for view, words in (("Local fields", "Per unit strain"), ("Stiffness", "sphere"), ("Correlation", "two points")):
         app.segmented_control(key="evaluate-view").set_value(view).run()
         assert not app.exception and not app.error, [error.value for error in app.error]
         assert words in texts(app)
-    assert "no phase whose correlation" in app.info[-1].value.replace("\\", "")
+    assert "φ = 0.500" in texts(app), "of label 4"
+    phase = next(control for control in app.segmented_control if control.label == "Phase")
+    phase.set_value(2).run()
+    assert not app.exception and "φ = 0.167" in texts(app), "of label 9"
 
 
 def test_units_are_asked_on_the_page_and_coarse_grids_warned_of(app):

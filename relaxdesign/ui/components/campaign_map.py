@@ -12,6 +12,8 @@ import streamlit as st
 
 from relaxdesign.campaign import designs_table
 from relaxdesign.library import CampaignRecord, DesignSearch, UnknownRun
+from relaxdesign.microstructure import FAMILIES, known_parameters
+from relaxdesign.microstructure.base import singular
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.pareto import pareto_front
 from relaxdesign.ui import navigation, server
@@ -36,8 +38,8 @@ def draw(record: CampaignRecord) -> None:
         st.caption("The map appears with the first verified design.")
         return
     names = [name for name in ("density", "K", *QUANTITIES) if name in table.columns]
-    names += [name for name in ("volume_fraction", "diameter", "error") if name in table.columns]
-    unknown = table.columns[table.isna().all()]  # as the diameters of geometric designs
+    names += [name for name in (*known_parameters(), "error") if name in table.columns]
+    unknown = table.columns[table.isna().all()]  # as parameters of other families
     names = [name for name in dict.fromkeys(names) if name not in unknown]
     x, y, x_good, y_good, bars = st.columns(5)
     across = x.selectbox("Across", names, names.index("density"), format_func=_label, key="map_x")
@@ -86,10 +88,7 @@ def chart(
                 hoverinfo="skip",
             )
         )
-    labels = [
-        f"{matrix} + {particle}<br>{run}".replace("<b", "‹b")
-        for matrix, particle, run in zip(table.matrix, table.particle, table.run_name, strict=True)
-    ]
+    labels = [f"{made}<br>{run}".replace("<b", "‹b") for made, run in zip(_made_of(table), table.run_name, strict=True)]
     figure.add_trace(
         go.Scattergl(
             x=table[across],
@@ -170,13 +169,14 @@ def _caption(record: CampaignRecord, drawn: int, on_front: int, selected: int, b
 
 def _chosen(chosen: pd.DataFrame) -> None:
     st.markdown(f"**{plural(len(chosen), 'design')} under the brush**")
-    cards = chosen.head(MOST_CARDS).to_dict("records")
+    shown = chosen.head(MOST_CARDS)
+    cards = shown.assign(made=_made_of(shown)).to_dict("records")
     for start in range(0, len(cards), 4):
         for column, row in zip(st.columns(4), cards[start : start + 4], strict=False):
             with column, st.container(border=True):
                 _card(row)
-    columns = ["run_name", "index", "K", "density", "error", "volume_fraction", "diameter", "matrix", "particle"]
-    st.dataframe(chosen[columns], hide_index=True, placeholder="–")
+    described = [name for name in (*known_parameters(), *_phases()) if name in chosen.columns]
+    st.dataframe(chosen[["run_name", "index", "K", "density", "error", *described]], hide_index=True, placeholder="–")
 
 
 def _card(row: dict[Any, Any]) -> None:
@@ -187,8 +187,7 @@ def _card(row: dict[Any, Any]) -> None:
         return
     st.image(candidates.phase_image(design), width="stretch", alt=f"Phases of a design of {row['run_name']}")
     st.caption(
-        f"**{escape(row['run_name'])}**  \n{escape(row['matrix'])} + {escape(row['particle'])}  \n"
-        f"K {row['K']:.4g} GPa · ρ {row['density']:.3g} g/cm³"
+        f"**{escape(row['run_name'])}**  \n{escape(row['made'])}  \nK {row['K']:.4g} GPa · ρ {row['density']:.3g} g/cm³"
     )
     st.markdown(candidates.headline(design))
     st.page_link(navigation.DESIGN, label="Open", icon=":material/open_in_new:", query_params={"run": row["run_id"]})
@@ -198,7 +197,19 @@ def _label(name: str) -> str:
     if name in QUANTITIES:
         quantity = QUANTITIES[name]
         return f"{quantity.title}{f', {quantity.unit}' if quantity.unit else ''}"
-    return {"volume_fraction": "Volume fraction", "diameter": "Diameter", "error": "Error"}.get(name, name)
+    parameter = known_parameters().get(name)
+    return name.capitalize() if parameter is None else parameter.label.capitalize()
+
+
+def _phases() -> list[str]:
+    """The columns of materials that designs of any family have."""
+    return list(dict.fromkeys(singular(phase) for family in FAMILIES.values() for phase in family.phases))
+
+
+def _made_of(table: pd.DataFrame) -> list[str]:
+    """The materials of every design."""
+    rows = table[[name for name in _phases() if name in table.columns]].itertuples(index=False)
+    return [" + ".join(name for name in row if isinstance(name, str)) for row in rows]
 
 
 def _axis(values: Any) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import streamlit as st
 from PIL import Image
 
 from relaxdesign.materials.catalogue import Material
-from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure import FAMILIES, known_parameters
+from relaxdesign.microstructure.base import VOLUME_FRACTION
 from relaxdesign.physics.quantities import format_value
 from relaxdesign.scene import phase_scene
 from relaxdesign.scene.stills import studio
@@ -20,7 +21,7 @@ from relaxdesign.study import pareto
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.result import Design
 from relaxdesign.ui import server
-from relaxdesign.ui.colours import MATRIX, PARTICLE, rgb
+from relaxdesign.ui.colours import phase_colours, rgb
 from relaxdesign.ui.components.microstructures import picture
 from relaxdesign.ui.text import escape, gpa, missed, percent, plain
 
@@ -104,16 +105,17 @@ def headline(design: Design) -> str:
 
 
 def phase_image(design: Design) -> np.ndarray:
-    """The realised phases as a picture, particles bright, matrix dark; 3D cells in perspective.
+    """The realised phases as a picture, the first one dark; 3D cells in perspective.
 
     Where this machine cannot render, the plane through their middle stands for them.
     """
     cell = design.cell
+    colours = phase_colours(len(cell.materials))
     if cell.dim == 3 and server.can_render():
-        return studio().picture(phase_scene(cell.labels, (MATRIX, PARTICLE)), PIXELS, PIXELS)
+        return studio().picture(phase_scene(cell.labels, colours), PIXELS, PIXELS)
     labels = picture(cell.labels)
     labels = np.kron(labels, np.ones((max(1, PIXELS // labels.shape[0]),) * 2, labels.dtype))
-    return np.where(labels[..., None] == 1, rgb(PARTICLE), rgb(MATRIX))
+    return np.array([rgb(colour) for colour in colours])[labels]
 
 
 def swatch(colour: str) -> str:
@@ -152,8 +154,7 @@ def stage_table(designs: Sequence[Design]) -> pd.DataFrame:
             "Error, %": None if design.error is None else round(100 * design.error, 2) + 0.0,  # no minus before 0.00
             "Spread, GPa": design.spread,
             "Density, g/cm³": design.value("density"),
-            "vf": design.volume_fraction,
-            **{name: value for name, value in described(design).items() if name != "vf"},
+            **({VOLUME_FRACTION.symbol: None} | described(design)),
             **{title: material.name for _, title, material in phases(design)},
             "Remark": design.message,
         }
@@ -167,6 +168,18 @@ def floats(table: pd.DataFrame, but: Collection[str]) -> pd.DataFrame:
     return table.astype({name: float for name in table.columns if name not in but})
 
 
+PARAMETER_COLUMNS = {
+    parameter.symbol: st.column_config.NumberColumn(
+        format="%.3f", help=f"{parameter.label.capitalize()}, {parameter.unit or 'fraction of the cell edge'}"
+    )
+    for parameter in known_parameters().values()
+} | {
+    VOLUME_FRACTION.symbol: st.column_config.NumberColumn(
+        format="%.3f", help="Volume fraction of all phases but the first"
+    )
+}
+"""How parameters of families are shown in tables, by their symbols."""
+
 STAGE_COLUMNS = {
     **{title: st.column_config.NumberColumn(title, format="%.4g", help="K in GPa") for title in STAGES.values()},
     "Error, %": st.column_config.NumberColumn(format="%+.2f", help="Of the realised cell, against the target"),
@@ -174,14 +187,7 @@ STAGE_COLUMNS = {
         format="%.2g", help="Standard deviation of K over random placements of the same design"
     ),
     "Density, g/cm³": st.column_config.NumberColumn(format="%.3f"),
-    "vf": st.column_config.NumberColumn(format="%.3f", help="Volume fraction of what fills the matrix"),
-    **{
-        parameter.symbol: st.column_config.NumberColumn(
-            format="%.3f", help=f"{parameter.label.capitalize()}, {parameter.unit or 'fraction of the cell edge'}"
-        )
-        for family in FAMILIES.values()
-        for parameter in family.parameters
-    },
+    **PARAMETER_COLUMNS,
 }
 
 
@@ -218,7 +224,7 @@ def _shape(design: Design) -> str:
 
 def described(design: Design) -> dict[str, float]:
     """The volume fraction and the parameters of the family, by symbol."""
-    known = {} if design.volume_fraction is None else {"vf": design.volume_fraction}
+    known = {} if design.volume_fraction is None else {VOLUME_FRACTION.symbol: design.volume_fraction}
     symbols = {parameter.name: parameter.symbol for parameter in FAMILIES[design.family].parameters}
     return known | {symbols[name]: value for name, value in design.parameters.items()}
 
@@ -226,7 +232,7 @@ def described(design: Design) -> dict[str, float]:
 def phases(design: Design) -> list[tuple[str, str, Material]]:
     """Colour, title and material of every phase; none where the design was not realised."""
     titles = (name.capitalize() for name in FAMILIES[design.family].phases)
-    return list(zip((MATRIX, PARTICLE), titles, design.materials, strict=False))
+    return list(zip(phase_colours(len(design.materials)), titles, design.materials, strict=False))
 
 
 def _phase(colour: str, material: Material) -> str:

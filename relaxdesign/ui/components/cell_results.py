@@ -120,8 +120,8 @@ def _files(source: Source, solved: Evaluation) -> list[Download]:
 
     def vti() -> bytes:
         voxels = {key: getattr(data, key) for key in ("E", "nu", "rho", "k") if getattr(data, key) is not None}
-        if source.cell.phase is not None:
-            voxels["phase"] = source.cell.phase
+        if source.cell.labels is not None:
+            voxels["phase"] = source.cell.labels
         load = st.session_state.get(f"load-evaluate-{source.key}") or "hydrostatic"
         return fields_vti_bytes(fields_under(data, load), edge=data.edge, voxels=voxels, title=f"{name}, strain {load}")
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
-import torch
 
 from relaxdesign.export import safe_name
-from relaxdesign.io.fields import FieldError, labelled_field
+from relaxdesign.io.fields import FieldError
 from relaxdesign.io.labels import Labels
 from relaxdesign.io.uploads import (
     KINDS,
@@ -26,12 +25,9 @@ from relaxdesign.io.uploads import (
 )
 from relaxdesign.io.voxelise import parse_edges
 from relaxdesign.materials.catalogue import Material
-from relaxdesign.microstructure.particles.packing import (
-    DIAMETER_RANGE,
-    VOLUME_FRACTION_RANGE,
-    PlacementError,
-    place_particles,
-)
+from relaxdesign.microstructure import FAMILIES, Family, drawable
+from relaxdesign.microstructure.base import Inclusions, PlacementError, draw, singular
+from relaxdesign.microstructure.cell import Cell
 from relaxdesign.ui import background, server
 from relaxdesign.ui.components.cell_views import ViewedCell
 from relaxdesign.ui.text import escape
@@ -41,6 +37,8 @@ OFFERED = (
     "epoxy-unfilled", "alumina-ad-995", "structural-steel-en-1993-design-values", "soda-lime-glass", "copper",
 )  # fmt: skip
 """Ids of the materials that the phases have until others are chosen."""
+SHARE, SIZE = 0.3, 0.25
+"""Of what is drawn until others are chosen, or what the family supports that is nearest."""
 SOURCES = ("Draw a cell", "Upload a file")
 
 
@@ -69,7 +67,8 @@ def choose() -> Source | None:
 
 
 def _drawn() -> Source | None:
-    matrix, particle = _materials()
+    family = _family()
+    materials = _materials(family)
     columns = st.columns([0.8, 0.9, 1.3, 1.3, 0.8])
     dim = columns[0].segmented_control(
         "Dimension", (2, 3), default=2, required=True, format_func="{}D".format, key="evaluate-dim",
@@ -78,37 +77,50 @@ def _drawn() -> Source | None:
     grid = columns[1].selectbox(
         "Voxels per edge", GRIDS[dim], index=1, key=f"evaluate-grid-{dim}", persist_state="session"
     )
-    fraction = columns[2].slider(
-        "Volume fraction", *VOLUME_FRACTION_RANGE, 0.3, 0.01, key="evaluate-fraction", persist_state="session"
-    )
-    diameter = columns[3].slider(
-        "Particle diameter", *DIAMETER_RANGE, 0.25, 0.01, key="evaluate-diameter", persist_state="session",
-        help="Fraction of the cell's edge; moved a little, so that a whole number of particles fills the fraction",
+    share = columns[2].slider(
+        family.share.label.capitalize(), *family.share.range, family.share.clip(SHARE), 0.01,
+        key=f"evaluate-{family.share.name}-{family.name}", persist_state="session",
+    )  # fmt: skip
+    phase = singular(family.phases[1])
+    size = columns[3].slider(
+        f"{phase.capitalize()} {family.size.label}", *family.size.range, family.size.clip(SIZE), 0.01,
+        key=f"evaluate-{family.size.name}-{family.name}", persist_state="session",
+        help="Fraction of the cell's edge; moved a little, so that a whole number of "
+        f"{family.phases[1]} fills the fraction",
     )  # fmt: skip
     seed = columns[4].number_input(
         "Seed", 0, 2**31, 0, key="evaluate-seed", persist_state="session", help="Another seed, another placement"
     )
-
-    def place() -> np.ndarray:
-        generator = torch.Generator().manual_seed(int(seed))
-        packing = place_particles(fraction, diameter, dim, grid=grid, generator=generator)[0]
-        return packing.voxelise(grid).numpy().astype(np.uint8).reshape(grid, grid, -1)
-
     try:
-        phase = background.result(("place", fraction, diameter, dim, grid, seed), place, "Placing the particles")
+        labels = background.result(
+            ("place", family.name, share, size, dim, grid, seed),
+            lambda: draw(family, share, size, dim, grid=grid, seed=int(seed)),
+            f"Placing the {family.phases[1]}",
+        )
     except PlacementError as error:
         st.warning(f"This cell cannot be drawn: {escape(str(error))}.", icon=":material/info:")
         return None
-    if phase is None:
+    if labels is None:
         return None
-    name = f"cell-{dim}d-{grid}-seed{seed}"
-    return Source(_filled(Labels("", phase), {0: matrix, 1: particle}), name, f"drawn-{dim}")
+    return Source(_filled(Labels("", labels), materials), f"cell-{dim}d-{grid}-seed{seed}", f"drawn-{dim}")
 
 
-def _materials() -> tuple[Material, Material]:
-    """Matrix and particles, chosen from the catalogue."""
-    matrix, particle = _choose_materials({"Matrix": OFFERED[0], "Particles": OFFERED[1]})
-    return matrix, particle
+def _family() -> Inclusions:
+    """The family of the cell; chosen where there are several."""
+    families = drawable()
+    if len(families) == 1:
+        return next(iter(families.values()))
+    name = st.segmented_control(
+        "Family", list(families), default=next(iter(families)), required=True, key="evaluate-family",
+        format_func=lambda name: families[name].title, persist_state="session", label_visibility="collapsed",
+    )  # fmt: skip
+    return families[name]
+
+
+def _materials(family: Family) -> dict[int, Material]:
+    """The materials of a family's phases by label, chosen from the catalogue."""
+    roles = zip((phase.capitalize() for phase in family.phases), OFFERED, strict=False)
+    return dict(enumerate(_choose_materials(dict(roles))))
 
 
 def _choose_materials(roles: Mapping[str, str]) -> list[Material]:
@@ -128,12 +140,9 @@ def _choose_materials(roles: Mapping[str, str]) -> list[Material]:
 
 
 def _filled(labels: Labels, materials: Mapping[int, Material]) -> ViewedCell:
-    """The cell of labels with a material for each; of two materials the second is that of the particles."""
-    data = labelled_field(labels, materials)
-    if len(materials) != 2:
-        return ViewedCell(data)
-    first, second = materials
-    return ViewedCell(data, (labels.values == second).astype(np.uint8), (materials[first].name, materials[second].name))
+    """The cell of labels with a material for each, whether they occur or not."""
+    phases = np.searchsorted(list(materials), labels.values)
+    return ViewedCell.of(Cell(phases, tuple(materials.values())), labels.edge)
 
 
 # ---- Uploaded --------------------------------------------------------------------------------------
@@ -148,7 +157,7 @@ def _uploaded() -> Source | None:
     )  # fmt: skip
     st.caption(
         ".npz or .vti: arrays **E** (GPa) and **nu** per voxel, if known **rho** (g/cm³) and **k** (W/(m K)); or "
-        f"labels of the phases alone, whole numbers in any array. .stl: a closed surface of the particles. At most "
+        f"labels of the phases alone, whole numbers in any array. .stl: a closed surface of the second phase. At most "
         f"{limits.megabytes:g} MB and {limits.voxels:,} voxels."
     )
     if file is None:
@@ -225,15 +234,16 @@ def _stl_grid(limits: UploadLimits) -> StlGrid:
 def _source(upload: Upload, file_name: str, digest: str) -> Source:
     """The uploaded cell, with materials that are chosen for labels alone."""
     read, labels = f"Read from {escape(file_name)}", upload.labels
+    family = next(iter(FAMILIES.values()))
     if upload.data is not None:
-        cell, remark = ViewedCell(upload.data, upload.phase), f"{read}."
+        names = tuple(phase.capitalize() for phase in family.phases) if upload.phase is not None else ()
+        cell, remark = ViewedCell(upload.data, upload.phase, names), f"{read}."
     else:
         assert labels is not None  # an upload holds one of the two
         if upload.phase is not None:
-            matrix, particle = _materials()
-            cell = _filled(labels, {0: matrix, 1: particle})
+            cell = _filled(labels, _materials(family))
             box = f"; the cell reaches from {escape(upload.extent)} in its unit" if upload.extent else ""
-            remark = f"{read}{box}; particles fill {labels.shares.get(1, 0.0):.2%} of the cell."
+            remark = f"{read}{box}; {family.phases[1]} fill {labels.shares.get(1, 0.0):.2%} of the cell."
         else:
             cell = _filled(labels, _materials_of(labels))
             remark = f"{read}; labels of {escape(labels.array)}: {escape(labels.describe())}."

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from relaxdesign.microstructure.cell import Cell
 from relaxdesign.microstructure.correlation import radial_average, two_point_correlation
 from relaxdesign.physics.anisotropy import PLANES, young_in_plane, young_surface
 from relaxdesign.physics.effective_properties import Evaluation, evaluate, fields_under
 from relaxdesign.physics.fem import LOADS, ConvergenceError, LocalFields
 from relaxdesign.physics.voxel_fields import VoxelFields
 from relaxdesign.scene import painted_scene, phase_scene
+from relaxdesign.scene.palette import PHASES
 from relaxdesign.ui import background
-from relaxdesign.ui.colours import DISTINCT, MATRIX, PARTICLE
+from relaxdesign.ui.colours import DISTINCT, phase_colours
 from relaxdesign.ui.components import cell_scene, viewer
 from relaxdesign.ui.components.cell_scene import Scalar
-from relaxdesign.ui.text import significant
+from relaxdesign.ui.text import escape, significant
 
 HEIGHT = 400
 GRID = "rgba(128,140,158,0.4)"  # to be seen on light and dark
@@ -47,19 +49,26 @@ QUANTITIES: dict[str, tuple[str, Callable[[LocalFields], np.ndarray]]] = {
 
 @dataclass(frozen=True, eq=False)
 class ViewedCell:
-    """What is viewed. phase: labels (nx, ny, nz), 1 in the particles; None: a field of many materials."""
+    """What is viewed. labels: phases (nx, ny, nz); None: a field of many materials. names: of the phases."""
 
     data: VoxelFields
-    phase: np.ndarray | None = None
-    names: tuple[str, ...] = ("Matrix", "Particles")
+    labels: np.ndarray | None = None
+    names: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(cell: Cell, edge: float | None = None) -> ViewedCell:
+        """The phases of a cell, named by their materials; with more of them than there are colours as a field.
+
+        edge: of a voxel, in the unit of its file.
+        """
+        data = replace(cell.fields, edge=edge)
+        if len(cell.materials) > len(PHASES):
+            return ViewedCell(data)
+        return ViewedCell(data, cell.labels, tuple(material.name for material in cell.materials))
 
     @property
     def flat(self) -> bool:
         return self.data.E.shape[2] == 1
-
-    @property
-    def labels(self) -> np.ndarray:
-        return np.zeros(self.data.E.shape, np.uint8) if self.phase is None else self.phase
 
 
 def evaluation(cell: ViewedCell) -> Evaluation | None:
@@ -80,15 +89,15 @@ def picture(cell: ViewedCell, key: str, *, exported: bool = False) -> None:
 
     exported: in stpyvista's viewer, which is a page of its own, instead of the one that keeps its camera.
     """
-    look = cell_scene.choose_look(cell.flat, () if cell.phase is None else cell.names)
-    if cell.phase is None:
+    look = cell_scene.choose_look(cell.flat, cell.names)
+    if cell.labels is None:
         scalar = Scalar(cell.data.E, "Young’s modulus, GPa")
         scene = painted_scene(scalar.values, scalar.paint, cut=look.cut)
         cell_scene.show(scene, key=f"cell-{key}", scalar=scalar, label="Young’s modulus of the cell in 3D")
     else:
-        scene = phase_scene(cell.phase, (MATRIX, PARTICLE), opacities=look.opacities, cut=look.cut)
+        scene = phase_scene(cell.labels, phase_colours(len(cell.names)), opacities=look.opacities, cut=look.cut)
         if exported:
-            viewer.show(scene, f"{key}-{background.digest(cell.phase)}", look)
+            viewer.show(scene, f"{key}-{background.digest(cell.labels)}", look)
         else:
             cell_scene.show(scene, key=f"cell-{key}", label="Phases of the cell in 3D")
     hint = "Drag to turn, scroll to zoom. Surfaces are smoothed for the eye; files hold the voxels’ own."
@@ -131,7 +140,7 @@ def _solid(cell: ViewedCell, scalar: Scalar, key: str, label: str) -> None:
     shown, name = None, None
     with st.container(horizontal=True, vertical_alignment="center"):
         look = cell_scene.choose_look(cell.flat, ())
-        if cell.phase is not None:
+        if cell.labels is not None:
             name = st.segmented_control(
                 "Phase", cell.names, key="field-phase", persist_state="session", label_visibility="collapsed",
                 help="Only this phase; none chosen: the whole cell.",
@@ -256,17 +265,24 @@ def _surface(C: np.ndarray) -> go.Figure:
 
 
 def correlation(cell: ViewedCell, key: str) -> None:
-    """The two-point correlation of the particles: its radial average and its map."""
-    if cell.phase is None:
+    """The two-point correlation of the second phase, or another one: its radial average and its map."""
+    if cell.labels is None:
         st.info("A field of many materials has no phase whose correlation could be counted.", icon=":material/info:")
         return
-    S2 = two_point_correlation(cell.phase)
-    fraction = float(cell.phase.mean())
+    label = 1
+    if len(cell.names) > 2:
+        label = st.segmented_control(
+            "Phase", range(len(cell.names)), default=1, required=True, format_func=cell.names.__getitem__,
+            key=f"correlation-phase-{key}", persist_state="session", label_visibility="collapsed",
+        )  # fmt: skip
+    phase = cell.labels == label
+    S2 = two_point_correlation(phase)
+    fraction = float(phase.mean())
     r, mean = radial_average(S2)
     line, plane = st.columns([1, 1.1])
     figure = go.Figure(
         go.Scatter(
-            x=r / cell.phase.shape[0], y=mean, mode="lines+markers", line={"color": DISTINCT[0]}, marker={"size": 5},
+            x=r / phase.shape[0], y=mean, mode="lines+markers", line={"color": DISTINCT[0]}, marker={"size": 5},
             hovertemplate="r = %{x:.3f}: %{y:.4g}<extra></extra>",
         )
     )  # fmt: skip
@@ -286,7 +302,7 @@ def correlation(cell: ViewedCell, key: str) -> None:
     with plane:
         st.plotly_chart(shown, key=f"map-{key}", config={"displaylogo": False}, alt="Map of the correlation")
     st.caption(
-        f"S₂(r): the probability that two points a shift r apart both lie in particles. It begins at their fraction "
-        f"φ = {fraction:.3f} and, without long-range order, tends to φ² = {fraction**2:.3f}. Exact for this "
-        "periodic cell."
+        f"S₂(r): the probability that two points a shift r apart both lie in {escape(cell.names[label])}. It begins at "
+        f"its fraction φ = {fraction:.3f} and, without long-range order, tends to φ² = {fraction**2:.3f}. Exact for "
+        "this periodic cell."
     )

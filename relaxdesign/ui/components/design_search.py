@@ -7,6 +7,7 @@ import streamlit as st
 
 from relaxdesign.library import DesignRecord, DesignSearch, UnknownRun
 from relaxdesign.library.searching import DesignOrder
+from relaxdesign.microstructure import FAMILIES, known_parameters
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, comparison, paging
 from relaxdesign.ui.text import plural
@@ -24,8 +25,7 @@ _COLUMNS = {
     "K, GPa": st.column_config.NumberColumn(format="%.4g", help="Of the realised cell"),
     "Error, %": st.column_config.NumberColumn(format="%+.2f", help="Of the worst target"),
     "Density, g/cm³": st.column_config.NumberColumn(format="%.3f"),
-    "vf": st.column_config.NumberColumn(format="%.3f", help="Volume fraction of the particles"),
-    "d": st.column_config.NumberColumn(format="%.3f", help="Particle diameter, fraction of the cell edge"),
+    **candidates.PARAMETER_COLUMNS,
     "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", help="Runs may have the same name"),
     "Link": st.column_config.LinkColumn(display_text="Open the run"),
 }
@@ -78,19 +78,26 @@ def _search() -> DesignSearch:
     with filters.popover("Filters", icon=":material/tune:", width="stretch"):
         bulk = _range("K", "GPa", "designs_bulk")
         density = _range("Density", "g/cm³", "designs_density")
+        parameters = tuple(
+            (name, _range(parameter.label.capitalize(), parameter.unit, f"designs_{name}"))
+            for name, parameter in known_parameters().items()
+        )
         error = st.number_input("Largest error, %", 0.0, value=None, key="designs_error", placeholder="any")
-    return DesignSearch(words, bulk, density, None if error is None else error / 100, order=chosen)
+    return DesignSearch(words, bulk, density, None if error is None else error / 100, parameters, order=chosen)
 
 
 def _range(name: str, unit: str, key: str) -> tuple[float | None, float | None]:
     low, high = st.columns(2)
+    of = f", {unit}" if unit else ""
     return (
-        low.number_input(f"{name} from, {unit}", 0.0, value=None, key=f"{key}_low", placeholder="any"),
-        high.number_input(f"to, {unit}", 0.0, value=None, key=f"{key}_high", placeholder="any"),
+        low.number_input(f"{name} from{of}", 0.0, value=None, key=f"{key}_low", placeholder="any"),
+        high.number_input(f"to{of}", 0.0, value=None, key=f"{key}_high", placeholder="any"),
     )
 
 
 def _table(records: list[DesignRecord]) -> pd.DataFrame:
+    phases = [dict(zip(_phases(record), record.materials, strict=False)) for record in records]
+    titles = list(dict.fromkeys(title for made in phases for title in made))
     rows = [
         {
             "Run": record.run_name,
@@ -99,15 +106,17 @@ def _table(records: list[DesignRecord]) -> pd.DataFrame:
             "K, GPa": record.bulk,
             "Error, %": None if record.error is None else round(100 * record.error, 2) + 0.0,  # no minus before 0.00
             "Density, g/cm³": record.density,
-            "vf": record.volume_fraction,
-            "d": record.diameter,
-            "Matrix": record.matrix,
-            "Particles": record.particle,
+            **{parameter.symbol: record.parameters.get(name) for name, parameter in known_parameters().items()},
+            **{title: made.get(title) for title in titles},
             "Link": f"./?run={record.run_id}",
         }
-        for record in records
+        for record, made in zip(records, phases, strict=True)
     ]
-    return candidates.floats(pd.DataFrame(rows), but=("Run", "Started", "No.", "Matrix", "Particles", "Link"))
+    return candidates.floats(pd.DataFrame(rows), but=("Run", "Started", "No.", *titles, "Link"))
+
+
+def _phases(record: DesignRecord) -> list[str]:
+    return [phase.capitalize() for phase in FAMILIES[record.family].phases]
 
 
 def _compared() -> list[tuple[str, int]]:

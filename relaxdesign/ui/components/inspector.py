@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -30,7 +33,7 @@ def render(run_id: str, design: Design) -> None:
     key = f"{run_id}-{design.index}"
     with guard("the inspector"):
         export = DesignExport(design)
-        cell = ViewedCell(export.data, export.cell.labels, tuple(m.name for m in export.cell.materials))
+        cell = ViewedCell.of(export.cell)
         view = st.segmented_control(
             "View", VIEWS, default=VIEWS[0], required=True, key="inspector-view", persist_state="session",
             label_visibility="collapsed",
@@ -198,23 +201,14 @@ def _downloads(run_id: str, design: Design) -> None:
 
     def single(kind: str, file_name: str) -> bytes:
         origin = provenance(stored_result(server.store(), run_id), run_id)
-        return FORMATS[kind].files[file_name](DesignExport(design, options, origin))
+        return FORMATS[kind].files(DesignExport(design, options, origin))[file_name]()
 
     def several(formats: list[str]) -> dict[str, bytes]:
         result = stored_result(server.store(), run_id)
         return dict(result_files(result, formats, options, indices=[design.index], run_id=run_id))
 
     name = f"relaxdesign-{run_id}-{design.index + 1:02d}"
-    stl = FORMATS["stl"]
-    files = [
-        Download("STL", lambda: single("stl", "particles.stl"), f"{name}.stl", stl.mime, "Particles, closed, in mm"),
-        Download("STL matrix", lambda: single("stl", "matrix.stl"), f"{name}-matrix.stl", stl.mime, "Matrix, closed"),
-    ]
-    for kind, label in BUTTONS.items():
-        (file_name,) = FORMATS[kind].files
-        suffix = f"-{kind}.inp" if file_name.endswith(".inp") else f".{file_name.rsplit('.')[-1]}"
-        make = lambda kind=kind, file_name=file_name: single(kind, file_name)  # noqa: E731
-        files.append(Download(label, make, f"{name}{suffix}", FORMATS[kind].mime, FORMATS[kind].title))
+    files = _single_files(DesignExport(design), name, single)
     files += [
         Download("Figures", lambda: zip_bytes(several(["png"]).items(), name), f"{name}-figures.zip", "application/zip",
                  "PNG pictures of cell, stress and stiffness"),
@@ -226,3 +220,19 @@ def _downloads(run_id: str, design: Design) -> None:
                  "application/zip", "Every file of this design with its hashes", primary=True),
     ]  # fmt: skip
     downloads.buttons(files, f"{run_id}-{design.index}")
+
+
+def _single_files(export: DesignExport, name: str, make: Callable[[str, str], bytes]) -> list[Download]:
+    """The formats of single files, of which the STL has one per phase. make: the content, of a format and file name."""
+    files = []
+    stl, *others = FORMATS["stl"].files(export)
+    for file_name, suffix in {stl: "", **{other: other.removesuffix(".stl") for other in others}}.items():
+        label, path = f"STL {suffix}".rstrip(), f"{name}-{suffix}".rstrip("-") + ".stl"
+        told = f"{file_name.removesuffix('.stl').capitalize()}, closed, in mm"
+        files.append(Download(label, partial(make, "stl", file_name), path, FORMATS["stl"].mime, told))
+    for kind, label in BUTTONS.items():
+        (file_name,) = FORMATS[kind].files(export)
+        suffix = f"-{kind}.inp" if file_name.endswith(".inp") else f".{file_name.rsplit('.')[-1]}"
+        made = partial(make, kind, file_name)
+        files.append(Download(label, made, f"{name}{suffix}", FORMATS[kind].mime, FORMATS[kind].title))
+    return files

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure import known_parameters
+from relaxdesign.microstructure.base import VOLUME_FRACTION
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.objective import extremes_of, targets_of
 from relaxdesign.study.result import Design
@@ -47,9 +48,9 @@ MEASURES = (
     Measure("Density", "g/cm³", _property("density"), "density"),
     Measure("Volume fraction", "", lambda design: design.volume_fraction),
     *(
-        Measure(parameter.label.capitalize(), parameter.unit or "of the edge", _parameter(parameter.name))
-        for family in FAMILIES.values()
-        for parameter in family.parameters
+        Measure(parameter.label.capitalize(), parameter.unit or "of the edge", _parameter(name))
+        for name, parameter in known_parameters().items()
+        if name != VOLUME_FRACTION.name
     ),
     Measure("Spread of K", "GPa", lambda design: design.spread),
     Measure("Bulk modulus", "GPa", _property("K"), "K"),

@@ -154,6 +154,6 @@ def _table(designs: Sequence[Design], selection: Selection, order: str) -> None:
     )
     st.caption(
         "K in GPa. Relaxed: any material per voxel, as sampled. Two phases and catalogue materials: mean over "
-        "fresh random placements. Refined: after materials, fraction and diameter were adjusted. Realised: the one "
+        "fresh random placements. Refined: after materials, fraction and size were adjusted. Realised: the one "
         "cell you download, solved in double precision."
     )

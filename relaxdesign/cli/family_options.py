@@ -1,0 +1,111 @@
+"""What families of microstructures add to a command: materials of phases, numbers of the cells they draw."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from relaxdesign.cli.options import option, spread
+
+if TYPE_CHECKING:
+    from relaxdesign.microstructure.base import Inclusions
+
+SIZE = 0.25
+"""Of inclusions where none is given, in cell edges, or the supported one that is nearest."""
+
+
+def family_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Takes the parameter ``described`` off a command, for a `FamilyCommand`. Decorates commands.
+
+    The command receives the values of its options by their names, None where they were not given.
+    """
+    return spread(command, "described", [], dict)
+
+
+class FamilyCommand(TyperCommand):
+    """A command with the options of all families; they are made when it is used, as families load torch."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Parses the arguments, or shows the help, with these options."""
+        assert self.callback is not None
+        command = inspect.unwrap(self.callback, stop=lambda of: "described" in inspect.signature(of).parameters)
+        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        app.command(self.name)(spread(command, "described", _options(), dict))
+        return typer.main.get_command(app).make_context(info_name, args, parent, **extra)
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of the options of a family: of the materials of its phases, of its volume fraction and of its size."""
+
+    materials: tuple[str, ...]
+    fraction: str
+    size: str
+
+    @staticmethod
+    def of(family: Inclusions) -> Names:
+        """Those of a family; a size that is called as an option of all cells has the name of the family before it."""
+        from relaxdesign.cli.cells import CellOptions
+        from relaxdesign.microstructure.base import singular
+
+        size = family.size.name
+        taken = {field.name for field in fields(CellOptions)}
+        return Names(
+            tuple(map(singular, family.phases)), "fraction", f"{family.name}_{size}" if size in taken else size
+        )
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Those of the materials first."""
+        return (*self.materials, self.fraction, self.size)
+
+
+def shown(*names: str) -> str:
+    """``--matrix and --particle``."""
+    return " and ".join(f"--{name.replace('_', '-')}" for name in names)
+
+
+def names_of_families() -> dict[str, Names]:
+    """The options of every family that can draw cells."""
+    from relaxdesign.microstructure import drawable
+
+    return {name: Names.of(family) for name, family in drawable().items()}
+
+
+def family_of(given: Mapping[str, Any]) -> Inclusions:
+    """The family that has all options that were given, the first one of several. Raises ValueError if none has."""
+    from relaxdesign.microstructure import drawable
+
+    known = names_of_families()
+    asked = [name for name in dict.fromkeys(name for of in known.values() for name in of.all) if name in given]
+    for family, names in known.items():
+        if set(asked) <= set(names.all):
+            return drawable()[family]
+    raise ValueError(f"{shown(*asked)}: no family of microstructures has all of them")
+
+
+def _options() -> list[inspect.Parameter]:
+    """Of all families, each name once, those of the materials first."""
+    from relaxdesign.microstructure import drawable
+
+    materials: dict[str, inspect.Parameter] = {}
+    numbers: dict[str, inspect.Parameter] = {}
+    text = "Id, name or words of it, for .stl, labels 0 and 1, or a drawn cell."
+    for family in drawable().values():
+        names, phase, size = Names.of(family), family.phases[1], family.size
+        for name, of in zip(names.materials, family.phases, strict=True):
+            told = text if of == family.phases[0] else f"The same of the {of}."
+            kind = Annotated[str | None, typer.Option(metavar="MATERIAL", help=told)]
+            materials.setdefault(name, option(name, kind, None))
+        default = f"{size.clip(SIZE):g}"
+        for name, told in (
+            (names.fraction, f"Drawn: {family.share.label} of the {phase}."),
+            (names.size, f"Drawn: {size.label} of the {phase} in {size.unit or 'cell edges'}. Default: {default}."),
+        ):
+            numbers.setdefault(name, option(name, Annotated[float | None, typer.Option(help=told)], None))
+    return [*materials.values(), *numbers.values()]
