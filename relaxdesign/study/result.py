@@ -14,6 +14,7 @@ from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.study.earlier import of_version_0_1
 from relaxdesign.study.request import DesignRequest, Objective
+from relaxdesign.study.trust import Trust
 
 SCHEMA_VERSION = 2
 """Of the JSON form of designs and results; version 0.1 wrote none, see `relaxdesign.study.earlier`."""
@@ -49,7 +50,8 @@ class Design:
     family: of microstructures. message: why a candidate failed (it lacks what it did not get to) or what is unusual
     about it. materials, shares: of the phases of the realised cell, and their volume fractions. parameters: of the
     family. stages: per stage, the quantities of the objectives, K and the density. properties: all quantities of the
-    realised cell. snapped: the sample's own materials; None if it has no phases, and for designs of version 0.1.
+    realised cell. trust: what these come to on ever finer grids, by name, as far as the geometry decides them.
+    snapped: the sample's own materials; None if it has no phases, and for designs of version 0.1.
     """
 
     index: int
@@ -63,6 +65,7 @@ class Design:
     spread: float | None = None  # standard deviation of K over placements at the refined stage, GPa
     bounds: Bounds | None = None
     properties: dict[str, float] | None = None
+    trust: dict[str, Trust] = field(default_factory=dict)
     stiffness: list[list[float]] | None = None  # C in GPa, Voigt order xx, yy, zz, yz, xz, xy
     iterations: int | None = None  # of the verifying float64 solve
     residual: float | None = None
@@ -145,6 +148,7 @@ class Design:
             "stages": self.stages,
             "misses": self.misses,
             "properties": self.properties,
+            "trust": {name: trust.to_dict() for name, trust in self.trust.items()},
             "stiffness": self.stiffness,
             "load_cases": self.load_cases,
             "snapped": self.snapped and {name: list(of) for name, of in asdict(self.snapped).items()},
@@ -167,6 +171,7 @@ class Design:
             materials=tuple(Material(**phase["material"]) for phase in phases),
             shares=tuple(phase["volume_fraction"] for phase in phases),
             bounds=None if bounds is None else Bounds(**bounds),
+            trust={name: Trust(of["value"], of["grid"]) for name, of in values.get("trust", {}).items()},
             snapped=snapped and Snapped(tuple(snapped["materials"]), tuple(snapped["shares"])),
             labels=labels,
             relaxed=relaxed,
