@@ -27,7 +27,8 @@ from relaxdesign.library.rows import new_run, now
 from relaxdesign.library.schema import CurvesRow, DesignDataRow, DesignRow, TagRow
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.bounds import two_phase_bounds
-from relaxdesign.study.request import DesignRequest, Objective
+from relaxdesign.study.objective import Objective
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import STAGES, Design
 
 PER_RUN = 8

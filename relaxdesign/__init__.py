@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from relaxdesign.microstructure.cell import Cell
     from relaxdesign.physics.effective_properties import Evaluation
     from relaxdesign.physics.voxel_fields import VoxelFields
-    from relaxdesign.study.request import DesignRequest, Objective
+    from relaxdesign.study.objective import Objective
+    from relaxdesign.study.request import DesignRequest
     from relaxdesign.study.result import Design, DesignResult
 
 __all__ = [
@@ -53,7 +54,7 @@ _HOMES = {
     "DesignResult": "relaxdesign.study.result",
     "Evaluation": "relaxdesign.physics.effective_properties",
     "Material": "relaxdesign.materials.material",
-    "Objective": "relaxdesign.study.request",
+    "Objective": "relaxdesign.study.objective",
     "VoxelFields": "relaxdesign.physics.voxel_fields",
     "design": "relaxdesign.api",
     "evaluate": "relaxdesign.api",

@@ -23,7 +23,8 @@ from relaxdesign.physics.effective_properties import Evaluation
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.physics.voxel_fields import VoxelFields
 from relaxdesign.study import run as study
-from relaxdesign.study.request import DesignRequest, Objective, parse_objective
+from relaxdesign.study.objective import Objective, parse_objective
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import DesignResult
 
 

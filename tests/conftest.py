@@ -16,7 +16,8 @@ from relaxdesign.cli import app
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.particles.packing import place_particles
 from relaxdesign.physics.bounds import two_phase_bounds
-from relaxdesign.study.request import DesignRequest, Objective
+from relaxdesign.study.objective import Objective
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, DesignResult
 
 

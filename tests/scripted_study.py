@@ -11,7 +11,8 @@ import numpy as np
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.study.events import DesignEvent, Event, FinishedEvent, StepEvent
-from relaxdesign.study.request import DesignRequest, Objective
+from relaxdesign.study.objective import Objective
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import STAGES, Design, DesignResult
 
 GRID = 16

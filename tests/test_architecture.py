@@ -1,4 +1,4 @@
-"""The house: lower floors know nothing of upper ones, and no module needs itself to be imported."""
+"""The house: lower floors know nothing of upper ones, no module needs itself to be imported, none is too long."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ FLOORS = (
     {"cli", "ui"},
 )
 """From the ground up. Rooms of one floor do not know each other."""
+LONGEST_MODULE, LONGEST_FUNCTION = 400, 60
+"""Lines."""
 
 
 def module_name(path: Path) -> str:
@@ -48,6 +50,19 @@ def imports() -> dict[str, set[str]]:
 
 def room(module: str) -> str:
     return [*module.split("."), ""][1]
+
+
+def test_modules_and_functions_can_be_taken_in():
+    trees = {path: ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
+    modules = {f"{path}": len(path.read_text().splitlines()) for path in trees}
+    functions = {
+        f"{path}: {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert not {name: lines for name, lines in modules.items() if lines > LONGEST_MODULE}
+    assert not {name: lines for name, lines in functions.items() if lines > LONGEST_FUNCTION}
 
 
 def test_every_room_has_its_floor():

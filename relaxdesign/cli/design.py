@@ -14,7 +14,8 @@ from relaxdesign.cli.options import AsJson, MaterialsFile, grouped
 from relaxdesign.cli.request_options import request_options
 from relaxdesign.cli.running import run_study
 from relaxdesign.cli.showing import exit_by, print_result
-from relaxdesign.study.request import DesignRequest, GuidanceSettings, Objective, parse_objective
+from relaxdesign.study.objective import parse_objective
+from relaxdesign.study.request import DesignRequest, GuidanceSettings
 
 if TYPE_CHECKING:
     from relaxdesign.cli.recording import Recording
@@ -40,11 +41,18 @@ class Wanted:
             "repeat for more. Quantities: K G E nu Ex Ey Ez Ex/Ey … C11 … C66 AU density conductivity price.",
         ),
     ] = None
-    density_weight: Annotated[float, typer.Option(help="Weight of low density against the target's 1.")] = 0.0
+    density_weight: Annotated[
+        float | None, typer.Option(help="Weight of low density against the target's 1. Default: 0.")
+    ] = None
 
-    def objectives(self) -> list[Objective]:
-        """Those in words. Raises ValueError for what cannot be read."""
-        return [parse_objective(text) for text in self.objective or ()]
+    def fields(self) -> dict[str, Any]:
+        """Those fields of a request that were given. Raises ValueError for words that cannot be read."""
+        fields = {
+            "target_bulk": self.target_bulk,
+            "objectives": self.objective and [parse_objective(text) for text in self.objective],
+            "density_weight": self.density_weight,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,10 @@ def design(
     *,
     wanted: Wanted,
     request_file: Annotated[
-        Path | None, typer.Option("--request", metavar="JSON", help="A request from a file instead of options.")
+        Path | None,
+        typer.Option(
+            "--request", metavar="JSON", help="A request from a file; options that are given replace its fields."
+        ),
     ] = None,
     settings: dict[str, Any],
     guide: Annotated[
@@ -101,10 +112,7 @@ def design(
     with user_errors():
         from relaxdesign.export import check_sizes
 
-        if request_file is None:
-            request = _from_options(wanted, settings, guide or (), materials)
-        else:
-            request = _from_file(request_file, wanted, materials)
+        request = _request(request_file, wanted, settings, guide or (), materials)
         check_sizes(request.dim, folder.cell_size, folder.thickness)
         result, record, files = _run(request, folder, library)
     if as_json:
@@ -114,38 +122,31 @@ def design(
     exit_by(result)
 
 
-def _from_options(
-    wanted: Wanted, settings: dict[str, Any], guide: Iterable[str], materials: Path | None
+def _request(
+    path: Path | None, wanted: Wanted, settings: dict[str, Any], guide: Iterable[str], materials: Path | None
 ) -> DesignRequest:
-    """The request that the options describe. Raises ValueError for what cannot be used."""
+    """The request that the options describe, or that of a file, in which the options that were given replace fields.
+
+    Raises ValueError for what cannot be used, and for objectives in both.
+    """
     from relaxdesign.materials.catalogue import Catalogue
 
-    targets: dict[str, Any] = {
-        "target_bulk": wanted.target_bulk,
-        "objectives": wanted.objectives(),
-        "density_weight": wanted.density_weight,
-    }
-    own, offered = (None, Catalogue.default()) if materials is None else _own_materials(materials)
-    exclude = tuple(offered.find(name).id for name in settings.get("exclude", ()))
-    guidance = _guidance(settings.get("guidance", {}), guide)
-    special = {"exclude": exclude, "materials_csv": own, "guidance": guidance}
-    return DesignRequest.model_validate(targets | settings | special)
-
-
-def _from_file(path: Path, wanted: Wanted, materials: Path | None) -> DesignRequest:
-    """The request in a file, with own materials where some are given. Raises ValueError for what cannot be used."""
-    from relaxdesign.materials.catalogue import Catalogue
-
-    objectives = wanted.objectives()
-    own = None if materials is None else _own_materials(materials)[0]
-    if objectives or wanted.target_bulk is not None:
-        raise ValueError("give the targets either in the request file or as options, not both")
-    request = DesignRequest.model_validate_json(path.read_bytes())
-    if own is not None:
-        return DesignRequest.model_validate(request.model_dump() | {"materials_csv": own})
-    if request.materials_csv is not None:
-        warn(path.name, Catalogue.from_text(request.materials_csv).warnings)
-    return request
+    values: dict[str, Any] = {"objectives": ()} | (objectives := wanted.fields())
+    if path is not None:
+        if objectives:
+            raise ValueError("give the objectives either in the request file or as options, not both")
+        values = DesignRequest.model_validate_json(path.read_bytes()).model_dump()
+    if materials is not None:
+        values["materials_csv"], offered = _own_materials(materials)
+    elif path is not None and (text := values["materials_csv"]) is not None:
+        offered = Catalogue.from_text(text)
+        warn(path.name, offered.warnings)
+    else:
+        offered = Catalogue.default()
+    values |= settings | {"guidance": _guidance(values.get("guidance", {}) | settings.get("guidance", {}), guide)}
+    if "exclude" in settings:
+        values["exclude"] = tuple(offered.find(name).id for name in settings["exclude"])
+    return DesignRequest.model_validate(values)
 
 
 def _guidance(values: dict[str, Any], settings: Iterable[str]) -> GuidanceSettings:

@@ -38,6 +38,13 @@ class RequestCommand(TyperCommand):
 
     model: type[BaseModel] = DesignRequest
 
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command. A setting that was not given is None: its default may come from elsewhere."""
+        for setting in filter(_is_option, describe(self.model)):
+            if setting.kind != "texts" and ctx.get_parameter_source(setting.name).name == "DEFAULT":
+                ctx.params[setting.name] = None
+        return super().invoke(ctx)
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Writes the help page."""
         settings = {setting.name: setting for setting in describe(self.model)}
@@ -81,7 +88,7 @@ def _type(setting: Setting) -> Any:
 
 
 def _fields(settings: Sequence[Setting], given: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a request from the values of options; those not given are left to the model."""
+    """The fields of a request from the values of the options that were given; the others are left to the model."""
     found: dict[str, Any] = {}
     for setting in settings:
         value = given[setting.name]

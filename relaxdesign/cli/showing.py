@@ -95,17 +95,16 @@ def _table(result: DesignResult) -> Table:
     first, *others = dict.fromkeys([*(o.quantity for o in result.request.objectives), "density"])
     table = Table(title=f"{result.request.title}; {first} of each stage ({QUANTITIES[first].unit or '-'})")
     family = FAMILIES[result.request.family]
-    described = [parameter for parameter in family.parameters if parameter.name != "volume_fraction"]
     for name in ("#", *family.phases):
         table.add_column(name, justify="left")
-    for name in ("vf", *(parameter.symbol for parameter in described), *STAGES, "error", *others):
+    for name in ("vf", *(parameter.symbol for parameter in family.parameters), *STAGES, "error", *others):
         table.add_column(name, justify="right", no_wrap=True)
     for item in result.designs:
         table.add_row(
             _number_of(item),
             *([escape(material.name) for material in item.materials] or ["-", "-"]),
-            _format(item.shares[-1] if item.shares else None, ".3f"),
-            *(_format(item.parameters.get(parameter.name), ".3f") for parameter in described),
+            _format(item.volume_fraction, ".3f"),
+            *(_format(item.parameters.get(parameter.name), ".3f") for parameter in family.parameters),
             *(_format(item.stages.get(stage, {}).get(first), ".4g") for stage in STAGES),
             _error_text(item),
             *(_format((item.properties or {}).get(name), ".4g") for name in others),

@@ -55,7 +55,8 @@ class Fit:
     """A relaxed field read as a cell of a family.
 
     phases: channel values (channels,) of every phase. labels: phase of every voxel, (*grid). parameters: of the
-    family, as far as the field tells them. remark: what is unusual. homogeneous: all phases are the same material.
+    family, and the volume fraction of inclusions. remark: what is unusual. homogeneous: all phases are the same
+    material.
     """
 
     phases: tuple[Tensor, ...]
@@ -71,7 +72,7 @@ class Family(Protocol):
     name: in requests and files. title: in the app. summary: one line that explains it. composites: what its cells are
     called in messages, "particle composites". phases: names of the phases, that of label 0 first.
     directional: whether its cells can be stiffer along one axis of their plane than along the other.
-    parameters: numbers that describe its cells.
+    parameters: numbers that tell its cells apart, beside their volume fraction.
     """
 
     @property

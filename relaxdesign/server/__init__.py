@@ -1,11 +1,11 @@
-"""Background jobs: the server computes runs in turn, whoever is looking or not.
+"""Background jobs: the server computes the runs of its queue, also while no page shows them.
 
 A page submits a request and polls ``JobManager.snapshot(run_id)``; the id in its address is all it needs to find
 the run again after a reload or in another browser. The threads that compute write to the store and to the job, and
 know nothing of Streamlit.
 
-Sessions take turns: who queues ten runs delays another's first by one at most. A paused run gives its place away.
-Requests come from strangers: those that name a file are refused.
+Sessions take turns: a session that queues ten runs delays the first run of another one by one run at most. A paused run
+lets the next one start. Requests come from strangers: those that name a file are refused.
 """
 
 from relaxdesign.server.job import Snapshot

@@ -1,4 +1,4 @@
-"""One run while it is live: what it has so far, and whether it may go on."""
+"""The state of a live run, and its control: start, pause and cancel."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Snapshot:
         return self.recent[-1] if self.recent else None
 
     def since(self, step: int) -> tuple[Frame, ...]:
-        """The steps after this one that are still at hand; the latest if there is none."""
+        """The buffered steps after this one; the latest step if there are none."""
         return tuple(frame for frame in self.recent if frame.step > step) or self.recent[-1:]
 
     @property
@@ -103,7 +103,7 @@ class Job:
 
     @property
     def started(self) -> bool:
-        """Whether a thread is at it, be it computing or waiting for its turn."""
+        """Whether a thread serves the run, computing or waiting for its turn."""
         return self._clock.started
 
     def go(self) -> None:
@@ -123,7 +123,7 @@ class Job:
         self._turn.wait()
 
     def show_step(self, event: StepEvent, frame: Frame) -> None:
-        """The newest step, and its fields as they are kept."""
+        """Takes the newest step, with its fields in the form in which they are stored."""
         with self._lock:
             self._step = event
             self._recent.append(frame)
@@ -131,7 +131,7 @@ class Job:
             self._curves.append(event)
 
     def show_design(self, design: Design) -> None:
-        """One more candidate that is finished."""
+        """Takes one more finished candidate."""
         with self._lock:
             self._designs[design.index] = design
 

@@ -1,4 +1,4 @@
-"""How much a server takes on, and of whom."""
+"""Limits on the runs that a server accepts, and the requests that it refuses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from relaxdesign.study.request import DesignRequest
 
 
 class JobLimit(RuntimeError):
-    """This server does not take on what was asked for; the text says why."""
+    """The server refuses a run; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Limits:
 
 
 def check_names_no_file(request: DesignRequest) -> None:
-    """Refuses a request that names a file: whoever queues runs has no say in what the server reads.
+    """Refuses a request that names a file, because users of a server must not choose the files that it reads.
 
     ``start`` is always a path, and ``prior`` is one unless it is the name of a shipped prior. Raises JobLimit.
     """

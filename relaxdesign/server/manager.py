@@ -1,4 +1,4 @@
-"""The queue of a server: whose turn it is, and the thread of each run that computes."""
+"""The queue of a server, and a thread for each run that it computes."""
 
 from __future__ import annotations
 
@@ -273,7 +273,7 @@ def new_error_id() -> str:
 
 
 def _is_for_users(error: Exception) -> bool:
-    """Whether the text was written for users: what cannot be used of a request, and a lack of memory."""
+    """Whether the error's text was written for users: a request that cannot be used, or a lack of memory."""
     from relaxdesign.io.fields import FieldError
     from relaxdesign.materials.catalogue import CatalogueError
     from relaxdesign.prior.model import PriorError

@@ -21,6 +21,7 @@ from relaxdesign.physics.elasticity import needs_stiffness
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.prior.model import load_prior
 from relaxdesign.server.worker import study_threads
+from relaxdesign.study.methods import METHODS
 from relaxdesign.study.request import DesignRequest, GuidanceSettings
 from relaxdesign.version import __version__
 
@@ -42,7 +43,7 @@ class Calibration:
 
 
 def calibration_of(prior: str) -> Calibration:
-    """Of this machine: as measured before, or now, in a child process that gives way to everything else.
+    """The calibration of this machine, from the cache or measured now in a child process of low priority.
 
     Raises CalledProcessError or OSError if it cannot be measured.
     """
@@ -86,21 +87,13 @@ def calibrate(prior: str) -> Calibration:
 
 def estimated_seconds(request: DesignRequest, calibration: Calibration) -> float:
     """About how long the request will take, start-up aside."""
-    settings = request.guidance
+    method, settings = METHODS[request.method], request.guidance
     whole = needs_stiffness([objective.quantity for objective in request.objectives])
     systems = 6 * _SHARED if whole else 1.0
     levels = request.steps * settings.recurrence
     solves = levels * settings.mean_iterations / settings.reuse
-    passes = float(levels)
-    if request.method == "guided" and settings.variance:
-        passes *= 1 + 2 * len(request.objectives)  # a way back through the network for each
-    elif request.method == "best-of-n":
-        passes *= 25
-    elif request.method == "noise":
-        passes *= 24  # six steps forward, again on the way back, and the derivative of each
-    elif request.method not in ("guided", "conditional"):
-        passes = 0.0
-    sampling = passes * calibration.network + (request.method != "conditional") * solves * systems * calibration.guiding
+    passes = levels * method.passes(request) if method.passes else 0
+    sampling = passes * calibration.network + method.simulates * solves * systems * calibration.guiding
     if not request.refine:
         kind = "unrefined"
     elif request.family == "free-form":
@@ -112,8 +105,10 @@ def estimated_seconds(request: DesignRequest, calibration: Calibration) -> float
 
 
 def _seconds(function, repeats: int = 3) -> float:
-    """Fastest of a few calls, after one that compiles and fills caches: processor time, so that a busy machine counts
-    as a free one."""
+    """Processor time of the fastest of a few calls, after one call that compiles and fills caches.
+
+    Processor time does not depend on what else the machine computes.
+    """
     function()
     times = []
     for _ in range(repeats):

@@ -36,8 +36,8 @@ Task = tuple[DesignRequest, Sequence[Design]]
 
 
 def study_threads() -> int:
-    """Threads that a study has on a server: one core is for the pages. With all cores, each operation would wait for
-    the thread that was pushed aside."""
+    """Number of threads of a study on a server: all cores but one, which serves the pages. With all cores, each
+    operation would wait for the thread that a page displaces."""
     import torch
 
     return max(1, torch.get_num_threads() - 1)
@@ -128,9 +128,9 @@ def _forward_cancel(stream: IO[bytes], cancel: Callable[[], bool], ended: thread
 
 
 def _limit_memory(megabytes: int) -> None:
-    """Limits this process, where the system knows such.
+    """Limits the memory of this process, on systems that can.
 
-    What it writes to counts, not address space: the libraries reserve more of that than they use.
+    The limit applies to written memory, not to address space: libraries reserve more address space than they use.
     """
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource

@@ -23,7 +23,8 @@ from relaxdesign.microstructure.base import Inclusions, PlacementError
 from relaxdesign.physics.attainable import Interval, reachable_by_any
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.quantities import QUANTITIES, format_value
-from relaxdesign.study.request import DesignRequest, Objective, RequestError
+from relaxdesign.study.objective import Objective
+from relaxdesign.study.request import DesignRequest, RequestError
 from relaxdesign.study.selection import shares
 from relaxdesign.study.simulation import Simulation
 
@@ -99,7 +100,7 @@ def gap_of(target: Objective, intervals: Sequence[Interval]) -> Gap | None:
 def simulated_gap(
     target: Objective, gap: Gap, catalogue: Catalogue, family: Inclusions, dim: int, boundary: str
 ) -> Gap | None:
-    """The gap as simulations of the pairs next to it have it; None if the target comes within reach of one.
+    """The gap with its ends simulated; None if a simulated end reaches the target.
 
     gap: between its ends by estimate. Takes seconds, in 3D up to half a minute, once per gap.
     """

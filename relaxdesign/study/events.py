@@ -1,4 +1,4 @@
-"""The event stream of a study: what the progress bar and the live view are fed with."""
+"""The events of a study, which feed the progress bar and the live view."""
 
 from __future__ import annotations
 

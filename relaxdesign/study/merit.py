@@ -1,9 +1,9 @@
-"""What the quantities to be small or large count where designs are compared, against squared misses of the targets.
+"""The cost of quantities that are to be small or large, in units of the squared misses of the targets.
 
-One weight for all: refinement ranks pairs of materials by it, with both projections, and every search that compares
-whole designs minimises it beside its misses, so that no method is told less of a low density than another. It counts
-coordinates (`relaxdesign.physics.quantities`), which exist for negative values too: a density smaller by a factor of e
-is 1.
+Refinement ranks pairs of materials by this cost, whatever the family, and every search that compares whole designs adds
+it to the squared misses, so all methods weigh a low density alike. The cost is linear in the quantity's coordinate
+(`relaxdesign.physics.quantities`), which exists for negative values too: a density smaller by a factor of e changes the
+coordinate by 1.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from relaxdesign.study.request import Objective
+from relaxdesign.study.objective import Objective, extremes_of
 from relaxdesign.study.tuning import TUNING
 
 
@@ -20,5 +20,5 @@ def extreme_cost(objectives: Iterable[Objective], coordinate: Callable[[str], An
 
     coordinate: gives that of a quantity by its name, a float, an array or a tensor; the result has its shape.
     """
-    extremes = (objective for objective in objectives if objective.sense != "reach")
-    return sum((TUNING.extreme_worth * o.weight * o.sign * coordinate(o.quantity) for o in extremes), start=0.0)
+    costs = (TUNING.extreme_worth * o.weight * o.sign * coordinate(o.quantity) for o in extremes_of(objectives))
+    return sum(costs, start=0.0)

@@ -21,7 +21,8 @@ from relaxdesign.physics.fem.outcome import SMALLEST_TOLERANCE
 from relaxdesign.physics.quantities import COEFFICIENTS, QUANTITIES, coefficients_of
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.merit import extreme_cost
-from relaxdesign.study.request import DesignRequest, Objective
+from relaxdesign.study.objective import Objective, extremes_of, targets_of
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.tuning import TUNING
 
 _GUIDANCE_ITERATIONS = 400
@@ -31,8 +32,8 @@ _FINISHED_ITERATIONS = 4000
 def finished_tolerance(softness: float) -> float:
     """Relative residual at which K of a finished field errs by less than about 0.1 %.
 
-    softness: K over its Voigt average. K errs by the square of the residual times the Voigt average, which the K of
-    foams with grains of ceramic is 1/20,000 of: 1e-4 left an error of 3 % there.
+    softness: K divided by its Voigt average. The error of K is the square of the residual times the Voigt average. The
+    K of a foam with ceramic grains is 1/20,000 of its Voigt average; there a residual of 1e-4 left an error of 3 %.
     """
     return min(1e-4, 1e-3 * math.sqrt(softness))
 
@@ -93,10 +94,11 @@ class Evaluation:
 
 
 class PropertyLookup:
-    """A coefficient of a material that channels do not hold, as a smooth function of them.
+    """Predicts a coefficient of a material, which is not among the channels, from the channels.
 
-    Kernel regression over the materials that have it (Nadaraya 1964, doi:10.1137/1109020), of its logarithm if it is
-    positive: a guide for relaxed fields; designs use the materials' own values.
+    The predictor is a kernel regression over the materials that have the coefficient (Nadaraya 1964,
+    doi:10.1137/1109020), of its logarithm if it is positive. It serves relaxed fields only; designs use the materials'
+    own values.
     """
 
     _BANDWIDTH = 0.05  # channel units: neighbouring materials blend
@@ -123,7 +125,7 @@ class Objectives:
 
     tolerance: √ of the relative error of K in solves that steer; finished fields are solved to
     `finished_tolerance`.
-    reuse: so many evaluations in a row share one solve; those between predict the residuals to first order.
+    reuse: number of evaluations in a row that share one solve; those after the first predict residuals to first order.
     lookups: of the coefficients that channels do not hold, by name.
     load_cases, iterations: linear systems solved so far, and the conjugate gradient iterations they took.
     """
@@ -140,8 +142,7 @@ class Objectives:
     _softness: float = 1.0
 
     def __post_init__(self) -> None:
-        self.targets = [objective for objective in self.objectives if objective.sense == "reach"]
-        self.extremes = [objective for objective in self.objectives if objective.sense != "reach"]
+        self.targets, self.extremes = targets_of(self.objectives), extremes_of(self.objectives)
         names = {"K", *(objective.quantity for objective in self.objectives)}
         self.evaluator = Evaluator(names, self.boundary, max_iterations=_GUIDANCE_ITERATIONS)
 
@@ -153,16 +154,15 @@ class Objectives:
             name: PropertyLookup(catalogue, channels, name) for name in needed if name not in channels.coefficients
         }
         settings = request.guidance
-        # Only fields that move little from one evaluation to the next are told by the last solve.
-        reuse = settings.reuse if request.method in ("guided", "noise", "gradient") else 1
-        return Objectives(request.objectives, request.boundary, settings.tolerance, reuse, lookups)
+        return Objectives(request.objectives, request.boundary, settings.tolerance, settings.reuse, lookups)
 
-    def evaluate(self, prior: Prior, clean: Tensor, *, finished: bool = False) -> Evaluation:
+    def evaluate(self, prior: Prior, clean: Tensor, *, finished: bool = False, unrelated: bool = False) -> Evaluation:
         """Values, losses and gradients at fields (batch, channels, *grid).
 
-        finished: nothing follows, so solve now, whatever may be reused, and accurately.
+        finished: no evaluation follows, so the fields are solved accurately, whatever may be reused.
+        unrelated: the fields have nothing in common with the last ones, so no solve of those predicts them.
         """
-        if not finished and self._last is not None and self._last.used < self.reuse:
+        if not (finished or unrelated) and self._last is not None and self._last.used < self.reuse:
             return self._predict(prior, clean, self._last)
         clean = clean.detach().requires_grad_()
         with torch.enable_grad():
@@ -214,7 +214,7 @@ class Objectives:
             self._last = _Solved(last.clean[alive], last.coordinates[alive], last.gradients[alive], last.used)
 
     def _evaluator_for(self, finished: bool, dtype: torch.dtype) -> Evaluator:
-        """With the tolerance that the softest candidate needs (see `finished_tolerance`), if the type can have it."""
+        """The evaluator, with the tolerance that the softest candidate needs or the type's smallest."""
         tolerance = self.tolerance * math.sqrt(max(self._softness, 1e-4))
         if finished:
             tolerance = min(tolerance, finished_tolerance(self._softness))

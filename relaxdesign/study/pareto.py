@@ -1,4 +1,4 @@
-"""Which of many designs are best in several things at once."""
+"""The Pareto front of designs with several objectives, and the targets that designs miss."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relaxdesign.physics.quantities import QUANTITIES, format_value
-from relaxdesign.study.request import Objective
+from relaxdesign.study.objective import Objective
 from relaxdesign.study.result import Design
 
 
@@ -54,7 +54,7 @@ def missed(designs: Iterable[Design]) -> str:
     off = [design for design in done if design.off_target]
     if not off:
         return ""
-    targets = [objective for objective in done[0].objectives if objective.sense == "reach"]
+    targets = done[0].targets
     ranges = (_range(target, [design for design in off if target.quantity in design.off_target]) for target in targets)
     told = ", ".join(filter(None, ranges))
     if len(off) < len(done):
@@ -66,7 +66,7 @@ def missed(designs: Iterable[Design]) -> str:
 
 
 def conflict(designs: Iterable[Design]) -> str:
-    """What all designs have `missed` of several targets, and which are the best of them; empty if one meets all."""
+    """Tells, for several targets that no design meets all, what is `missed` and the best designs; else empty."""
     done = [design for design in designs if design.ok]
     if not done or len(done[0].misses) < 2 or any(design.on_target for design in done):
         return ""

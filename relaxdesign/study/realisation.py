@@ -88,7 +88,7 @@ class Finisher:
         return {name: float(effective.values[name][0]) for name in sorted(names)}
 
     def _snapped(self, task: Task, fit: Fit) -> Snapped:
-        """What the sample says by itself."""
+        """Materials and volume fractions of the sample before refinement."""
         names = tuple(material.id for material in task.materials_of(task.nearest_pair(fit)))
         return Snapped(names, tuple(float((fit.labels == label).mean()) for label in range(len(names))))
 

@@ -7,12 +7,12 @@ Whatever loads torch is imported inside functions: the command line reads this m
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from relaxdesign.study.fields import Ui
+from relaxdesign.study.objective import Objective, targets_of
 from relaxdesign.study.tuning import TUNING
 from relaxdesign.version import __version__
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Schedule = Literal["constant", "rising", "falling"]
 SamplerChoice = Literal["auto", "ddpm", "ddim", "dpm++"]
-Sense = Literal["reach", "minimise", "maximise"]
 Method = Literal["guided", "noise", "best-of-n", "random", "pairs", "genetic", "cma-es", "gradient", "conditional"]
 """What `relaxdesign.study.methods.METHODS` offers."""
 
@@ -99,88 +98,6 @@ class GuidanceSettings(BaseModel):
         return "dpm++" if steps <= TUNING.multistep_until else "ddim" if steps <= TUNING.ddim_until else "ddpm"
 
 
-class Objective(BaseModel):
-    """One thing wanted of an effective quantity: to lie between ``low`` and ``high``, or to be small or large.
-
-    quantity: a name of `relaxdesign.physics.quantities.QUANTITIES`. low == high: a value; low alone: at least; high
-    alone: at most. weight: against those of the other objectives, where not all can be had.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    quantity: str
-    sense: Sense = "reach"
-    low: float | None = None
-    high: float | None = None
-    weight: float = Field(default=1.0, ge=1e-6, le=10, allow_inf_nan=False)
-
-    @model_validator(mode="after")
-    def _possible(self) -> Objective:
-        from relaxdesign.physics.quantities import QUANTITIES, check_value
-
-        if self.quantity not in QUANTITIES:
-            raise ValueError(f"unknown quantity {self.quantity!r}; known are {', '.join(QUANTITIES)}")
-        limits = [limit for limit in (self.low, self.high) if limit is not None]
-        if self.sense != "reach":
-            if limits:
-                raise ValueError(f"{self.sense} {self.quantity} takes no limits: give a second objective for them")
-            return self
-        if not limits:
-            raise ValueError(f"say which {QUANTITIES[self.quantity].label} is wanted: a value, at least or at most")
-        for problem in (check_value(self.quantity, limit) for limit in limits):
-            if problem:
-                raise ValueError(problem)
-        if self.low is not None and self.high is not None and self.low > self.high:
-            raise ValueError(f"{self.quantity} cannot lie between {self.low:g} and {self.high:g}: swap them")
-        return self
-
-    @property
-    def value(self) -> float | None:
-        """The one value wanted, if it is one."""
-        return self.low if self.low == self.high else None
-
-    @property
-    def sign(self) -> int:
-        """-1 for what is to be large, 1 else: of the direction in which a quantity gets worse."""
-        return -1 if self.sense == "maximise" else 1
-
-    def nearest(self, value: float) -> float:
-        """The wanted value nearest to a given one (the value itself inside the interval)."""
-        if self.low is not None and value < self.low:
-            return self.low
-        return self.high if self.high is not None and value > self.high else value
-
-    def gap(self, coordinate: Any) -> Any:
-        """Signed distance of coordinates (array or tensor) of the quantity from the interval's, 0 inside."""
-        from relaxdesign.physics.quantities import QUANTITIES
-
-        quantity = QUANTITIES[self.quantity]
-        low = None if self.low is None else float(quantity.coordinate(self.low))
-        high = None if self.high is None else float(quantity.coordinate(self.high))
-        return coordinate - coordinate.clip(low, high)
-
-    def miss(self, value: float) -> float:
-        """Signed distance from the interval (relative for positive quantities), 0 inside and for senses without one."""
-        from relaxdesign.physics.quantities import QUANTITIES
-
-        if self.sense != "reach":
-            return 0.0
-        return QUANTITIES[self.quantity].miss(value, self.nearest(value))
-
-    def __str__(self) -> str:
-        from relaxdesign.physics.quantities import format_value
-
-        name = self.quantity
-        if self.sense != "reach":
-            return f"{self.sense} {name}"
-        if self.value is not None:
-            return f"{name} = {format_value(name, self.value)}"
-        if self.low is not None and self.high is not None:
-            return f"{self.low:.4g} ≤ {name} ≤ {format_value(name, self.high)}"
-        limit = self.low if self.high is None else self.high
-        return f"{name} {'≤' if self.low is None else '≥'} {format_value(name, float(limit or 0.0))}"
-
-
 LONGEST_MATERIALS = 1_000_000
 """Characters of own materials that a request carries."""
 
@@ -202,46 +119,6 @@ def quoted(value: Any, longest: int = 200) -> str:
     """A refused value as messages show it: of a whole file the beginning only, and how long it is."""
     text = repr(value)
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text):,} characters)"
-
-
-_NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
-_NAME = r"([A-Za-z][\w/]*)"
-_FORMS = {
-    "range": re.compile(rf"{_NUMBER}\s*(?:<=?|≤)\s*{_NAME}\s*(?:<=?|≤)\s*{_NUMBER}"),
-    "limit": re.compile(rf"{_NAME}\s*(==?|<=?|>=?|≤|≥)\s*{_NUMBER}"),
-    "sense": re.compile(rf"(minimi[sz]e|maximi[sz]e)\s+{_NAME}"),
-}
-
-
-def parse_objective(text: str) -> Objective:
-    """An objective in words: ``"K = 50"``, ``"density <= 3"``, ``"10 <= G <= 20"``, ``"minimise density @ 2"``.
-
-    The number after @ is its weight. Raises ValueError with the accepted forms.
-    """
-    body, _, weight = (part.strip() for part in text.partition("@"))
-    try:
-        values: dict[str, Any] = {"weight": float(weight)} if weight else {}
-    except ValueError:
-        raise ValueError(f"{text!r}: the weight after @ must be a number, got {weight!r}") from None
-    if found := _FORMS["range"].fullmatch(body):
-        low, name, high = found.groups()
-        values |= {"quantity": name, "low": float(low), "high": float(high)}
-    elif found := _FORMS["sense"].fullmatch(body):
-        sense, name = found.groups()
-        values |= {"quantity": name, "sense": sense.replace("z", "s")}
-    elif found := _FORMS["limit"].fullmatch(body):
-        name, relation, limit = found.groups()
-        values["quantity"] = name
-        if relation[0] in "=>≥":
-            values["low"] = float(limit)
-        if relation[0] in "=<≤":
-            values["high"] = float(limit)
-    else:
-        raise ValueError(
-            f"cannot read the objective {text!r}; write e.g. 'K = 50', 'density <= 3', '10 <= G <= 20', "
-            "'minimise density' or, with a weight, 'G = 20 @ 2'"
-        )
-    return Objective.model_validate(values)
 
 
 class RequestError(ValueError):
@@ -302,7 +179,7 @@ class DesignRequest(BaseModel):
     flagged: Annotated[
         bool,
         Field(description="Also offer materials with a flag: toxic, exotic, …"),
-        Ui("Include flagged materials", "materials", option="--flagged"),
+        Ui("Include flagged materials", "materials"),
     ] = False
     materials_csv: Annotated[
         str | None,
@@ -398,7 +275,7 @@ class DesignRequest(BaseModel):
     @property
     def targets(self) -> tuple[Objective, ...]:
         """The objectives with an interval to reach."""
-        return tuple(objective for objective in self.objectives if objective.sense == "reach")
+        return targets_of(self.objectives)
 
     @property
     def target_bulk(self) -> float | None:

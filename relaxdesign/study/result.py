@@ -13,8 +13,13 @@ from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.study.earlier import of_version_0_1
+<<<<<<< HEAD
 from relaxdesign.study.request import DesignRequest, Objective
 from relaxdesign.study.trust import Trust
+=======
+from relaxdesign.study.objective import Objective, targets_of
+from relaxdesign.study.request import DesignRequest
+>>>>>>> main
 
 SCHEMA_VERSION = 2
 """Of the JSON form of designs and results; version 0.1 wrote none, see `relaxdesign.study.earlier`."""
@@ -34,7 +39,7 @@ ON_TARGET = 0.01
 
 @dataclass(frozen=True)
 class Snapped:
-    """What a sample says by itself, before refinement.
+    """Materials and volume fractions of a sample before refinement.
 
     materials: ids of those nearest to its phases, matrix first. shares: volume fractions of the phases.
     """
@@ -47,11 +52,19 @@ class Snapped:
 class Design:
     """One candidate's outcome. Moduli GPa, density g/cm³, lengths in fractions of the cell edge.
 
+<<<<<<< HEAD
     family: of microstructures. message: why a candidate failed (it lacks what it did not get to) or what is unusual
     about it. materials, shares: of the phases of the realised cell, and their volume fractions. parameters: of the
     family. stages: per stage, the quantities of the objectives, K and the density. properties: all quantities of the
     realised cell. trust: what these come to on ever finer grids, by name, as far as the geometry decides them.
     snapped: the sample's own materials; None if it has no phases, and for designs of version 0.1.
+=======
+    family: of microstructures. message: the reason why the candidate failed, or a remark. A candidate that failed lacks
+    the stages after its failure, and all that is told of the realised cell. materials, shares: of the phases of the
+    realised cell, and their volume fractions. parameters: of the family. stages: per stage, the quantities of the
+    objectives, K and the density. properties: all quantities of the realised cell. snapped: the sample's own materials;
+    None if it has no phases, and for designs of version 0.1.
+>>>>>>> main
     """
 
     index: int
@@ -97,8 +110,17 @@ class Design:
 
     def wanted(self, quantity: str) -> float | None:
         """The one value that was asked for of a quantity, None if none was."""
-        targets = (o for o in self.objectives if o.sense == "reach" and o.quantity == quantity)
-        return next((target.value for target in targets), None)
+        return next((target.value for target in self.targets if target.quantity == quantity), None)
+
+    @property
+    def targets(self) -> tuple[Objective, ...]:
+        """The objectives with an interval to reach."""
+        return targets_of(self.objectives)
+
+    @property
+    def volume_fraction(self) -> float | None:
+        """Of the phase that fills the matrix; None for a design that was not realised."""
+        return self.shares[-1] if self.shares else None
 
     @property
     def misses(self) -> dict[str, float]:
@@ -108,8 +130,7 @@ class Design:
     def misses_at(self, stage: str) -> dict[str, float]:
         """As `misses`, of a stage; empty if it was not reached."""
         values = self.stages.get(stage, {})
-        targets = (objective for objective in self.objectives if objective.sense == "reach")
-        return {o.quantity: o.miss(values[o.quantity]) for o in targets if o.quantity in values}
+        return {o.quantity: o.miss(values[o.quantity]) for o in self.targets if o.quantity in values}
 
     @property
     def error(self) -> float | None:

@@ -19,7 +19,7 @@ from relaxdesign.materials.material import MAY_LACK
 from relaxdesign.microstructure.base import Fit, Inclusions
 from relaxdesign.physics.quantities import COEFFICIENTS, QUANTITIES, coefficients_of
 from relaxdesign.study.merit import extreme_cost
-from relaxdesign.study.request import Objective
+from relaxdesign.study.objective import Objective, extremes_of, targets_of
 from relaxdesign.study.tuning import TUNING
 
 _GOOD_MISS = 1e-6
@@ -74,8 +74,7 @@ class PairTable:
     def __init__(self, catalogue: Catalogue, objectives: Sequence[Objective], family: Inclusions, dim: int, grid: int):
         self.catalogue, self.family, self.dim, self.grid = catalogue, family, dim, grid
         self.shares = shares(family)
-        self.targets = [objective for objective in objectives if objective.sense == "reach"]
-        self.extremes = [objective for objective in objectives if objective.sense != "reach"]
+        self.targets, self.extremes = targets_of(objectives), extremes_of(objectives)
         residuals = np.stack([o.gap(self._coordinates(o.quantity)) for o in self.targets])
         weights = np.array([target.weight for target in self.targets])
         share, miss = best_share(self.shares, residuals, weights)
@@ -98,10 +97,11 @@ class PairTable:
         return np.zeros(len(self.matrix)) + cost
 
     def rank(self, fit: Fit, channels: Channels, taken: Collection[tuple[int, int]] = ()) -> list[Choice]:
-        """The pairs that serve the targets, those near a sample first.
+        """The pairs that serve the targets, in ascending order of cost.
 
-        Near means close in channel units and volume fraction; good in what is to be small or large, resolved by the
-        grid, and of kinds that the result has not yet, count as well. taken: pairs that other designs of it use.
+        The cost adds up the squared distance from a sample (channels and volume fraction), the estimated miss, the
+        quantities to be small or large, and gaps that the grid does not resolve; new kinds of materials lower it.
+        taken: pairs that other designs of the result use.
         """
         matrix, inclusion, vf = self.matrix, self.inclusion, self.share
         points = channels.encode(self.catalogue.properties, axis=-1).numpy()
@@ -147,11 +147,11 @@ def worth_of_new_kinds(
     *,
     each: float = TUNING.known_kind,
 ) -> NDArray[np.float64]:
-    """Of each pair (matrix, inclusions): how many kinds it has that pairs which are taken have not, times their worth.
+    """Worth of the new kinds of each pair (matrix, inclusions): their number times the worth of one.
 
-    A kind is a cell of the property grid. each: worth of one in squared channel units, to be weighed against the
-    distance from a sample. extremes: what is to be small or large, which counts for more than variety, the more the
-    larger its weight.
+    A kind is a cell of the property grid; it is new if no taken pair has it. each: worth of one in squared channel
+    units, as the distance from a sample is measured. extremes: quantities to be small or large; the larger their
+    weights, the less a new kind is worth.
     """
     cells = catalogue.property_cell
     new = ~np.isin(cells, cells[[index for pair in taken for index in pair]])
@@ -184,9 +184,9 @@ def contrast(properties: Properties, matrix, inclusion) -> np.ndarray:
 
 
 def crowded(gap_voxels, stiffer):
-    """Whether a grid makes too stiff what lies so near: less than a voxel of matrix between inclusions > 10 × stiffer.
+    """Whether the grid is too coarse: less than a voxel of matrix lies between inclusions more than 10 × stiffer.
 
-    Measured in docs/verification.md: at half a voxel K of 130 × stiffer spheres is twice too large, of 7 × stiffer ones
-    3 %.
+    docs/verification.md measures the error: at half a voxel K is too large by a factor of 2 for 130 × stiffer spheres,
+    and by 3 % for 7 × stiffer ones.
     """
     return (gap_voxels < 1.0) & (stiffer > 10.0)

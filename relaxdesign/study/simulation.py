@@ -1,4 +1,4 @@
-"""Cells of given materials: their effective quantities, over placements or of one cell, and what that costs."""
+"""Simulation of cells of given materials, of one cell or over placements, and its cost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from relaxdesign.microstructure.cell import phase_field
 from relaxdesign.physics.composite_voxels import composite_field
 from relaxdesign.physics.evaluator import Effective, Evaluator
 from relaxdesign.physics.quantities import PHYSICS, QUANTITIES
-from relaxdesign.study.request import Objective
+from relaxdesign.study.objective import Objective, targets_of
 
 PLACEMENTS = 10
 _PLACEMENT_TOLERANCE = 3e-4  # residual; K errs by its square: by 1e-3 for ceramics in the softest foam, else below 1e-4
@@ -57,8 +57,7 @@ class Simulation:
     def of(objectives: Sequence[Objective], boundary: str, dim: int, grid: int) -> Simulation:
         """For these objectives."""
         names = {"K", "density", *(objective.quantity for objective in objectives)}
-        targets = [objective for objective in objectives if objective.sense == "reach"]
-        return Simulation(Evaluator(names, boundary), targets, dim, grid)
+        return Simulation(Evaluator(names, boundary), targets_of(objectives), dim, grid)
 
     def cells(self, materials: Sequence[Material], labels: Tensor, tolerance: float) -> Effective:
         """Effective quantities of cells. materials: of the phases; labels: (batch, *grid), whole numbers or bool."""

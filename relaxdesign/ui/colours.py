@@ -12,7 +12,8 @@ from relaxdesign.library.replay import Frame
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.scene.palette import DISTINCT, MATRIX, PARTICLE
-from relaxdesign.study.request import DesignRequest, Objective
+from relaxdesign.study.objective import Objective
+from relaxdesign.study.request import DesignRequest
 
 __all__ = ["DISTINCT", "MATRIX", "PARTICLE", "ModulusScale", "cividis", "line_colours", "rgb", "viridis"]
 

@@ -120,7 +120,7 @@ def reachable(
     the quantity is unknown of the rest, or fewer than two are left.
     """
     from relaxdesign.study.attainable import attainable
-    from relaxdesign.study.request import Objective
+    from relaxdesign.study.objective import Objective
     from relaxdesign.study.selection import with_known_properties
 
     materials = catalogue() if csv is None else own_catalogue(csv)

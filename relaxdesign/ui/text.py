@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from relaxdesign.physics.quantities import QUANTITIES
-from relaxdesign.study.request import Objective
+from relaxdesign.study.methods import METHODS
+from relaxdesign.study.objective import Objective
 
 STATES = {
     "queued": ("Waiting", "gray", ":material/hourglass_empty:"),
@@ -24,15 +25,12 @@ NOTE_2D = (
     "so K is the same quantity as in 3D."
 )
 
-DENOISING = ("guided", "noise", "best-of-n", "conditional")
-"""Methods whose steps remove noise."""
-
 
 def what_is_shown(method: str) -> str:
     """What the fields and curves of a run's steps are, which are not yet designs."""
-    if method in (*DENOISING, "gradient"):
-        return "Relaxed field: any material in every voxel. Real materials may not follow; the designs say what is met."
-    return "Cells that are tried on the way, each with one random placement. The verified designs say what is met."
+    if METHODS[method].discrete:
+        return "Cells that are tried on the way, each with one random placement. The verified designs say what is met."
+    return "Relaxed field: any material in every voxel. Real materials may not follow; the designs say what is met."
 
 
 def significant(value: float, digits: int = 4) -> str:

@@ -28,7 +28,6 @@ BATCH = 8
 BASELINES = ("pairs", "random", "genetic", "cma-es", "gradient", "best-of-n", "noise", "conditional")
 COSTLY = ("noise", "conditional")
 """Methods that sample for minutes per request: three targets only."""
-WITH_PRIOR = ("best-of-n", "noise", "conditional")
 DESIGNS = {
     "range": 64, "density": 64, "two-targets": 64, "directional": 64,
     "baselines": 8, "many-steps": 16, "few-steps": 32, "confirm": 64,
@@ -153,7 +152,7 @@ def plan(
             add("directional", "Ex/Ey = 1.5", MIDDLE, objectives=ratio, family="free-form", **few)
         if "baselines" in sets:
             for method in ("pairs", "random") if quick else BASELINES:
-                if dim == 2 or method not in ("conditional", "noise"):
+                if dim == 2 or method not in COSTLY:
                     add("baselines", method, few_targets if method in COSTLY else everywhere, method=method, **few)
         for set_, variants in (("many-steps", MANY_STEPS), ("few-steps", FEW_STEPS)):
             for name, settings in variants.items() if set_ in sets else ():

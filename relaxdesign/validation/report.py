@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from functools import lru_cache
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import plotly.graph_objects as go
 
-from relaxdesign.prior.model import load_prior, shipped_priors
-from relaxdesign.study.methods import DESCRIPTIONS, METHODS
-from relaxdesign.study.request import guidance_defaults
-from relaxdesign.study.run import prior_label
-from relaxdesign.study.tuning import TUNING
-from relaxdesign.validation.cases import BATCH, FIRST_SEED, HELD_OUT_SEED, SETS, WITH_PRIOR
+from relaxdesign.validation.cases import SETS
+from relaxdesign.validation.cells import MARK, shipped
+from relaxdesign.validation.sections import SECTIONS
 from relaxdesign.validation.summary import COMPUTING, Summary
 
 
@@ -37,11 +30,11 @@ def write_report(measured: Sequence[Summary], page: Path, folder: Path, machine:
     searched = [summary for summary in summaries if summary.set != "confirm"]
     sections = [
         write(by_set[name], searched if name == "confirm" else _default(by_set.get("range", ()), by_set[name]))
-        for name, write in _SECTIONS.items()
+        for name, write in SECTIONS.items()
         if name in by_set
     ]
-    earlier = _EARLIER if any(_MARK in section for section in sections) else ""
-    head = _HEAD.format(**machine, weights=", ".join(sorted(_shipped())), earlier=earlier, computing=COMPUTING)
+    earlier = _EARLIER if any(MARK in section for section in sections) else ""
+    head = _HEAD.format(**machine, weights=", ".join(sorted(shipped())), earlier=earlier, computing=COMPUTING)
     page.write_text("\n\n".join((head, *sections)) + "\n", encoding="utf-8")
     for dim in (2, 3):
         of_range = [s for s in (*by_set.get("range", ()), *by_set.get("baselines", ())) if s.dim == dim]
@@ -76,327 +69,15 @@ A design counts as a hit if *every* target is met within the limit; candidates w
 
 Stages: *relaxed*, the sampled field; *snapped*, nearest catalogue materials, mean over ten fresh placements (what the
 paper reports); *refined*, mean over placements after refinement; *realised*, the one exported cell."""
-_UNKNOWN = "–"
-_MARK = "†"
 _EARLIER = f"""
-{_MARK} made with earlier ones, with earlier defaults of the guidance, by an earlier revision of the method, or
+{MARK} made with earlier ones, with earlier defaults of the guidance, by an earlier revision of the method, or
 with other numbers found by search (`relaxdesign/study/tuning.py`)."""
-
-
-@lru_cache
-def _shipped() -> frozenset[str]:
-    return frozenset(prior_label(load_prior(name)) for name in shipped_priors())
-
-
-def _designs(s: Summary) -> str:
-    """How many, with a mark if weights that are no longer shipped or other defaults made them."""
-    guided = s.set != "baselines"
-    weights_differ = bool(set(s.priors) - _shipped()) and (guided or s.name in WITH_PRIOR)
-    # A setting that there was not is one that did not act, as its default does not.
-    recorded = guidance_defaults() | s.defaults
-    defaults_differ = guided and (not s.defaults or recorded != guidance_defaults())
-    method_differs = not guided and s.revision != METHODS[s.name].revision
-    now = asdict(TUNING)
-    tuning_differs = not s.tuning or any(now.get(name) != value for name, value in s.tuning.items())
-    earlier = weights_differ or defaults_differ or tuning_differs or method_differs
-    return f"{s.designs}{f' {_MARK}' if earlier else ''}"
 
 
 def _default(default: Sequence[Summary], summaries: Sequence[Summary]) -> list[Summary]:
     """Guided diffusion with the settings of the app for the same targets, to be compared with."""
     wanted = {(s.dim, s.quantile) for s in summaries}
     return [s for s in default if (s.dim, s.quantile) in wanted]
-
-
-def _range(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
-    lines = ["## Guided diffusion over the whole range"]
-    for dim in sorted({s.dim for s in summaries}):
-        rows = [
-            [
-                f"{100 * s.quantile:g} %",
-                ", ".join(s.targets),
-                _designs(s),
-                _share(s, "relaxed", "0.005"),
-                f"{_median(s, 'snapped')}",
-                _share(s, "snapped", "0.05"),
-                _share(s, "refined", "0.01"),
-                _share(s, "realised", "0.01"),
-                f"{s.pairs}",
-                f"{100 * s.coverage:.0f} %",
-                _number(s.seconds, ".1f"),
-            ]
-            for s in sorted((s for s in summaries if s.dim == dim), key=lambda s: s.quantile)
-        ]
-        head = (
-            "quantile",
-            "target",
-            "designs",
-            "relaxed ≤ 0.5 %",
-            "snapped: median",
-            "snapped ≤ 5 %",
-            "refined ≤ 1 %",
-            "realised ≤ 1 %",
-            "pairs",
-            "coverage",
-            "s per design",
-        )
-        lines += [f"### {dim}D", _table(head, rows)]
-    return "\n\n".join(lines)
-
-
-def _density(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
-    rows = []
-    for s in sorted((*default, *summaries), key=lambda s: (s.dim, s.quantile)):
-        plain = next((p for p in default if p is not s and (p.dim, p.quantile) == (s.dim, s.quantile)), None)
-        change = _UNKNOWN
-        if plain is not None and plain.density_median and s.density_median:
-            change = f"{100 * (s.density_median / plain.density_median - 1):+.0f} %"
-        rows.append(
-            [
-                f"{s.dim}D",
-                s.targets[0],
-                s.name,
-                _designs(s),
-                _number(s.density_median, ".3g"),
-                change,
-                _share(s, "realised", "0.01"),
-                f"{s.hypervolume:.2f}",
-            ]
-        )
-    head = (
-        "",
-        "target",
-        "setting",
-        "designs",
-        "median, g/cm³",
-        "change",
-        "realised ≤ 1 %",
-        "hypervolume (error, density)",
-    )
-    return "## Low density at equal accuracy\n\n" + _table(head, rows)
-
-
-def _several(title: str):
-    def write(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
-        rows = [
-            [
-                f"{s.dim}D",
-                ", ".join(s.targets),
-                _designs(s),
-                _share(s, "relaxed", "0.02"),
-                _share(s, "realised", "0.02"),
-                _median(s, "realised"),
-                f"{s.pairs}",
-                _number(s.seconds, ".1f"),
-            ]
-            for s in sorted(summaries, key=lambda s: (s.dim, s.quantile))
-        ]
-        head = ("", "targets", "designs", "relaxed ≤ 2 %", "realised ≤ 2 %", "median", "pairs", "s per design")
-        return f"## {title}\n\n" + _table(head, rows)
-
-    return write
-
-
-def _baselines(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
-    summaries = [*default, *summaries]
-    names = list(dict.fromkeys(s.name for s in summaries))
-    lines = [
-        "## Against other methods",
-        "The same request, evaluator, refinement and number of simulated cells per candidate before refinement (but "
-        "for *conditional*, whose prior is told the bulk modulus and simulates nothing). "
-        "*Without refinement* is the snapped stage, *with* the realised one. Whatever the method, refinement takes "
-        "kinds of materials first that other designs of the request have not, and of those the nearest to the sample. "
-        "Coverage counts these kinds: with refinement it says how many of the materials on offer serve, without it how "
-        "varied the samples are themselves, as the standard deviation of their volume fractions does. "
-        + " ".join(f"**{name}**: {DESCRIPTIONS[name]}." for name in names if name in DESCRIPTIONS),
-    ]
-    rows = []
-    for s in sorted(summaries, key=lambda s: (s.dim, s.quantile, names.index(s.name))):
-        rows.append(
-            [
-                f"{s.dim}D",
-                s.targets[0],
-                s.name,
-                _designs(s),
-                _share(s, "snapped", "0.05"),
-                _median(s, "snapped"),
-                _share(s, "realised", "0.01"),
-                _number(s.snapped and s.snapped.pairs, ".3g"),
-                _with_error(s.snapped and s.snapped.coverage, s.snapped and s.snapped.coverage_error),
-                _number(s.snapped and s.snapped.share_deviation, ".2f"),
-                f"{s.group_pairs:.3g}",
-                _with_error(s.group_coverage, s.group_coverage_error),
-                _number(s.sampling_load_cases, ".0f"),
-                _number(s.load_cases, ".0f"),
-                _number(s.seconds, ".1f"),
-            ]
-        )
-    head = (
-        "",
-        "target",
-        "method",
-        "designs",
-        "without refinement ≤ 5 %",
-        "median",
-        "with ≤ 1 %",
-        f"without: pairs of {BATCH}",
-        "coverage",
-        "deviation of volume fraction",
-        f"with: pairs of {BATCH}",
-        "coverage",
-        "cells solved",
-        "with refinement",
-        "s per design",
-    )
-    return "\n\n".join([*lines, _closest(summaries), _table(head, rows)])
-
-
-def _closest(summaries: Sequence[Summary]) -> str:
-    """Which method is closest before refinement, and how often."""
-    cases: dict[tuple[int, float], list[Summary]] = {}
-    for s in summaries:
-        if s.stages["snapped"].median is not None:
-            cases.setdefault((s.dim, s.quantile), []).append(s)
-    best = Counter(min(of, key=lambda s: s.stages["snapped"].median or 0.0).name for of in cases.values())
-    counted = ", ".join(f"{name} at {count}" for name, count in best.most_common())
-    return (
-        f"Closest before refinement, of {len(cases)} targets: {counted}. Every method is offered by the app and by "
-        f"`--method`. Pairs and coverage are those of the {BATCH} designs of a request: with a standard error "
-        "means over requests, else of the only one."
-    )
-
-
-def _with_error(share: float | None, error: float | None) -> str:
-    if share is None:
-        return _UNKNOWN
-    return f"{100 * share:.0f}{'' if error is None else f' ± {100 * error:.0f}'} %"
-
-
-def _settings(title: str, text: str):
-    def write(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
-        """One row per setting; the error at every target."""
-        summaries = [*default, *summaries]
-        lines = [f"## {title}", text]
-        for dim in sorted({s.dim for s in summaries}):
-            by_name: dict[str, dict[float, Summary]] = {}
-            for s in (s for s in summaries if s.dim == dim):
-                by_name.setdefault(s.name, {})[s.quantile] = s
-            quantiles = sorted({s.quantile for s in summaries if s.dim == dim})
-            rows = []
-            for name, of in by_name.items():
-                every = list(of.values())
-                rows.append(
-                    [
-                        f"{dim}D",
-                        name,
-                        _designs(min(every, key=lambda s: s.designs)),
-                        f"{100 * min(s.stages['relaxed'].within['0.005'] for s in every):.0f} %",
-                        *(_median(of[q], "snapped") if q in of else _UNKNOWN for q in quantiles),
-                        f"{100 * float(np.mean([s.stages['snapped'].within['0.05'] for s in every])):.0f} %",
-                        f"{100 * min(s.stages['realised'].within['0.01'] for s in every):.0f} %",
-                        _percent(_mean([s.snapped and s.snapped.coverage for s in every])),
-                        _percent(_mean([s.group_coverage for s in every])),
-                        _number(_mean([s.sampling_seconds for s in every]), ".2f"),
-                        _number(_mean([s.seconds for s in every]), ".1f"),
-                    ]
-                )
-            targets = {s.quantile: s.targets[0] for s in summaries if s.dim == dim}
-            head = (
-                "",
-                "setting",
-                "designs",
-                "relaxed ≤ 0.5 %, least",
-                *(f"snapped, median: {targets[q]}" for q in quantiles),
-                "snapped ≤ 5 %, mean",
-                "realised ≤ 1 %, least",
-                f"snapped: coverage of {BATCH}, mean",
-                f"realised: coverage of {BATCH}, mean",
-                "s sampling",
-                "s per design",
-            )
-            lines.append(_table(head, rows))
-        return "\n\n".join(lines)
-
-    return write
-
-
-def _confirm(summaries: Sequence[Summary], searched: Sequence[Summary]) -> str:
-    """Each case beside the one of the same name, dimension and target that has the seeds of the search."""
-    rows = []
-    for s in sorted(summaries, key=lambda s: (s.dim, s.quantile)):
-        known = (t for t in searched if (t.name, t.dim, t.quantile) == (s.name, s.dim, s.quantile))
-        both = [next(known, None), s]
-        rows.append(
-            [
-                f"{s.dim}D",
-                ", ".join(s.targets),
-                s.name,
-                _beside(both, _designs),
-                _beside(both, lambda t: _median(t, "snapped")),
-                _beside(both, lambda t: _share(t, "snapped", "0.05")),
-                _in_standard_errors(both, "snapped", "0.05"),
-                _beside(both, lambda t: _share(t, "realised", "0.01")),
-                _in_standard_errors(both, "realised", "0.01"),
-                _beside(both, lambda t: _percent(t.snapped and t.snapped.coverage)),
-                _beside(both, lambda t: _percent(t.group_coverage)),
-                _beside(both, lambda t: _number(t.density_median, ".3g")),
-            ]
-        )
-    head = (
-        "",
-        "target",
-        "setting",
-        "designs",
-        "snapped: median",
-        "snapped ≤ 5 %",
-        "σ",
-        "realised ≤ 1 %",
-        "σ",
-        f"snapped: coverage of {BATCH}",
-        "realised: coverage",
-        "density, g/cm³",
-    )
-    text = (
-        f"Numbers found by search (`relaxdesign/study/tuning.py`) were found on requests with the seeds {FIRST_SEED}, "
-        f"{FIRST_SEED + 1}, …; no search has seen those from {HELD_OUT_SEED} on. Left of the arrow what the former "
-        "gave, right of it the latter. σ: the change of a share in standard errors of the difference; beyond 2 it is "
-        "more than chance. `relaxdesign protocol --only confirm` measures this table."
-    )
-    return "\n\n".join(("## On seeds that no search has seen", text, _table(head, rows)))
-
-
-def _beside(both: Sequence[Summary | None], cell: Callable[[Summary], str]) -> str:
-    return " → ".join(_UNKNOWN if summary is None else cell(summary) for summary in both)
-
-
-def _in_standard_errors(both: Sequence[Summary | None], stage: str, limit: str) -> str:
-    """Change of the share of designs within a limit over its standard error, both samples pooled."""
-    first, second = both
-    if first is None or second is None:
-        return _UNKNOWN
-    shares, counts = [s.stages[stage].within[limit] for s in (first, second)], [first.designs, second.designs]
-    pooled = float(np.average(shares, weights=counts))
-    error = (pooled * (1 - pooled) * (1 / counts[0] + 1 / counts[1])) ** 0.5
-    return f"{(shares[1] - shares[0]) / error:+.1f}" if error else "0"
-
-
-_SECTIONS = {
-    "range": _range,
-    "density": _density,
-    "two-targets": _several("Two targets at once"),
-    "directional": _several("A direction-dependent target, free-form cells"),
-    "baselines": _baselines,
-    "many-steps": _settings(
-        "Settings of the guidance",
-        "Each differs from *guided* (30 steps of ddpm, corrections of the clean estimate and, half as much, "
-        "through the network, of the noisy sample) in one thing. Least and mean are over the targets.",
-    ),
-    "few-steps": _settings(
-        "Settings for few steps",
-        "Beside *guided*, which takes 30.",
-    ),
-    "confirm": _confirm,
-}
 
 
 def _error_figure(summaries: Sequence[Summary]) -> go.Figure:
@@ -419,30 +100,3 @@ def _error_figure(summaries: Sequence[Summary]) -> go.Figure:
         yaxis_range=[0, 101],
     )
     return figure
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
-
-
-def _share(summary: Summary, stage: str, limit: str) -> str:
-    return f"{100 * summary.stages[stage].within[limit]:.0f} %"
-
-
-def _median(summary: Summary, stage: str) -> str:
-    median = summary.stages[stage].median
-    return _UNKNOWN if median is None else f"{100 * median:.2f} %"
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
-
-
-def _number(value: float | None, spec: str) -> str:
-    return _UNKNOWN if value is None else format(value, spec)
-
-
-def _percent(share: float | None) -> str:
-    return _UNKNOWN if share is None else f"{100 * share:.0f} %"

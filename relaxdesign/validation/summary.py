@@ -149,7 +149,7 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
 
 
 def _stage(designs: Sequence[Design], stage: str) -> StageSummary:
-    count = len([target for target in designs[0].objectives if target.sense == "reach"]) if designs else 0
+    count = len(designs[0].targets) if designs else 0
     misses = [design.misses_at(stage) for design in designs]
     worst = [max(abs(miss) for miss in found.values()) for found in misses if len(found) == count and found]
     worst = [value for value in worst if np.isfinite(value)]

@@ -19,7 +19,8 @@ from relaxdesign.io.fields import load_field
 from relaxdesign.library import Store
 from relaxdesign.library.replay import Replays
 from relaxdesign.study.events import DesignEvent, FinishedEvent
-from relaxdesign.study.request import DesignRequest, GuidanceSettings, parse_objective
+from relaxdesign.study.objective import parse_objective
+from relaxdesign.study.request import DesignRequest, GuidanceSettings
 from relaxdesign.study.result import Design, DesignResult
 from tests.command_line import assert_one_clear_error
 from tests.scripted_study import scripted_design, scripted_step, scripted_study
@@ -188,6 +189,36 @@ def test_design_passes_every_option_on(cli, scripted, tmp_path):
     assert seen["request"] == DesignRequest(target_bulk=60, count=1, steps=3, materials_csv=own)
 
 
+def test_options_replace_fields_of_a_request_file(cli, scripted, tmp_path):
+    seen = {}
+
+    def run(request, *, cancel, finished=()):
+        seen.update(request=request)
+        yield from scripted_study()(request, cancel=cancel)
+
+    scripted(run)
+    filed = DesignRequest(
+        target_bulk=60, count=2, steps=3, seed=1, distinct=False, flagged=True, exclude=("epoxy-unfilled",),
+        guidance=GuidanceSettings(mean=0.5, recurrence=2),
+    )  # fmt: skip
+    (tmp_path / "r.json").write_text(filed.model_dump_json())
+    assert cli("design", "--request", "r.json", "--out", "out").exit_code == 0
+    assert seen["request"] == filed, "options that are not given leave the file's fields as they are"
+    # The defaults too replace a field where they are given.
+    result = cli(
+        *("design", "--request", "r.json", "--seed", 5, "--count", 8, "--no-flagged", "--distinct", "--out", "out"),
+        *("--exclude", "alumina-ad-995", "--sampler", "ddim", "--guidance", "mean=0.7"),
+    )
+    assert result.exit_code == 0, result.output
+    assert seen["request"] == filed.model_copy(
+        update={
+            "seed": 5, "count": 8, "flagged": False, "distinct": True, "exclude": ("alumina-ad-995",),
+            "guidance": GuidanceSettings(mean=0.7, recurrence=2, sampler="ddim"),
+        }
+    )  # fmt: skip
+    assert_one_clear_error(cli("design", "--request", "r.json", "--steps", 1), "steps: ", "got 1")
+
+
 def test_a_second_run_replaces_the_first(cli, scripted, tmp_path):
     scripted()
     cli("design", "--target-bulk", 100, "--count", 3, "--out", "out")
@@ -331,7 +362,8 @@ def test_design_refuses_what_it_cannot_use(cli, scripted, tmp_path):
     assert_one_clear_error(cli("design", "-o", "minimise density"), "at least one target")
     assert_one_clear_error(cli("design", "--target-bulk", "9", "-o", "K >= 5"), "more than one target for K")
     assert_one_clear_error(cli("design", "--target-bulk", "9", "--method", "magic"), "method: ")
-    assert_one_clear_error(cli("design", "--target-bulk", "9", "--request", "r.json"), "not both")
+    for objective in (("--target-bulk", 9), ("-o", "G = 20"), ("--density-weight", 0)):
+        assert_one_clear_error(cli("design", *objective, "--request", "r.json"), "objectives", "not both")
     assert_one_clear_error(cli("design", "--target-bulk", "9", "--guidance", "mean=3"), "mean: ", "got '3'")
     assert_one_clear_error(cli("design", "--target-bulk", "9", "--guidance", "means=1"), "NAME=VALUE", "recurrence")
     assert_one_clear_error(cli("design", "--target-bulk", "9", "--guidance", "mean"), "NAME=VALUE")

@@ -34,7 +34,8 @@ from relaxdesign.export.names import safe_cell
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.fem import bulk_shear_from_young_poisson, effective_stiffness
 from relaxdesign.scene import stills
-from relaxdesign.study.request import DesignRequest, Objective
+from relaxdesign.study.objective import Objective
+from relaxdesign.study.request import DesignRequest
 
 
 @pytest.fixture(scope="module")

@@ -83,7 +83,7 @@ class Prisms:
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        return self.share, self.size
+        return (self.size,)
 
     def fit(self, clean: torch.Tensor) -> Fit:
         labels, medians, _ = label_phases(clean)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from relaxdesign.server.timing import Calibration, estimated_seconds
+from relaxdesign.study.methods import METHODS
 from relaxdesign.study.request import DesignRequest
 
 CALIBRATION = Calibration(network=0.01, guiding=0.005, refining=0.01)
@@ -32,6 +35,15 @@ def test_each_objective_has_a_way_back_of_its_own():
 def test_only_guided_sampling_goes_back_through_the_network():
     for method in ("best-of-n", "noise", "pairs"):
         assert seconds(method=method) == pytest.approx(seconds(method=method, guidance={"variance": 0})), method
+
+
+def test_a_method_costs_what_it_says_of_itself(monkeypatch):
+    solved, passed = 40 * CALIBRATION.guiding, 40 * 7 * CALIBRATION.network
+    without = seconds(count=1, steps=40, method="random") - solved
+    for changes, cost in (({"simulates": False}, 0.0), ({"passes": lambda _: 7}, solved + passed)):
+        with monkeypatch.context() as patch:
+            patch.setitem(METHODS, "random", replace(METHODS["random"], **changes))
+            assert seconds(count=1, steps=40, method="random") - without == pytest.approx(cost), changes
 
 
 def test_several_load_cases_and_recurrence_cost_more():

@@ -9,7 +9,8 @@ from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.microstructure import PARTICLES
 from relaxdesign.study import run as study
 from relaxdesign.study.attainable import Gap, attainable, gap_of, simulated_gap
-from relaxdesign.study.request import DesignRequest, parse_objective
+from relaxdesign.study.objective import parse_objective
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.selection import shares
 
 SOFT_AND_STIFF = "id,name,E_GPa,nu,rho_g_cm3\na,Soft,3,0.35,1.2\nb,Stiff,70,0.33,2.7"

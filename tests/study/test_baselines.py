@@ -19,8 +19,9 @@ from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods import sampler_for
 from relaxdesign.study.methods.discrete import DiscreteDesign, Encoding, search
 from relaxdesign.study.methods.searchers import PairSearch
+from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.objectives import Evaluation, Objectives
-from relaxdesign.study.request import DesignRequest, Method, parse_objective
+from relaxdesign.study.request import DesignRequest, Method
 from relaxdesign.study.selection import PairTable
 from relaxdesign.study.tuning import TUNING
 
@@ -219,12 +220,12 @@ class Failing(Objectives):
     calls = 0
     at: tuple[int, ...] = ()
 
-    def evaluate(self, prior, clean, *, finished=False) -> Evaluation:
+    def evaluate(self, prior, clean, **how) -> Evaluation:
         self.calls += 1
         if self.calls in self.at:
             clean = clean.clone()
             clean[1] = torch.nan
-        return super().evaluate(prior, clean, finished=finished)
+        return super().evaluate(prior, clean, **how)
 
 
 def failing_steps(method: str, at: tuple[int, ...], steps: int = 6) -> tuple[list[SamplerStep], Failing]:
@@ -272,4 +273,3 @@ def test_gradients_are_not_reused_between_designs_that_have_nothing_in_common():
 
 def test_requests_can_name_every_method_and_no_other():
     assert set(get_args(Method)) == set(methods.METHODS)
-    assert methods.DESCRIPTIONS.keys() == methods.METHODS.keys()

@@ -8,8 +8,9 @@ from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Properties
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.study.guidance import step_direction
+from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.objectives import Objectives
-from relaxdesign.study.request import DesignRequest, parse_objective
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.selection import with_known_properties
 from tests.analytic_prior import gaussian_prior, generator
 

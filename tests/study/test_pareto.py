@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.pareto import conflict, missed, pareto_front, trade_offs
-from relaxdesign.study.request import parse_objective
 from relaxdesign.study.result import Design
 from tests.scripted_study import scripted_design
 

@@ -11,9 +11,10 @@ from relaxdesign.microstructure.base import Fit
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.microstructure.particles.packing import place_particles
 from relaxdesign.physics.fem import bulk_modulus
+from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.refinement import RefinementError, Task
 from relaxdesign.study.refinement.placed import realise, refine
-from relaxdesign.study.request import DesignRequest, parse_objective
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.selection import Choice, PairTable, crowded, worth_of_new_kinds
 from relaxdesign.study.simulation import Simulation
 from relaxdesign.study.tuning import TUNING

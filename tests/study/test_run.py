@@ -13,8 +13,9 @@ from relaxdesign.physics.fem import bulk_modulus, bulk_shear_from_young_poisson
 from relaxdesign.prior.model import MODEL_DIRECTORY, load_prior, shipped_priors
 from relaxdesign.study import run as study
 from relaxdesign.study.events import DesignEvent, FinishedEvent, StepEvent
+from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.objectives import Objectives
-from relaxdesign.study.request import DesignRequest, parse_objective
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design
 
 REQUEST = DesignRequest(target_bulk=120, count=4, steps=12, seed=3)

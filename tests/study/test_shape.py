@@ -9,9 +9,10 @@ from relaxdesign.microstructure import FREE_FORM
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.microstructure.particles.packing import place_particles
 from relaxdesign.physics.fem import effective_stiffness
+from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.refinement import Task
 from relaxdesign.study.refinement.shape import refine_shape
-from relaxdesign.study.request import DesignRequest, parse_objective
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.simulation import Simulation
 
 CHANNELS = AsinhChannels()

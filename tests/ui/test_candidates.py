@@ -9,7 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from relaxdesign.library.replay import Frame
-from relaxdesign.study.request import DesignRequest, parse_objective
+from relaxdesign.study.objective import parse_objective
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import vtkjs
 from relaxdesign.ui.colours import ModulusScale, viridis
 from relaxdesign.ui.components import charts, film, measures

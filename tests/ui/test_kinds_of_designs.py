@@ -13,7 +13,8 @@ from streamlit.testing.v1 import AppTest
 from relaxdesign.library import Campaigns, Curves
 from relaxdesign.library.replay import Frame
 from relaxdesign.server import Snapshot
-from relaxdesign.study.request import DesignRequest, Method, parse_objective
+from relaxdesign.study.objective import parse_objective
+from relaxdesign.study.request import DesignRequest, Method
 from relaxdesign.study.result import Design, DesignResult
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, denoising, measures

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from relaxdesign.library import RunSearch
-from relaxdesign.study.request import DesignRequest, parse_objective
+from relaxdesign.study.objective import parse_objective
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import server
 from relaxdesign.ui.components import comparison, design_search
 from tests.scripted_study import scripted_design

@@ -12,7 +12,8 @@ import pytest
 from relaxdesign.library import Curves
 from relaxdesign.library.replay import Frame
 from relaxdesign.materials.catalogue import Catalogue
-from relaxdesign.study.request import DesignRequest, parse_objective
+from relaxdesign.study.objective import parse_objective
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import text
 from relaxdesign.ui.colours import ModulusScale, cividis, viridis
 from relaxdesign.ui.components import ashby, curves

@@ -45,7 +45,7 @@ class Particles:
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        return self.share, self.size
+        return (self.size,)
 
     def fit(self, clean: Tensor) -> Fit:
         """The sample as particles of one size; one without two phases counts as its mean material, with a remark."""

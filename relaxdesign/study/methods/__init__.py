@@ -4,12 +4,13 @@ Every method is a generator of `SamplerStep` whose last step holds one field per
 and verification are the same for all. A *step* is one evaluation of every candidate, so equal ``steps`` are equal
 budgets of simulations. The search methods handle discrete designs and hand over their voxel fields.
 
-A new method is a module with a generator, an entry here, and its name in `relaxdesign.study.request.Method`.
+A new method is a module with a generator, an entry here, and its name in `relaxdesign.study.request.Method`. The entry
+carries all that server and app need to know of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
@@ -17,49 +18,63 @@ from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods import gradient, guided, noise_optimisation, searchers, unguided
-from relaxdesign.study.methods.base import Method, Task
+from relaxdesign.study.methods.base import Method, Task, serves_all
 from relaxdesign.study.objectives import Objectives
 from relaxdesign.study.request import DesignRequest
 
+
+def _discrete(
+    description: str, searcher: searchers.Make, refusal: Callable[[DesignRequest], str] = serves_all
+) -> Method:
+    """A search among discrete designs."""
+    return Method(description, searchers.search_with(searcher), refusal, discrete=True, revision=2)
+
+
 METHODS: dict[str, Method] = {
-    "guided": Method("diffusion prior, steered by exact gradients while it denoises", guided.steps_of),
+    "guided": Method(
+        "diffusion prior, steered by exact gradients while it denoises",
+        guided.steps_of,
+        passes=guided.passes,
+        guidance=True,
+    ),
     "noise": Method(
         "diffusion prior with few steps, its initial noise optimised by exact gradients",
         noise_optimisation.steps_of,
+        passes=lambda _: noise_optimisation.PASSES,
         revision=2,
     ),
-    "best-of-n": Method("the best of many unguided samples of the prior", unguided.best_of_many_for),
+    "best-of-n": Method(
+        "the best of many unguided samples of the prior",
+        unguided.best_of_many_for,
+        passes=lambda _: unguided.DENOISING_STEPS,
+    ),
     "conditional": Method(
         "a prior trained to be told the bulk modulus (classifier-free guidance), no simulations",
         unguided.conditional_for,
         refusal=unguided.more_than_a_bulk_modulus,
         prior_suffix="-conditional",
+        passes=lambda _: 1,
+        simulates=False,
     ),
     "gradient": Method("gradient descent on the relaxed field, without a prior", gradient.steps_of, revision=2),
-    "random": Method("the best of many random designs", searchers.search_with(searchers.RandomSearch), revision=2),
-    "pairs": Method(
+    "random": _discrete("the best of many random designs", searchers.RandomSearch),
+    "pairs": _discrete(
         "random pairs of materials, root finding in the volume fraction",
-        searchers.search_with(searchers.PairSearch),
-        refusal=searchers.more_than_one_target,
-        revision=2,
+        searchers.PairSearch,
+        searchers.more_than_one_target,
     ),
-    "genetic": Method(
+    "genetic": _discrete(
         "genetic algorithm on materials, volume fraction and size of inclusions",
-        searchers.search_with(searchers.GeneticSearch),
-        refusal=searchers.no_pymoo,
-        revision=2,
+        searchers.GeneticSearch,
+        searchers.no_pymoo,
     ),
-    "cma-es": Method(
+    "cma-es": _discrete(
         "covariance matrix adaptation on materials, volume fraction and size of inclusions",
-        searchers.search_with(searchers.CmaSearch),
-        refusal=searchers.no_pymoo,
-        revision=2,
+        searchers.CmaSearch,
+        searchers.no_pymoo,
     ),
 }
 """By the name that requests call them by, in the order in which they are offered."""
-
-DESCRIPTIONS = {name: method.description for name, method in METHODS.items()}
-"""What each method does, in words."""
 
 
 def check_method(request: DesignRequest) -> None:

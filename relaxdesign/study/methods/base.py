@@ -1,4 +1,4 @@
-"""What every way to search for designs is given, and what it says of itself."""
+"""The input of a search method, `Task`, and its entry in the registry, `Method`."""
 
 from __future__ import annotations
 
@@ -38,14 +38,27 @@ class Method:
     """A way to search for designs.
 
     description: for people, one line. search: gives the steps of a task; the last one holds one field per candidate.
-    refusal: why the method cannot serve a request, or not on this machine; empty if it can.
+    refusal: gives the reason why the method cannot serve a request, or not on this machine; empty if it can.
     prior_suffix: ending of the name of the shipped prior that it needs, by the dimension.
-    revision: of how the method searches. Raised with each change that may change its designs, so that the protocol does
-    not take what was measured before for what the method does now.
+    passes: counts the passes of the prior's network per step and candidate; None: the method needs no network.
+    simulates: whether every step solves the fields of all candidates.
+    discrete: whether the fields of its steps are cells of two materials; else any material may be in every voxel.
+    guidance: whether the settings of the guidance steer it.
+    revision: of how the method searches. Each change that may change its designs raises the number, so that the
+    protocol measures the method again.
     """
 
     description: str
     search: Callable[[Task], Iterator[SamplerStep]]
     refusal: Callable[[DesignRequest], str] = serves_all
     prior_suffix: str = ""
+    passes: Callable[[DesignRequest], int] | None = None
+    simulates: bool = True
+    discrete: bool = False
+    guidance: bool = False
     revision: int = 1
+
+    @property
+    def denoises(self) -> bool:
+        """Whether its steps remove noise from samples of the prior."""
+        return self.passes is not None

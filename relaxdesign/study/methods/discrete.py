@@ -35,9 +35,9 @@ class DiscreteDesign:
 
 
 def searched_family(name: str) -> Inclusions:
-    """The family among whose cells the designs are: the one asked for, if it can be placed at random, else the first.
+    """The family whose cells the search places: the requested one if it is of inclusions, else the first that is.
 
-    What is found for another family is read as a cell of that one afterwards, as samples are.
+    Refinement reads the cells found as cells of the requested family, as it reads samples.
     """
     families = (FAMILIES[name], *FAMILIES.values())
     return next(family for family in families if isinstance(family, Inclusions))
@@ -51,8 +51,8 @@ class Searcher(Protocol):
         ...
 
     def tell(self, design: DiscreteDesign, loss: float, residual: float) -> None:
-        """loss: see `Objectives.losses`, very large for a design that failed; residual: signed, of the first target,
-        NaN for a design that failed."""
+        """Reports the result of a design. loss: see `Objectives.losses`; very large for a design that failed.
+        residual: signed, of the first target; NaN for a design that failed."""
         ...
 
 
@@ -113,7 +113,7 @@ def search(
                 shown[i] = _field(design, points, family, prior, generator)
             except PlacementError as error:
                 unplaced[i] = str(error)
-        evaluation = objectives.evaluate(prior, shown)
+        evaluation = objectives.evaluate(prior, shown, unrelated=True)
         failed = unplaced | evaluation.messages
         losses = objectives.losses(evaluation)
         losses[list(failed)] = torch.inf

@@ -7,15 +7,14 @@ keeps to shapes and materials that the prior knows, so that less is lost when de
 all of it makes the particles of soft 3D cells vanish, or touch in a softer matrix, which no fresh placement repeats
 (`relaxdesign.study.tuning`).
 
-Two things make the sampled field the discrete design it stands for. The objectives are taken of a *crisp* reading of
-x̂_0, in which each voxel belongs to one phase almost: at the voxels between two phases a mean of both is what the
-denoiser must answer, but no material. And at a low noise level each candidate is *committed* to the likeliest materials
-of its phases: a target that is met by a blend of materials afterwards would be lost when the nearest is taken, while
-shapes can still answer for it.
+Two measures bring the sampled field near a discrete design. First, the objectives are evaluated on a *crisp* version of
+x̂_0, in which nearly every voxel belongs to one phase: between two phases the denoiser predicts the mean of both, which
+is no material. Second, at a low noise level each candidate is *committed* to the likeliest materials of its phases. A
+blend of materials that meets a target loses it when the nearest material is taken; after the commitment only shapes
+change to meet it.
 
-The first, noisiest levels are not steered. As long as the phases are not apart, a step towards the targets is the same
-for every voxel, and for every candidate: towards stiff targets both phases would become nearly equal materials, often
-the same ones.
+The noisiest levels are not steered. There the phases are not separated yet, so a step towards the targets would be the
+same for every voxel and every candidate: with stiff targets both phases would become nearly the same material.
 
 The size of a correction is not tuned: it is the Gauss–Newton step of `relaxdesign.study.guidance`.
 """
@@ -34,7 +33,7 @@ from relaxdesign.prior.unet import Painting
 from relaxdesign.study.guidance import Candidates, SamplerStep, clip_step, failures, pull_back, step_direction
 from relaxdesign.study.methods.base import Task
 from relaxdesign.study.objectives import Evaluation, Linearisation, Objectives
-from relaxdesign.study.request import GuidanceSettings
+from relaxdesign.study.request import DesignRequest, GuidanceSettings
 
 _CLOSED = 2e-3
 """Residual at which a target counts as met by a finished field."""
@@ -56,6 +55,11 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
         start=start,
         generator=task.generator,
     )
+
+
+def passes(request: DesignRequest) -> int:
+    """Passes of the network per step: one forward; variance guidance adds one back, twice as long, per objective."""
+    return 1 + 2 * len(request.objectives) * bool(request.guidance.variance)
 
 
 def guided_sample(
@@ -197,7 +201,7 @@ def _estimate(
 
 
 def _paint(prior: Prior, batch: _Batch, level: int, *, commit: bool) -> Painting | AimedPainting:
-    """x̂_0 as phases and materials. commit: from here on, each sample keeps to the likeliest materials."""
+    """x̂_0 as phases and materials. commit: whether each sample keeps its likeliest materials from this level on."""
     painting = prior.paint(batch.noisy, torch.full((len(batch.noisy),), level, device=batch.noisy.device))
     if batch.committed is None and commit:
         batch.committed = painting.likeliest()

@@ -15,9 +15,10 @@ from relaxdesign.study.objectives import Objectives
 
 @dataclass
 class BestDesigns:
-    """fields: (count, channels, *grid), the best of each candidate, 0 before there is one. losses: theirs, (count,).
+    """Keeps the best field of each candidate.
 
-    messages: why the last proposal that failed did, by candidate.
+    fields: (count, channels, *grid), 0 as long as a candidate has none. losses: of these fields, (count,). messages: by
+    candidate, the reason why its last failed proposal failed.
     """
 
     fields: Tensor

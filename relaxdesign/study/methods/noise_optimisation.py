@@ -21,6 +21,8 @@ from relaxdesign.study.methods.base import Task
 from relaxdesign.study.objectives import Objectives
 
 DENOISING_STEPS = 6
+PASSES = 4 * DENOISING_STEPS
+"""Of the network per step: each forward, again on the way back, and its derivative, which takes as long as two."""
 
 
 def steps_of(task: Task) -> Iterator[SamplerStep]:

@@ -44,9 +44,10 @@ class RandomSearch(_Drawing):
 
 
 class PairSearch(_Drawing):
-    """A random pair; if its ends of the volume fraction bracket the target, the root by the Illinois method.
+    """Draws random pairs and solves for the volume fraction of those whose limits bracket the target.
 
-    Dowell & Jarratt 1971, doi:10.1007/BF01934364. A new pair when the old one does not bracket or is on target.
+    The solver is the Illinois method (Dowell & Jarratt 1971, doi:10.1007/BF01934364). A pair that does not bracket the
+    target, or that has met it, is followed by a new one.
     """
 
     _CLOSE = 2e-3
@@ -152,11 +153,12 @@ class CmaSearch:
             self.strategy.tell(self.points, self.losses)
 
 
-def search_with(make: Callable[[Catalogue, Inclusions, int], Searcher]) -> Callable[[Task], Iterator[SamplerStep]]:
-    """The search of a method that looks for one discrete design at a time.
+Make = Callable[[Catalogue, Inclusions, int], Searcher]
+"""Makes a searcher among the materials on offer and the cells of a family, with a seed."""
 
-    make: a searcher among the materials on offer and the cells of a family, with a seed.
-    """
+
+def search_with(make: Make) -> Callable[[Task], Iterator[SamplerStep]]:
+    """The search of a method that looks for one discrete design at a time."""
 
     def steps_of(task: Task) -> Iterator[SamplerStep]:
         request = task.request

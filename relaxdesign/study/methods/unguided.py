@@ -61,7 +61,7 @@ def best_of_many(
     kept = BestDesigns.of(count, prior)
     for index in range(1, steps):
         *_, clean = sample(prior, count, steps=DENOISING_STEPS, generator=generator)
-        evaluation = objectives.evaluate(prior, clean)
+        evaluation = objectives.evaluate(prior, clean, unrelated=True)
         kept.offer(clean, objectives.losses(evaluation), evaluation.messages)
         yield SamplerStep(index, steps, 1 - index / steps, clean, evaluation, torch.ones(count, dtype=torch.bool), {})
     yield kept.last_step(prior, objectives, steps)

@@ -19,9 +19,9 @@ from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.materials.channels import Properties
 from relaxdesign.microstructure.base import Fit, Inclusions, Placement, PlacementError
 from relaxdesign.physics.quantities import QUANTITIES, computable, format_value
+from relaxdesign.study.objective import Objective
 from relaxdesign.study.refinement.outcome import Realised, RefinementError
 from relaxdesign.study.refinement.task import Stage, Task
-from relaxdesign.study.request import Objective
 from relaxdesign.study.selection import Choice, PairTable, contrast, crowded
 from relaxdesign.study.simulation import PLACEMENTS, CellValues, Simulation
 
@@ -121,7 +121,7 @@ def refine(fit: Fit, family: Inclusions, table: PairTable, task: Task) -> Refine
 
 @dataclass(frozen=True, eq=False)
 class _Placing:
-    """How inclusions are placed for one sample. size: about which they have."""
+    """How inclusions are placed for one sample. size: wanted of each inclusion."""
 
     family: Inclusions
     task: Task
@@ -174,7 +174,7 @@ def _met(ranked: list[Choice], place: _Placing) -> Refined:
 
 
 def _missed(target: Objective, tried: int, nearest: Refined | None, task: Task) -> str:
-    """That no pair met the target, and the nearest value that one has."""
+    """The message that no pair met the target, with the nearest value reached."""
     text = f"the {tried} pairs of materials closest to the sample miss {target} at every volume fraction"
     if tried == 1:
         text = f"the only pair of materials that comes near {target} misses it at every volume fraction"
@@ -296,7 +296,7 @@ class _ShareSearch:
 
 
 def _stop_early(function: Callable[[float], float], tolerance: float) -> Callable[[float], float]:
-    """The function, zero as soon as it is small: root finding ends there."""
+    """The function with small values set to zero, so that root finding ends there."""
 
     def stopping(x: float) -> float:
         value = function(x)
@@ -383,7 +383,7 @@ def _resized(placement: Placement, materials: Sequence[Material], simulation: Si
 
 
 def _crowding(placement: Placement, family: Inclusions, task: Task, pair: tuple[int, int]) -> str:
-    """That the grid makes the cell too stiff, because inclusions come too near; empty if it does not."""
+    """A warning that the grid stiffens the cell because inclusions are too close; empty if they are not."""
     gap = task.simulation.grid * (placement.largest_size() - placement.size)
     if not crowded(gap, contrast(task.materials.properties, *pair)):
         return ""

@@ -27,9 +27,9 @@ from relaxdesign.physics.elasticity import ELASTICITY
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.merit import extreme_cost
+from relaxdesign.study.objective import Objective, extremes_of
 from relaxdesign.study.refinement.outcome import Realised, RefinementError
 from relaxdesign.study.refinement.task import Stage, Task
-from relaxdesign.study.request import Objective
 from relaxdesign.study.selection import worth_of_new_kinds
 from relaxdesign.study.simulation import Simulation
 from relaxdesign.study.tuning import TUNING
@@ -84,8 +84,8 @@ def refine_shape(fit: Fit, family: Shape, task: Task) -> Realised:
 
 
 def _near_pairs(fit: Fit, task: Task) -> list[tuple[int, int]]:
-    """Pairs to try: materials near the phases' that bound the moduli wanted, those first that miss little unshifted."""
-    extremes = [objective for objective in task.request.objectives if objective.sense != "reach"]
+    """Pairs to try, in ascending order of cost: materials near the phases' that bound the wanted moduli."""
+    extremes = extremes_of(task.request.objectives)
     single = _between_phases(task.materials, task.request.objectives)
     averaged = [objective for objective in extremes if objective.quantity in single]
     cost = _cost_of_pairs(fit, task, extremes, averaged, single)

@@ -1,4 +1,4 @@
-"""What refinement is given with every sample, and what all ways of it share."""
+"""The input of refinement, `Task`, and functions that all refinements share."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Task:
         return nearest[0], nearest[1]
 
     def kept(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Those of the values that a stage tells."""
+        """The values that a stage records."""
         names = {"K", "density", *(objective.quantity for objective in self.request.objectives)}
         return {name: values[name] for name in sorted(names) if name in values}
 

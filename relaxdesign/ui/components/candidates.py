@@ -17,7 +17,7 @@ from relaxdesign.physics.quantities import format_value
 from relaxdesign.scene import phase_scene
 from relaxdesign.scene.stills import studio
 from relaxdesign.study import pareto
-from relaxdesign.study.request import Objective
+from relaxdesign.study.objective import Objective
 from relaxdesign.study.result import Design
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import MATRIX, PARTICLE, rgb
@@ -74,9 +74,10 @@ def best(designs: Sequence[Design]) -> Design | None:
 
 def on_target(design: Design) -> bool:
     """Whether the realised cell is known to meet every target within 1 %."""
-    targets = [objective for objective in design.objectives if objective.sense == "reach"]
     reached = outcome(design)
-    return bool(reached) and len(reached) == len(targets) and all(abs(o.miss(v)) <= ON_TARGET for o, v in reached)
+    return (
+        bool(reached) and len(reached) == len(design.targets) and all(abs(o.miss(v)) <= ON_TARGET for o, v in reached)
+    )
 
 
 def outcome(design: Design) -> list[tuple[Objective, float]]:
@@ -151,7 +152,7 @@ def stage_table(designs: Sequence[Design]) -> pd.DataFrame:
             "Error, %": None if design.error is None else round(100 * design.error, 2) + 0.0,  # no minus before 0.00
             "Spread, GPa": design.spread,
             "Density, g/cm³": design.value("density"),
-            "vf": design.shares[-1] if design.shares else None,
+            "vf": design.volume_fraction,
             **{name: value for name, value in described(design).items() if name != "vf"},
             **{title: material.name for _, title, material in phases(design)},
             "Remark": design.message,
@@ -180,7 +181,6 @@ STAGE_COLUMNS = {
         )
         for family in FAMILIES.values()
         for parameter in family.parameters
-        if parameter.name != "volume_fraction"
     },
 }
 
@@ -218,7 +218,7 @@ def _shape(design: Design) -> str:
 
 def described(design: Design) -> dict[str, float]:
     """The volume fraction and the parameters of the family, by symbol."""
-    known = {"vf": design.shares[-1]} if design.shares else {}
+    known = {} if design.volume_fraction is None else {"vf": design.volume_fraction}
     symbols = {parameter.name: parameter.symbol for parameter in FAMILIES[design.family].parameters}
     return known | {symbols[name]: value for name, value in design.parameters.items()}
 

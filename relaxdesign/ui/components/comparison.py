@@ -70,7 +70,7 @@ def _facts(run: RunRecord, design: Design) -> dict[str, str]:
         "Spread over placements": gpa(design.spread),
         "Bounds": candidates.bounds_verdict(design),
         "Density": _quantity(design.value("density"), "g/cm³"),
-        "Volume fraction": _quantity(design.shares[-1] if design.shares else None),
+        "Volume fraction": _quantity(design.volume_fraction),
         **{
             parameter.label.capitalize(): _quantity(design.parameters[parameter.name], parameter.unit or "of the edge")
             for parameter in FAMILIES[design.family].parameters

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from relaxdesign.physics.quantities import format_value
 from relaxdesign.server import JobLimit
-from relaxdesign.study.methods import DESCRIPTIONS
+from relaxdesign.study.methods import METHODS
 from relaxdesign.study.request import DesignRequest, problems, request_file
 from relaxdesign.ui import navigation, server
 from relaxdesign.ui.components import ashby, materials_form, objectives, offer, settings
@@ -191,9 +191,9 @@ def _use_preset() -> None:
 
 
 def _advanced() -> None:
-    methods = {name: f"{name}: {description}" for name, description in DESCRIPTIONS.items()}
+    methods = {name: f"{name}: {method.description}" for name, method in METHODS.items()}
     settings.draw("search", special={"method": {"choices": methods}})
-    if st.session_state["method"] == "guided":
+    if METHODS[st.session_state["method"]].guidance:
         settings.draw("guidance")
     settings.draw("finishing")
     kept = [name for name in settings.kept(_kept(), DEFAULT) if name != "materials_csv"]  # told with the materials

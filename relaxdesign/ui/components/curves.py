@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from relaxdesign.library import Curves
 from relaxdesign.physics.quantities import QUANTITIES
-from relaxdesign.study.request import DesignRequest, Objective
+from relaxdesign.study.objective import Objective
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui.colours import line_colours
 
 # Losses reach round-off; below this they are drawn as this.

@@ -8,10 +8,11 @@ import streamlit as st
 
 from relaxdesign.library import UnknownRun
 from relaxdesign.server import JobLimit, Snapshot
+from relaxdesign.study.methods import METHODS
 from relaxdesign.ui import server
 from relaxdesign.ui.components import candidates, denoising
 from relaxdesign.ui.errors import guard
-from relaxdesign.ui.text import DENOISING, duration, escape, plain, plural, what_is_shown
+from relaxdesign.ui.text import duration, escape, plain, plural, what_is_shown
 
 POLL_SECONDS = 0.4
 SENT_AGAIN = 2
@@ -139,7 +140,7 @@ def _describe(snapshot: Snapshot) -> tuple[float, str]:
 def _verb(snapshot: Snapshot) -> str:
     if snapshot.state == "queued":
         return f"Waiting to go on, {plural(snapshot.ahead, 'run')} first"
-    searching = "Denoising" if snapshot.request.method in DENOISING else "Searching"
+    searching = "Denoising" if METHODS[snapshot.request.method].denoises else "Searching"
     return "Paused" if snapshot.state == "paused" else searching
 
 

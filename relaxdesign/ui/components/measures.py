@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.study.objective import extremes_of, targets_of
 from relaxdesign.study.result import Design
 from relaxdesign.ui.text import significant
 
@@ -44,12 +45,11 @@ def _parameter(name: str) -> Callable[[Design], float | None]:
 MEASURES = (
     Measure("Largest miss", "%", lambda design: None if design.error is None else 100 * abs(design.error), good=-1),
     Measure("Density", "g/cm³", _property("density"), "density"),
-    Measure("Volume fraction", "", lambda design: design.shares[-1] if design.shares else None),
+    Measure("Volume fraction", "", lambda design: design.volume_fraction),
     *(
         Measure(parameter.label.capitalize(), parameter.unit or "of the edge", _parameter(parameter.name))
         for family in FAMILIES.values()
         for parameter in family.parameters
-        if parameter.name != "volume_fraction"
     ),
     Measure("Spread of K", "GPa", lambda design: design.spread),
     Measure("Bulk modulus", "GPa", _property("K"), "K"),
@@ -63,11 +63,11 @@ MEASURES = (
 def known(designs: Sequence[Design]) -> dict[str, Measure]:
     """The measures that at least one of these designs has, by title; with several targets, the miss of each first."""
     wanted = designs[0].objectives if designs else ()
-    targets = [objective.quantity for objective in wanted if objective.sense == "reach"]
+    targets = [target.quantity for target in targets_of(wanted)]
     misses = [_miss(name) for name in targets] if len(targets) > 1 else []
     usual = {measure.quantity for measure in MEASURES}
     further = [_value(name) for name in dict.fromkeys(o.quantity for o in wanted) if name not in usual]
-    good = {o.quantity: -1 if o.sense == "minimise" else 1 for o in wanted if o.sense != "reach"}
+    good = {o.quantity: -1 if o.sense == "minimise" else 1 for o in extremes_of(wanted)}
     every = (replace(m, good=good.get(m.quantity, m.good)) for m in (*misses, *MEASURES, *further))
     return {m.title: m for m in every if any(m.of(design) is not None for design in designs)}
 

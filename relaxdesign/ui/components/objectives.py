@@ -8,7 +8,8 @@ import numpy as np
 import streamlit as st
 
 from relaxdesign.physics.quantities import QUANTITIES
-from relaxdesign.study.request import DesignRequest, Objective
+from relaxdesign.study.objective import Objective
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui.components import offer
 from relaxdesign.ui.text import significant
 

@@ -7,7 +7,7 @@ import streamlit as st
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study import selection as pairs
-from relaxdesign.study.request import Objective
+from relaxdesign.study.objective import Objective
 from relaxdesign.ui import server
 
 

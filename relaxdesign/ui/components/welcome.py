@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from relaxdesign.physics.quantities import QUANTITIES
-from relaxdesign.study.request import Objective
+from relaxdesign.study.objective import Objective
 from relaxdesign.study.selection import with_known_properties
 from relaxdesign.ui.components import ashby, objectives, offer
 from relaxdesign.ui.errors import guard
