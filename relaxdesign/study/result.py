@@ -13,13 +13,9 @@ from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.study.earlier import of_version_0_1
-<<<<<<< HEAD
-from relaxdesign.study.request import DesignRequest, Objective
-from relaxdesign.study.trust import Trust
-=======
 from relaxdesign.study.objective import Objective, targets_of
 from relaxdesign.study.request import DesignRequest
->>>>>>> main
+from relaxdesign.study.trust import Trust
 
 SCHEMA_VERSION = 2
 """Of the JSON form of designs and results; version 0.1 wrote none, see `relaxdesign.study.earlier`."""
@@ -52,19 +48,19 @@ class Snapped:
 class Design:
     """One candidate's outcome. Moduli GPa, density g/cm³, lengths in fractions of the cell edge.
 
-<<<<<<< HEAD
-    family: of microstructures. message: why a candidate failed (it lacks what it did not get to) or what is unusual
-    about it. materials, shares: of the phases of the realised cell, and their volume fractions. parameters: of the
-    family. stages: per stage, the quantities of the objectives, K and the density. properties: all quantities of the
-    realised cell. trust: what these come to on ever finer grids, by name, as far as the geometry decides them.
-    snapped: the sample's own materials; None if it has no phases, and for designs of version 0.1.
-=======
-    family: of microstructures. message: the reason why the candidate failed, or a remark. A candidate that failed lacks
-    the stages after its failure, and all that is told of the realised cell. materials, shares: of the phases of the
-    realised cell, and their volume fractions. parameters: of the family. stages: per stage, the quantities of the
-    objectives, K and the density. properties: all quantities of the realised cell. snapped: the sample's own materials;
-    None if it has no phases, and for designs of version 0.1.
->>>>>>> main
+    <<<<<<< HEAD
+        family: of microstructures. message: why a candidate failed (it lacks what it did not get to) or what is unusual
+        about it. materials, shares: of the phases of the realised cell, and their volume fractions. parameters: of the
+        family. stages: per stage, the quantities of the objectives, K and the density. properties: all quantities of the
+        realised cell. trust: what these come to on ever finer grids, by name, as far as the geometry decides them.
+        snapped: the sample's own materials; None if it has no phases, and for designs of version 0.1.
+    =======
+        family: of microstructures. message: the reason why the candidate failed, or a remark. A candidate that failed lacks
+        the stages after its failure, and all that is told of the realised cell. materials, shares: of the phases of the
+        realised cell, and their volume fractions. parameters: of the family. stages: per stage, the quantities of the
+        objectives, K and the density. properties: all quantities of the realised cell. snapped: the sample's own materials;
+        None if it has no phases, and for designs of version 0.1.
+    >>>>>>> main
     """
 
     index: int

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Geometry
+from relaxdesign.physics.base import Physics
 from relaxdesign.physics.composite_voxels import limit
+from relaxdesign.physics.quantities import PHYSICS, QUANTITIES
 from relaxdesign.study.simulation import Simulation
 
 
@@ -41,4 +43,13 @@ class Trust:
 def resolve(simulation: Simulation, materials: Sequence[Material], geometry: Geometry) -> dict[str, Trust]:
     """Trust in every quantity that the simulation computes, by name. Raises ConvergenceError."""
     coarse, fine = (simulation.composite(materials, geometry.shares(n * simulation.grid)) for n in (1, 2))
-    return {name: Trust(*limit(value, fine[name])) for name, value in coarse.items()}
+    return {
+        name: Trust(*limit(value, fine[name], _contrast(materials, PHYSICS[QUANTITIES[name].physics])))
+        for name, value in coarse.items()
+    }
+
+
+def _contrast(materials: Sequence[Material], physics: Physics) -> float:
+    """The largest ratio of a coefficient of two phases, at least 1."""
+    values = [[float(getattr(material, c.name)) for material in materials] for c in physics.coefficients]
+    return max(max(each) / min(each) for each in values)
