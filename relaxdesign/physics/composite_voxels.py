@@ -47,10 +47,11 @@ def composite_field(matrix: float, inclusion: float, shares: Tensor, dim: int) -
 
     shares: of the inclusions in every voxel, 0 to 1.
     """
-    p, contrast = exponent(inclusion / matrix, dim), inclusion / matrix
+    contrast, share = inclusion / matrix, shares.double()
+    p = exponent(contrast, dim)
     if abs(p) < 1e-6:
-        return matrix * torch.exp(shares.double() * math.log(contrast))
-    return matrix * (1.0 + shares.double() * (contrast**p - 1.0)) ** (1.0 / p)
+        return matrix * torch.exp(share * math.log(contrast))
+    return matrix * ((1.0 - share) + share * contrast**p) ** (1.0 / p)
 
 
 def limit(coarse: float, fine: float, contrast: float) -> tuple[float, float]:
