@@ -104,7 +104,15 @@ class Family(Protocol):
         ...
 
 
-class Placement(Protocol):
+class Geometry(Protocol):
+    """Two phases of a cell as they are on any grid."""
+
+    def shares(self, grid: int) -> Tensor:
+        """Share of phase 1 in every voxel, float64 (grid,)*dim, 0 to 1."""
+        ...
+
+
+class Placement(Geometry, Protocol):
     """Inclusions in one cell. share: their volume fraction. size: of each, a fraction of the cell edge."""
 
     @property
@@ -199,4 +207,8 @@ class Shape(Family, Protocol):
 
     def level_set(self, labels: NDArray) -> NDArray[np.float64]:
         """A function (*grid), positive in phase 1, that changes by 1 per voxel across the interface and has no ties."""
+        ...
+
+    def geometry(self, level: NDArray[np.float64]) -> Geometry:
+        """The cell of such a function."""
         ...

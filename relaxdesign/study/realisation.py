@@ -25,6 +25,7 @@ from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, Snapped
 from relaxdesign.study.selection import PairTable
 from relaxdesign.study.simulation import Cost, Simulation
+from relaxdesign.study.trust import resolve
 
 _FAILURES = (FitError, PlacementError, RefinementError, ConvergenceError)
 
@@ -63,11 +64,12 @@ class Finisher:
             fit = family.fit(field)
             sampled = replace(sampled, snapped=self._snapped(task, fit))
             realised = collect(refine_sample(task, family, fit, lambda _: self.table), stages)
+            trust = resolve(simulation, task.materials_of(realised.pair), realised.geometry)
         except _FAILURES as error:
             return replace(sampled, message=str(error)), None, simulation.cost
         stages["realised"] = task.kept(realised.values)
         remark = "; ".join(filter(None, (realised.remark, self._compromise(stages["realised"]))))
-        design = self._describe(replace(sampled, message=remark), realised, simulation.cost)
+        design = self._describe(replace(sampled, message=remark, trust=trust), realised, simulation.cost)
         return design, realised.pair, simulation.cost
 
     def _relaxed(self, field: Tensor, simulation: Simulation) -> dict[str, float]:

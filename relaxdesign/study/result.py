@@ -15,6 +15,7 @@ from relaxdesign.physics.bounds import Bounds
 from relaxdesign.study.earlier import of_version_0_1
 from relaxdesign.study.objective import Objective, targets_of
 from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.trust import Trust
 
 SCHEMA_VERSION = 2
 """Of the JSON form of designs and results; version 0.1 wrote none, see `relaxdesign.study.earlier`."""
@@ -47,11 +48,19 @@ class Snapped:
 class Design:
     """One candidate's outcome. Moduli GPa, density g/cm³, lengths in fractions of the cell edge.
 
-    family: of microstructures. message: the reason why the candidate failed, or a remark. A candidate that failed lacks
-    the stages after its failure, and all that is told of the realised cell. materials, shares: of the phases of the
-    realised cell, and their volume fractions. parameters: of the family. stages: per stage, the quantities of the
-    objectives, K and the density. properties: all quantities of the realised cell. snapped: the sample's own materials;
-    None if it has no phases, and for designs of version 0.1.
+    <<<<<<< HEAD
+        family: of microstructures. message: why a candidate failed (it lacks what it did not get to) or what is unusual
+        about it. materials, shares: of the phases of the realised cell, and their volume fractions. parameters: of the
+        family. stages: per stage, the quantities of the objectives, K and the density. properties: all quantities of the
+        realised cell. trust: what these come to on ever finer grids, by name, as far as the geometry decides them.
+        snapped: the sample's own materials; None if it has no phases, and for designs of version 0.1.
+    =======
+        family: of microstructures. message: the reason why the candidate failed, or a remark. A candidate that failed lacks
+        the stages after its failure, and all that is told of the realised cell. materials, shares: of the phases of the
+        realised cell, and their volume fractions. parameters: of the family. stages: per stage, the quantities of the
+        objectives, K and the density. properties: all quantities of the realised cell. snapped: the sample's own materials;
+        None if it has no phases, and for designs of version 0.1.
+    >>>>>>> main
     """
 
     index: int
@@ -65,6 +74,7 @@ class Design:
     spread: float | None = None  # standard deviation of K over placements at the refined stage, GPa
     bounds: Bounds | None = None
     properties: dict[str, float] | None = None
+    trust: dict[str, Trust] = field(default_factory=dict)
     stiffness: list[list[float]] | None = None  # C in GPa, Voigt order xx, yy, zz, yz, xz, xy
     iterations: int | None = None  # of the verifying float64 solve
     residual: float | None = None
@@ -155,6 +165,7 @@ class Design:
             "stages": self.stages,
             "misses": self.misses,
             "properties": self.properties,
+            "trust": {name: trust.to_dict() for name, trust in self.trust.items()},
             "stiffness": self.stiffness,
             "load_cases": self.load_cases,
             "snapped": self.snapped and {name: list(of) for name, of in asdict(self.snapped).items()},
@@ -177,6 +188,7 @@ class Design:
             materials=tuple(Material(**phase["material"]) for phase in phases),
             shares=tuple(phase["volume_fraction"] for phase in phases),
             bounds=None if bounds is None else Bounds(**bounds),
+            trust={name: Trust(of["value"], of["grid"]) for name, of in values.get("trust", {}).items()},
             snapped=snapped and Snapped(tuple(snapped["materials"]), tuple(snapped["shares"])),
             labels=labels,
             relaxed=relaxed,

@@ -13,12 +13,14 @@ from torch import Tensor
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Inclusions, Placement
 from relaxdesign.microstructure.cell import phase_field
+from relaxdesign.physics.composite_voxels import composite_field
 from relaxdesign.physics.evaluator import Effective, Evaluator
-from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.physics.quantities import PHYSICS, QUANTITIES
 from relaxdesign.study.objective import Objective, targets_of
 
 PLACEMENTS = 10
 _PLACEMENT_TOLERANCE = 3e-4  # residual; K errs by its square: by 1e-3 for ceramics in the softest foam, else below 1e-4
+_COMPOSITE_TOLERANCE = 1e-4
 _VERIFY_TOLERANCE = 1e-8
 
 
@@ -85,6 +87,26 @@ class Simulation:
         vf, size = family.share.clip(share), family.size.clip(size)
         placements = family.place(vf, size, self.dim, grid=self.grid, count=PLACEMENTS, generator=generator)
         return placements, self.placed(materials, placements)
+
+    def composite(self, materials: Sequence[Material], shares: Tensor) -> dict[str, float]:
+        """Those effective quantities of one cell of composite voxels that the geometry decides.
+
+        shares: of phase 1, (*grid), on any grid.
+        """
+        evaluator = Evaluator(self.evaluator.quantities, self.evaluator.boundary, _COMPOSITE_TOLERANCE)
+        shares = shares[None] if shares.ndim == 3 else shares[None, ..., None]
+        averaged = {c.name for physics in PHYSICS.values() if physics.mixture for c in physics.coefficients}
+        fields = {}
+        for name in evaluator.coefficients:
+            matrix, inclusion = (float(getattr(material, name)) for material in materials)
+            if name in averaged:
+                fields[name] = matrix + (inclusion - matrix) * shares
+            else:
+                fields[name] = composite_field(matrix, inclusion, shares, self.dim)
+        effective = evaluator(fields)
+        self.cost.add(effective)
+        decided = [name for name in self.evaluator.quantities if not PHYSICS[QUANTITIES[name].physics].mixture]
+        return {name: float(effective.values[name][0]) for name in decided}
 
     def verify(self, materials: Sequence[Material], labels: Tensor) -> Effective:
         """Effective quantities of one cell (*grid) at 1e-8 in float64, C among them."""

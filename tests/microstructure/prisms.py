@@ -47,6 +47,17 @@ class Prismatic:
         apart = (offset - offset.round()).abs().amax(-1)
         return float(apart.fill_diagonal_(math.inf).min())
 
+    def shares(self, grid: int) -> torch.Tensor:
+        dim = self.centres.shape[1]
+        position = (torch.arange(grid, dtype=torch.float64) + 0.5) / grid
+        offset = self.centres.double()[..., None] - position
+        covered = (0.5 + grid * (self.size / 2 - (offset - offset.round()).abs())).clamp(0, 1)
+        filled = torch.zeros((grid,) * dim, dtype=torch.float64)
+        for prism in covered:
+            axes = [prism[a].view([grid if b == a else 1 for b in range(dim)]) for a in range(dim)]
+            filled += math.prod(axes[1:], start=axes[0])
+        return filled
+
     def voxelise(self, grid: int) -> torch.Tensor:
         dim = self.centres.shape[1]
         position = (torch.arange(grid) + 0.5) / grid

@@ -110,3 +110,19 @@ def test_count_and_diameter_are_consistent_for_tensors():
         count = particle_count(vf, d, dim)
         exact = particle_diameter(vf.double(), count, dim)
         assert (count >= 1).all() and (exact > 0.149).all() and (exact < 0.401).all()
+
+
+@pytest.mark.parametrize(("dim", "grid", "vf", "d"), [(2, 32, 0.45, 0.15), (2, 64, 0.2, 0.4), (3, 32, 0.4, 0.17)])
+def test_shares_of_voxels_carry_the_exact_volume_fraction(dim, grid, vf, d):
+    packing = place_particles(vf, d, dim, grid=grid, generator=torch.Generator().manual_seed(5))[0]
+    shares = packing.shares(grid)
+    assert shares.shape == (grid,) * dim and 0 <= float(shares.min()) and float(shares.max()) <= 1
+    assert float(shares.mean()) == pytest.approx(vf, rel=3e-4)
+    sure = (shares == 0) | (shares == 1)
+    assert torch.equal(packing.voxelise(grid)[sure], shares[sure] == 1)
+
+
+def test_shares_move_with_the_particles_and_wrap_around():
+    packing = Packing(torch.tensor([[0.03, 0.41, 0.97]], dtype=torch.float64), 0.3)
+    moved = Packing(packing.centres + torch.tensor([1.0, -2.0, 3.0]) / 16, 0.3)
+    torch.testing.assert_close(moved.shares(16), packing.shares(16).roll((1, -2, 3), (0, 1, 2)), atol=1e-9, rtol=0)

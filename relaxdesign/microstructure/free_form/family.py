@@ -5,14 +5,37 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 from torch import Tensor
 
 from relaxdesign.microstructure.base import Fit, Parameter
 from relaxdesign.microstructure.labelling import label_phases
 
 _SMOOTHING = 1.0  # voxels
+
+
+_PARTS = {2: 4, 3: 2}
+"""Points per voxel and axis at which a level set is read."""
+
+
+@dataclass(frozen=True, eq=False)
+class LevelSet:
+    """Phase 1 is where a periodic function is positive. level: at the voxels' centres (*grid), 1 per voxel."""
+
+    level: NDArray[np.float64]
+
+    def shares(self, grid: int) -> Tensor:
+        """Share of phase 1 in every voxel of another grid, float64 (grid,)*dim; between the centres it is linear."""
+        dim, edge = self.level.ndim, self.level.shape[0]
+        parts = _PARTS[dim]
+        fine = grid * parts
+        axis = (np.arange(fine) + 0.5) * edge / fine - 0.5
+        points = np.stack(np.meshgrid(*(axis,) * dim, indexing="ij"))
+        depth = map_coordinates(self.level, points, order=1, mode="grid-wrap") * fine / edge
+        inside = np.clip(0.5 + depth, 0.0, 1.0).reshape((grid, parts) * dim)
+        return torch.from_numpy(inside.mean(tuple(range(1, 2 * dim, 2))))
 
 
 @dataclass(frozen=True)
@@ -43,6 +66,10 @@ class FreeForm:
         middle = tuple(slice(margin, margin + edge) for edge in labels.shape)
         distance = np.where(tiled, inside - 0.5, 0.5 - outside)[middle]
         return gaussian_filter(distance, _SMOOTHING, mode="wrap")
+
+    def geometry(self, level: NDArray[np.float64]) -> LevelSet:
+        """The cell of a level set."""
+        return LevelSet(level)
 
 
 FREE_FORM = FreeForm()

@@ -12,7 +12,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from relaxdesign.physics.fem.elements import ELASTICITY, VoxelProblem
+from relaxdesign.physics.fem.elements import CONDUCTION, ELASTICITY, VoxelProblem
 from relaxdesign.physics.fem.fast_diagonalisation import FastDiagonalisation, remove_motions
 from relaxdesign.physics.fem.green import reference_ratio
 from relaxdesign.physics.fem.operator import VoxelOperator
@@ -117,7 +117,7 @@ def reference_weights(operator: ConstrainedOperator) -> tuple[Tensor, Tensor]:
     shape = (operator.batch, len(operator.components), len(operator.active))
     weights = operator.moduli[0].new_ones(shape, dtype=torch.float64)
     dilatation = torch.zeros_like(weights)
-    if operator.problem is ELASTICITY:
+    if operator.problem is not CONDUCTION:
         own = reference_ratio(*operator.moduli) + 2.0
         own = torch.minimum(own, own.sqrt().clamp_min(LARGE_RATIO))
         for row, component in enumerate(operator.components):

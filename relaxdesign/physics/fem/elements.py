@@ -8,7 +8,8 @@ K_μ integrated with 2×2×2 Gauss points (exact for a cube). K_λ uses the *mea
 reduced integration; Nagtegaal, Parks & Rice 1974, doi:10.1016/0045-7825(74)90032-2; Hughes 1980,
 doi:10.1002/nme.1620150914): an element that bends must change its volume somewhere, and with ∫ div² each such
 change would cost energy in proportion to λ. Nearly incompressible phases would come out far too stiff in shear
-("volumetric locking"). With λ ≥ -2μ/3 no motion but the rigid ones is free, because K_μ is complete.
+("volumetric locking"). With λ ≥ -2μ/3 no motion but the rigid ones is free, because K_μ is complete. Other codes often
+integrate both terms in full; `FULL` does so, to be compared with them digit by digit.
 
 The voxel edge is the unit of length; effective moduli do not depend on it.
 
@@ -60,13 +61,18 @@ def strain_displacement(point: np.ndarray) -> np.ndarray:
 @functools.cache
 def unit_stiffness() -> tuple[np.ndarray, np.ndarray]:
     """Element stiffness for unit λ (of the mean dilatation) and for unit μ, each (24, 24)."""
-    unit_mu = np.diag([2.0, 2.0, 2.0, 1.0, 1.0, 1.0])
-    dilatation, stiffness_mu = np.zeros(24), np.zeros((24, 24))
-    for point in GAUSS_POINTS:
-        b = strain_displacement(point)
-        dilatation += b[:3].sum(0) / 8.0
-        stiffness_mu += b.T @ unit_mu @ b / 8.0
-    return np.outer(dilatation, dilatation), stiffness_mu
+    dilatation = sum((strain_displacement(point)[:3].sum(0) for point in GAUSS_POINTS), np.zeros(24)) / 8.0
+    return np.outer(dilatation, dilatation), fully_integrated_stiffness()[1]
+
+
+@functools.cache
+def fully_integrated_stiffness() -> tuple[np.ndarray, np.ndarray]:
+    """Element stiffness for unit λ and for unit μ, each (24, 24), both by 2×2×2 Gauss integration."""
+    units = np.diag([1.0, 1.0, 1.0, 0.0, 0.0, 0.0]), np.diag([2.0, 2.0, 2.0, 1.0, 1.0, 1.0])
+    units[0][:3, :3] = 1.0
+    strains = [strain_displacement(point) for point in GAUSS_POINTS]
+    stiffness_lambda, stiffness_mu = (sum((b.T @ unit @ b for b in strains), np.zeros((24, 24))) / 8 for unit in units)
+    return stiffness_lambda, stiffness_mu
 
 
 @functools.cache
@@ -112,6 +118,12 @@ class VoxelProblem:
 
 ELASTICITY = VoxelProblem("elasticity", 3, 6, unit_stiffness, affine_displacement)
 """Moduli (λ, μ) in GPa."""
+
+FULL = VoxelProblem("elasticity, fully integrated", 3, 6, fully_integrated_stiffness, affine_displacement)
+"""The same with ∫ div², stiffer in shear where a phase is nearly incompressible."""
+
+ELEMENTS = {"mean-dilatation": ELASTICITY, "full": FULL}
+"""Elastic elements by name."""
 
 CONDUCTION = VoxelProblem("conduction", 1, 3, unit_conductivity, affine_temperature)
 """Modulus (k,), e.g. in W/(m K)."""

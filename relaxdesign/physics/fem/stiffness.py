@@ -11,6 +11,7 @@ because C_ab is stationary in both fluctuations: no adjoint problems, errors of 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from torch import Tensor
 from relaxdesign.physics.fem.boundary import Boundary, cell_operator, make_preconditioner, resolve_boundary
 from relaxdesign.physics.fem.checks import STIFFNESS_FIELDS, WORKING_FIELDS, check_memory, check_moduli
 from relaxdesign.physics.fem.differentiation import attach_gradient
+from relaxdesign.physics.fem.elements import ELEMENTS, VoxelProblem
 from relaxdesign.physics.fem.load_cases import solve_load
 from relaxdesign.physics.fem.moduli import lame_from_bulk_shear, young_poisson_from_bulk_shear
 from relaxdesign.physics.fem.operator import VoxelOperator, coupled_components
@@ -116,13 +118,16 @@ def effective_stiffness(
     max_iterations: int = MAX_ITERATIONS,
     initial: Tensor | None = None,
     raise_on_failure: bool = True,
+    element: str = "mean-dilatation",
 ) -> StiffnessResult:
     """Effective stiffness from six unit strains; differentiable once with respect to K and G.
 
     Arguments and errors as in `relaxdesign.physics.fem.bulk_modulus`, but ``boundary`` is "periodic" or "kubc" (the one
     uniaxial case does not define C), ``initial`` is (batch, 6, 3, nx, ny, nz) and ``max_iterations`` counts per
-    load case.
+    load case. element: "mean-dilatation", or "full" for the fully integrated one of other codes, which is slower.
     """
+    if element not in ELEMENTS:
+        raise ValueError(f"element {element!r} is unknown; available: {', '.join(map(repr, ELEMENTS))}")
     boundary = resolve_boundary(boundary)
     if boundary is Boundary.UNIAXIAL:
         raise ValueError(
@@ -132,9 +137,12 @@ def effective_stiffness(
     tol = check_options(tol, max_iterations, K=K, G=G)
     check_memory(K, working_fields=WORKING_FIELDS * _at_once(K) + STIFFNESS_FIELDS)
     valid = check_moduli(K=K, G=G, allow_invalid=not raise_on_failure)
-    result = _solve_load_cases(K.detach(), G.detach(), valid, boundary, tol, max_iterations, initial, raise_on_failure)
-    saved = K, G, result.displacement
-    return replace(result, C=attach_gradient(result.C, result.converged, (K, G), _pull_back, saved))
+    problem = ELEMENTS[element]
+    result = _solve_load_cases(
+        K.detach(), G.detach(), valid, boundary, tol, max_iterations, initial, raise_on_failure, problem
+    )
+    saved, pull_back = (K, G, result.displacement), partial(_pull_back, problem=problem)
+    return replace(result, C=attach_gradient(result.C, result.converged, (K, G), pull_back, saved))
 
 
 @threads_to_fit
@@ -148,6 +156,7 @@ def _solve_load_cases(
     max_iterations: int,
     initial: Tensor | None,
     raise_on_failure: bool,
+    problem: VoxelProblem,
 ) -> StiffnessResult:
     lam, mu = lame_from_bulk_shear(replace_invalid(K, valid), replace_invalid(G, valid))
     batch, shape = len(K), tuple(K.shape[1:])
@@ -160,10 +169,10 @@ def _solve_load_cases(
     displacement = K.new_zeros(batch, 6, 3, *shape)
     iterations = torch.zeros(batch, 6, dtype=torch.int64, device=K.device)
     residual = torch.zeros(batch, 6, dtype=torch.float64, device=K.device)
-    C = VoxelOperator((lam, mu)).voigt_average()
+    C = VoxelOperator((lam, mu), problem=problem).voigt_average()
     statuses = []
     for components, cases in _groups(shape).items():
-        operator = cell_operator(boundary, (lam, mu), components)
+        operator = cell_operator(boundary, (lam, mu), components, problem=problem)
         preconditioner = make_preconditioner(operator)
         together = _at_once(K)
         for part in (cases[n : n + together] for n in range(0, len(cases), together)):
@@ -209,7 +218,9 @@ def _groups(shape: tuple[int, ...]) -> dict[tuple[int, ...], list[int]]:
     return groups
 
 
-def _pull_back(grad: Tensor, K: Tensor, G: Tensor, displacement: Tensor) -> tuple[Tensor, Tensor]:
+def _pull_back(
+    grad: Tensor, K: Tensor, G: Tensor, displacement: Tensor, *, problem: VoxelProblem
+) -> tuple[Tensor, Tensor]:
     """Σ_ab grad_ab ∂C_ab/∂K and ∂G of every voxel.
 
     ∂C_ab/∂λ_e = (1/V) ∫_e tr ε_a tr ε_b and ∂C_ab/∂μ_e = (1/V) ∫_e 2 ε_a:ε_b. The sum Σ_ab g_ab e(ε_a, ε_b) equals
@@ -217,7 +228,7 @@ def _pull_back(grad: Tensor, K: Tensor, G: Tensor, displacement: Tensor) -> tupl
     ∂/∂G = ∂/∂μ - 2/3 ∂/∂λ.
     """
     with threads_for(K.numel()):
-        operator = VoxelOperator(lame_from_bulk_shear(K, G))
+        operator = VoxelOperator(lame_from_bulk_shear(K, G), problem=problem)
         fields = torch.stack([operator.restrict(displacement[:, case]) for case in range(6)], 1)
         strains = torch.eye(6, dtype=K.dtype, device=K.device)
         by_lambda, by_mu = torch.zeros_like(K), torch.zeros_like(G)

@@ -58,7 +58,8 @@ def design_inclusions(task: Task, family: Inclusions, fit: Fit, table: PairTable
         placement = snapped.placements[0]
         labels = placement.voxelise(task.simulation.grid)
         verified = task.simulation.verify(task.materials_of(pair), labels)
-        return Realised(pair, labels, verified, placement.parameters, snapped.values.deviation["K"], fit.remark)
+        deviation = snapped.values.deviation["K"]
+        return Realised(pair, labels, verified, placement, placement.parameters, deviation, fit.remark)
     refined = refine(fit, family, table, task)
     yield "refined", task.kept(refined.values.mean)
     return realise(refined, family, task, fit.remark)
@@ -350,6 +351,7 @@ def realise(refined: Refined, family: Inclusions, task: Task, remark: str = "") 
         refined.pair,
         labels,
         simulation.verify(materials, labels),
+        placement,
         placement.parameters,
         refined.values.deviation["K"],
         "; ".join(filter(None, (remark, near))),

@@ -53,7 +53,8 @@ def design_shape(task: Task, family: Shape, fit: Fit) -> Generator[Stage, None, 
     labels = torch.from_numpy(fit.labels)
     yield "snapped", task.kept(task.simulation.values(task.materials_of(pair), labels[None]).mean)
     if not task.request.refine:
-        return Realised(pair, labels, task.simulation.verify(task.materials_of(pair), labels))
+        geometry = family.geometry(family.level_set(fit.labels))
+        return Realised(pair, labels, task.simulation.verify(task.materials_of(pair), labels), geometry)
     realised = refine_shape(fit, family, task)
     yield "refined", task.kept(realised.values)
     return realised
@@ -64,11 +65,11 @@ def refine_shape(fit: Fit, family: Shape, task: Task) -> Realised:
 
     Where they cannot all be met, what came nearest. Raises RefinementError if no pair brackets the targets.
     """
-    best: tuple[float, tuple[int, int], NDArray[np.bool_]] | None = None
+    best: tuple[float, tuple[int, int], NDArray[np.float64]] | None = None
     for pair in _near_pairs(fit, task):
-        miss, labels = _shift_interface(fit.labels, family, task.materials_of(pair), task.simulation)
+        miss, level = _shift_interface(fit.labels, family, task.materials_of(pair), task.simulation)
         if best is None or miss < best[0]:
-            best = miss, pair, labels
+            best = miss, pair, level
         if miss < _ACCEPTED:
             break
     if best is None:
@@ -77,9 +78,9 @@ def refine_shape(fit: Fit, family: Shape, task: Task) -> Realised:
             f"no two materials on offer have {wanted} between them (or other designs took all that have): "
             "offer more materials, allow the same pair again or ask for fewer candidates"
         )
-    _, pair, labels = best
-    found = torch.from_numpy(labels)
-    return Realised(pair, found, task.simulation.verify(task.materials_of(pair), found))
+    _, pair, level = best
+    labels = torch.from_numpy(level > 0)
+    return Realised(pair, labels, task.simulation.verify(task.materials_of(pair), labels), family.geometry(level))
 
 
 def _near_pairs(fit: Fit, task: Task) -> list[tuple[int, int]]:
@@ -151,11 +152,11 @@ def _between_phases(materials: Catalogue, objectives: Sequence[Objective]) -> di
 
 def _shift_interface(
     labels: NDArray[np.bool_], family: Shape, pair: Sequence[Material], simulation: Simulation
-) -> tuple[float, NDArray[np.bool_]]:
-    """Smallest largest residual reached, and the phase map that has it."""
+) -> tuple[float, NDArray[np.float64]]:
+    """Smallest largest residual reached, and the level set that has it."""
     level = family.level_set(labels)
     residual = _residuals([level], pair, simulation)[0]
-    best = float(np.abs(residual).max()), level > 0
+    best = float(np.abs(residual).max()), level
     damping = 1.0
     for _ in range(_STEPS):
         if best[0] < _TOLERANCE:
@@ -174,7 +175,7 @@ def _shift_interface(
         new = _residuals([moved], pair, simulation)[0]
         miss = float(np.abs(new).max())
         if miss < best[0]:
-            best = miss, moved > 0
+            best = miss, moved
             level, residual, damping = moved, new, min(1.0, 2 * damping)
         else:
             damping *= 0.4

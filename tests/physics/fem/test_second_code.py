@@ -8,7 +8,7 @@ import scipy.sparse.linalg
 from relaxdesign.physics.fem import bulk_modulus, effective_stiffness
 from relaxdesign.physics.fem.elements import VOIGT
 
-from .cells import random_moduli
+from .cells import ball, random_moduli, two_phase
 
 skfem = pytest.importorskip("skfem")
 
@@ -16,7 +16,7 @@ skfem = pytest.importorskip("skfem")
 class ScikitFemCell:
     """Mesh and stiffness of one cell (nx, ny, nz) of unit voxels, all its nodes independent."""
 
-    def __init__(self, K, G):
+    def __init__(self, K, G, *, full=False):
         from skfem.helpers import ddot, div, sym_grad
 
         self.shape = K.shape
@@ -38,7 +38,8 @@ class ScikitFemCell:
 
         # one point, the centre, where the divergence is its mean over the voxel
         centre = skfem.Basis(self.mesh, self.basis.elem, quadrature=(np.full((3, 1), 0.5), np.ones(1)))
-        self.stiffness = (volumetric.assemble(centre) + shear.assemble(self.basis)).tocsr()
+        points = self.basis if full else centre
+        self.stiffness = (volumetric.assemble(points) + shear.assemble(self.basis)).tocsr()
         self.node = np.rint(self.mesh.p).astype(int)
         self.dofs = self.basis.nodal_dofs
         self.affine = np.zeros((self.basis.N, 6))
@@ -87,14 +88,15 @@ class ScikitFemCell:
         return self.bulk @ integrals / integrals.sum()
 
 
-def scikit_fem_cell(K, G):
-    return ScikitFemCell(K[0].numpy(), G[0].numpy())
+def scikit_fem_cell(K, G, **options):
+    return ScikitFemCell(K[0].numpy(), G[0].numpy(), **options)
 
 
-def test_random_cell_agrees_with_scikit_fem(generator):
+@pytest.mark.parametrize("element", ["mean-dilatation", "full"])
+def test_random_cell_agrees_with_scikit_fem(element, generator):
     K, G = random_moduli((1, 8, 8, 8), generator)
-    ours = effective_stiffness(K, G, tol=1e-11).C[0].numpy()
-    cell = scikit_fem_cell(K, G)
+    ours = effective_stiffness(K, G, tol=1e-11, element=element).C[0].numpy()
+    cell = scikit_fem_cell(K, G, full=element == "full")
     theirs = cell.stiffness_matrix((0, 1, 2), held=(cell.node % 8 == 0).all(axis=0))  # the corners, one node
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-8 * np.abs(theirs).max())
 
@@ -115,3 +117,16 @@ def test_uniaxial_case_agrees_with_scikit_fem(shape, generator):
     K, G = random_moduli((1, *shape), generator)
     ours = bulk_modulus(K, G, boundary="uniaxial", tol=1e-11).value.item()
     assert ours == pytest.approx(scikit_fem_cell(K, G).uniaxial_bulk(), rel=1e-8)
+
+
+def test_elements_meet_other_codes_digit_by_digit():
+    """The cell of FANS's tests, a sphere of radius 0.4 in 32³ voxels, with both kinds of integration."""
+    K, G = two_phase(ball(32, 0.4), matrix=(62.5, 28.8462), particle=(222.222, 166.6667))
+    C = effective_stiffness(K, G).C[0]
+    assert [round(float(C[i, j]), 4) for i, j in ((0, 0), (0, 1), (3, 3))] == [145.3105, 51.5207, 41.637]
+    assert round(float(effective_stiffness(K, G, element="full").C[0, 0, 0]), 4) == 145.4895
+
+
+def test_an_unknown_element_is_refused(generator):
+    with pytest.raises(ValueError, match="element 'best' is unknown; available: 'mean-dilatation', 'full'"):
+        effective_stiffness(*random_moduli((1, 3, 3, 3), generator), element="best")

@@ -1,0 +1,65 @@
+"""Composite voxels: rules of mixing, and what they make of packings on coarse grids."""
+
+import numpy as np
+import pytest
+import torch
+
+from relaxdesign.microstructure.particles.packing import Packing, place_particles
+from relaxdesign.physics.composite_voxels import composite_field, exponent, limit
+from relaxdesign.physics.fem import bulk_modulus
+
+SHARES = torch.linspace(0.0, 1.0, 11, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+@pytest.mark.parametrize("contrast", [1e-6, 1e-2, 0.3, 1.0, 2.0, 30.0, 1e5])
+def test_a_cut_voxel_lies_between_the_harmonic_and_the_arithmetic_mean(dim, contrast):
+    field = composite_field(2.0, 2.0 * contrast, SHARES, dim)
+    series = 1.0 / ((1 - SHARES) / 2.0 + SHARES / (2.0 * contrast))
+    parallel = (1 - SHARES) * 2.0 + SHARES * 2.0 * contrast
+    assert (field >= series * (1 - 1e-12)).all() and (field <= parallel * (1 + 1e-12)).all()
+    assert field[0] == pytest.approx(2.0) and field[-1] == pytest.approx(2.0 * contrast)
+
+
+def test_stiff_spheres_are_in_series_and_voids_in_parallel():
+    assert exponent(100.0, 3) == -1.0
+    assert exponent(1e-4, 3) == exponent(1e-4, 2) == 1.0
+
+
+def test_materials_that_hardly_differ_mix_by_volume():
+    np.testing.assert_allclose(composite_field(1.0, 1.001, SHARES, 3), 1 + 0.001 * SHARES, rtol=1e-6)
+
+
+def cell_bulk(packing: Packing, contrast: float, grid: int, *, composite: bool = True) -> float:
+    shares = packing.shares(grid) if composite else packing.voxelise(grid).double()
+    shares = shares[None] if packing.dim == 3 else shares[None, ..., None]
+    K, G = (composite_field(value, value * contrast, shares, packing.dim) for value in (2.5, 1.2))
+    return float(bulk_modulus(K, G, tol=1e-5).value[0])
+
+
+def test_spheres_that_nearly_touch_keep_their_stiffness_on_a_coarse_grid():
+    """Two spheres a quarter of a voxel apart: a chain of voxels joins them, which no finer grid has."""
+    centres = torch.tensor([[0.25, 0.5, 0.5], [0.75, 0.5, 0.5]], dtype=torch.float64)
+    packing = Packing(centres, 0.5 - 0.25 / 16)
+    fine = cell_bulk(packing, 100.0, 48)
+    assert cell_bulk(packing, 100.0, 16) == pytest.approx(fine, rel=0.05)
+    assert cell_bulk(packing, 100.0, 16, composite=False) > 1.15 * fine
+
+
+@pytest.mark.parametrize("contrast", [0.01, 0.1, 10.0, 100.0])
+def test_two_grids_tell_what_a_fine_one_has(contrast):
+    packing = place_particles(0.35, 0.3, 2, grid=64, generator=torch.Generator().manual_seed(11))[0]
+    values = [cell_bulk(packing, contrast, grid) for grid in (64, 128, 256)]
+    value, half = limit(values[0], values[1], contrast, 2)
+    assert half < 0.03 * value
+    assert abs(values[2] - value) <= half
+    assert abs(limit(values[1], values[2], contrast, 2)[0] - value) <= half
+
+
+def test_bulk_modulus_is_smooth_in_the_diameter():
+    """Differences of equal steps, far smaller than a voxel, are alike; those of voxels that are in or out are not."""
+    centres = torch.tensor([[0.31, 0.52], [0.77, 0.9]], dtype=torch.float64)
+    sizes = 0.3 + 2e-4 * np.arange(6)
+    for composite in (True, False):
+        steps = np.diff([cell_bulk(Packing(centres, size), 20.0, 32, composite=composite) for size in sizes])
+        assert (np.ptp(steps) < 0.1 * steps.mean()) == composite
