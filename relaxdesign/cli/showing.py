@@ -97,7 +97,14 @@ def _table(result: DesignResult) -> Table:
     family = FAMILIES[result.request.family]
     for name in ("#", *family.phases):
         table.add_column(name, justify="left")
-    for name in ("vf", *(parameter.symbol for parameter in family.parameters), *STAGES, "error", *others):
+    for name in (
+        "vf",
+        *(parameter.symbol for parameter in family.parameters),
+        *STAGES,
+        "finer grids",
+        "error",
+        *others,
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     for item in result.designs:
         table.add_row(
@@ -106,6 +113,7 @@ def _table(result: DesignResult) -> Table:
             _format(item.volume_fraction, ".3f"),
             *(_format(item.parameters.get(parameter.name), ".3f") for parameter in family.parameters),
             *(_format(item.stages.get(stage, {}).get(first), ".4g") for stage in STAGES),
+            str(item.trust.get(first, "-")),
             _error_text(item),
             *(_format((item.properties or {}).get(name), ".4g") for name in others),
         )

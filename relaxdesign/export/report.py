@@ -199,6 +199,9 @@ def _stages(design: Design) -> Table:
         misses = design.misses_at(stage)
         worst = max(misses.values(), key=abs, default=None) if misses.keys() == design.misses.keys() else None
         rows.append([title, *(number(reached.get(name), 5) for name in names), _percent(worst)])
+    if design.trust:
+        resolved = (str(design.trust.get(name, "–")) for name in names)
+        rows.append(["On finer grids", *resolved, _percent(design.resolved_error)])
     return rows
 
 

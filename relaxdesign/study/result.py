@@ -48,19 +48,12 @@ class Snapped:
 class Design:
     """One candidate's outcome. Moduli GPa, density g/cm³, lengths in fractions of the cell edge.
 
-    <<<<<<< HEAD
-        family: of microstructures. message: why a candidate failed (it lacks what it did not get to) or what is unusual
-        about it. materials, shares: of the phases of the realised cell, and their volume fractions. parameters: of the
-        family. stages: per stage, the quantities of the objectives, K and the density. properties: all quantities of the
-        realised cell. trust: what these come to on ever finer grids, by name, as far as the geometry decides them.
-        snapped: the sample's own materials; None if it has no phases, and for designs of version 0.1.
-    =======
-        family: of microstructures. message: the reason why the candidate failed, or a remark. A candidate that failed lacks
-        the stages after its failure, and all that is told of the realised cell. materials, shares: of the phases of the
-        realised cell, and their volume fractions. parameters: of the family. stages: per stage, the quantities of the
-        objectives, K and the density. properties: all quantities of the realised cell. snapped: the sample's own materials;
-        None if it has no phases, and for designs of version 0.1.
-    >>>>>>> main
+    family: of microstructures. message: the reason why the candidate failed, or a remark. A candidate that failed lacks
+    the stages after its failure, and all that is told of the realised cell. materials, shares: of the phases of the
+    realised cell, and their volume fractions. parameters: of the family. stages: per stage, the quantities of the
+    objectives, K and the density. properties: all quantities of the realised cell. trust: what these come to on ever
+    finer grids, by name, as far as the geometry decides them; empty for designs of version 0.1 and 0.2. snapped: the
+    sample's own materials; None if it has no phases, and for designs of version 0.1.
     """
 
     index: int
@@ -132,6 +125,14 @@ class Design:
     def error(self) -> float | None:
         """The largest of the `misses`, with its sign: with one target K*, (K − K*) / K*."""
         return max(self.misses.values(), key=abs, default=None)
+
+    @property
+    def resolved_error(self) -> float | None:
+        """As `error`, of the values on ever finer grids; None where they are not known of every target."""
+        targets = self.targets
+        if any(target.quantity not in self.trust for target in targets):
+            return None
+        return max((t.miss(self.trust[t.quantity].value) for t in targets), key=abs, default=None)
 
     @property
     def off_target(self) -> dict[str, float]:

@@ -35,6 +35,10 @@ class Trust:
     def high(self) -> float:
         return self.value + self.grid
 
+    def __str__(self) -> str:
+        """``117.6 ± 0.3``, without the unit."""
+        return f"{self.value:.4g} ± {self.grid:.1g}"
+
     def to_dict(self) -> dict[str, float]:
         """JSON form."""
         return {"value": self.value, "grid": self.grid, "low": self.low, "high": self.high}

@@ -14,7 +14,7 @@ from PIL import Image
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure import FAMILIES, known_parameters
 from relaxdesign.microstructure.base import VOLUME_FRACTION
-from relaxdesign.physics.quantities import format_value
+from relaxdesign.physics.quantities import QUANTITIES, format_value
 from relaxdesign.scene import phase_scene
 from relaxdesign.scene.stills import studio
 from relaxdesign.study import pareto
@@ -102,6 +102,18 @@ def headline(design: Design) -> str:
         f"**{o.quantity} = {escape(format_value(o.quantity, value))}** {error_badge(o.miss(value), missed(o, value))}"
         for o, value in reached
     )
+
+
+def on_finer_grids(design: Design) -> str:
+    """What the targets' quantities, or K, come to on ever finer grids; orange where that is more than 1 % away."""
+    lines = []
+    for name in design.misses or ("K",):
+        trust, value = design.trust.get(name), design.value(name)
+        if trust is not None and value is not None:
+            text = f"{name} on finer grids: {trust} {QUANTITIES[name].unit}".rstrip()
+            far = abs(QUANTITIES[name].miss(trust.value, value)) > ON_TARGET
+            lines.append(f":orange[{escape(text)}]" if far else escape(text))
+    return "  \n".join(lines)
 
 
 def phase_image(design: Design) -> np.ndarray:
@@ -206,6 +218,8 @@ def _card(key: str, design: Design, *, trade_off: bool) -> None:
         + "  \n".join(f":small[{_phase(colour, material)}]" for colour, _, material in phases(design)),
         unsafe_allow_html=True,
     )
+    if resolved := on_finer_grids(design):
+        st.caption(resolved, help="The cell's own shapes, solved on its grid and on one twice as fine and extrapolated")
     density = design.value("density")
     st.caption(
         f"{_shape(design)}  \nρ {'–' if density is None else f'{density:.3g} g/cm³'}  \n"

@@ -103,6 +103,9 @@ def _stages(design: Design) -> pd.DataFrame:
         worst = percent(max(misses.values(), key=abs, default=None) if misses.keys() == design.misses.keys() else None)
         shown = {_with_unit(name): _value(values.get(name)) for name in names}
         rows.append({"Stage": title, **shown, "Error": worst})
+    if design.trust:
+        resolved = {_with_unit(name): str(design.trust.get(name, "–")) for name in names}
+        rows.append({"Stage": "On finer grids", **resolved, "Error": percent(design.resolved_error)})
     return pd.DataFrame(rows).set_index("Stage")
 
 
