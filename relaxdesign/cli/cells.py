@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from relaxdesign.cli.family_options import SIZE, Names, family_of, names_of_families, shown
-from relaxdesign.cli.options import MaterialsFile, read_catalogue
+from relaxdesign.cli.cell_options import CellOptions
+from relaxdesign.cli.family_options import SIZE, Names, family_of, names_of_families
+from relaxdesign.cli.options import read_catalogue, shown
 
 if TYPE_CHECKING:
     from relaxdesign.io.labels import Labels
@@ -22,69 +21,6 @@ if TYPE_CHECKING:
 EXAMPLES = ("epoxy-unfilled", "alumina-ad-995")  # of materials
 GRIDS = {2: 64, 3: 32}  # of the shipped priors
 VOIDS = ("void", "voids", "pore", "pores", "empty", "vacuum")
-
-
-@dataclass(frozen=True)
-class CellOptions:
-    """How a cell is read or made of materials: options of the command, None where they were not given.
-
-    described: options of families, see `relaxdesign.cli.family_options`.
-    """
-
-    materials: MaterialsFile = None
-    seed: Annotated[int | None, typer.Option(min=0, help="Drawn: another seed, another placement.")] = None
-    dim: Annotated[
-        int | None,
-        typer.Option(min=2, max=3, help="Drawn: 2 (default) or 3. Of an .stl: 3 (default), or 2: cut at half height."),
-    ] = None
-    grid: Annotated[
-        int | None, typer.Option(min=4, max=256, help="Drawn or .stl: voxels per edge. Default: 64 in 2D, 32 in 3D.")
-    ] = None
-    edge: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LENGTH[,LENGTH,LENGTH]",
-            help="Of an .stl: edges of the cell from the origin, in its unit, one for all or one per axis (10,10,5). "
-            "Default: the smallest cube around it.",
-        ),
-    ] = None
-    periodic: Annotated[
-        bool | None,
-        typer.Option(
-            "--periodic", help="Of an .stl: what reaches out of the cell of --edge comes in again on its other side."
-        ),
-    ] = None
-    labels: Annotated[
-        str | None, typer.Option(metavar="ARRAY", help="Labels: the array that holds them. Default: phase.")
-    ] = None
-    phases: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="LABEL=MATERIAL,…",
-            help="Labels: the material of each, for example 1=epoxy-unfilled,2=alumina-ad-995. Repeatable.",
-        ),
-    ] = None
-    units: Annotated[
-        str | None,
-        typer.Option(
-            metavar="UNIT,…",
-            help="Of a field: GPa (default), MPa or Pa of E; g/cm3 (default), kg/m3 or t/mm3 of rho; W/mK (default) or "
-            "mW/mK of k. For example Pa,kg/m3.",
-        ),
-    ] = None
-
-    described: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def given(self) -> dict[str, Any]:
-        """The values that were given, by the names of their options."""
-        values = {**self.described, **vars(self)}
-        return {name: value for name, value in values.items() if value is not None and name != "described"}
-
-    def refuse(self, names: Iterable[str], why: str) -> None:
-        """Raises ValueError if one of these options was given."""
-        if given := [name for name in names if name in self.given]:
-            raise ValueError(f"{shown(*given)}: {why}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from relaxdesign.cli.cells import Cell, CellOptions, folder_reading, make_cell
+from relaxdesign.cli.cell_options import CellOptions
+from relaxdesign.cli.cells import Cell, folder_reading, make_cell
 from relaxdesign.cli.console import (
     EXIT_NO_RESULT,
     fail,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from relaxdesign.cli.options import option, spread
+from relaxdesign.cli.cell_options import CellOptions
+from relaxdesign.cli.options import option, shown, spread
 
 if TYPE_CHECKING:
     from relaxdesign.microstructure.base import Inclusions
@@ -50,7 +51,6 @@ class Names:
     @staticmethod
     def of(family: Inclusions) -> Names:
         """Those of a family; a size that is called as an option of all cells has the name of the family before it."""
-        from relaxdesign.cli.cells import CellOptions
         from relaxdesign.microstructure.base import singular
 
         size = family.size.name
@@ -63,11 +63,6 @@ class Names:
     def all(self) -> tuple[str, ...]:
         """Those of the materials first."""
         return (*self.materials, self.fraction, self.size)
-
-
-def shown(*names: str) -> str:
-    """``--matrix and --particle``."""
-    return " and ".join(f"--{name.replace('_', '-')}" for name in names)
 
 
 def names_of_families() -> dict[str, Names]:

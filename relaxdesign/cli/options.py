@@ -94,3 +94,8 @@ def spread(
 
 def _made(group: type, values: dict[str, Any]) -> Any:
     return group(**{name: None if value == [] else value for name, value in values.items()})
+
+
+def shown(*names: str) -> str:
+    """``--matrix and --particle``."""
+    return " and ".join(f"--{name.replace('_', '-')}" for name in names)

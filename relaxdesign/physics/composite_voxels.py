@@ -29,11 +29,10 @@ EXPONENTS = {
 
 LEFT = 0.5
 """Half-width of the interval around `limit`, of the difference between the two grids."""
-PRECISION, LARGEST_CONTRAST = 1e-4, 2.5
-PER_CONTRAST = {2: 1e-3, 3: 4e-3}
-"""What the half-width is at least, relative: a constant plus, per dimension, so much of the square of the contrast's
-logarithm (base 10), up to a largest one. With them the interval holds the value on a grid four times as fine in 96 %
-and more of random packings of random materials, see ``benchmarks/grid_error.py``.
+PRECISION, PER_CONTRAST, LARGEST_CONTRAST = 1e-4, 4e-3, 2.5
+"""What the half-width is at least, relative: a constant plus so much of the square of the contrast's logarithm (base
+10), up to a largest one. With them the interval holds the value on a grid four times as fine in 96 % and more of random
+packings of random materials, see ``benchmarks/grid_error.py``.
 """
 
 
@@ -55,11 +54,11 @@ def composite_field(matrix: float, inclusion: float, shares: Tensor, dim: int) -
     return matrix * ((1.0 - share) + share * contrast**p) ** (1.0 / p)
 
 
-def limit(coarse: float, fine: float, contrast: float, dim: int) -> tuple[float, float]:
+def limit(coarse: float, fine: float, contrast: float) -> tuple[float, float]:
     """The limit of fine grids and the half-width of its interval, from values on a grid and on one twice as fine.
 
     Richardson's extrapolation of an error that falls as the edge of a voxel. contrast: of the phases, to either side.
     """
     value = 2.0 * fine - coarse
-    least = PRECISION + PER_CONTRAST[dim] * min(abs(math.log10(contrast)), LARGEST_CONTRAST) ** 2
+    least = PRECISION + PER_CONTRAST * min(abs(math.log10(contrast)), LARGEST_CONTRAST) ** 2
     return value, LEFT * abs(fine - coarse) + least * abs(value)

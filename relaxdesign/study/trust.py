@@ -48,7 +48,7 @@ def resolve(simulation: Simulation, materials: Sequence[Material], geometry: Geo
     """Trust in every quantity that the simulation computes, by name. Raises ConvergenceError."""
     coarse, fine = (simulation.composite(materials, geometry.shares(n * simulation.grid)) for n in (1, 2))
     return {
-        name: Trust(*limit(value, fine[name], _contrast(materials, PHYSICS[QUANTITIES[name].physics]), simulation.dim))
+        name: Trust(*limit(value, fine[name], _contrast(materials, PHYSICS[QUANTITIES[name].physics])))
         for name, value in coarse.items()
     }
 
