@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -23,9 +23,7 @@ from relaxdesign.cli.console import (
 from relaxdesign.cli.family_options import family_options
 from relaxdesign.cli.options import AsJson, grouped
 from relaxdesign.cli.properties import make_report, print_report
-
-BoundaryName = Literal["periodic", "kubc", "uniaxial"]
-LoadName = Literal["hydrostatic", "xx", "yy", "zz", "yz", "xz", "xy"]
+from relaxdesign.cli.solving import Solving
 
 Field = Annotated[
     Path | None,
@@ -36,45 +34,6 @@ Field = Annotated[
         "them. Or .stl: a closed surface of the second phase. Without: a cell is drawn.",
     ),
 ]
-
-
-@dataclass(frozen=True)
-class Solving:
-    """What is solved, and what of it is kept, as options."""
-
-    boundary: Annotated[
-        BoundaryName,
-        typer.Option(
-            help="periodic: effective properties; kubc: linear displacement on the surface, an upper estimate; "
-            "uniaxial: K of a comparison load case, nothing else."
-        ),
-    ] = "periodic"
-    only: Annotated[
-        Literal["bulk"] | None, typer.Option(help="bulk: solve the one hydrostatic load case, for K alone.")
-    ] = None
-    gradient: Annotated[
-        Path | None, typer.Option(metavar="OUT.npz", help="Write the gradient of K as dK_dE and dK_dnu (GPa).")
-    ] = None
-    fields: Annotated[
-        Path | None,
-        typer.Option(metavar="OUT.vti", help="Write strain, stress, energy and displacement under a unit strain."),
-    ] = None
-    load: Annotated[LoadName | None, typer.Option(help="The unit strain of --fields; hydrostatic if not given.")] = None
-    tol: Annotated[float, typer.Option(help="Relative residual of the solves.")] = 1e-8
-
-    def check(self) -> None:
-        """Raises ValueError, before any work, for files that could not be written and loads that would not be used."""
-        _check_output("--gradient", self.gradient, ".npz")
-        _check_output("--fields", self.fields, ".vti")
-        if self.load is not None and self.fields is None:
-            raise ValueError(f"--load {self.load} says which fields to write: give --fields OUT.vti too")
-        if self.boundary == "uniaxial" and self.load not in (None, "zz"):
-            raise ValueError(f"--load {self.load}: boundary uniaxial has a load of its own, zz; leave --load out")
-
-    @property
-    def unit_strain(self) -> LoadName:
-        """The load of the fields."""
-        return self.load or ("zz" if self.boundary == "uniaxial" else "hydrostatic")
 
 
 @dataclass(frozen=True)
@@ -116,7 +75,7 @@ def evaluate(
         solving.check()
         cell = make_cell(field, made)
         try:
-            report = make_report(cell, solving.boundary, solving.only is not None, solving.gradient, solving.tol)
+            report = make_report(cell, solving)
             if solving.fields is not None:
                 _write_fields(solving.fields, cell, solving)
         except ConvergenceError as error:
@@ -139,18 +98,6 @@ def _write_fields(path: Path, cell: Cell, solving: Solving) -> None:
     voxels = {name: values for name, values in voxels.items() if values is not None}
     title = f"{cell.name}, {solving.boundary}, unit strain {load}"
     write_fields_vti(path, solved, edge=data.edge, voxels=voxels, title=title)
-
-
-def _check_output(option: str, path: Path | None, suffix: str) -> None:
-    """Refuse, before any work, a file that could not be written after it."""
-    if path is None:
-        return
-    if path.suffix != suffix:
-        raise ValueError(f"{option}: {path} must end in {suffix}")
-    if not path.parent.is_dir():
-        raise ValueError(f"{option}: {path}: No such file or directory: {path.parent}")
-    if path.is_dir():
-        raise ValueError(f"{option}: {path} is a directory")
 
 
 def _evaluate_folder(field: Path, solving: Solving, made: CellOptions, folder: FolderOptions) -> None:

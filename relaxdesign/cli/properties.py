@@ -13,6 +13,7 @@ from relaxdesign.cli.console import output
 
 if TYPE_CHECKING:
     from relaxdesign.cli.cells import Cell
+    from relaxdesign.cli.solving import Solving
     from relaxdesign.physics.fem import BulkResult
     from relaxdesign.physics.voxel_fields import VoxelFields
 
@@ -21,18 +22,25 @@ UNIAXIAL_REMARK = (
 )
 
 
-def make_report(cell: Cell, boundary: str, only_bulk: bool, gradient: Path | None, tol: float) -> dict[str, Any]:
+def make_report(cell: Cell, solving: Solving) -> dict[str, Any]:
     """What is printed; writes the gradient if there is a file for it.
 
     Errors as in `relaxdesign.physics.effective_properties.evaluate`.
     """
     from relaxdesign.physics.bounds import field_bounds, field_shear_bounds
-    from relaxdesign.physics.effective_properties import bounds_dict, evaluate, moduli, resolution_warnings
+    from relaxdesign.physics.effective_properties import (
+        bounds_dict,
+        evaluate,
+        moduli,
+        on_finer_grids,
+        resolution_warnings,
+    )
     from relaxdesign.physics.fem import bulk_modulus
 
     data, made = cell.data, {"phases": cell.phases, "cell": cell.box}
     about = {name: value for name, value in made.items() if value is not None}
     K, G = moduli(data)
+    boundary, tol, gradient, only_bulk = solving.boundary, solving.tol, solving.gradient, solving.only is not None
     alone = only_bulk or boundary == "uniaxial"
     begin = time.perf_counter()
     solved = bulk_modulus(K, G, boundary=boundary, tol=tol) if alone or gradient is not None else None
@@ -40,7 +48,11 @@ def make_report(cell: Cell, boundary: str, only_bulk: bool, gradient: Path | Non
     if solved is not None and gradient is not None:
         _write_gradient(gradient, data, solved)
     if solved is None or not alone:
-        report = evaluate(data, boundary=boundary, tol=tol).to_dict()
+        options = {"boundary": boundary, "tol": tol, "element": solving.element}
+        solution = evaluate(data, **options)
+        report = solution.to_dict()
+        if solving.refine:
+            report["refined"] = on_finer_grids(data, solution, **options)
         return report | {"remark": None, "warnings": [*cell.warnings, *report["warnings"]]} | about
     bounds = field_bounds(K[0], G[0])
     found = resolution_warnings(data, boundary, {"K": (solved.value.item(), bounds)})
@@ -113,6 +125,7 @@ def print_report(report: dict[str, Any], cell: Cell) -> None:
             f"{solve['iterations']} iterations, residual {solve['residual']:.1e}, {solve['seconds']:.3f} s, "
             f"{report['boundary']}",
         )
+    _add_refined(table, report.get("refined", {}))
     output().print(table)
     for warning in report["warnings"]:
         output().print(f"[bold yellow]Warning:[/] {escape(warning)}")
@@ -122,6 +135,14 @@ def print_report(report: dict[str, Any], cell: Cell) -> None:
         _print_matrix("C, GPa", report["C"])
     if conductivity is not None:
         _print_matrix("k, W/(m K)", conductivity["tensor"])
+
+
+def _add_refined(table: Table, refined: dict[str, Any]) -> None:
+    """Rows of the values on this grid, on the doubled one and in the limit."""
+    for symbol, unit in (("K", "GPa"), ("G", "GPa"), ("conductivity", "W/(m K)")):
+        if symbol in refined:
+            values = (f"{refined[symbol][grid]:.6g}" for grid in ("given", "doubled", "limit"))
+            table.add_row(f"{symbol}: this grid, doubled, limit", " → ".join(values) + f" {unit}")
 
 
 def _write_gradient(path: Path, data: VoxelFields, solved: BulkResult) -> None:

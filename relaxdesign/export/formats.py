@@ -78,6 +78,8 @@ class DesignExport:
         sizes = {"cell_size_mm": self.options.cell_size_mm, "tile": self.options.tile}
         values = numbered(self.design.to_dict())
         values.pop("files", None)
+        if values["geometry"]:
+            values["geometry"] = values["geometry"] | {"edge_mm": self.options.cell_size_mm}
         hashed = {"cell_sha256": cell_sha256(self.design)}
         return values | {
             "effective": _timeless(self.evaluation.to_dict()),

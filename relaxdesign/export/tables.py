@@ -15,9 +15,11 @@ def records_csv(records: Iterable[Mapping[str, Any]]) -> str:
     """CSV text (UTF-8 with a byte order mark, so that spreadsheets read ν and ² right) of JSON-like records.
 
     Nested names are joined by a dot: ``K.realised``, ``bounds.voigt``. A 6×6 matrix ``C`` becomes its 21 independent
-    entries ``C11`` … ``C66``, another list its elements ``name.1``, …. Unknown values are empty.
+    entries ``C11`` … ``C66``, another list its elements ``name.1``, …. Unknown values are empty. The ``geometry`` of a
+    cell, with hundreds of centres, is left to JSON.
     """
-    rows = [dict(_flat(plain(dict(record)))) for record in records]
+    told = ({name: value for name, value in record.items() if name != "geometry"} for record in records)
+    rows = [dict(_flat(plain(record))) for record in told]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     buffer = io.StringIO()
     writer = csv.writer(buffer)

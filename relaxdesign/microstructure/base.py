@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -109,6 +109,10 @@ class Geometry(Protocol):
 
     def shares(self, grid: int) -> Tensor:
         """Share of phase 1 in every voxel, float64 (grid,)*dim, 0 to 1."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """What it takes to build the cell again, in cell edges, for JSON; empty where only its labels tell it."""
         ...
 
 

@@ -31,8 +31,8 @@ LEFT = 0.5
 """Half-width of the interval around `limit`, of the difference between the two grids."""
 PRECISION, PER_CONTRAST, LARGEST_CONTRAST = 1e-4, 4e-3, 2.5
 """What the half-width is at least, relative: a constant plus so much of the square of the contrast's logarithm (base
-10), up to a largest one. With them the interval holds the value on a grid four times as fine in 96 % and more of random
-packings of random materials, see ``benchmarks/grid_error.py``.
+10), up to a largest one. How often such intervals hold the value on a grid four times as fine is measured by
+``benchmarks/composite_voxels.py`` too.
 """
 
 

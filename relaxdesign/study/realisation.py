@@ -115,6 +115,7 @@ class Finisher:
             materials=cell.materials,
             shares=cell.shares,
             parameters=dict(realised.parameters),
+            geometry=realised.geometry.to_dict(),
             spread=realised.deviation,
             bounds=Bounds(**{name: float(value) for name, value in asdict(field_bounds(bulk, shear)).items()}),
             iterations=int(effective.iterations[0]),

@@ -53,7 +53,8 @@ class Design:
     realised cell, and their volume fractions. parameters: of the family. stages: per stage, the quantities of the
     objectives, K and the density. properties: all quantities of the realised cell. trust: what these come to on ever
     finer grids, by name, as far as the geometry decides them; empty for designs of version 0.1 and 0.2. snapped: the
-    sample's own materials; None if it has no phases, and for designs of version 0.1.
+    sample's own materials; None if it has no phases, and for designs of version 0.1. geometry: what it takes to build
+    the realised cell again on any grid, in cell edges (of particles ``centres`` and ``diameter``), where it is known.
     """
 
     index: int
@@ -68,6 +69,7 @@ class Design:
     bounds: Bounds | None = None
     properties: dict[str, float] | None = None
     trust: dict[str, Trust] = field(default_factory=dict)
+    geometry: dict[str, Any] = field(default_factory=dict)
     stiffness: list[list[float]] | None = None  # C in GPa, Voigt order xx, yy, zz, yz, xz, xy
     iterations: int | None = None  # of the verifying float64 solve
     residual: float | None = None
@@ -167,6 +169,7 @@ class Design:
             "misses": self.misses,
             "properties": self.properties,
             "trust": {name: trust.to_dict() for name, trust in self.trust.items()},
+            "geometry": self.geometry,
             "stiffness": self.stiffness,
             "load_cases": self.load_cases,
             "snapped": self.snapped and {name: list(of) for name, of in asdict(self.snapped).items()},
@@ -190,6 +193,7 @@ class Design:
             shares=tuple(phase["volume_fraction"] for phase in phases),
             bounds=None if bounds is None else Bounds(**bounds),
             trust={name: Trust(of["value"], of["grid"]) for name, of in values.get("trust", {}).items()},
+            geometry=values.get("geometry", {}),
             snapped=snapped and Snapped(tuple(snapped["materials"]), tuple(snapped["shares"])),
             labels=labels,
             relaxed=relaxed,

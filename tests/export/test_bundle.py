@@ -120,6 +120,14 @@ def test_the_vti_opens_with_materials_and_fields(files, result, tmp_path):
     assert stress[:, :3].mean() == pytest.approx(3 * record["effective"]["K"], rel=1e-6)
 
 
+def test_the_geometry_of_a_cell_is_in_its_record_and_not_in_tables(result, make_result):
+    known = {"centres": [[0.5, 0.25]], "diameter": 0.3}
+    design = replace(result.designs[0], geometry=known)
+    exported = dict(result_files(make_result((design,)), ["json", "csv"], options=ExportOptions(cell_size_mm=5)))
+    assert json.loads(exported["design-01/design.json"])["geometry"] == known | {"edge_mm": 5}
+    assert b"geometry" not in exported["designs.csv"] and design.geometry == known
+
+
 def test_the_record_says_what_was_solved_and_where_from(files, result):
     record = json.loads(files["design-01/design.json"])
     design = result.designs[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,6 +58,9 @@ class Prismatic:
             axes = [prism[a].view([grid if b == a else 1 for b in range(dim)]) for a in range(dim)]
             filled += math.prod(axes[1:], start=axes[0])
         return filled
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"centres": self.centres.tolist(), "edge": self.size}
 
     def voxelise(self, grid: int) -> torch.Tensor:
         dim = self.centres.shape[1]

@@ -223,10 +223,12 @@ def test_uniaxial_fields_are_those_of_its_own_load(cli, tmp_path):
 
 
 def test_choices_are_those_of_the_library():
-    from relaxdesign.cli.evaluate import BoundaryName, LoadName
+    from relaxdesign.cli.solving import BoundaryName, ElementName, LoadName
     from relaxdesign.physics.fem import LOADS, Boundary
+    from relaxdesign.physics.fem.elements import ELEMENTS
 
     assert typing.get_args(LoadName) == tuple(LOADS)
+    assert typing.get_args(ElementName) == tuple(ELEMENTS)
     assert typing.get_args(BoundaryName) == tuple(str(boundary) for boundary in Boundary)
 
 
@@ -479,3 +481,37 @@ def test_a_folder_becomes_a_table(cli, tmp_path):
     assert_one_clear_error(cli("evaluate", "fields", "--out", "t.csv", "--only", "bulk"), "not for a folder")
     both = cli("evaluate", "fields", "--out", "t.csv", "--units", "Pa", "--phases", "0=epoxy-unfilled")
     assert_one_clear_error(both, "--units", "labels take the properties")
+
+
+def test_refined_values_come_nearer_to_the_limit_and_a_laminate_has_reached_it(cli, laminate, tmp_path):
+    layers = json.loads(cli("evaluate", laminate, "--refine", "--json").stdout)
+    assert layers["refined"]["shape"] == [4, 4, 8]
+    for name in ("K", "G", "E"):
+        assert layers["refined"][name]["given"] == layers[name]
+        assert layers["refined"][name]["limit"] == pytest.approx(layers[name], rel=1e-6)
+    E = np.ones((8, 8, 8))
+    E[2:6, 2:6, 2:6] = 50
+    cube = save_field(tmp_path / "cube.npz", E, np.full(E.shape, 0.3))
+    finer = save_field(tmp_path / "finer.npz", np.kron(E, np.ones((4, 4, 4))), np.full((32, 32, 32), 0.3))
+    refined = json.loads(cli("evaluate", cube, "--refine", "--json").stdout)["refined"]
+    truth = json.loads(cli("evaluate", finer, "--json").stdout)
+    for name in ("K", "G"):
+        far, near = (abs(refined[name][which] - truth[name]) for which in ("given", "limit"))
+        assert near < 0.6 * far
+
+
+def test_the_fully_integrated_element_is_chosen(cli, tmp_path):
+    E = np.ones((4, 4, 4))
+    E[1:3, 1:3, 1:3] = 20
+    path = save_field(tmp_path / "cube.npz", E, np.full(E.shape, 0.45))
+    ours, full = (
+        json.loads(cli("evaluate", path, "--element", e, "--json").stdout) for e in ("mean-dilatation", "full")
+    )
+    assert full["C"][3][3] > 1.001 * ours["C"][3][3]
+
+
+@pytest.mark.parametrize("option", [("--refine",), ("--element", "full")])
+@pytest.mark.parametrize("alone", [("--only", "bulk"), ("--boundary", "uniaxial")])
+def test_what_is_for_the_whole_stiffness_is_refused_without_it(cli, laminate, option, alone):
+    result = cli("evaluate", laminate, *option, *alone)
+    assert_one_clear_error(result, " ".join(option), "whole stiffness", "leave", " ".join(alone))

@@ -1,5 +1,6 @@
 """What a realised cell's quantities come to on ever finer grids, and how that is told."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -76,6 +77,13 @@ def test_trust_is_written_and_read(design):
     assert Design.from_dict(values).trust == design.trust
     del values["trust"]  # as earlier versions wrote it
     assert Design.from_dict(values).trust == {}
+
+
+def test_a_cell_is_built_again_from_its_geometry(design):
+    known = json.loads(json.dumps(design.to_dict()))["geometry"]
+    packing = Packing(torch.tensor(known["centres"], dtype=torch.float64), known["diameter"])
+    assert (packing.voxelise(64).numpy() == design.labels[..., 0]).all()
+    assert known["diameter"] == design.parameters["diameter"]
 
 
 def test_trust_in_words():

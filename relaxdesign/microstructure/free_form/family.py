@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +37,10 @@ class LevelSet:
         depth = map_coordinates(self.level, points, order=1, mode="grid-wrap") * fine / edge
         inside = np.clip(0.5 + depth, 0.0, 1.0).reshape((grid, parts) * dim)
         return torch.from_numpy(inside.mean(tuple(range(1, 2 * dim, 2))))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nothing: the labels are in the design's files."""
+        return {}
 
 
 @dataclass(frozen=True)

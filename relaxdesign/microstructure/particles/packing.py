@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,6 +51,10 @@ class Packing:
     def shares(self, grid: int) -> Tensor:
         """Share of the particles in every voxel, float64 (grid,)*dim; smooth in centres and diameter."""
         return voxel_shares(self.centres, self.diameter, grid)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form: centres [[x, y], …] or [[x, y, z], …] and diameter."""
+        return {"centres": self.centres.tolist(), "diameter": self.diameter}
 
     @property
     def share(self) -> float:

@@ -1,0 +1,123 @@
+"""How composite voxels are to be mixed, and how far two grids tell the limit: K of random packings on ever finer grids.
+
+``rules`` compares the generalised means of cut voxels (`relaxdesign.physics.composite_voxels`) with the limit of fine
+grids, for contrasts and packings of a list. ``intervals`` takes random packings of random materials of the catalogue
+and counts how often the interval of the limit, from the design's grid and one twice as fine, holds the value on a grid
+four times as fine. Both write ``benchmarks/results/composite_voxels.json`` and print their table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.microstructure.base import PlacementError
+from relaxdesign.microstructure.particles.packing import Packing, place_particles
+from relaxdesign.physics.composite_voxels import composite_field, exponent, limit
+from relaxdesign.physics.fem import bulk_modulus
+
+RESULTS = Path(__file__).parent / "results" / "composite_voxels.json"
+GRIDS = {2: 64, 3: 32}
+POWERS = (-1.0, -0.5, 0.25, 0.5, 1.0)
+CONTRASTS = (1e-4, 0.01, 0.1, 10.0, 100.0)
+PACKINGS = ((0.15, 0.3), (0.3, 0.3), (0.45, 0.3), (0.3, 0.18))  # volume fraction, diameter
+MATRIX = (2.5, 1.2)  # K and G, GPa
+
+
+def bulk(fields: list[Tensor]) -> float:
+    """K* of one cell from its fields K and G (*grid)."""
+    K, G = (field[None] if field.ndim == 3 else field[None, ..., None] for field in fields)
+    return float(bulk_modulus(K, G, tol=1e-4).value[0])
+
+
+def with_power(packing: Packing, contrast: float, grid: int, power: float) -> float:
+    """K* with one generalised mean for all cut voxels."""
+    shares = packing.shares(grid)
+    mean = ((1 - shares) + shares * contrast**power) ** (1 / power)
+    return bulk([value * mean for value in MATRIX])
+
+
+def binary(packing: Packing, contrast: float, grid: int) -> float:
+    """K* with voxels that belong to the phase of their centre."""
+    inside = packing.voxelise(grid).double()
+    return bulk([value * (1 + (contrast - 1) * inside) for value in MATRIX])
+
+
+def composite(packing: Packing, matrix: tuple[float, float], particle: tuple[float, float], grid: int) -> float:
+    """K* as the product computes it."""
+    shares = packing.shares(grid)
+    return bulk([composite_field(a, b, shares, packing.dim) for a, b in zip(matrix, particle, strict=True)])
+
+
+def rules(dim: int) -> list[dict]:
+    """Errors in per cent on the design's grid, against the limit from that grid doubled and doubled again."""
+    rows = []
+    for contrast in CONTRASTS:
+        for vf, diameter in PACKINGS:
+            generator = torch.Generator().manual_seed(7)
+            packing = place_particles(vf, diameter, dim, grid=GRIDS[dim], generator=generator)[0]
+            particle = tuple(contrast * value for value in MATRIX)
+            own = [composite(packing, MATRIX, particle, n * GRIDS[dim]) for n in (1, 2, 4)]
+            truth = 2 * own[2] - own[1]
+            values = {"binary": binary(packing, contrast, GRIDS[dim])}
+            values |= {f"p = {p:g}": with_power(packing, contrast, GRIDS[dim], p) for p in POWERS}
+            values |= {f"chosen, p = {exponent(contrast, dim):.2g}": own[0], "two grids": 2 * own[1] - own[0]}
+            errors = {name: 100 * (value / truth - 1) for name, value in values.items()}
+            rows.append({"dim": dim, "contrast": contrast, "vf": vf, "diameter": diameter, "errors": errors})
+            print(contrast, vf, diameter, {name: f"{error:+.2f} %" for name, error in errors.items()}, flush=True)
+    return rows
+
+
+def intervals(dim: int, count: int, seed: int) -> dict:
+    """How often intervals hold the value on four times the grid, and how far it is from that of binary voxels."""
+    random, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    materials = Catalogue.default().materials
+    held, widths, errors, of_binary = [], [], [], []
+    while len(held) < count:
+        matrix, particle = (materials[int(i)] for i in random.choice(len(materials), 2, replace=False))
+        try:
+            vf, diameter = random.uniform(0.05, 0.48), random.uniform(0.16, 0.39)
+            packing = place_particles(vf, diameter, dim, grid=GRIDS[dim], generator=generator)[0]
+        except PlacementError:
+            continue
+        moduli = (matrix.bulk, matrix.shear), (particle.bulk, particle.shear)
+        coarse, fine, finest = (composite(packing, *moduli, n * GRIDS[dim]) for n in (1, 2, 4))
+        contrasts = [max(a / b, b / a) for a, b in zip(*moduli, strict=True)]
+        value, half = limit(coarse, fine, max(contrasts))
+        inside = packing.voxelise(GRIDS[dim])
+        voxels = bulk([torch.where(inside, b, a).double() for a, b in zip(*moduli, strict=True)])
+        held.append(abs(finest - value) <= half)
+        widths.append(half / value)
+        errors.append(abs(value / finest - 1))
+        of_binary.append(abs(voxels / finest - 1))
+    row = {"dim": dim, "packings": count, "seed": seed, "held": statistics.mean(held)}
+    for name, values in (("half-width", widths), ("error", errors), ("error of binary voxels", of_binary)):
+        row[name] = dict(zip(("median", "90 %", "most"), np.quantile(values, (0.5, 0.9, 1.0)).tolist(), strict=True))
+    print(json.dumps(row, indent=1))
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("rules", "intervals"))
+    parser.add_argument("--dim", type=int, choices=(2, 3), default=2)
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    record = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    name = f"{options.what}-{options.dim}d"
+    record[name] = (
+        rules(options.dim) if options.what == "rules" else intervals(options.dim, options.count, options.seed)
+    )
+    RESULTS.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
