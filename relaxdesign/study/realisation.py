@@ -25,7 +25,7 @@ from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, Snapped
 from relaxdesign.study.selection import PairTable
 from relaxdesign.study.simulation import Cost, Simulation
-from relaxdesign.study.trust import resolve
+from relaxdesign.study.trust import Trust, resolve
 
 _FAILURES = (FitError, PlacementError, RefinementError, ConvergenceError)
 
@@ -64,13 +64,20 @@ class Finisher:
             fit = family.fit(field)
             sampled = replace(sampled, snapped=self._snapped(task, fit))
             realised = collect(refine_sample(task, family, fit, lambda _: self.table), stages)
-            trust = resolve(simulation, task.materials_of(realised.pair), realised.geometry)
         except _FAILURES as error:
             return replace(sampled, message=str(error)), None, simulation.cost
         stages["realised"] = task.kept(realised.values)
-        remark = "; ".join(filter(None, (realised.remark, self._compromise(stages["realised"]))))
+        trust, unresolved = self._trust(task, realised)
+        remark = "; ".join(filter(None, (realised.remark, self._compromise(stages["realised"]), unresolved)))
         design = self._describe(replace(sampled, message=remark, trust=trust), realised, simulation.cost)
         return design, realised.pair, simulation.cost
+
+    def _trust(self, task: Task, realised: Realised) -> tuple[dict[str, Trust], str]:
+        """What the cell comes to on finer grids, or why that is not known: the cell is verified all the same."""
+        try:
+            return resolve(task.simulation, task.materials_of(realised.pair), realised.geometry), ""
+        except ConvergenceError:
+            return {}, "what it comes to on finer grids is not known: the solver did not converge there"
 
     def _relaxed(self, field: Tensor, simulation: Simulation) -> dict[str, float]:
         """Quantities of the sampled field, as far as its channels tell them."""

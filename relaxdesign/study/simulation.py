@@ -105,7 +105,7 @@ class Simulation:
                 fields[name] = composite_field(matrix, inclusion, shares, self.dim)
         effective = evaluator(fields)
         self.cost.add(effective)
-        decided = [name for name in self.evaluator.quantities if not PHYSICS[QUANTITIES[name].physics].mixture]
+        decided = [name for name in sorted(self.evaluator.quantities) if not PHYSICS[QUANTITIES[name].physics].mixture]
         return {name: float(effective.values[name][0]) for name in decided}
 
     def verify(self, materials: Sequence[Material], labels: Tensor) -> Effective:

@@ -10,6 +10,8 @@ from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.microstructure import FREE_FORM
 from relaxdesign.microstructure.particles.packing import Packing, place_particles
 from relaxdesign.physics.evaluator import Evaluator
+from relaxdesign.physics.fem import ConvergenceError, SolveStatus
+from relaxdesign.study import realisation
 from relaxdesign.study import run as study
 from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.request import DesignRequest
@@ -69,6 +71,17 @@ def test_a_design_says_what_it_comes_to_on_finer_grids(design):
     assert 0 < trust.grid < 0.1 * trust.value
     assert trust.value == pytest.approx(design.value("K"), rel=0.1)
     assert design.resolved_error == pytest.approx(trust.value / 60 - 1)
+
+
+def test_a_cell_that_cannot_be_solved_on_finer_grids_stays_a_design(monkeypatch):
+    def fails(*_):
+        raise ConvergenceError((SolveStatus.MAX_ITERATIONS,), torch.tensor([5]), torch.tensor([1.0]))
+
+    monkeypatch.setattr(realisation, "resolve", fails)
+    request = DesignRequest(target_bulk=60, count=1, steps=4, seed=2)
+    design = list(study.run(request))[-1].result.designs[0]
+    assert design.ok and not design.trust and design.resolved_error is None
+    assert "on finer grids is not known: the solver did not converge there" in design.message
 
 
 def test_trust_is_written_and_read(design):
