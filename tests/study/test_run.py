@@ -181,8 +181,8 @@ def test_unrefined_designs_are_of_different_materials_too():
 
 @pytest.mark.parametrize("method", ["guided", "gradient", "random"])
 def test_when_all_candidates_fail_each_says_why(method, monkeypatch):
-    def spoilt(self, prior, clean, *, finished=False):
-        return solve(self, prior, torch.full_like(clean, torch.nan), finished=finished)
+    def spoilt(self, prior, clean, **options):
+        return solve(self, prior, torch.full_like(clean, torch.nan), **options)
 
     solve = Objectives.evaluate
     monkeypatch.setattr(Objectives, "evaluate", spoilt)
