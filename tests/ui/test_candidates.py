@@ -11,9 +11,10 @@ from streamlit.testing.v1 import AppTest
 from relaxdesign.library.replay import Frame
 from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.trust import Trust
 from relaxdesign.ui import vtkjs
 from relaxdesign.ui.colours import ModulusScale, viridis
-from relaxdesign.ui.components import charts, film, measures
+from relaxdesign.ui.components import candidates, charts, film, measures
 from tests.scripted_study import scripted_design, scripted_step
 
 DESIGNS = [
@@ -140,3 +141,16 @@ def test_vtk_js_is_served_whole_or_not_at_all(tmp_path, monkeypatch):
     assert vtkjs.publish_vtk(tmp_path / "file") is None
     monkeypatch.setattr(vtkjs, "_installed", lambda: None)
     assert vtkjs.publish_vtk(tmp_path / "static") is None
+
+
+def test_cards_say_what_a_cell_comes_to_on_finer_grids_and_mark_what_misses_the_target():
+    asked = parse_objective("K = 100"), parse_objective("minimise density")
+    near, far = (
+        replace(scripted_design(0), objectives=asked, trust={"K": Trust(value, 0.4)}) for value in (100.6, 97.2)
+    )
+    met = replace(far, objectives=(parse_objective("K <= 120"),))
+    told = [candidates.on_finer_grids(design).replace("\\", "") for design in (near, far, met)]
+    assert told[0] == "K on finer grids: 100.6 ± 0.4 GPa"
+    assert told[1] == ":orange[K on finer grids: 97.2 ± 0.4 GPa]"
+    assert told[2] == "K on finer grids: 97.2 ± 0.4 GPa"
+    assert candidates.on_finer_grids(replace(far, trust={})) == ""

@@ -105,14 +105,14 @@ def headline(design: Design) -> str:
 
 
 def on_finer_grids(design: Design) -> str:
-    """What the targets' quantities, or K, come to on ever finer grids; orange where that is more than 1 % away."""
+    """What the targets' quantities, or K, come to on ever finer grids; orange where a target is then missed by 1 %."""
+    targets = {target.quantity: target for target in design.targets}
     lines = []
-    for name in design.misses or ("K",):
-        trust, value = design.trust.get(name), design.value(name)
-        if trust is not None and value is not None:
-            text = f"{name} on finer grids: {trust} {QUANTITIES[name].unit}".rstrip()
-            far = abs(QUANTITIES[name].miss(trust.value, value)) > ON_TARGET
-            lines.append(f":orange[{escape(text)}]" if far else escape(text))
+    for name in targets or ("K",):
+        if trust := design.trust.get(name):
+            text = escape(f"{name} on finer grids: {trust} {QUANTITIES[name].unit}".rstrip())
+            far = name in targets and abs(targets[name].miss(trust.value)) > ON_TARGET
+            lines.append(f":orange[{text}]" if far else text)
     return "  \n".join(lines)
 
 
