@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ from tests.scripted_study import scripted_study
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 60
+
+
+@pytest.fixture(autouse=True)
+def main_module():
+    """The main module stays that of the tests: AppTest puts its script there, which new processes would run."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
 
 
 class InThisProcess:
