@@ -54,11 +54,16 @@ def composite_field(matrix: float, inclusion: float, shares: Tensor, dim: int) -
     return matrix * ((1.0 - share) + share * contrast**p) ** (1.0 / p)
 
 
+def extrapolated(coarse: float, fine: float) -> float:
+    """Richardson's extrapolation, from a grid and one twice as fine, of an error that falls as the edge of a voxel."""
+    return 2.0 * fine - coarse
+
+
 def limit(coarse: float, fine: float, contrast: float) -> tuple[float, float]:
     """The limit of fine grids and the half-width of its interval, from values on a grid and on one twice as fine.
 
-    Richardson's extrapolation of an error that falls as the edge of a voxel. contrast: of the phases, to either side.
+    contrast: of the phases, to either side.
     """
-    value = 2.0 * fine - coarse
+    value = extrapolated(coarse, fine)
     least = PRECISION + PER_CONTRAST * min(abs(math.log10(contrast)), LARGEST_CONTRAST) ** 2
     return value, LEFT * abs(fine - coarse) + least * abs(value)

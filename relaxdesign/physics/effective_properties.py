@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from relaxdesign.physics.bounds import Bounds, field_bounds, field_conductivity_bounds, field_shear_bounds
+from relaxdesign.physics.composite_voxels import extrapolated
 from relaxdesign.physics.fem import (
     LocalFields,
     bulk_shear_from_young_poisson,
@@ -145,13 +146,12 @@ def on_finer_grids(
     values = {"K": (given.bulk, doubled.bulk), "G": (given.shear, doubled.shear), "E": (given.young, doubled.young)}
     if given.conduction is not None and doubled.conduction is not None:
         values["conductivity"] = given.conduction.mean, doubled.conduction.mean
-    refined = {name: {"given": a, "doubled": b, "limit": 2.0 * b - a} for name, (a, b) in values.items()}
+    refined = {name: {"given": a, "doubled": b, "limit": extrapolated(a, b)} for name, (a, b) in values.items()}
     return {"shape": [2 * n if n > 1 else 1 for n in data.E.shape], **refined}
 
 
 def _divided(data: VoxelFields) -> VoxelFields:
     """The same fields on twice as many voxels along every axis of more than one."""
-
     long = [axis for axis in range(3) if data.E.shape[axis] > 1]
 
     def divided(values: np.ndarray) -> np.ndarray:
