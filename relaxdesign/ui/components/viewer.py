@@ -25,13 +25,24 @@ logger = logging.getLogger(__name__)
 
 KEPT_VIEWS = 24
 POLL_MS = 1000
+QUIET_MS = 2000
 
-# Has the part of the page that it stands in drawn again, once.
+# Has the part of the page that it stands in drawn again, once, when the visitor has not just pressed something: a
+# request that overtakes the one for another page would leave that page blank (Streamlit clears what a run of a part
+# draws into the page before it).
 _again = component(
     "relaxdesign_again",
     js="""
+    let last = -Infinity;
+    const pressed = () => { last = performance.now(); };
+    for (const name of ["pointerdown", "click", "keydown"]) document.addEventListener(name, pressed, true);
     export default function ({ data, setTriggerValue }) {
-      const timer = setTimeout(() => setTriggerValue("asked", data.token), data.after);
+      const ask = () => {
+        const idle = document.querySelector(".stApp")?.dataset.testScriptState === "notRunning";
+        if (idle && performance.now() - last > data.quiet) setTriggerValue("asked", data.token);
+        else timer = setTimeout(ask, 100);
+      };
+      let timer = setTimeout(ask, data.after);
       return () => clearTimeout(timer);
     }
     """,
@@ -56,7 +67,8 @@ def _draw(name: _Name, scene: Scene) -> None:
     if not view.done():
         with st.container(height=HEIGHT, border=False, horizontal_alignment="center", vertical_alignment="center"):
             cell_scene.still(scene, "The cell, while its 3D view is prepared")
-        _again(data={"token": time.monotonic(), "after": POLL_MS}, key=f"again-{name}", on_asked_change=lambda: None)
+        asked = {"token": time.monotonic(), "after": POLL_MS, "quiet": QUIET_MS}
+        _again(data=asked, key=f"again-{name}", on_asked_change=lambda: None)
     elif (page := view.result()) is None:
         cell_scene.show(scene, key=f"view-{name[0]}")
     else:
