@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.e2e.driving import (
     PATIENCE_MS,
@@ -87,6 +87,38 @@ def test_a_killed_server_loses_nothing_that_was_shown(tmp_path):
             assert [facts(card) for card in cards.all()[: len(kept)]] == kept
             assert run_id in page.url
             assert_no_errors(page)
+
+
+def test_a_page_is_not_blank_if_the_one_before_was_left_while_its_view_was_prepared(tmp_path):
+    """On a line so slow that the view asks for itself after the visitor has left, and both words arrive together."""
+    held: list[str | bytes] = []
+    slow = False
+
+    def connect(browser: WebSocketRoute) -> None:
+        server = browser.connect_to_server()
+        browser.on_message(lambda message: held.append(message) if slow else server.send(message))
+        lines.append(server)
+
+    lines: list[WebSocketRoute] = []
+    with running_server(tmp_path / "library.db", tmp_path / "server.log") as server, open_browser() as page:
+        page.route_web_socket(re.compile("_stcore/stream"), connect)
+        page.goto(server.address)
+        start_design(page, count=1, steps=4)
+        expect(page.get_by_text("Finished")).to_be_visible(timeout=RUN_MS)
+        settle(page)
+        page.locator("[class*='st-key-inspect-'] button").click()
+        page.get_by_alt_text("while its 3D view is prepared").wait_for()
+        slow = True
+        page.get_by_role("link", name="Library").click()
+        page.wait_for_timeout(1500)
+        slow = False
+        for message in held:
+            lines[-1].send(message)
+        heading = page.get_by_role("heading", name="Library")
+        expect(heading).to_be_visible(timeout=PATIENCE_MS)
+        page.wait_for_timeout(3000)
+        expect(heading).to_be_visible()
+        assert_no_errors(page)
 
 
 def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
