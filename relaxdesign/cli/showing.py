@@ -101,7 +101,6 @@ def _table(result: DesignResult) -> Table:
         "vf",
         *(parameter.symbol for parameter in family.parameters),
         *STAGES,
-        "finer grids",
         "error",
         *others,
     ):
@@ -112,8 +111,8 @@ def _table(result: DesignResult) -> Table:
             *([escape(material.name) for material in item.materials] or ["-"] * len(family.phases)),
             _format(item.volume_fraction, ".3f"),
             *(_format(item.parameters.get(parameter.name), ".3f") for parameter in family.parameters),
-            *(_format(item.stages.get(stage, {}).get(first), ".4g") for stage in STAGES),
-            str(item.trust.get(first, "-")),
+            *(_format(item.stages.get(stage, {}).get(first), ".4g") for stage in STAGES[:-1]),
+            str(item.trust.get(first, _format(item.at("realised", first), ".4g"))),
             _error_text(item),
             *(_format((item.properties or {}).get(name), ".4g") for name in others),
         )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
+import numpy as np
+
 from relaxdesign.export.cards import abaqus_card, ansys_card, calculix_card
 from relaxdesign.export.cell import ExportError, check_sizes, design_name, phase_names, realised_cell
 from relaxdesign.export.figures import field_png, phase_png, stiffness_png
@@ -67,6 +69,11 @@ class DesignExport:
         """Its effective properties, solved anew from the exported voxels in double precision."""
         return evaluate(self.data)
 
+    @property
+    def stiffness(self) -> np.ndarray:
+        """C in GPa (6, 6) of the realised cell: the limit of fine grids, if the design knows it."""
+        return self.evaluation.C if self.design.stiffness is None else np.array(self.design.stiffness)
+
     @cached_property
     def fields(self) -> LocalFields:
         """Local fields under the load of the options."""
@@ -90,14 +97,15 @@ class DesignExport:
     @property
     def remarks(self) -> list[str]:
         """Lines of comment for material cards."""
+        shape = "x".join(map(str, self.cell.labels.shape))
         lines = [
-            f"Effective stiffness of {self.name}, {'x'.join(map(str, self.cell.labels.shape))} voxels, periodic, "
-            "float64.",
+            f"Effective stiffness of {self.name}, periodic cell, "
+            + ("limit of fine grids." if self.design.trust else f"{shape} voxels, float64."),
             *(
                 f"{phase.capitalize()}: {material.name} [{material.id}], volume fraction {share:.4f}."
-                for phase, material, share in zip(self.phases, self.cell.materials, self.cell.shares, strict=True)
+                for phase, material, share in zip(self.phases, self.cell.materials, self.design.shares, strict=True)
             ),
-            f"K = {self.evaluation.bulk:.6g} GPa (Voigt average of C).",
+            f"K = {self.stiffness[:3, :3].mean():.6g} GPa (Voigt average of C).",
         ]
         if self.cell.dim == 2:
             lines.append("2D cell: fibres along z (axis 3), three-dimensional elasticity.")
@@ -106,7 +114,10 @@ class DesignExport:
     def card(self, write: Callable[..., str]) -> bytes:
         """A material card as bytes."""
         name = f"RELAXDESIGN-{self.name}"
-        return write(self.evaluation.C, self.evaluation.density, name, self.remarks).encode("ascii")
+        known = self.design.value("density")
+        return write(self.stiffness, self.evaluation.density if known is None else known, name, self.remarks).encode(
+            "ascii"
+        )
 
     def surface(self, phase: int) -> bytes:
         """STL of a phase."""
@@ -121,7 +132,7 @@ class DesignExport:
     @cached_property
     def stiffness_figure(self) -> bytes:
         """PNG of Young's modulus by direction."""
-        return stiffness_png(self.evaluation.C)
+        return stiffness_png(self.stiffness)
 
     @cached_property
     def stress_figure(self) -> bytes:

@@ -15,9 +15,8 @@ from relaxdesign.export.formats import DesignExport
 from relaxdesign.export.names import web_address
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.physics.bounds import Bounds
-from relaxdesign.physics.effective_properties import Evaluation
-from relaxdesign.physics.quantities import QUANTITIES, format_value
+from relaxdesign.physics.bounds import Bounds, bulk_bounds, shear_bounds
+from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, DesignResult
 
@@ -53,7 +52,7 @@ class Chapter:
     materials: list[tuple[str, Material, str]]
     filling: str
     stages: Table
-    spread: str
+    certainty: str
     properties: list[tuple[str, str]]
     bounds: Table
     stiffness_entries: Table
@@ -116,27 +115,41 @@ def _overview(exports: Sequence[DesignExport]) -> Table:
     phases = [phase.capitalize() for phase in exports[0].phases] if exports else []
     rows = [["Design", *phases, "Fraction", "K", "Worst miss", "G", "E", "Density"]]
     for export in exports:
-        design, effective = export.design, export.evaluation
+        design, values = export.design, _values(export)
         rows.append(
             [
                 str(export.number),
-                *(material.name for material in export.cell.materials),
-                number(sum(export.cell.shares[1:]), 3),
-                number(design.at("realised", "K")),
+                *(material.name for material in design.materials),
+                number(design.volume_fraction, 3),
+                number(values["K"]),
                 _percent(design.error),
-                number(effective.shear),
-                number(effective.young),
-                number(effective.density),
+                *(number(values[name]) for name in ("G", "E", "density")),
             ]
         )
     return rows
 
 
+def _values(export: DesignExport) -> dict[str, float]:
+    """All quantities of the realised cell; of designs that know few of them, those of its voxels."""
+    effective = export.evaluation
+    of_voxels = {
+        "K": effective.bulk,
+        "G": effective.shear,
+        "E": effective.young,
+        "nu": effective.poisson,
+        **dict(zip(("Ex", "Ey", "Ez"), effective.directional_young, strict=True)),
+        "AU": effective.anisotropy,
+    }
+    if effective.conduction is not None:
+        of_voxels["conductivity"] = effective.conduction.mean
+    return of_voxels | (export.design.properties or {})
+
+
 def _chapter(export: DesignExport) -> Chapter:
-    design, effective, load = export.design, export.evaluation, export.options.load
+    design, values, load = export.design, _values(export), export.options.load
+    shares, (bulk, shear) = design.shares, ([getattr(m, n) for m in design.materials] for n in ("bulk", "shear"))
     shape = " × ".join(str(n) for n in export.cell.labels.shape)
     fibres = "; fibres seen end-on" if export.cell.dim == 2 else ""
-    spread = design.spread
     return Chapter(
         number=export.number,
         anchor=export.name,
@@ -147,14 +160,14 @@ def _chapter(export: DesignExport) -> Chapter:
         ],
         filling=f"{filling(design)}.",
         stages=_stages(design),
-        spread="" if spread is None else f"Standard deviation over other placements: {number(spread, 2)} GPa.",
-        properties=_properties(effective),
+        certainty=_certainty(design),
+        properties=_properties(export),
         bounds=[
             ["", "Reuss", "HS lower", "Cell", "HS upper", "Voigt"],
-            _bounds("K", effective.bulk, effective.bulk_bounds),
-            _bounds("G", effective.shear, effective.shear_bounds),
+            _bounds("K", values["K"], bulk_bounds(bulk, shear, shares)),
+            _bounds("G", values["G"], shear_bounds(bulk, shear, shares)),
         ],
-        stiffness_entries=_stiffness(effective.C),
+        stiffness_entries=_stiffness(export.stiffness),
         captions=(
             f"{shape} voxels, edge {number(export.options.cell_size_mm)} mm{fibres}.",
             f"Von Mises stress under the unit strain {load} (linear: multiply by the strain).",
@@ -164,6 +177,14 @@ def _chapter(export: DesignExport) -> Chapter:
         stiffness=export.stiffness_figure,
         sha256=export.record["origin"]["cell_sha256"],
     )
+
+
+def _certainty(design: Design) -> str:
+    """How far the numbers can be trusted."""
+    known = [f"{name} {design.trust[name].words}" for name in design.misses or ("K",) if name in design.trust]
+    if known:
+        return f"95 % intervals of what is built: {'; '.join(known)}."
+    return "" if design.spread is None else f"Standard deviation over other placements: {number(design.spread, 2)} GPa."
 
 
 def filling(design: Design) -> str:
@@ -181,12 +202,12 @@ def filling(design: Design) -> str:
 
 def _outcome(design: Design) -> str:
     """K, or what the cell has of every target and how far off it is."""
-    reached, misses = design.stages.get("realised", {}), design.misses
+    misses = design.misses
     if len(misses) > 1:
-        return ", ".join(f"{name} = {format_value(name, reached[name])} ({_percent(misses[name])})" for name in misses)
+        return ", ".join(f"{name} = {design.told(name)} ({_percent(misses[name])})" for name in misses)
     for name, miss in misses.items():
-        return f"{name} = {format_value(name, reached[name])}, {_percent(miss)} off the target"
-    return f"K = {number(design.at('realised', 'K'))} GPa"
+        return f"{name} = {design.told(name)}, {_percent(miss)} off the target"
+    return f"K = {design.told('K')}"
 
 
 def _stages(design: Design) -> Table:
@@ -199,24 +220,24 @@ def _stages(design: Design) -> Table:
         misses = design.misses_at(stage)
         worst = max(misses.values(), key=abs, default=None) if misses.keys() == design.misses.keys() else None
         rows.append([title, *(number(reached.get(name), 5) for name in names), _percent(worst)])
-    if design.trust:
-        resolved = (str(design.trust.get(name, "–")) for name in names)
-        rows.append(["On finer grids", *resolved, _percent(design.resolved_error)])
+    if design.voxels:
+        rows.append(["Its voxels", *(number(design.voxels.get(name), 5) for name in names), ""])
     return rows
 
 
-def _properties(effective: Evaluation) -> list[tuple[str, str]]:
-    along = ", ".join(number(value) for value in effective.directional_young)
+def _properties(export: DesignExport) -> list[tuple[str, str]]:
+    values, effective = _values(export), export.evaluation
+    along = ", ".join(number(values[name]) for name in ("Ex", "Ey", "Ez"))
     rows = [
-        ("Bulk, shear modulus", f"{number(effective.bulk, 5)}, {number(effective.shear, 5)} GPa"),
-        ("E and ν (averages)", f"{number(effective.young, 5)} GPa, {number(effective.poisson)}"),
+        ("Bulk, shear modulus", f"{number(values['K'], 5)}, {number(values['G'], 5)} GPa"),
+        ("E and ν (averages)", f"{number(values['E'], 5)} GPa, {number(values['nu'])}"),
         ("E_x, E_y, E_z", f"{along} GPa"),
-        ("Anisotropy A^U", number(effective.anisotropy, 3)),
-        ("Density", f"{number(effective.density)} g/cm³"),
-        ("Solved with", f"{effective.iterations} iterations, residual {number(effective.residual, 1)}"),
+        ("Anisotropy A^U", number(values["AU"], 3)),
+        ("Density", f"{number(values['density'])} g/cm³"),
+        ("Voxels solved with", f"{effective.iterations} iterations, residual {number(effective.residual, 1)}"),
     ]
-    if effective.conduction is not None:
-        rows.insert(-1, ("Conductivity", f"{number(effective.conduction.mean)} W/(m K)"))
+    if "conductivity" in values:
+        rows.insert(-1, ("Conductivity", f"{number(values['conductivity'])} W/(m K)"))
     return rows
 
 

@@ -66,8 +66,8 @@ def _chapter(pdf: _Sheets, chapter: Chapter) -> None:
     pdf.text_block(chapter.filling)
     pdf.heading("Every stage", keep=ROW * 8)
     pdf.grid(chapter.stages, (34, *[25] * (len(chapter.stages[0]) - 1)))
-    if chapter.spread:
-        pdf.text_block(chapter.spread, 8, SOFT)
+    if chapter.certainty:
+        pdf.text_block(chapter.certainty, 8, SOFT)
     pdf.make_room(ROW * 14)
     pdf.beside(lambda: _properties(pdf, chapter), lambda: _bounds(pdf, chapter))
     pdf.heading("Stiffness C, GPa", keep=ROW * 11)

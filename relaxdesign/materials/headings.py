@@ -65,6 +65,8 @@ QUANTITIES = {
         ("cte", "alpha", "α", "coefficient of thermal expansion", "thermal expansion", "expansion"),
         _EXPANSION, "1e-6/K, ppm/K, µm/(m K), 1/K",
     ),
+    "E_std_GPa": Quantity(("e std", "std of e"), _STIFFNESS, "those of E"),
+    "k_std_W_mK": Quantity(("k std", "std of k"), _CONDUCTIVITY, "those of k"),
     "price_per_kg": Quantity(("price", "cost"), {}, "per kg, with any currency: EUR/kg"),
 }  # fmt: skip
 """By column of the catalogue, whose name ends in its unit."""

@@ -16,6 +16,7 @@ a voxel, so that two grids tell the limit, see `limit`.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,10 +30,10 @@ EXPONENTS = {
 
 LEFT = 0.5
 """Half-width of the interval around `limit`, of the difference between the two grids."""
-PRECISION, PER_CONTRAST, LARGEST_CONTRAST = 1e-4, 4e-3, 2.5
+PRECISION, PER_CONTRAST, LARGEST_CONTRAST = 1e-4, {2: 2e-3, 3: 4e-3}, 2.5
 """What the half-width is at least, relative: a constant plus so much of the square of the contrast's logarithm (base
-10), up to a largest one. How often such intervals hold the value on a grid four times as fine is measured by
-``benchmarks/composite_voxels.py`` too.
+10), by dimension of the cell, up to a largest one. How often such intervals hold the value on a grid four times as fine
+is measured by ``benchmarks/composite_voxels.py`` too.
 """
 
 
@@ -54,16 +55,19 @@ def composite_field(matrix: float, inclusion: float, shares: Tensor, dim: int) -
     return matrix * ((1.0 - share) + share * contrast**p) ** (1.0 / p)
 
 
-def extrapolated(coarse: float, fine: float) -> float:
-    """Richardson's extrapolation, from a grid and one twice as fine, of an error that falls as the edge of a voxel."""
+def extrapolated(coarse: Any, fine: Any) -> Any:
+    """Richardson's extrapolation, from a grid and one twice as fine, of an error that falls as the edge of a voxel.
+
+    Of floats or arrays.
+    """
     return 2.0 * fine - coarse
 
 
-def limit(coarse: float, fine: float, contrast: float) -> tuple[float, float]:
+def limit(coarse: float, fine: float, contrast: float, dim: int) -> tuple[float, float]:
     """The limit of fine grids and the half-width of its interval, from values on a grid and on one twice as fine.
 
     contrast: of the phases, to either side.
     """
     value = extrapolated(coarse, fine)
-    least = PRECISION + PER_CONTRAST * min(abs(math.log10(contrast)), LARGEST_CONTRAST) ** 2
+    least = PRECISION + PER_CONTRAST[dim] * min(abs(math.log10(contrast)), LARGEST_CONTRAST) ** 2
     return value, LEFT * abs(fine - coarse) + least * abs(value)

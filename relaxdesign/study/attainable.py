@@ -137,7 +137,7 @@ def _simulated(
         generator = torch.Generator().manual_seed(0)
         try:
             placements = family.place(share, size, dim, grid=simulation.grid, count=_PLACEMENTS, generator=generator)
-            found.append(simulation.placed(pair, placements).mean[name])
+            found.append(simulation.values(pair, placements).mean[name])
         except (PlacementError, ConvergenceError):
             continue
     return tuple(found)

@@ -13,8 +13,7 @@ from torch import Tensor
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Fit, FitError, Inclusions, PlacementError
-from relaxdesign.microstructure.cell import Cell
-from relaxdesign.physics.bounds import Bounds, field_bounds
+from relaxdesign.physics.bounds import Bounds, bulk_bounds
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.quantities import computable
@@ -25,7 +24,9 @@ from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, Snapped
 from relaxdesign.study.selection import PairTable
 from relaxdesign.study.simulation import Cost, Simulation
-from relaxdesign.study.trust import Trust, resolve
+
+REVISION = 2
+"""Of refinement and realisation: each change that may change designs raises it (1: version 0.2, on voxels)."""
 
 _FAILURES = (FitError, PlacementError, RefinementError, ConvergenceError)
 
@@ -67,17 +68,8 @@ class Finisher:
         except _FAILURES as error:
             return replace(sampled, message=str(error)), None, simulation.cost
         stages["realised"] = task.kept(realised.values)
-        trust, unresolved = self._trust(task, realised)
-        remark = "; ".join(filter(None, (realised.remark, self._compromise(stages["realised"]), unresolved)))
-        design = self._describe(replace(sampled, message=remark, trust=trust), realised, simulation.cost)
-        return design, realised.pair, simulation.cost
-
-    def _trust(self, task: Task, realised: Realised) -> tuple[dict[str, Trust], str]:
-        """What the cell comes to on finer grids, or why that is not known: the cell is verified all the same."""
-        try:
-            return resolve(task.simulation, task.materials_of(realised.pair), realised.geometry), ""
-        except ConvergenceError:
-            return {}, "what it comes to on finer grids is not known: the solver did not converge there"
+        remark = "; ".join(filter(None, (realised.remark, self._compromise(stages["realised"]))))
+        return self._describe(replace(sampled, message=remark), realised, simulation), realised.pair, simulation.cost
 
     def _relaxed(self, field: Tensor, simulation: Simulation) -> dict[str, float]:
         """Quantities of the sampled field, as far as its channels tell them."""
@@ -109,26 +101,28 @@ class Finisher:
         far = [f"{name} by {100 * miss:+.1f} %" for name, miss in misses.items() if abs(miss) > 0.02]
         return f"misses {', '.join(far)}" if far and len(misses) > 1 else ""
 
-    def _describe(self, sampled: Design, realised: Realised, cost: Cost) -> Design:
+    def _describe(self, sampled: Design, realised: Realised, simulation: Simulation) -> Design:
         """What is known of the verified cell."""
         labels = realised.labels.to(torch.uint8)
         labels = labels if labels.ndim == 3 else labels[..., None]
-        cell = Cell(labels.numpy(), tuple(self.materials.materials[i] for i in realised.pair))
-        bulk, shear = cell.field("bulk"), cell.field("shear")
-        assert bulk is not None and shear is not None  # every material has them
-        effective = realised.effective
+        materials = tuple(self.materials.materials[i] for i in realised.pair)
+        resolution = realised.resolution
+        shares = 1.0 - resolution.share, resolution.share
+        bounds = bulk_bounds([m.bulk for m in materials], [m.shear for m in materials], shares)
         return replace(
             sampled,
-            materials=cell.materials,
-            shares=cell.shares,
+            materials=materials,
+            shares=shares,
             parameters=dict(realised.parameters),
             geometry=realised.geometry.to_dict(),
-            spread=realised.deviation,
-            bounds=Bounds(**{name: float(value) for name, value in asdict(field_bounds(bulk, shear)).items()}),
-            iterations=int(effective.iterations[0]),
-            residual=float(effective.residual[0]),
-            properties=realised.values,
-            stiffness=None if effective.stiffness is None else effective.stiffness[0].tolist(),
-            load_cases=cost.load_cases,
-            labels=cell.labels,
+            spread=realised.deviation.get("K"),
+            bounds=Bounds(**{name: float(value) for name, value in asdict(bounds).items()}),
+            iterations=int(resolution.fine.iterations[0]),
+            residual=float(resolution.fine.residual[0]),
+            properties=resolution.values,
+            trust=resolution.trust(realised.deviation),
+            voxels=simulation.voxels(materials, realised.labels),
+            stiffness=None if resolution.stiffness is None else resolution.stiffness.tolist(),
+            load_cases=simulation.cost.load_cases,
+            labels=labels.numpy(),
         )

@@ -12,6 +12,7 @@ import numpy as np
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.bounds import Bounds
+from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.earlier import of_version_0_1
 from relaxdesign.study.objective import Objective, targets_of
 from relaxdesign.study.request import DesignRequest
@@ -25,8 +26,8 @@ STAGES = ("relaxed", "projected", "snapped", "refined", "realised")
 
 relaxed: the sampled field, any material per voxel. projected: its phases' mean properties. snapped: nearest catalogue
 materials. Of inclusions these two are means over fresh placements. refined: after materials, volume fraction and size,
-or the interface, were adjusted; of inclusions the mean over placements. realised: the one exported cell, solved in
-float64.
+or the interface, were adjusted; of inclusions the mean over placements. realised: the one exported cell at the limit of
+fine grids (of designs of version 0.1: its voxels).
 """
 
 ON_TARGET = 0.01
@@ -51,10 +52,11 @@ class Design:
     family: of microstructures. message: the reason why the candidate failed, or a remark. A candidate that failed lacks
     the stages after its failure, and all that is told of the realised cell. materials, shares: of the phases of the
     realised cell, and their volume fractions. parameters: of the family. stages: per stage, the quantities of the
-    objectives, K and the density. properties: all quantities of the realised cell. trust: what these come to on ever
-    finer grids, by name, as far as the geometry decides them; empty for designs of version 0.1 and 0.2. snapped: the
-    sample's own materials; None if it has no phases, and for designs of version 0.1. geometry: what it takes to build
-    the realised cell again on any grid, in cell edges (of particles ``centres`` and ``diameter``), where it is known.
+    objectives, K and the density. properties: all quantities of the realised cell. trust: how well those are known that
+    the geometry decides, by name; empty for designs of version 0.1. voxels: K, density and the quantities of the
+    objectives of ``labels`` as they are, on their grid. snapped: the sample's own materials; None if it has no phases,
+    and for designs of version 0.1. geometry: what it takes to build the realised cell again on any grid, in cell edges
+    (of particles ``centres`` and ``diameter``), where it is known.
     """
 
     index: int
@@ -69,9 +71,10 @@ class Design:
     bounds: Bounds | None = None
     properties: dict[str, float] | None = None
     trust: dict[str, Trust] = field(default_factory=dict)
+    voxels: dict[str, float] = field(default_factory=dict)
     geometry: dict[str, Any] = field(default_factory=dict)
     stiffness: list[list[float]] | None = None  # C in GPa, Voigt order xx, yy, zz, yz, xz, xy
-    iterations: int | None = None  # of the verifying float64 solve
+    iterations: int | None = None  # of the verifying solve on the finer grid
     residual: float | None = None
     load_cases: int | None = None  # linear systems solved for this design after sampling
     snapped: Snapped | None = None
@@ -98,6 +101,13 @@ class Design:
     def value(self, quantity: str) -> float | None:
         """A quantity of the realised cell, None where it is not known."""
         return (self.properties or self.stages.get("realised", {})).get(quantity)
+
+    def told(self, quantity: str, stage: str = "realised") -> str:
+        """A quantity at a stage with its interval, where that is known, and unit: ``117.6 ± 0.3 GPa``; – for none."""
+        value = self.at(stage, quantity)
+        known = stage == "realised" and quantity in self.trust
+        number = str(self.trust[quantity]) if known else "–" if value is None else f"{value:.4g}"
+        return f"{number} {QUANTITIES[quantity].unit}".rstrip() if number != "–" else number
 
     def wanted(self, quantity: str) -> float | None:
         """The one value that was asked for of a quantity, None if none was."""
@@ -127,14 +137,6 @@ class Design:
     def error(self) -> float | None:
         """The largest of the `misses`, with its sign: with one target K*, (K − K*) / K*."""
         return max(self.misses.values(), key=abs, default=None)
-
-    @property
-    def resolved_error(self) -> float | None:
-        """As `error`, of the values on ever finer grids; None where they are not known of every target."""
-        targets = self.targets
-        if any(target.quantity not in self.trust for target in targets):
-            return None
-        return max((t.miss(self.trust[t.quantity].value) for t in targets), key=abs, default=None)
 
     @property
     def off_target(self) -> dict[str, float]:
@@ -169,6 +171,7 @@ class Design:
             "misses": self.misses,
             "properties": self.properties,
             "trust": {name: trust.to_dict() for name, trust in self.trust.items()},
+            "voxels": self.voxels,
             "geometry": self.geometry,
             "stiffness": self.stiffness,
             "load_cases": self.load_cases,
@@ -192,7 +195,8 @@ class Design:
             materials=tuple(Material(**phase["material"]) for phase in phases),
             shares=tuple(phase["volume_fraction"] for phase in phases),
             bounds=None if bounds is None else Bounds(**bounds),
-            trust={name: Trust(of["value"], of["grid"]) for name, of in values.get("trust", {}).items()},
+            trust={name: Trust.from_dict(of) for name, of in values.get("trust", {}).items()},
+            voxels=values.get("voxels", {}),
             geometry=values.get("geometry", {}),
             snapped=snapped and Snapped(tuple(snapped["materials"]), tuple(snapped["shares"])),
             labels=labels,

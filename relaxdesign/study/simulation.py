@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Material
-from relaxdesign.microstructure.base import Inclusions, Placement
+from relaxdesign.microstructure.base import Geometry, Inclusions, Placement
 from relaxdesign.microstructure.cell import phase_field
 from relaxdesign.physics.composite_voxels import composite_field
 from relaxdesign.physics.evaluator import Effective, Evaluator
@@ -19,9 +19,9 @@ from relaxdesign.physics.quantities import PHYSICS, QUANTITIES
 from relaxdesign.study.objective import Objective, targets_of
 
 PLACEMENTS = 10
-_PLACEMENT_TOLERANCE = 3e-4  # residual; K errs by its square: by 1e-3 for ceramics in the softest foam, else below 1e-4
-_COMPOSITE_TOLERANCE = 1e-4
-_VERIFY_TOLERANCE = 1e-8
+# Residuals; K errs by their square: by 1e-3 for ceramics in the softest foam at the first, else below 1e-4.
+_SEARCH_TOLERANCE = 3e-4
+_VERIFY_TOLERANCE = 1e-4
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Cost:
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """Evaluates cells whose phases are materials; counts what it costs.
+    """Evaluates cells whose phases are materials, as composite voxels; counts what it costs.
 
     evaluator: quantities and boundary. grid: voxels per edge.
     """
@@ -59,26 +59,37 @@ class Simulation:
         names = {"K", "density", *(objective.quantity for objective in objectives)}
         return Simulation(Evaluator(names, boundary), targets_of(objectives), dim, grid)
 
-    def cells(self, materials: Sequence[Material], labels: Tensor, tolerance: float) -> Effective:
-        """Effective quantities of cells. materials: of the phases; labels: (batch, *grid), whole numbers or bool."""
-        labels = labels if labels.ndim == 4 else labels[..., None]
-        evaluator = Evaluator(self.evaluator.quantities, self.evaluator.boundary, tolerance)
-        fields = {
-            name: phase_field([getattr(material, name) for material in materials], labels)
-            for name in evaluator.coefficients
-        }
+    def cells(
+        self,
+        materials: Sequence[Material],
+        geometries: Sequence[Geometry],
+        *,
+        names: Collection[str] = (),
+        times: int = 1,
+        tolerance: float = _VERIFY_TOLERANCE,
+    ) -> Effective:
+        """Effective quantities of cells of composite voxels.
+
+        Args:
+            materials: of the two phases.
+            names: quantities besides those of the simulation.
+            times: voxels per edge, in multiples of the grid.
+
+        Raises:
+            ConvergenceError: a solve did not reach the tolerance.
+        """
+        shares = torch.stack([geometry.shares(times * self.grid) for geometry in geometries])
+        shares = shares if shares.ndim == 4 else shares[..., None]
+        evaluator = Evaluator({*self.evaluator.quantities, *names}, self.evaluator.boundary, tolerance)
+        fields = {name: _field(materials, name, shares, self.dim) for name in evaluator.coefficients}
         effective = evaluator(fields)
         self.cost.add(effective)
         return effective
 
-    def values(self, materials: Sequence[Material], labels: Tensor) -> CellValues:
-        """Effective quantities of cells (batch, *grid), at the precision of a search."""
-        values = self.cells(materials, labels, _PLACEMENT_TOLERANCE).values
+    def values(self, materials: Sequence[Material], geometries: Sequence[Geometry]) -> CellValues:
+        """Effective quantities of cells at the precision of a search."""
+        values = self.cells(materials, geometries, tolerance=_SEARCH_TOLERANCE).values
         return CellValues({name: values[name].numpy() for name in self.evaluator.quantities})
-
-    def placed(self, materials: Sequence[Material], placements: Sequence[Placement]) -> CellValues:
-        """As `values`, of placed inclusions."""
-        return self.values(materials, torch.stack([placement.voxelise(self.grid) for placement in placements]))
 
     def placed_anew(
         self, family: Inclusions, materials: Sequence[Material], share: float, size: float, generator: torch.Generator
@@ -86,38 +97,39 @@ class Simulation:
         """Over ``PLACEMENTS`` new placements; share and size are moved into the supported range."""
         vf, size = family.share.clip(share), family.size.clip(size)
         placements = family.place(vf, size, self.dim, grid=self.grid, count=PLACEMENTS, generator=generator)
-        return placements, self.placed(materials, placements)
+        return placements, self.values(materials, placements)
 
-    def composite(self, materials: Sequence[Material], shares: Tensor) -> dict[str, float]:
-        """Those effective quantities of one cell of composite voxels that the geometry decides.
-
-        shares: of phase 1, (*grid), on any grid.
-        """
-        evaluator = Evaluator(self.evaluator.quantities, self.evaluator.boundary, _COMPOSITE_TOLERANCE)
-        shares = shares[None] if shares.ndim == 3 else shares[None, ..., None]
-        averaged = {c.name for physics in PHYSICS.values() if physics.mixture for c in physics.coefficients}
-        fields = {}
-        for name in evaluator.coefficients:
-            matrix, inclusion = (float(getattr(material, name)) for material in materials)
-            if name in averaged:
-                fields[name] = matrix + (inclusion - matrix) * shares
-            else:
-                fields[name] = composite_field(matrix, inclusion, shares, self.dim)
-        effective = evaluator(fields)
+    def voxels(self, materials: Sequence[Material], labels: Tensor) -> dict[str, float]:
+        """Effective quantities of the voxels of one cell as they are exported, labels (*grid)."""
+        labels = labels[None] if labels.ndim == 3 else labels[None, ..., None]
+        evaluator = replace(self.evaluator, tolerance=_VERIFY_TOLERANCE)
+        effective = evaluator(
+            {
+                name: phase_field([getattr(material, name) for material in materials], labels)
+                for name in evaluator.coefficients
+            }
+        )
         self.cost.add(effective)
-        decided = [name for name in sorted(self.evaluator.quantities) if not PHYSICS[QUANTITIES[name].physics].mixture]
-        return {name: float(effective.values[name][0]) for name in decided}
+        return {name: float(effective.values[name][0]) for name in sorted(self.evaluator.quantities)}
 
-    def verify(self, materials: Sequence[Material], labels: Tensor) -> Effective:
-        """Effective quantities of one cell (*grid) at 1e-8 in float64, C among them."""
-        names = {*self.evaluator.quantities, "E"}
-        whole = Simulation(Evaluator(names, self.evaluator.boundary), self.targets, self.dim, self.grid, self.cost)
-        return whole.cells(materials, labels[None], _VERIFY_TOLERANCE)
+    def residuals(self, values: Mapping[str, float], shift: Mapping[str, float] | None = None) -> NDArray[np.float64]:
+        """Signed distances of the targets' coordinates from their intervals, 0 inside.
 
-    def residuals(self, values: dict[str, float]) -> NDArray[np.float64]:
-        """Signed distances of the targets' coordinates from their intervals, 0 inside."""
-        coordinates = ((t, QUANTITIES[t.quantity].coordinate(values[t.quantity])) for t in self.targets)
-        return np.array([target.gap(np.float64(coordinate)) for target, coordinate in coordinates])
+        shift: what is added to coordinates, by quantity.
+        """
+        gaps = []
+        for target in self.targets:
+            coordinate = QUANTITIES[target.quantity].coordinate(values[target.quantity])
+            gaps.append(target.gap(np.float64(coordinate + (shift or {}).get(target.quantity, 0.0))))
+        return np.array(gaps)
+
+
+def _field(materials: Sequence[Material], name: str, shares: Tensor, dim: int) -> Tensor:
+    """A coefficient of composite voxels; one that nothing but volume fractions counts for is averaged."""
+    matrix, inclusion = (float(getattr(material, name)) for material in materials)
+    if any(name == c.name for physics in PHYSICS.values() if physics.mixture for c in physics.coefficients):
+        return matrix + (inclusion - matrix) * shares
+    return composite_field(matrix, inclusion, shares, dim)
 
 
 @dataclass(frozen=True, eq=False)

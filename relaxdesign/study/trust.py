@@ -1,56 +1,195 @@
 """How far a realised cell's numbers hold: what they come to on ever finer grids, and how well that is known.
 
-The quantities of the exported cell are those of its voxels. The cell itself, spheres or a level set, is solved here
-with composite voxels on the design's grid and on one twice as fine, and extrapolated.
+A cell, spheres or a level set, is solved with composite voxels on the design's grid and on one twice as fine; its
+quantities are what the two are extrapolated to, see `relaxdesign.physics.composite_voxels`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Geometry
 from relaxdesign.physics.base import Physics
-from relaxdesign.physics.composite_voxels import limit
+from relaxdesign.physics.composite_voxels import extrapolated, limit
+from relaxdesign.physics.evaluator import Effective
 from relaxdesign.physics.quantities import PHYSICS, QUANTITIES
 from relaxdesign.study.simulation import Simulation
+
+_NORMAL = 1.96
+"""Half-width of a 95 % interval, in standard deviations."""
+_STEP = 0.02
+"""Relative change of moduli by which their sensitivities are measured."""
+_WHOLE = ("E",)  # takes the whole stiffness
+_WORDS = {
+    "grid": "the grid (a finer one would narrow it)",
+    "placement": "other placements of the same inclusions",
+    "material": "what is known of the materials",
+}
 
 
 @dataclass(frozen=True)
 class Trust:
-    """One quantity of the realised cell, independent of its voxels.
+    """One quantity of the realised cell, independent of its voxels, and half-widths of its intervals (95 %).
 
-    value: limit of fine grids, in the quantity's unit. grid: half-width of the interval that holds it (95 %).
+    value: limit of fine grids, in the quantity's unit. grid: error that resolution leaves. placement: scatter over
+    statistically equal cells; None of a cell that is not placed at random, or where it was not measured. material:
+    from the uncertainty of the materials' own numbers; None where it was not computed.
     """
 
     value: float
     grid: float
+    placement: float | None = None
+    material: float | None = None
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """The half-widths that are known, by name."""
+        every = {"grid": self.grid, "placement": self.placement, "material": self.material}
+        return {name: width for name, width in every.items() if width is not None}
+
+    @property
+    def width(self) -> float:
+        """Half-width of all parts together; they are independent."""
+        return math.hypot(*self.parts.values())
 
     @property
     def low(self) -> float:
-        return self.value - self.grid
+        return self.value - self.width
 
     @property
     def high(self) -> float:
-        return self.value + self.grid
+        return self.value + self.width
 
     def __str__(self) -> str:
         """``117.6 ± 0.3``, without the unit."""
-        return f"{self.value:.4g} ± {self.grid:.1g}"
+        return f"{self.value:.4g} ± {self.width:.1g}"
 
-    def to_dict(self) -> dict[str, float]:
+    @property
+    def brief(self) -> str:
+        """The interval and its largest part: ``±6.2 %, mostly material``."""
+        return f"{self._share(self.width)}, mostly {max(self.parts, key=self.parts.__getitem__)}"
+
+    @property
+    def words(self) -> str:
+        """What the interval comes from: ``±6.2 %: mostly what is known of the materials; grid ±0.3 %``."""
+        largest = max(self.parts, key=self.parts.__getitem__)
+        others = ", ".join(f"{name} {self._share(part)}" for name, part in self.parts.items() if name != largest)
+        return f"{self._share(self.width)}: mostly {_WORDS[largest]}{'; ' if others else ''}{others}"
+
+    def _share(self, width: float) -> str:
+        return f"±{width:.1g}" if self.value == 0 else f"±{100 * width / abs(self.value):.2g} %"
+
+    def to_dict(self) -> dict[str, float | None]:
         """JSON form."""
-        return {"value": self.value, "grid": self.grid, "low": self.low, "high": self.high}
+        return asdict(self) | {"low": self.low, "high": self.high}
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> Trust:
+        """The inverse of ``to_dict``."""
+        return Trust(values["value"], values["grid"], values.get("placement"), values.get("material"))
 
 
-def resolve(simulation: Simulation, materials: Sequence[Material], geometry: Geometry) -> dict[str, Trust]:
-    """Trust in every quantity that the simulation computes, by name. Raises ConvergenceError."""
-    coarse, fine = (simulation.composite(materials, geometry.shares(n * simulation.grid)) for n in (1, 2))
-    return {
-        name: Trust(*limit(value, fine[name], _contrast(materials, PHYSICS[QUANTITIES[name].physics])))
-        for name, value in coarse.items()
-    }
+@dataclass(frozen=True, eq=False)
+class Resolution:
+    """A cell on the design's grid, on one twice as fine, and at the limit.
+
+    coarse, fine: the two solves. materials: of the phases. share: volume fraction of phase 1. dim: of the cell.
+    material: half-widths from the materials' uncertainty, by quantity, where they were computed.
+    """
+
+    coarse: Effective
+    fine: Effective
+    materials: Sequence[Material]
+    share: float
+    dim: int
+    material: Mapping[str, float] = field(default_factory=dict)
+
+    def trust(self, deviation: Mapping[str, float] | None = None) -> dict[str, Trust]:
+        """Of every quantity that the geometry decides, by name. deviation: over placements, as far as it is known."""
+        found = {}
+        for name in self.fine.values:
+            if _is_mixture(name):
+                continue
+            contrast = _contrast(self.materials, PHYSICS[QUANTITIES[name].physics])
+            value, grid = limit(*self._two(name), contrast, self.dim)
+            spread = (deviation or {}).get(name)
+            found[name] = Trust(value, grid, None if spread is None else _NORMAL * spread, self.material.get(name))
+        return found
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The limit of every quantity; of those that volume fractions alone decide, the value on the finer grid."""
+        return {
+            name: self._two(name)[1] if _is_mixture(name) else extrapolated(*self._two(name))
+            for name in self.fine.values
+        }
+
+    @property
+    def shift(self) -> dict[str, float]:
+        """By how much the limit's coordinate lies above that on the design's grid, by quantity."""
+        values = self.values
+        coordinates = {name: QUANTITIES[name].coordinate for name in values}
+        return {
+            name: float(of(values[name]) - of(float(self.coarse.values[name][0]))) for name, of in coordinates.items()
+        }
+
+    @property
+    def stiffness(self) -> NDArray[np.float64] | None:
+        """C in GPa (6, 6), if it was computed."""
+        if self.coarse.stiffness is None or self.fine.stiffness is None:
+            return None
+        return extrapolated(self.coarse.stiffness[0].numpy(), self.fine.stiffness[0].numpy())
+
+    def _two(self, name: str) -> tuple[float, float]:
+        return float(self.coarse.values[name][0]), float(self.fine.values[name][0])
+
+
+def resolve(
+    simulation: Simulation, materials: Sequence[Material], geometry: Geometry, names: Collection[str] = ()
+) -> Resolution:
+    """A cell on two grids. names: quantities besides those of the simulation. Raises ConvergenceError."""
+    coarse, fine = (simulation.cells(materials, [geometry], names=names, times=times) for times in (1, 2))
+    share = float(geometry.shares(2 * simulation.grid).mean())
+    return Resolution(coarse, fine, materials, share, simulation.dim)
+
+
+def verified(simulation: Simulation, materials: Sequence[Material], geometry: Geometry) -> Resolution:
+    """A cell that is to be exported, with all that follows from its stiffness and the materials' uncertainty."""
+    whole = resolve(simulation, materials, geometry, _WHOLE)
+    return replace(whole, material=_of_materials(whole, simulation, geometry))
+
+
+def _of_materials(resolution: Resolution, simulation: Simulation, geometry: Geometry) -> dict[str, float]:
+    """Half-widths from the uncertainty of the materials' numbers, to first order, by quantity.
+
+    The moduli of each phase are raised by 2 % and the cell is solved again on the design's grid. Densities and prices
+    count as known.
+    """
+    variance = dict.fromkeys(resolution.coarse.values, 0.0)
+    for phase, material in enumerate(resolution.materials):
+        for physics in PHYSICS.values():
+            coefficients = [c.name for c in physics.coefficients]
+            if physics.mixture or not any(quantity.name in variance for quantity in physics.quantities):
+                continue
+            raised = list(resolution.materials)
+            raised[phase] = replace(material, **{name: (1 + _STEP) * getattr(material, name) for name in coefficients})
+            changed = simulation.cells(raised, [geometry], names=_WHOLE)
+            for quantity in physics.quantities:
+                if quantity.name in variance:
+                    slope = float(changed.values[quantity.name] - resolution.coarse.values[quantity.name]) / _STEP
+                    variance[quantity.name] += (slope * material.uncertainty(coefficients[0])) ** 2
+    return {name: _NORMAL * math.sqrt(of) for name, of in variance.items()}
+
+
+def _is_mixture(name: str) -> bool:
+    return PHYSICS[QUANTITIES[name].physics].mixture is not None
 
 
 def _contrast(materials: Sequence[Material], physics: Physics) -> float:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from relaxdesign.study.methods import METHODS
+from relaxdesign.study.realisation import REVISION
 from relaxdesign.study.request import DesignRequest, guidance_defaults
 from relaxdesign.study.result import Design
 from relaxdesign.study.tuning import TUNING
@@ -139,11 +140,12 @@ def machine() -> dict[str, Any]:
 
 
 def chunk_path(work: Path, case: Case, request: DesignRequest) -> Path:
-    """Named by all of the request, defaults too, the numbers found by search and the revision of its method.
+    """Named by all of the request, defaults too, the numbers found by search, the revisions of method and realisation.
 
     So what other settings or an earlier revision made is not taken for this chunk.
     """
-    words = [request.model_dump_json(), json.dumps(asdict(TUNING)), f"{METHODS[request.method].revision}"]
+    revisions = f"{METHODS[request.method].revision} {REVISION}"
+    words = [request.model_dump_json(), json.dumps(asdict(TUNING)), revisions]
     digest = hashlib.sha256(" ".join(words).encode()).hexdigest()[:12]
     return work / case.key / f"{request.seed}-{digest}.jsonl"
 

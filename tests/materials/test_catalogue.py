@@ -106,3 +106,15 @@ def test_every_material_is_its_own_nearest_neighbour(channels):
     assert (np.diff(distance, axis=1) >= 0).all()
     # A different material may share all channels only if it is indistinguishable there.
     assert (index[:, 0] == np.array(inside)).mean() > 0.99
+
+
+def test_uncertainties_are_those_of_the_table_or_usual_for_the_kind_of_source():
+    table = b"id,name,E_GPa,nu,rho_g_cm3,k_W_mK,kind,E std (MPa),k_std_W_mK\na,A,70,0.33,2.7,200,handbook,,\n"
+    table += b"b,B,70,0.33,2.8,200,measured,,\nc,C,70,0.33,2.9,200,,700,10\n"
+    usual, measured, told = Catalogue.from_csv(table).materials
+    assert usual.uncertainty("bulk") == usual.uncertainty("shear") == 0.04
+    assert measured.uncertainty("bulk") == 0.02 and measured.uncertainty("conductivity") == 0.04
+    assert told.young_std == pytest.approx(0.7) and told.uncertainty("bulk") == pytest.approx(0.01)
+    assert told.uncertainty("conductivity") == pytest.approx(0.05)
+    with pytest.raises(CatalogueError, match=r"E_std_GPa is -1; an uncertainty must be above 0"):
+        Catalogue.from_csv(b"id,name,E_GPa,nu,rho_g_cm3,E_std_GPa\na,A,70,0.33,2.7,-1\n")

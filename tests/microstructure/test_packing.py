@@ -117,7 +117,7 @@ def test_shares_of_voxels_carry_the_exact_volume_fraction(dim, grid, vf, d):
     packing = place_particles(vf, d, dim, grid=grid, generator=torch.Generator().manual_seed(5))[0]
     shares = packing.shares(grid)
     assert shares.shape == (grid,) * dim and float(shares.min()) >= 0 and float(shares.max()) <= 1
-    assert float(shares.mean()) == pytest.approx(vf, rel=3e-4)
+    assert float(shares.mean()) == pytest.approx(vf, rel=5e-4)
     sure = (shares == 0) | (shares == 1)
     assert torch.equal(packing.voxelise(grid)[sure], shares[sure] == 1)
 

@@ -50,10 +50,10 @@ def test_spheres_that_nearly_touch_keep_their_stiffness_on_a_coarse_grid():
 def test_two_grids_tell_what_a_fine_one_has(contrast):
     packing = place_particles(0.35, 0.3, 2, grid=64, generator=torch.Generator().manual_seed(11))[0]
     values = [cell_bulk(packing, contrast, grid) for grid in (64, 128, 256)]
-    value, half = limit(values[0], values[1], contrast)
+    value, half = limit(values[0], values[1], contrast, 2)
     assert half < 0.03 * value
     assert abs(values[2] - value) <= half
-    assert abs(limit(values[1], values[2], contrast)[0] - value) <= half
+    assert abs(limit(values[1], values[2], contrast, 2)[0] - value) <= half
 
 
 def test_bulk_modulus_is_smooth_in_the_diameter():

@@ -8,8 +8,8 @@ from relaxdesign.materials.catalogue import Catalogue, occupied_cells
 from relaxdesign.materials.channels import AsinhChannels
 from relaxdesign.microstructure import PARTICLES
 from relaxdesign.microstructure.base import Fit
-from relaxdesign.microstructure.cell import Cell
 from relaxdesign.microstructure.particles.packing import place_particles
+from relaxdesign.physics.composite_voxels import composite_field
 from relaxdesign.physics.fem import bulk_modulus
 from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.refinement import RefinementError, Task
@@ -61,21 +61,23 @@ def test_refined_mean_and_realised_cell_meet_the_target(target, matrix, particle
     table, work = task(f"K = {target}")
     refined = refine(sample, PARTICLES, table, work)
     assert refined.values.mean["K"] == pytest.approx(target, rel=0.011)
-    realised = realise(refined, PARTICLES, work)
+    realised = realise(refined, work)
     assert realised.values["K"] == pytest.approx(target, rel=0.01)
-    assert float(realised.effective.residual[0]) <= 1e-8
+    assert float(realised.resolution.fine.residual[0]) <= 1e-4
 
-    # What is exported is what was measured: solve the phase map again from scratch.
-    cell = Cell(realised.labels[..., None].numpy(), work.materials_of(realised.pair))
-    K, G = (torch.from_numpy(cell.field(name))[None] for name in ("bulk", "shear"))
-    assert float(bulk_modulus(K, G).value[0]) == pytest.approx(realised.values["K"], rel=1e-7)
+    # It holds on a grid four times as fine, solved from scratch.
+    shares = realised.geometry.shares(256)[None, ..., None]
+    matrix, inclusion = work.materials_of(realised.pair)
+    K, G = (composite_field(getattr(matrix, of), getattr(inclusion, of), shares, 2) for of in ("bulk", "shear"))
+    trust = realised.resolution.trust()["K"]
+    assert trust.low < float(bulk_modulus(K, G).value[0]) < trust.high
 
 
 def test_two_targets_are_met_together():
     sample = near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
     table, work = task("K = 100", "G = 45")
     refined = refine(sample, PARTICLES, table, work)
-    realised = realise(refined, PARTICLES, work)
+    realised = realise(refined, work)
     assert realised.values["K"] == pytest.approx(100, rel=0.02)
     assert realised.values["G"] == pytest.approx(45, rel=0.02)
 
@@ -84,7 +86,7 @@ def test_an_interval_is_met_anywhere_inside():
     sample = near(some("metal", 110), some("ceramic", 400), 0.3, 0.25)
     table, work = task("K >= 150")
     refined = refine(sample, PARTICLES, table, work)
-    assert realise(refined, PARTICLES, work).values["K"] >= 150 * 0.998
+    assert realise(refined, work).values["K"] >= 150 * 0.998
 
 
 def test_ranked_pairs_prefer_the_sample_and_light_materials_when_asked():
@@ -212,30 +214,30 @@ def test_what_all_pairs_miss_is_said_with_the_nearest_value():
     assert "with 50 % of Stiff in Soft: ask for that" in str(refused.value)
     nearest = float(str(refused.value).split("can be had is ")[1].split(" GPa")[0])
     packings = place_particles(0.5, 0.25, 2, grid=64, count=10, generator=torch.Generator().manual_seed(1))
-    assert nearest == pytest.approx(work.simulation.placed(TWO.materials, packings).mean["K"], rel=0.05)
+    assert nearest == pytest.approx(work.simulation.values(TWO.materials, packings).mean["K"], rel=0.05)
 
 
 def test_particles_of_another_size_are_tried_where_the_samples_cannot_do_it():
-    """Many small spheres stiffen a coarse cell more than a few large ones."""
+    """Half filled, a few large spheres stiffen this cell a little more than many small ones."""
     work = task("K = 1", dim=3, grid=16, of=TWO)[1]
     few, many = (
-        work.simulation.placed(
+        work.simulation.values(
             TWO.materials, place_particles(0.5, d, 3, grid=16, count=10, generator=torch.Generator().manual_seed(2))
         ).mean["K"]
         for d in (0.4, 0.2)
     )
     target = 0.5 * (few + many)
-    assert few < 0.95 * target and target < 0.95 * many
+    assert many < 0.985 * target and target < 0.985 * few
     table, work = task(f"K = {target!r}", dim=3, grid=16, of=TWO)
-    refined = refine(soft_with_stiff(0.4), PARTICLES, table, work)
+    refined = refine(soft_with_stiff(0.2), PARTICLES, table, work)
     assert refined.values.mean["K"] == pytest.approx(target, rel=0.011)
-    assert refined.placements[0].size < 0.3
+    assert refined.placements[0].size > 0.3
 
 
 def test_a_target_at_the_rim_of_what_pairs_have_is_met_within_a_percent():
     _, work = task("K = 1", dim=2, grid=32, of=TWO)
     packings = place_particles(0.05, 0.2, 2, grid=32, count=10, generator=torch.Generator().manual_seed(3))
-    least = work.simulation.placed(TWO.materials, packings).mean["K"]
+    least = work.simulation.values(TWO.materials, packings).mean["K"]
     table, work = task(f"K = {0.995 * least!r}", dim=2, grid=32, of=TWO)
     refined = refine(soft_with_stiff(0.2), PARTICLES, table, work)
     assert refined.values.mean["K"] == pytest.approx(0.995 * least, rel=0.01)

@@ -143,14 +143,9 @@ def test_vtk_js_is_served_whole_or_not_at_all(tmp_path, monkeypatch):
     assert vtkjs.publish_vtk(tmp_path / "static") is None
 
 
-def test_cards_say_what_a_cell_comes_to_on_finer_grids_and_mark_what_misses_the_target():
-    asked = parse_objective("K = 100"), parse_objective("minimise density")
-    near, far = (
-        replace(scripted_design(0), objectives=asked, trust={"K": Trust(value, 0.4)}) for value in (100.6, 97.2)
-    )
-    met = replace(far, objectives=(parse_objective("K <= 120"),))
-    told = [candidates.on_finer_grids(design).replace("\\", "") for design in (near, far, met)]
-    assert told[0] == "K on finer grids: 100.6 ± 0.4 GPa"
-    assert told[1] == ":orange[K on finer grids: 97.2 ± 0.4 GPa]"
-    assert told[2] == "K on finer grids: 97.2 ± 0.4 GPa"
-    assert candidates.on_finer_grids(replace(far, trust={})) == ""
+def test_cards_say_how_well_a_quantity_is_known():
+    design = replace(scripted_design(0), objectives=(parse_objective("K = 100"),))
+    known = replace(design, trust={"K": Trust(100.64, 0.41)})
+    assert "**K = 100.6 ± 0.4 GPa**" in candidates.headline(known).replace("\\", "")
+    assert candidates.intervals(known) == "±0.41 %, mostly grid" and candidates.intervals(design) == ""
+    assert "±" not in candidates.headline(design) and candidates.headline(design).startswith("**K = ")

@@ -13,12 +13,9 @@ from torch import Tensor
 
 from relaxdesign.microstructure.base import Fit, Parameter
 from relaxdesign.microstructure.labelling import label_phases
+from relaxdesign.microstructure.shares import plane_shares
 
 _SMOOTHING = 1.0  # voxels
-
-
-_PARTS = {2: 4, 3: 2}
-"""Points per voxel and axis at which a level set is read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,13 +27,13 @@ class LevelSet:
     def shares(self, grid: int) -> Tensor:
         """Share of phase 1 in every voxel of another grid, float64 (grid,)*dim; between the centres it is linear."""
         dim, edge = self.level.ndim, self.level.shape[0]
-        parts = _PARTS[dim]
-        fine = grid * parts
-        axis = (np.arange(fine) + 0.5) * edge / fine - 0.5
-        points = np.stack(np.meshgrid(*(axis,) * dim, indexing="ij"))
-        depth = map_coordinates(self.level, points, order=1, mode="grid-wrap") * fine / edge
-        inside = np.clip(0.5 + depth, 0.0, 1.0).reshape((grid, parts) * dim)
-        return torch.from_numpy(inside.mean(tuple(range(1, 2 * dim, 2))))
+        level = torch.from_numpy(self.level)
+        if grid != edge:
+            axis = (np.arange(grid) + 0.5) * edge / grid - 0.5
+            points = np.stack(np.meshgrid(*(axis,) * dim, indexing="ij"))
+            level = torch.from_numpy(map_coordinates(self.level, points, order=1, mode="grid-wrap"))
+        slope = [0.5 * (level.roll(-1, axis) - level.roll(1, axis)) for axis in range(dim)]
+        return plane_shares(level, torch.stack(slope, -1))
 
     def to_dict(self) -> dict[str, Any]:
         """Nothing: the labels are in the design's files."""

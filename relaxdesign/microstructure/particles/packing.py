@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from relaxdesign.microstructure.base import PlacementError
+from relaxdesign.microstructure.shares import plane_shares
 
 VOLUME_FRACTION_RANGE = (0.05, 0.5)
 DIAMETER_RANGE = (0.15, 0.4)
@@ -202,33 +203,29 @@ def voxelise(centres: Tensor, count: Tensor, diameter: Tensor, grid: int) -> Ten
 def voxel_shares(centres: Tensor, diameter: float, grid: int) -> Tensor:
     """Share of equal particles that do not overlap in every voxel, float64 (grid,)*dim.
 
-    Every voxel near a particle is divided into parts; the share of each grows linearly with its depth. That makes a
-    curved particle too large, which a slightly smaller radius makes up for.
+    A particle cuts a voxel along its tangent plane there. That makes a curved particle too large, which a slightly
+    smaller radius makes up for.
+
+    Args:
+        centres: (count, dim) in cell edges.
+        diameter: in cell edges.
+        grid: voxels per edge.
     """
     dim = centres.shape[1]
-    parts = 4 if dim == 2 else 2
     radius = 0.5 * diameter * grid
-    radius -= (dim - 1) / (24.0 * parts**2 * radius)
+    radius -= (dim - 1) / (24.0 * radius)
     reach = math.ceil(radius + 1)
     scaled = centres.double() * grid
     corner = scaled.floor().long()
-    window = torch.arange(-reach, reach + 1)
-    points = window[:, None] + (torch.arange(parts, dtype=torch.float64) + 0.5) / parts
-    shares = torch.zeros((grid,) * dim, dtype=torch.float64)
-    for centre, first in zip(scaled, corner, strict=True):
-        squared = [(points + float(first[axis] - centre[axis])).square().flatten() for axis in range(dim)]
-        total = squared[0]
-        for axis in squared[1:]:
-            total = total[..., None] + axis
-        depth = radius - total.sqrt()
-        part = (0.5 + parts * depth).clamp(0.0, 1.0)
-        for axis in range(dim):
-            part = part.unflatten(2 * axis, (len(window), parts))
-        part = part.mean(tuple(range(1, 2 * dim, 2)))
-        index = [(int(first[axis]) + window) % grid for axis in range(dim)]
-        place = torch.meshgrid(*index, indexing="ij")
-        shares.index_put_(place, part, accumulate=True)
-    return shares.clamp_(0.0, 1.0)
+    window = torch.cartesian_prod(*[torch.arange(-reach, reach + 1)] * dim)  # (voxels, dim)
+    voxels = corner[:, None] + window
+    slope = scaled[:, None] - (voxels + 0.5)  # towards the centre
+    distance = slope.norm(dim=-1).clamp_min(1e-9)
+    part = plane_shares(radius - distance, slope / distance[..., None])
+    strides = torch.tensor([grid**axis for axis in reversed(range(dim))])
+    at = ((voxels % grid) * strides).sum(-1)
+    shares = torch.zeros(grid**dim, dtype=torch.float64).index_add_(0, at.flatten(), part.flatten())
+    return shares.clamp_(0.0, 1.0).unflatten(0, (grid,) * dim)
 
 
 def _pack(

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from relaxdesign.microstructure.base import Geometry
-from relaxdesign.physics.evaluator import Effective
+from relaxdesign.microstructure.base import Geometry, Placement
+from relaxdesign.study.simulation import CellValues
+from relaxdesign.study.trust import Resolution
 
 
 class RefinementError(ValueError):
@@ -16,22 +17,33 @@ class RefinementError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
+class Refined:
+    """Materials and volume fraction whose mean quantities meet the targets, and the placements measured."""
+
+    pair: tuple[int, int]
+    placements: tuple[Placement, ...]
+    values: CellValues
+    miss: float  # largest residual of the mean
+
+
+@dataclass(frozen=True, eq=False)
 class Realised:
     """The exported cell.
 
     pair: indices of the materials of its phases. labels: (*grid), whole numbers or bool. geometry: what the labels are
-    voxels of. effective: the verifying float64 solve of this one cell. parameters: of the family. deviation: standard
-    deviation of K over placements, GPa; None of a cell that is not placed. remark: what is unusual.
+    voxels of. resolution: the verifying solves of this one cell. parameters: of the family. deviation: standard
+    deviations over placements, by quantity; empty of a cell that is not placed. remark: what is unusual.
     """
 
     pair: tuple[int, int]
     labels: Tensor
-    effective: Effective
     geometry: Geometry
+    resolution: Resolution
     parameters: Mapping[str, float] = field(default_factory=dict)
-    deviation: float | None = None
+    deviation: Mapping[str, float] = field(default_factory=dict)
     remark: str = ""
 
     @property
     def values(self) -> dict[str, float]:
-        return {name: float(value[0]) for name, value in self.effective.values.items()}
+        """All quantities, at the limit of fine grids."""
+        return self.resolution.values

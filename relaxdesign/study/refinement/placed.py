@@ -2,12 +2,13 @@
 
 Refinement picks a pair of catalogue materials near the sample that can reach the targets, and solves for the volume
 fraction at which the mean over random placements meets them. Realisation takes one of those placements and fits the
-size of its inclusions until this very cell meets the targets. Every quantity here comes from the evaluator in float64.
+size of its inclusions until this very cell meets the targets (`sizing`). Every quantity here comes from the
+evaluator in float64.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,29 +21,20 @@ from relaxdesign.materials.channels import Properties
 from relaxdesign.microstructure.base import Fit, Inclusions, Placement, PlacementError
 from relaxdesign.physics.quantities import QUANTITIES, computable, format_value
 from relaxdesign.study.objective import Objective
-from relaxdesign.study.refinement.outcome import Realised, RefinementError
+from relaxdesign.study.refinement.outcome import Realised, Refined, RefinementError
+from relaxdesign.study.refinement.roots import gauss_newton, stop_early
+from relaxdesign.study.refinement.sizing import finished, realise
 from relaxdesign.study.refinement.task import Stage, Task
-from relaxdesign.study.selection import Choice, PairTable, contrast, crowded
+from relaxdesign.study.selection import Choice, PairTable
 from relaxdesign.study.simulation import PLACEMENTS, CellValues, Simulation
 
 _MEAN_TOLERANCE = 2e-3  # relative, of the mean over placements; far below its spread
-_REALISED_TOLERANCE = 1e-3
 _TRIED_PAIRS = 12
 _RESIZED_PAIRS = 3
 # Several targets: what one fraction can do for all of them is good enough, and cells to find such pairs with.
 _ACCEPTED = 0.01
 _SCREENED = {2: 24, 3: 10}
 _SCREENING_PLACEMENTS = {2: 3, 3: 1}
-
-
-@dataclass(frozen=True, eq=False)
-class Refined:
-    """Materials and volume fraction whose mean quantities meet the targets, and the placements measured."""
-
-    pair: tuple[int, int]
-    placements: tuple[Placement, ...]
-    values: CellValues
-    miss: float  # largest residual of the mean
 
 
 def design_inclusions(task: Task, family: Inclusions, fit: Fit, table: PairTable) -> Generator[Stage, None, Realised]:
@@ -55,14 +47,10 @@ def design_inclusions(task: Task, family: Inclusions, fit: Fit, table: PairTable
     if not task.request.refine:
         if snapped is None:
             raise RefinementError("the sample is a single material; refinement, which would change that, is off")
-        placement = snapped.placements[0]
-        labels = placement.voxelise(task.simulation.grid)
-        verified = task.simulation.verify(task.materials_of(pair), labels)
-        deviation = snapped.values.deviation["K"]
-        return Realised(pair, labels, verified, placement, placement.parameters, deviation, fit.remark)
+        return finished(pair, snapped.placements[0], task, snapped.values.deviation, fit.remark)
     refined = refine(fit, family, table, task)
     yield "refined", task.kept(refined.values.mean)
-    return realise(refined, family, task, fit.remark)
+    return realise(refined, task, fit.remark)
 
 
 def _over_placements(
@@ -203,7 +191,7 @@ def _screened(ranked: list[Choice], table: PairTable, place: _Placing) -> list[C
             )
         except PlacementError:
             continue
-        simulated = simulation.placed(materials, placements).mean
+        simulated = simulation.values(materials, placements).mean
         two = Catalogue(materials)
         offsets = []
         for target in simulation.targets:
@@ -238,7 +226,7 @@ class _ShareSearch:
                 continue
             ends = [float(self._residuals(vf)[0]) for vf in bracket]
             if ends[0] * ends[1] < 0:
-                brentq(_stop_early(lambda vf: float(self._residuals(vf)[0]), _MEAN_TOLERANCE), *bracket, xtol=2e-4)
+                brentq(stop_early(lambda vf: float(self._residuals(vf)[0]), _MEAN_TOLERANCE), *bracket, xtol=2e-4)
             best = self._best()
             if best.miss < 5 * _MEAN_TOLERANCE and (ends[0] * ends[1] <= 0):
                 return best
@@ -252,7 +240,7 @@ class _ShareSearch:
         for width in (0.08, 0.03):
             bracket = max(low, self.vf - width), min(high, self.vf + width)
             if self._place(*bracket):
-                _gauss_newton(self._residuals, self.vf, bracket, self._weights)
+                gauss_newton(self._residuals, self.vf, bracket, self._weights, _MEAN_TOLERANCE)
                 return self._best()
         return None
 
@@ -291,101 +279,5 @@ class _ShareSearch:
         simulation = self.place.simulation
         if vf not in self.seen:
             placements = [placement.with_share(vf) for placement in self.base]
-            self.seen[vf] = placements, simulation.placed(self.materials, placements)
+            self.seen[vf] = placements, simulation.values(self.materials, placements)
         return simulation.residuals(self.seen[vf][1].mean)
-
-
-def _stop_early(function: Callable[[float], float], tolerance: float) -> Callable[[float], float]:
-    """The function with small values set to zero, so that root finding ends there."""
-
-    def stopping(x: float) -> float:
-        value = function(x)
-        return 0.0 if abs(value) < tolerance else value
-
-    return stopping
-
-
-def _gauss_newton(
-    residuals: Callable[[float], NDArray[np.float64]],
-    start: float,
-    bracket: tuple[float, float],
-    weights: NDArray[np.float64],
-    steps: int = 5,
-) -> None:
-    """Visits points x of ever smaller weighted Σ r²: Gauss–Newton with secant slopes."""
-    before, x = start, start + (0.25 if start < sum(bracket) / 2 else -0.25) * (bracket[1] - bracket[0])
-    old = residuals(before)
-    for _ in range(steps):
-        new = residuals(x)
-        if abs(x - before) < 1e-12 or max(np.abs(new).max(), 0.0) < _MEAN_TOLERANCE:
-            return
-        slope = (new - old) / (x - before)
-        if (size := float((weights * slope**2).sum())) == 0.0:
-            return
-        following = float(np.clip(x - float((weights * slope * new).sum()) / size, *bracket))
-        if abs(following - x) < 1e-3 * (bracket[1] - bracket[0]):
-            return
-        before, x, old = x, following, new
-
-
-def realise(refined: Refined, family: Inclusions, task: Task, remark: str = "") -> Realised:
-    """The placement nearest to the targets, its inclusions resized so that this cell meets them.
-
-    Voxels join or leave the inclusions one by one, so quantities move in small steps: the nearest step is taken. The
-    final solve is at 1e-8 in float64.
-    """
-    simulation, materials = task.simulation, task.materials_of(refined.pair)
-    misses = [np.abs(simulation.residuals(refined.values.one(i))).max() for i in range(len(refined.placements))]
-    best: tuple[float, Placement] | None = None
-    for choice in np.argsort(misses)[:3]:
-        resized = _resized(refined.placements[int(choice)], materials, simulation)
-        if best is None or resized[0] < best[0]:
-            best = resized
-        if best[0] < 2 * _REALISED_TOLERANCE:
-            break
-    assert best is not None
-    placement = best[1]
-    labels = placement.voxelise(simulation.grid)
-    near = _crowding(placement, family, task, refined.pair)
-    return Realised(
-        refined.pair,
-        labels,
-        simulation.verify(materials, labels),
-        placement,
-        placement.parameters,
-        refined.values.deviation["K"],
-        "; ".join(filter(None, (remark, near))),
-    )
-
-
-def _resized(placement: Placement, materials: Sequence[Material], simulation: Simulation) -> tuple[float, Placement]:
-    """The smallest largest residual, and the placement with the size that has it."""
-    weights = np.array([target.weight for target in simulation.targets])
-    seen: dict[float, NDArray[np.float64]] = {}
-
-    def residuals(size: float) -> NDArray[np.float64]:
-        if size not in seen:
-            seen[size] = simulation.residuals(simulation.placed(materials, [placement.with_size(size)]).mean)
-        return seen[size]
-
-    low, high = 0.93 * placement.size, min(1.07 * placement.size, placement.largest_size())
-    start = float(np.abs(residuals(placement.size)).max())
-    if len(simulation.targets) > 1 and start > _REALISED_TOLERANCE:
-        _gauss_newton(residuals, placement.size, (low, high), weights)
-    elif start > _REALISED_TOLERANCE:
-        gap = _stop_early(lambda size: float(residuals(size)[0]), _REALISED_TOLERANCE)
-        here = gap(placement.size)
-        other = next((end for end in (low, high) if end != placement.size and here * gap(end) <= 0), None)
-        if other is not None:
-            brentq(gap, *sorted((placement.size, other)), xtol=1e-5)
-    size = min(seen, key=lambda d: float(np.abs(seen[d]).max()))
-    return float(np.abs(seen[size]).max()), placement.with_size(size)
-
-
-def _crowding(placement: Placement, family: Inclusions, task: Task, pair: tuple[int, int]) -> str:
-    """A warning that the grid stiffens the cell because inclusions are too close; empty if they are not."""
-    gap = task.simulation.grid * (placement.largest_size() - placement.size)
-    if not crowded(gap, contrast(task.materials.properties, *pair)):
-        return ""
-    inclusions = family.phases[1]
-    return f"{inclusions} come within {gap:.1f} voxels of each other: resolved more finely, this cell would be softer"

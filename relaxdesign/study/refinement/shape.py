@@ -13,7 +13,7 @@ doi:10.1016/j.jcp.2003.09.032, for level sets in shape optimisation).
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -32,14 +32,16 @@ from relaxdesign.study.refinement.outcome import Realised, RefinementError
 from relaxdesign.study.refinement.task import Stage, Task
 from relaxdesign.study.selection import worth_of_new_kinds
 from relaxdesign.study.simulation import Simulation
+from relaxdesign.study.trust import resolve, verified
 from relaxdesign.study.tuning import TUNING
 
 _TOLERANCE = 2e-3
 _ACCEPTED = 0.01
 _STEPS = 10
+_CORRECTIONS = 2
 _TRIED_PAIRS = 8
 _SCREENED = 40
-_PROBE = 0.7  # voxels by which the interface moves for a finite difference
+_PROBE = 0.3  # voxels by which the interface moves for a finite difference
 _LARGEST_SHIFT = 1.5  # voxels per step
 _SMOOTHING = 1.5  # voxels, of sensitivities
 
@@ -49,12 +51,10 @@ def design_shape(task: Task, family: Shape, fit: Fit) -> Generator[Stage, None, 
 
     Raises RefinementError or ConvergenceError.
     """
-    pair = task.nearest_pair(fit)
-    labels = torch.from_numpy(fit.labels)
-    yield "snapped", task.kept(task.simulation.values(task.materials_of(pair), labels[None]).mean)
+    pair, level = task.nearest_pair(fit), family.level_set(fit.labels)
+    yield "snapped", task.kept(task.simulation.values(task.materials_of(pair), [family.geometry(level)]).one(0))
     if not task.request.refine:
-        geometry = family.geometry(family.level_set(fit.labels))
-        return Realised(pair, labels, task.simulation.verify(task.materials_of(pair), labels), geometry)
+        return _finished(pair, level, family, task)
     realised = refine_shape(fit, family, task)
     yield "refined", task.kept(realised.values)
     return realised
@@ -66,8 +66,9 @@ def refine_shape(fit: Fit, family: Shape, task: Task) -> Realised:
     Where they cannot all be met, what came nearest. Raises RefinementError if no pair brackets the targets.
     """
     best: tuple[float, tuple[int, int], NDArray[np.float64]] | None = None
-    for pair in _near_pairs(fit, task):
-        miss, level = _shift_interface(fit.labels, family, task.materials_of(pair), task.simulation)
+    start = family.level_set(fit.labels)
+    for pair in _near_pairs(fit, family, task):
+        miss, level = _shifted(start, family, task.materials_of(pair), task.simulation)
         if best is None or miss < best[0]:
             best = miss, pair, level
         if miss < _ACCEPTED:
@@ -79,11 +80,35 @@ def refine_shape(fit: Fit, family: Shape, task: Task) -> Realised:
             "offer more materials, allow the same pair again or ask for fewer candidates"
         )
     _, pair, level = best
-    labels = torch.from_numpy(level > 0)
-    return Realised(pair, labels, task.simulation.verify(task.materials_of(pair), labels), family.geometry(level))
+    return _finished(pair, _corrected(level, family, task.materials_of(pair), task.simulation), family, task)
 
 
-def _near_pairs(fit: Fit, task: Task) -> list[tuple[int, int]]:
+def _finished(pair: tuple[int, int], level: NDArray[np.float64], family: Shape, task: Task) -> Realised:
+    """The exported cell."""
+    geometry = family.geometry(level)
+    resolution = verified(task.simulation, task.materials_of(pair), geometry)
+    return Realised(pair, torch.from_numpy(level > 0), geometry, resolution)
+
+
+def _corrected(
+    level: NDArray[np.float64], family: Shape, pair: Sequence[Material], simulation: Simulation
+) -> NDArray[np.float64]:
+    """The interface shifted on, until the limit of fine grids meets the targets and not the design's grid alone."""
+    best: tuple[float, NDArray[np.float64]] | None = None
+    for _ in range(1 + _CORRECTIONS):
+        resolution = resolve(simulation, pair, family.geometry(level))
+        miss = float(np.abs(simulation.residuals(resolution.values)).max())
+        halved = best is None or miss < 0.5 * best[0]
+        if best is None or miss < best[0]:
+            best = miss, level
+        if miss < _TOLERANCE or not halved:
+            break
+        _, level = _shifted(level, family, pair, simulation, resolution.shift)
+    assert best is not None
+    return best[1]
+
+
+def _near_pairs(fit: Fit, family: Shape, task: Task) -> list[tuple[int, int]]:
     """Pairs to try, in ascending order of cost: materials near the phases' that bound the wanted moduli."""
     extremes = extremes_of(task.request.objectives)
     single = _between_phases(task.materials, task.request.objectives)
@@ -92,9 +117,9 @@ def _near_pairs(fit: Fit, task: Task) -> list[tuple[int, int]]:
     order = np.argsort(cost, axis=None, kind="stable")[:_SCREENED]
     pairs = [divmod(int(flat), len(task.materials)) for flat in order if np.isfinite(cost.flat[flat])]
     scored = []
-    labels = torch.from_numpy(fit.labels)[None]
+    sampled = [family.geometry(family.level_set(fit.labels))]
     for pair in pairs:
-        values = task.simulation.values(task.materials_of(pair), labels).mean
+        values = task.simulation.values(task.materials_of(pair), sampled).one(0)
         others = extreme_cost(
             (objective for objective in extremes if objective not in averaged),
             lambda name, values=values: QUANTITIES[name].coordinate(values[name]),
@@ -150,29 +175,39 @@ def _between_phases(materials: Catalogue, objectives: Sequence[Objective]) -> di
     return values
 
 
-def _shift_interface(
-    labels: NDArray[np.bool_], family: Shape, pair: Sequence[Material], simulation: Simulation
+def _shifted(
+    level: NDArray[np.float64],
+    family: Shape,
+    pair: Sequence[Material],
+    simulation: Simulation,
+    shift: Mapping[str, float] | None = None,
 ) -> tuple[float, NDArray[np.float64]]:
-    """Smallest largest residual reached, and the level set that has it."""
-    level = family.level_set(labels)
-    residual = _residuals([level], pair, simulation)[0]
+    """Smallest largest residual reached on the design's grid, and the level set that has it.
+
+    shift: of the coordinates, see `Simulation.residuals`.
+    """
+
+    def residuals(levels: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+        values = simulation.values(pair, [family.geometry(level) for level in levels])
+        return [simulation.residuals(values.one(i), shift) for i in range(len(levels))]
+
+    residual = residuals([level])[0]
     best = float(np.abs(residual).max()), level
     damping = 1.0
     for _ in range(_STEPS):
-        if best[0] < _TOLERANCE:
+        if best[0] < _TOLERANCE / 2:
             break
-        modes = [np.ones_like(level), *_sensitivities(level > 0, family, pair, simulation)]
-        probes = [level + _PROBE * mode for mode in modes]
-        slopes = (np.stack(_residuals(probes, pair, simulation)) - residual).T / _PROBE  # (targets, modes)
-        gram = slopes @ slopes.T
+        modes = [np.ones_like(level), *_sensitivities(level, pair, simulation)]
+        slopes = (np.stack(residuals([level + _PROBE * mode for mode in modes])) - residual).T / _PROBE
+        gram = slopes @ slopes.T  # of the targets
         gram += 1e-3 * np.trace(gram) * np.eye(len(gram)) + 1e-30 * np.eye(len(gram))
-        shift = -damping * slopes.T @ np.linalg.solve(gram, residual)
-        shift *= min(1.0, _LARGEST_SHIFT / float(np.abs(shift).max() or 1.0))
-        moved = level + sum(a * mode for a, mode in zip(shift, modes, strict=True))
+        move = -damping * slopes.T @ np.linalg.solve(gram, residual)
+        move *= min(1.0, _LARGEST_SHIFT / float(np.abs(move).max() or 1.0))
+        moved = level + sum(a * mode for a, mode in zip(move, modes, strict=True))
         if not family.shares[0] <= (moved > 0).mean() <= family.shares[1]:
             damping *= 0.5
             continue
-        new = _residuals([moved], pair, simulation)[0]
+        new = residuals([moved])[0]
         miss = float(np.abs(new).max())
         if miss < best[0]:
             best = miss, moved
@@ -182,18 +217,11 @@ def _shift_interface(
     return best
 
 
-def _residuals(
-    levels: list[NDArray[np.float64]], pair: Sequence[Material], simulation: Simulation
-) -> list[NDArray[np.float64]]:
-    values = simulation.values(pair, torch.from_numpy(np.stack([level > 0 for level in levels])))
-    return [simulation.residuals(values.one(i)) for i in range(len(levels))]
-
-
 def _sensitivities(
-    labels: NDArray[np.bool_], family: Shape, pair: Sequence[Material], simulation: Simulation
+    level: NDArray[np.float64], pair: Sequence[Material], simulation: Simulation
 ) -> list[NDArray[np.float64]]:
     """Per target, how its coordinate answers to material of phase 1, smoothed and scaled to 1 near the interface."""
-    phase = torch.from_numpy(labels)[None]
+    phase = torch.from_numpy(level > 0)[None]
     phase = phase if phase.ndim == 4 else phase[..., None]
     elastic = [t for t in simulation.targets if QUANTITIES[t.quantity].physics == ELASTICITY.name]
     evaluator = Evaluator({target.quantity for target in elastic}, simulation.evaluator.boundary, 1e-3)
@@ -201,7 +229,7 @@ def _sensitivities(
     fields = {name: phase_field(values, phase).requires_grad_() for name, values in ends.items()}
     effective = evaluator(fields)
     simulation.cost.add(effective)
-    near = np.abs(family.level_set(labels)) < 2.0
+    near = np.abs(level) < 2.0
     modes = []
     for target in elastic:
         coordinate = QUANTITIES[target.quantity].coordinate(effective.values[target.quantity]).sum()
@@ -212,7 +240,7 @@ def _sensitivities(
             if slope is not None
         )
         assert isinstance(raw, torch.Tensor)
-        mode = gaussian_filter(raw[0].reshape(labels.shape).detach().numpy(), _SMOOTHING, mode="wrap")
+        mode = gaussian_filter(raw[0].reshape(level.shape).detach().numpy(), _SMOOTHING, mode="wrap")
         # Energies in the soft phase are far larger than in the stiff one: what matters is where, not how much.
         mode = np.sign(mode) * np.sqrt(np.abs(mode))
         modes.append(mode / max(float(np.abs(mode[near]).max()), 1e-30))

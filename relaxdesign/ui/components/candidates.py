@@ -14,7 +14,6 @@ from PIL import Image
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure import FAMILIES, known_parameters
 from relaxdesign.microstructure.base import VOLUME_FRACTION
-from relaxdesign.physics.quantities import QUANTITIES, format_value
 from relaxdesign.scene import phase_scene
 from relaxdesign.scene.stills import studio
 from relaxdesign.study import pareto
@@ -23,9 +22,13 @@ from relaxdesign.study.result import Design
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import phase_colours, rgb
 from relaxdesign.ui.components.microstructures import picture
-from relaxdesign.ui.text import escape, gpa, missed, percent, plain
+from relaxdesign.ui.text import escape, missed, percent, plain
 
 CARD_WIDTH = 184
+INTERVALS = (
+    "95 % interval of what is built of this design: error of the grid, other placements of the same inclusions, and "
+    "uncertainty of the materials' own numbers"
+)
 PIXELS = 256
 
 ON_TARGET, NEAR_TARGET = 0.01, 0.05
@@ -97,23 +100,17 @@ def headline(design: Design) -> str:
     """What was asked for, as the realised cell has it: the quantity of every target with its miss."""
     reached = outcome(design)
     if not reached:
-        return f"**K = {gpa(design.at('realised', 'K'))}** {error_badge(design.error)}"
+        return f"**K = {escape(design.told('K'))}** {error_badge(design.error)}"
     return "  \n".join(
-        f"**{o.quantity} = {escape(format_value(o.quantity, value))}** {error_badge(o.miss(value), missed(o, value))}"
+        f"**{o.quantity} = {escape(design.told(o.quantity))}** {error_badge(o.miss(value), missed(o, value))}"
         for o, value in reached
     )
 
 
-def on_finer_grids(design: Design) -> str:
-    """What the targets' quantities, or K, come to on ever finer grids; orange where a target is then missed by 1 %."""
-    targets = {target.quantity: target for target in design.targets}
-    lines = []
-    for name in targets or ("K",):
-        if trust := design.trust.get(name):
-            text = escape(f"{name} on finer grids: {trust} {QUANTITIES[name].unit}".rstrip())
-            far = name in targets and abs(targets[name].miss(trust.value)) > ON_TARGET
-            lines.append(f":orange[{text}]" if far else text)
-    return "  \n".join(lines)
+def intervals(design: Design) -> str:
+    """How well the targets' quantities, or K, are known, and by what that is limited."""
+    names = [name for name in design.misses or ("K",) if name in design.trust]
+    return "  \n".join(f"{name if len(names) > 1 else ''} {design.trust[name].brief}".lstrip() for name in names)
 
 
 def phase_image(design: Design) -> np.ndarray:
@@ -218,9 +215,9 @@ def _card(key: str, design: Design, *, trade_off: bool) -> None:
         + "  \n".join(f":small[{_phase(colour, material)}]" for colour, _, material in phases(design)),
         unsafe_allow_html=True,
     )
-    if resolved := on_finer_grids(design):
-        st.caption(resolved, help="The cell's own shapes, solved on its grid and on one twice as fine and extrapolated")
     density = design.value("density")
+    if known := intervals(design):
+        st.caption(known, help=INTERVALS)
     st.caption(
         f"{_shape(design)}  \nρ {'–' if density is None else f'{density:.3g} g/cm³'}  \n"
         f"{bounds_verdict(design)[:1].upper()}{bounds_verdict(design)[1:]}"

@@ -13,7 +13,7 @@ from relaxdesign.export import FORMATS, REPORT, DesignExport, ExportOptions, pro
 from relaxdesign.export.report import filling
 from relaxdesign.library.stored import stored_result
 from relaxdesign.materials.catalogue import Material
-from relaxdesign.physics.quantities import QUANTITIES, format_value
+from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.result import Design
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import DISTINCT
@@ -21,7 +21,7 @@ from relaxdesign.ui.components import candidates, cell_views, comparison, downlo
 from relaxdesign.ui.components.cell_views import ViewedCell
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.errors import guard
-from relaxdesign.ui.text import NOTE_2D, escape, gpa, missed, percent, significant
+from relaxdesign.ui.text import NOTE_2D, escape, missed, percent, significant
 
 VIEWS = ("Overview", "Local fields", "Stiffness", "Correlation")
 BUTTONS = {"abaqus": "Abaqus", "calculix": "CalculiX", "ansys": "Ansys", "json": "JSON", "csv": "CSV", "vti": "VTK"}
@@ -56,12 +56,11 @@ def _title(design: Design) -> str:
     """What the cell has of every target and how far off it is."""
     reached = candidates.outcome(design)
     if not reached:
-        return f"K = {gpa(design.at('realised', 'K'))}"
+        return f"K = {design.told('K')}"
     if len(reached) == 1:
         target, value = reached[0]
-        name = target.quantity
-        return f"{name} = {format_value(name, value)}, {missed(target, value)} off the target"
-    return ", ".join(f"{o.quantity} = {format_value(o.quantity, v)} ({missed(o, v)})" for o, v in reached)
+        return f"{target.quantity} = {design.told(target.quantity)}, {missed(target, value)} off the target"
+    return ", ".join(f"{o.quantity} = {design.told(o.quantity)} ({missed(o, v)})" for o, v in reached)
 
 
 def _overview(design: Design, cell: ViewedCell, key: str) -> None:
@@ -103,9 +102,8 @@ def _stages(design: Design) -> pd.DataFrame:
         worst = percent(max(misses.values(), key=abs, default=None) if misses.keys() == design.misses.keys() else None)
         shown = {_with_unit(name): _value(values.get(name)) for name in names}
         rows.append({"Stage": title, **shown, "Error": worst})
-    if design.trust:
-        resolved = {_with_unit(name): str(design.trust.get(name, "–")) for name in names}
-        rows.append({"Stage": "On finer grids", **resolved, "Error": percent(design.resolved_error)})
+    if design.voxels:
+        rows.append({"Stage": "Its voxels", **{_with_unit(name): _value(design.voxels.get(name)) for name in names}})
     return pd.DataFrame(rows).set_index("Stage")
 
 
@@ -120,12 +118,20 @@ def _with_unit(name: str) -> str:
 
 def _proof(design: Design) -> str:
     parts = []
-    if design.spread is not None:
+    for name in design.misses or ("K",):
+        if name in design.trust:
+            parts.append(f"{name}: {design.trust[name].words}.")
+    if design.spread is not None and not design.trust:
         parts.append(f"Other placements of the same design scatter by ±{significant(design.spread, 2)} GPa.")
     if design.residual is not None:
         parts.append(
             f"The realised cell was solved in double precision: {design.iterations} iterations, "
             f"relative residual {design.residual:.0e}."
+        )
+    if design.trust:
+        parts.append(
+            "Its values are the limit of fine grids, from composite voxels on its grid and on one twice as fine; the "
+            "exported voxels, each of one material, come to those in the last row."
         )
     if design.cell.dim == 2:
         parts.append(NOTE_2D)

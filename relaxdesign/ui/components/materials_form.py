@@ -60,7 +60,8 @@ def _own() -> None:
         max_upload_size=LARGEST_UPLOAD_MB,
         on_change=_take,
         help="Columns id, name, E_GPa, nu, rho_g_cm3; optional: category, kind, K_GPa, G_GPa, k_W_mK, cte_1e-6_K, "
-        "price_per_kg, flag, source, url. Other units in headings: E (MPa), rho (kg/m3).",
+        "price_per_kg, E_std_GPa, k_std_W_mK (standard uncertainties), flag, source, url. Other units in headings: "
+        "E (MPa), rho (kg/m3).",
     )
     if file is not None and (wrong := st.session_state.get("wrong_rows")):
         first = f" The first {MOST_PROBLEMS}:" if len(wrong) > MOST_PROBLEMS else ""

@@ -1,0 +1,105 @@
+"""Realisation of inclusions: one of the placements becomes the exported cell.
+
+Its inclusions are resized until this very cell meets the targets. The search solves it on the design's grid, shifted by
+what the limit of fine grids was found to differ from that grid; the shift hardly depends on the size, so that one
+correction, at most two, is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from relaxdesign.materials.catalogue import Material
+from relaxdesign.microstructure.base import Placement
+from relaxdesign.study.refinement.outcome import Realised, Refined
+from relaxdesign.study.refinement.roots import gauss_newton, stop_early
+from relaxdesign.study.refinement.task import Task
+from relaxdesign.study.simulation import Simulation
+from relaxdesign.study.trust import Resolution, resolve, verified
+
+_TOLERANCE = 1e-3
+_TRIED = 3
+_CORRECTIONS = 2
+_RANGE = 0.93, 1.07  # of the size
+
+
+@dataclass(frozen=True, eq=False)
+class _Sized:
+    """miss: the largest residual at the limit."""
+
+    placement: Placement
+    resolution: Resolution
+    miss: float
+
+
+def realise(refined: Refined, task: Task, remark: str = "") -> Realised:
+    """The placement nearest to the targets, its inclusions resized so that this cell meets them."""
+    simulation, materials, placements = task.simulation, task.materials_of(refined.pair), refined.placements
+    misses = [np.abs(simulation.residuals(refined.values.one(i))).max() for i in range(len(placements))]
+    best: _Sized | None = None
+    for choice in np.argsort(misses)[:_TRIED]:
+        sized = _sized(placements[int(choice)], materials, simulation)
+        if best is None or sized.miss < best.miss:
+            best = sized
+        if best.miss < 2 * _TOLERANCE:
+            break
+    assert best is not None
+    return finished(refined.pair, best.placement, task, refined.values.deviation, remark)
+
+
+def finished(
+    pair: tuple[int, int], placement: Placement, task: Task, deviation: Mapping[str, float], remark: str
+) -> Realised:
+    """A placement as the exported cell. deviation: over placements, by quantity."""
+    resolution = verified(task.simulation, task.materials_of(pair), placement)
+    labels = placement.voxelise(task.simulation.grid)
+    return Realised(pair, labels, placement, resolution, placement.parameters, deviation, remark)
+
+
+def _sized(placement: Placement, materials: Sequence[Material], simulation: Simulation) -> _Sized:
+    """A placement resized until the limit of its cell meets the targets."""
+    shift: Mapping[str, float] = {}
+    best: _Sized | None = None
+    for _ in range(1 + _CORRECTIONS):
+        placement = _resized(placement, materials, simulation, shift)
+        resolution = resolve(simulation, materials, placement)
+        miss = float(np.abs(simulation.residuals(resolution.values)).max())
+        halved = best is None or miss < 0.5 * best.miss
+        if best is None or miss < best.miss:
+            best = _Sized(placement, resolution, miss)
+        if miss < _TOLERANCE or not halved:
+            break
+        shift = resolution.shift
+    assert best is not None
+    return best
+
+
+def _resized(
+    placement: Placement, materials: Sequence[Material], simulation: Simulation, shift: Mapping[str, float]
+) -> Placement:
+    """The size of the smallest largest residual on the design's grid."""
+    weights = np.array([target.weight for target in simulation.targets])
+    seen: dict[float, NDArray[np.float64]] = {}
+
+    def residuals(size: float) -> NDArray[np.float64]:
+        if size not in seen:
+            values = simulation.values(materials, [placement.with_size(size)]).one(0)
+            seen[size] = simulation.residuals(values, shift)
+        return seen[size]
+
+    low, high = _RANGE[0] * placement.size, min(_RANGE[1] * placement.size, placement.largest_size())
+    start = float(np.abs(residuals(placement.size)).max())
+    if len(simulation.targets) > 1 and start > _TOLERANCE / 2:
+        gauss_newton(residuals, placement.size, (low, high), weights, _TOLERANCE / 2)
+    elif start > _TOLERANCE / 2:
+        gap = stop_early(lambda size: float(residuals(size)[0]), _TOLERANCE / 2)
+        here = gap(placement.size)
+        other = next((end for end in (low, high) if end != placement.size and here * gap(end) <= 0), None)
+        if other is not None:
+            brentq(gap, *sorted((placement.size, other)), xtol=1e-5)
+    return placement.with_size(min(seen, key=lambda size: float(np.abs(seen[size]).max())))
