@@ -11,6 +11,7 @@ import numpy as np
 
 from relaxdesign.prior.model import load_prior, shipped_priors
 from relaxdesign.study.methods import METHODS
+from relaxdesign.study.realisation import REVISION
 from relaxdesign.study.request import guidance_defaults
 from relaxdesign.study.run import prior_label
 from relaxdesign.study.tuning import TUNING
@@ -39,7 +40,7 @@ def shipped() -> frozenset[str]:
 
 
 def designs(s: Summary) -> str:
-    """How many, with a mark if weights that are no longer shipped or other defaults made them."""
+    """How many, with a mark if other weights, defaults or revisions than today's made them."""
     guided = s.set != "baselines"
     weights_differ = bool(set(s.priors) - shipped()) and (guided or METHODS[s.name].denoises)
     # A setting that there was not is one that did not act, as its default does not.
@@ -48,7 +49,8 @@ def designs(s: Summary) -> str:
     method_differs = not guided and s.revision != METHODS[s.name].revision
     now = asdict(TUNING)
     tuning_differs = not s.tuning or any(now.get(name) != value for name, value in s.tuning.items())
-    earlier = weights_differ or defaults_differ or tuning_differs or method_differs
+    differs = weights_differ or defaults_differ or tuning_differs or method_differs
+    earlier = differs or s.realisation != REVISION
     return f"{s.designs}{f' {MARK}' if earlier else ''}"
 
 

@@ -68,10 +68,12 @@ Targets are quantiles of the effective bulk modulus of random catalogue designs,
 A design counts as a hit if *every* target is met within the limit; candidates without a design count as misses.
 
 Stages: *relaxed*, the sampled field; *snapped*, nearest catalogue materials, mean over ten fresh placements (what the
-paper reports); *refined*, mean over placements after refinement; *realised*, the one exported cell."""
+paper reports); *refined*, mean over placements after refinement; *realised*, the one exported cell, at the limit of
+ever finer grids."""
 _EARLIER = f"""
-{MARK} made with earlier ones, with earlier defaults of the guidance, by an earlier revision of the method, or
-with other numbers found by search (`relaxdesign/study/tuning.py`)."""
+{MARK} made with earlier ones, with earlier defaults of the guidance, by an earlier revision of the method, with other
+numbers found by search (`relaxdesign/study/tuning.py`), or before version 0.3, when the realised cell was that of its
+voxels and not its limit on ever finer grids."""
 
 
 def _default(default: Sequence[Summary], summaries: Sequence[Summary]) -> list[Summary]:

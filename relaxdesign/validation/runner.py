@@ -95,6 +95,7 @@ def run_chunk(request: DesignRequest, path: Path) -> None:
                     "defaults": guidance_defaults(),
                     "tuning": asdict(TUNING),
                     "revision": METHODS[request.method].revision,
+                    "realisation": REVISION,
                     "resumed": bool(finished),
                     "computing": (time.process_time() - computing) / result.seconds,
                 }

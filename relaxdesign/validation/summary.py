@@ -55,7 +55,7 @@ class Summary:
     same groups before refinement, None where that was not recorded.
     priors: names and hashes of the weights that were used. defaults: of the guidance settings when it was run; tuning:
     numbers found by search that were in use (`relaxdesign.study.tuning`); both are empty where that was not recorded.
-    revision: of the method.
+    revision: of the method. realisation: its revision, see `relaxdesign.study.realisation.REVISION`.
     """
 
     set: str
@@ -82,6 +82,7 @@ class Summary:
     group_coverage_error: float | None = None
     tuning: dict[str, float] = field(default_factory=dict)
     revision: int = 1
+    realisation: int = 1
     snapped: SnappedDiversity | None = None
 
     @property
@@ -143,6 +144,7 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         group_coverage_error=_error(covered),
         defaults=next((cost["defaults"] for cost in costs if "defaults" in cost), {}),
         revision=next((cost["revision"] for cost in costs if "revision" in cost), 1),
+        realisation=next((cost["realisation"] for cost in costs if "realisation" in cost), 1),
         tuning=next((cost["tuning"] for cost in costs if "tuning" in cost), {}),
         snapped=_snapped_diversity(whole_groups),
     )

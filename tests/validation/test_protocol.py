@@ -165,6 +165,7 @@ def test_report_marks_what_other_defaults_made(work, tmp_path):
         ({"defaults": now | {"clip": 0.1}}, "| 3 † |"),
         ({"defaults": {}}, "| 3 † |"),
         ({"tuning": {}}, "| 3 † |"),
+        ({"realisation": 1}, "| 3 † |"),
         ({"tuning": summary.tuning | {"near_miss": 0.5}}, "| 3 † |"),
         ({"tuning": {"known_kind": TUNING.known_kind}}, "| 3 |"),
     ):
