@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 EXPONENTS = {
-    2: ((-4.0, 1.0), (-2.0, 0.92), (-1.0, 0.55), (1.0, -0.45), (2.0, 0.3)),
+    2: ((-4.0, 1.0), (-2.0, 0.92), (-1.0, 0.55), (1.0, -0.45), (2.0, 0.3), (3.0, 0.8), (4.0, 0.9)),
     3: ((-4.0, 1.0), (-2.0, 0.75), (-1.0, 0.45), (1.0, -1.0)),
 }
 """Per dimension of the cell: (log10 of the contrast, p), linear in between and constant beyond."""

@@ -242,6 +242,7 @@ def _sensitivities(
         assert isinstance(raw, torch.Tensor)
         mode = gaussian_filter(raw[0].reshape(level.shape).detach().numpy(), _SMOOTHING, mode="wrap")
         # Energies in the soft phase are far larger than in the stiff one: what matters is where, not how much.
-        mode = np.sign(mode) * np.sqrt(np.abs(mode))
+        # Smoothed again, as the root is steep at 0: an interface that is not smooth is another one on a finer grid.
+        mode = gaussian_filter(np.sign(mode) * np.sqrt(np.abs(mode)), _SMOOTHING, mode="wrap")
         modes.append(mode / max(float(np.abs(mode[near]).max()), 1e-30))
     return modes
