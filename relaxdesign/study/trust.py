@@ -68,8 +68,11 @@ class Trust:
         return self.value + self.width
 
     def __str__(self) -> str:
-        """``117.6 ± 0.3``, without the unit."""
-        return f"{self.value:.4g} ± {self.width:.1g}"
+        """``117.6 ± 0.3``, without the unit, to the first digit of the width."""
+        if self.width <= 0:
+            return f"{self.value:.4g} ± 0"
+        digits = max(0, -math.floor(math.log10(self.width)))
+        return f"{self.value:.{digits}f} ± {self.width:.{digits}f}"
 
     @property
     def brief(self) -> str:

@@ -105,7 +105,8 @@ def test_a_cell_is_built_again_from_its_geometry(design):
 
 
 def test_trust_in_words():
-    assert str(Trust(117.62, 0.317)) == "117.6 ± 0.3"
+    assert str(Trust(117.62, 0.317)) == "117.6 ± 0.3" and str(Trust(20.0, 0.62)) == "20.0 ± 0.6"
+    assert str(Trust(437.2, 23.4)) == "437 ± 23" and str(Trust(0.0123456, 0.00042)) == "0.0123 ± 0.0004"
     three = Trust(100.0, 0.3, 4.0, 1.2)
     assert three.width == pytest.approx(4.187, rel=1e-3) and three.high - 100 == pytest.approx(100 - three.low)
     assert three.brief == "±4.2 %, mostly placement"
