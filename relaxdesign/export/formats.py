@@ -115,9 +115,8 @@ class DesignExport:
         """A material card as bytes."""
         name = f"RELAXDESIGN-{self.name}"
         known = self.design.value("density")
-        return write(self.stiffness, self.evaluation.density if known is None else known, name, self.remarks).encode(
-            "ascii"
-        )
+        density = self.evaluation.density if known is None else known
+        return write(self.stiffness, density, name, self.remarks).encode("ascii")
 
     def surface(self, phase: int) -> bytes:
         """STL of a phase."""

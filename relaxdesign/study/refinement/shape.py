@@ -6,9 +6,8 @@ cell meets its targets:
 
     φ ← φ + Σ_i a_i b_i,    b_0 = 1,    b_i = sensitivity of target i, smoothed,
 
-with a from Gauss–Newton steps. Derivatives by a are finite differences: across an interface of contrasting
-materials the modulus of a voxel jumps, and its derivative says little about the jump (Allaire et al. 2004,
-doi:10.1016/j.jcp.2003.09.032, for level sets in shape optimisation).
+with a from Gauss–Newton steps. Derivatives by a are finite differences of composite voxels, which are smooth in φ. The
+steps are taken on the design's grid and shifted by what the limit of fine grids was found to differ from it.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from relaxdesign.materials.catalogue import Catalogue, Material
-from relaxdesign.microstructure.base import Fit, Shape
+from relaxdesign.microstructure.base import Fit, Geometry, Shape
 from relaxdesign.microstructure.cell import phase_field
 from relaxdesign.physics.elasticity import ELASTICITY
 from relaxdesign.physics.evaluator import Evaluator
@@ -67,7 +66,7 @@ def refine_shape(fit: Fit, family: Shape, task: Task) -> Realised:
     """
     best: tuple[float, tuple[int, int], NDArray[np.float64]] | None = None
     start = family.level_set(fit.labels)
-    for pair in _near_pairs(fit, family, task):
+    for pair in _near_pairs(fit, family.geometry(start), task):
         miss, level = _shifted(start, family, task.materials_of(pair), task.simulation)
         if best is None or miss < best[0]:
             best = miss, pair, level
@@ -108,7 +107,7 @@ def _corrected(
     return best[1]
 
 
-def _near_pairs(fit: Fit, family: Shape, task: Task) -> list[tuple[int, int]]:
+def _near_pairs(fit: Fit, sampled: Geometry, task: Task) -> list[tuple[int, int]]:
     """Pairs to try, in ascending order of cost: materials near the phases' that bound the wanted moduli."""
     extremes = extremes_of(task.request.objectives)
     single = _between_phases(task.materials, task.request.objectives)
@@ -117,9 +116,8 @@ def _near_pairs(fit: Fit, family: Shape, task: Task) -> list[tuple[int, int]]:
     order = np.argsort(cost, axis=None, kind="stable")[:_SCREENED]
     pairs = [divmod(int(flat), len(task.materials)) for flat in order if np.isfinite(cost.flat[flat])]
     scored = []
-    sampled = [family.geometry(family.level_set(fit.labels))]
     for pair in pairs:
-        values = task.simulation.values(task.materials_of(pair), sampled).one(0)
+        values = task.simulation.values(task.materials_of(pair), [sampled]).one(0)
         others = extreme_cost(
             (objective for objective in extremes if objective not in averaged),
             lambda name, values=values: QUANTITIES[name].coordinate(values[name]),
