@@ -14,7 +14,7 @@ from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem import ConvergenceError, SolveStatus
 from relaxdesign.study import run as study
 from relaxdesign.study.objective import parse_objective
-from relaxdesign.study.refinement import sizing
+from relaxdesign.study.refinement import limit
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design
 from relaxdesign.study.simulation import Simulation
@@ -82,7 +82,7 @@ def test_a_cell_that_cannot_be_solved_on_finer_grids_is_no_design(monkeypatch):
     def fails(*_):
         raise ConvergenceError((SolveStatus.MAX_ITERATIONS,), torch.tensor([5]), torch.tensor([1.0]))
 
-    monkeypatch.setattr(sizing, "resolve", fails)
+    monkeypatch.setattr(limit, "resolve", fails)
     request = DesignRequest(target_bulk=60, count=1, steps=4, seed=2)
     design = list(study.run(request))[-1].result.designs[0]
     assert not design.ok and not design.trust

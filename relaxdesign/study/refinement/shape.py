@@ -27,17 +27,17 @@ from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.merit import extreme_cost
 from relaxdesign.study.objective import Objective, extremes_of
+from relaxdesign.study.refinement.limit import moved_to_limit
 from relaxdesign.study.refinement.outcome import Realised, RefinementError
 from relaxdesign.study.refinement.task import Stage, Task
 from relaxdesign.study.selection import worth_of_new_kinds
 from relaxdesign.study.simulation import Simulation
-from relaxdesign.study.trust import resolve, verified
+from relaxdesign.study.trust import verified
 from relaxdesign.study.tuning import TUNING
 
 _TOLERANCE = 2e-3
 _ACCEPTED = 0.01
 _STEPS = 10
-_CORRECTIONS = 2
 _TRIED_PAIRS = 8
 _SCREENED = 40
 _PROBE = 0.3  # voxels by which the interface moves for a finite difference
@@ -79,7 +79,13 @@ def refine_shape(fit: Fit, family: Shape, task: Task) -> Realised:
             "offer more materials, allow the same pair again or ask for fewer candidates"
         )
     _, pair, level = best
-    return _finished(pair, _corrected(level, family, task.materials_of(pair), task.simulation), family, task)
+    materials, simulation = task.materials_of(pair), task.simulation
+
+    def shifted(level: NDArray[np.float64], shift: Mapping[str, float]) -> NDArray[np.float64]:
+        return _shifted(level, family, materials, simulation, shift)[1]
+
+    _, level = moved_to_limit(level, shifted, family.geometry, materials, simulation, _TOLERANCE)
+    return _finished(pair, level, family, task)
 
 
 def _finished(pair: tuple[int, int], level: NDArray[np.float64], family: Shape, task: Task) -> Realised:
@@ -87,24 +93,6 @@ def _finished(pair: tuple[int, int], level: NDArray[np.float64], family: Shape, 
     geometry = family.geometry(level)
     resolution = verified(task.simulation, task.materials_of(pair), geometry)
     return Realised(pair, torch.from_numpy(level > 0), geometry, resolution)
-
-
-def _corrected(
-    level: NDArray[np.float64], family: Shape, pair: Sequence[Material], simulation: Simulation
-) -> NDArray[np.float64]:
-    """The interface shifted on, until the limit of fine grids meets the targets and not the design's grid alone."""
-    best: tuple[float, NDArray[np.float64]] | None = None
-    for _ in range(1 + _CORRECTIONS):
-        resolution = resolve(simulation, pair, family.geometry(level))
-        miss = float(np.abs(simulation.residuals(resolution.values)).max())
-        halved = best is None or miss < 0.5 * best[0]
-        if best is None or miss < best[0]:
-            best = miss, level
-        if miss < _TOLERANCE or not halved:
-            break
-        _, level = _shifted(level, family, pair, simulation, resolution.shift)
-    assert best is not None
-    return best[1]
 
 
 def _near_pairs(fit: Fit, sampled: Geometry, task: Task) -> list[tuple[int, int]]:

@@ -8,7 +8,6 @@ correction, at most two, is enough.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,40 +15,36 @@ from scipy.optimize import brentq
 
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Placement
+from relaxdesign.study.refinement.limit import moved_to_limit
 from relaxdesign.study.refinement.outcome import Realised, Refined
 from relaxdesign.study.refinement.roots import gauss_newton, stop_early
 from relaxdesign.study.refinement.task import Task
 from relaxdesign.study.simulation import Simulation
-from relaxdesign.study.trust import Resolution, resolve, verified
+from relaxdesign.study.trust import verified
 
 _TOLERANCE = 1e-3
 _TRIED = 3
-_CORRECTIONS = 2
 _RANGE = 0.93, 1.07  # of the size
-
-
-@dataclass(frozen=True, eq=False)
-class _Sized:
-    """miss: the largest residual at the limit."""
-
-    placement: Placement
-    resolution: Resolution
-    miss: float
 
 
 def realise(refined: Refined, task: Task, remark: str = "") -> Realised:
     """The placement nearest to the targets, its inclusions resized so that this cell meets them."""
     simulation, materials, placements = task.simulation, task.materials_of(refined.pair), refined.placements
     misses = [np.abs(simulation.residuals(refined.values.one(i))).max() for i in range(len(placements))]
-    best: _Sized | None = None
+    best: tuple[float, Placement] | None = None
+
+    def resized(placement: Placement, shift: Mapping[str, float]) -> Placement:
+        return _resized(placement, materials, simulation, shift)
+
     for choice in np.argsort(misses)[:_TRIED]:
-        sized = _sized(placements[int(choice)], materials, simulation)
-        if best is None or sized.miss < best.miss:
+        start = resized(placements[int(choice)], {})
+        sized = moved_to_limit(start, resized, lambda placement: placement, materials, simulation, _TOLERANCE)
+        if best is None or sized[0] < best[0]:
             best = sized
-        if best.miss < 2 * _TOLERANCE:
+        if best[0] < 2 * _TOLERANCE:
             break
     assert best is not None
-    return finished(refined.pair, best.placement, task, refined.values.deviation, remark)
+    return finished(refined.pair, best[1], task, refined.values.deviation, remark)
 
 
 def finished(
@@ -59,24 +54,6 @@ def finished(
     resolution = verified(task.simulation, task.materials_of(pair), placement)
     labels = placement.voxelise(task.simulation.grid)
     return Realised(pair, labels, placement, resolution, placement.parameters, deviation, remark)
-
-
-def _sized(placement: Placement, materials: Sequence[Material], simulation: Simulation) -> _Sized:
-    """A placement resized until the limit of its cell meets the targets."""
-    shift: Mapping[str, float] = {}
-    best: _Sized | None = None
-    for _ in range(1 + _CORRECTIONS):
-        placement = _resized(placement, materials, simulation, shift)
-        resolution = resolve(simulation, materials, placement)
-        miss = float(np.abs(simulation.residuals(resolution.values)).max())
-        halved = best is None or miss < 0.5 * best.miss
-        if best is None or miss < best.miss:
-            best = _Sized(placement, resolution, miss)
-        if miss < _TOLERANCE or not halved:
-            break
-        shift = resolution.shift
-    assert best is not None
-    return best
 
 
 def _resized(

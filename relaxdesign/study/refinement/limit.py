@@ -1,0 +1,49 @@
+"""From the design's grid to the limit of ever finer ones: what every refinement does at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from relaxdesign.materials.catalogue import Material
+from relaxdesign.microstructure.base import Geometry
+from relaxdesign.study.simulation import Simulation
+from relaxdesign.study.trust import resolve
+
+T = TypeVar("T")
+
+_CORRECTIONS = 2
+
+
+def moved_to_limit(
+    start: T,
+    moved: Callable[[T, Mapping[str, float]], T],
+    geometry: Callable[[T], Geometry],
+    materials: Sequence[Material],
+    simulation: Simulation,
+    tolerance: float,
+) -> tuple[float, T]:
+    """The cell, of those seen, whose limit misses the targets least, and its largest residual.
+
+    Ends when that is below the tolerance, is no longer halved, or after two corrections. Raises ConvergenceError.
+
+    Args:
+        start: meets the targets on the design's grid.
+        moved: meets them there again, with coordinates shifted by so much (see `Simulation.residuals`).
+        geometry: of such a cell.
+    """
+    best: tuple[float, T] | None = None
+    cell = start
+    for _ in range(1 + _CORRECTIONS):
+        resolution = resolve(simulation, materials, geometry(cell))
+        miss = float(np.abs(simulation.residuals(resolution.values)).max())
+        halved = best is None or miss < 0.5 * best[0]
+        if best is None or miss < best[0]:
+            best = miss, cell
+        if miss < tolerance or not halved:
+            break
+        cell = moved(cell, resolution.shift)
+    assert best is not None
+    return best
