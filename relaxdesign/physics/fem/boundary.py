@@ -15,6 +15,7 @@ from relaxdesign.physics.fem.constrained import (
 )
 from relaxdesign.physics.fem.elements import ELASTICITY, VoxelProblem
 from relaxdesign.physics.fem.green import make_green
+from relaxdesign.physics.fem.multigrid import make_multigrid
 from relaxdesign.physics.fem.operator import VoxelOperator
 from relaxdesign.physics.fem.solver import Preconditioner
 
@@ -63,7 +64,7 @@ def cell_operator(
 
 
 def make_preconditioner(operator: VoxelOperator) -> Preconditioner:
-    """The preconditioner that suits an operator of `cell_operator`."""
+    """The preconditioner that suits an operator of `cell_operator`: multigrid where it applies."""
     if isinstance(operator, ConstrainedOperator):
         return make_fast_diagonalisation(operator)
-    return make_green(operator)
+    return make_multigrid(operator) or make_green(operator)

@@ -48,6 +48,10 @@ class ConstrainedOperator(VoxelOperator):
         """P K u for fluctuations u of the subspace."""
         return self.project(super().apply(fluctuation))
 
+    def residual(self, load: Tensor, fluctuation: Tensor) -> Tensor:
+        """P (b - K u) for fluctuations u of the subspace."""
+        return self.project(super().residual(load, fluctuation))
+
     def load(self, strain: Tensor) -> Tensor:
         """P b."""
         return self.project(super().load(strain))

@@ -28,6 +28,8 @@ from torch import Tensor
 
 from relaxdesign.physics.fem.boundary import make_preconditioner
 from relaxdesign.physics.fem.constrained import UniaxialOperator
+from relaxdesign.physics.fem.green import make_green
+from relaxdesign.physics.fem.multigrid import Multigrid
 from relaxdesign.physics.fem.operator import VoxelOperator
 from relaxdesign.physics.fem.solver import Preconditioner, Solution, SolveStatus, solve
 
@@ -63,16 +65,17 @@ def solve_load(
     max_iterations: int,
     initial: Tensor | None = None,
 ) -> Solution:
-    """Fluctuation under macroscopic loads (loads,) or (fields, loads); default: the boundary's preconditioner."""
-    return solve(
-        operator,
-        make_preconditioner(operator) if preconditioner is None else preconditioner,
-        operator.load(macroscopic),
-        tol=tol,
-        max_iterations=max_iterations,
-        initial=initial,
-        load_scale=operator.load_scale(macroscopic),
-    )
+    """Fluctuation under macroscopic loads (loads,) or (fields, loads); default: the boundary's preconditioner.
+
+    Should multigrid not serve a cell, which then counts as broken down, all are solved with the Green operator.
+    """
+    preconditioner = make_preconditioner(operator) if preconditioner is None else preconditioner
+    load, scale = operator.load(macroscopic), operator.load_scale(macroscopic)
+    options = {"tol": tol, "max_iterations": max_iterations, "initial": initial, "load_scale": scale}
+    solution = solve(operator, preconditioner, load, **options)
+    if isinstance(preconditioner, Multigrid) and SolveStatus.BREAKDOWN in solution.status:
+        solution = solve(operator, make_green(operator), load, **options)
+    return solution
 
 
 def hydrostatic_estimate(

@@ -8,7 +8,7 @@ internal force is the gradient of the stored energy,
 where Aₑ picks the nodes of voxel e, S are its modes and p_e the moduli that belong to them
 (`relaxdesign.physics.fem.elements`). Gather and scatter are strided copies, everything between is two small dense
 products over all voxels of a slab, so the same few lines run fast on CPU and GPU and need no index tables. Where
-most of the time goes, in elasticity on a CPU, `relaxdesign.physics.fem.kernels` does the same in one fused pass.
+most of the time goes, on a CPU, `relaxdesign.physics.fem.kernels` does the same in one fused pass.
 
 Node (i, j, k) is the lower corner of voxel (i, j, k). A periodic cell has as many nodes as voxels along each
 axis, an open one has one more. Axes of one voxel are periodic through the thickness in both: they vanish from
@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from relaxdesign.physics.fem import elements
-from relaxdesign.physics.fem.elements import ELASTICITY, Modes, VoxelProblem
+from relaxdesign.physics.fem.elements import CONDUCTION, ELASTICITY, Modes, VoxelProblem
 
 CPU_SLAB_VOXELS = 32768
 """Voxels times batch handled at once on a CPU: keeps the element vectors in the cache."""
@@ -84,9 +84,8 @@ class VoxelOperator:
         self.grid = tuple(self.shape[axis] for axis in self.active)
         self.nodes = self.grid if periodic else tuple(n + 1 for n in self.grid)
         self.batch, self.dtype, self.device = len(first), first.dtype, first.device
-        self.moduli = tuple(modulus.reshape(self.batch, *self.grid) for modulus in moduli)
+        self.moduli = tuple(modulus.reshape(self.batch, *self.grid).contiguous() for modulus in moduli)
         self.voxels = self.moduli[0][0].numel()
-        self._padded: tuple[Tensor, ...] | None = None
         self._gradients: tuple[Tensor, ...] | None = None
         self._corners = len(self.components) * 2 ** len(self.active)
         self._modes = elements.fluctuation_modes(self.active, self.components, problem)
@@ -133,8 +132,8 @@ class VoxelOperator:
 
     def apply(self, fluctuation: Tensor) -> Tensor:
         """Stiffness times fluctuation: K u, (fields, components, *nodes)."""
-        if self._fused:
-            return self._apply_fused(fluctuation.contiguous())
+        if self.fused:
+            return self._add_forces(fluctuation, torch.zeros_like(fluctuation), 1.0)
         padded = self._wrap(fluctuation)
         forces = torch.zeros_like(padded)
         for slab in self._slabs(len(padded)):
@@ -144,18 +143,25 @@ class VoxelOperator:
             self._scatter(_product(self._rows.T, modes, out=corners), forces, slab)
         return self._fold(forces)
 
+    def residual(self, load: Tensor, fluctuation: Tensor, *, out: Tensor | None = None) -> Tensor:
+        """What is left of a load: b - K u, (fields, components, *nodes). out: memory to use for it."""
+        if not self.fused:
+            return load - self.apply(fluctuation)
+        out = torch.empty_like(load, memory_format=torch.contiguous_format) if out is None else out
+        return self._add_forces(fluctuation, out.copy_(load), -1.0)
+
     @property
-    def _fused(self) -> bool:
+    def fused(self) -> bool:
         """Whether `relaxdesign.physics.fem.kernels` has a compiled kernel for this operator."""
-        elastic = self.problem is ELASTICITY and self.components == self.active
-        return elastic and len(self.grid) > 1 and self.device.type == "cpu"
+        elastic = self.problem is ELASTICITY and self.components == self.active and len(self.grid) > 1
+        conducting = self.problem is CONDUCTION and len(self.grid) == 3
+        return self.device.type == "cpu" and (elastic or conducting)
 
-    def _apply_fused(self, fluctuation: Tensor) -> Tensor:
-        from relaxdesign.physics.fem.kernels import elastic_forces, pad_moduli  # compiles: only where it is used
+    def _add_forces(self, fluctuation: Tensor, out: Tensor, sign: float) -> Tensor:
+        from relaxdesign.physics.fem.kernels import add_forces  # compiles: only where it is used
 
-        if self._padded is None:
-            self._padded = tuple(pad_moduli(modulus) for modulus in self.moduli)
-        return elastic_forces(fluctuation, *self._padded)
+        add_forces(fluctuation.contiguous(), self.moduli, out, sign)
+        return out
 
     def forces(self, fluctuation: Tensor, strain: Tensor) -> tuple[Tensor, Tensor]:
         """Derivatives of the energy by fluctuation and by macroscopic load.

@@ -1,4 +1,4 @@
-"""FFT-preconditioned conjugate gradients for batches of cells, with a status for every sample.
+"""Preconditioned conjugate gradients for batches of cells, with a status for every sample.
 
 Convergence is measured by the relative force residual ‖b − K u‖₂ / ‖b‖₂ (Euclidean norm over all nodes and
 components, b the nodal force of the macroscopic strain), the number every finite element library reports. In
@@ -41,6 +41,7 @@ class Operator(Protocol):
     dtype: torch.dtype
 
     def apply(self, fluctuation: Tensor, /) -> Tensor: ...
+    def residual(self, load: Tensor, fluctuation: Tensor, /) -> Tensor: ...
     def select(self, keep: Tensor, /) -> Self: ...
     def to(self, dtype: torch.dtype, /) -> Self: ...
 
@@ -115,7 +116,7 @@ def solve(
 
     Args:
         operator: stiffness K of the batch.
-        preconditioner: approximate inverse of K, e.g. `relaxdesign.physics.fem.green` for periodic cells.
+        preconditioner: approximate inverse of K, see `relaxdesign.physics.fem.boundary.make_preconditioner`.
         load: b, (fields, components, *nodes), the load cases of one sample next to each other.
         tol: relative residual to reach.
         max_iterations: limit per sample, restarts included.
@@ -164,7 +165,7 @@ class _State:
     ) -> _State:
         """Before the first pass. single: whether passes begin in float32."""
         displacement = torch.zeros_like(load) if initial is None else initial.clone()
-        residual = load.clone() if initial is None else load - operator.apply(displacement)
+        residual = load.clone() if initial is None else operator.residual(load, displacement)
         iterations = torch.zeros(operator.batch, dtype=torch.int64, device=load.device)
         broken = torch.zeros(operator.batch, dtype=torch.bool, device=load.device)
         return _State(
@@ -231,7 +232,7 @@ def _one_pass(operator: Operator, preconditioner: Preconditioner, load: Tensor, 
         state.max_iterations - state.iterations[index],
     )
     trial = state.displacement[fields].addcmul_(correction.to(operator.dtype), _column(before, state.residual))
-    residual = load[fields] - part.apply(trial)
+    residual = part.residual(load[fields], trial)
     after = _norm(residual)
     better = after < before
     accepted = fields[better]
@@ -276,7 +277,8 @@ def _conjugate_gradients(
         q = operator.apply(p.unflatten(1, shape)).flatten(1)
         idle = rz == 0.0  # a load case that was solved from the start
         curvature, norm = descend(x, r, p, q, rz)
-        failed = ~((idle | (curvature > 0)) & torch.isfinite(norm)).reshape(-1, cases).all(1)
+        positive = idle | ((curvature > 0) & (rz > 0))
+        failed = ~(positive & torch.isfinite(norm)).reshape(-1, cases).all(1)
         finished = failed | (norm <= goal).reshape(-1, cases).all(1) | (count >= limit)
         if finished.any():
             done = index[finished]

@@ -1,4 +1,4 @@
-"""How the kernels are compiled, and the two loops all of them need.
+"""How the kernels are compiled, and a loop they need.
 
 Indices are unsigned on purpose: signed ones are checked for being negative, which keeps the compiler from using
 vector instructions.
@@ -21,9 +21,3 @@ unsigned = np.uintp
 def copy(source, first, target, start, count):
     for k in range(unsigned(count)):
         target[unsigned(start) + k] = source[unsigned(first) + k]
-
-
-@compiled
-def add(source, first, target, start, count):
-    for k in range(unsigned(count)):
-        target[unsigned(start) + k] += source[unsigned(first) + k]

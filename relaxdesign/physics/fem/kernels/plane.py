@@ -17,7 +17,7 @@ def _voxel_row(u, forces, lower, upper, lam, mu, offset, width, f):
     """Add the corner forces of one row of voxels to the two rows of nodes that bound it.
 
     u, forces: two rows of nodes that start at ``lower`` and ``upper``, each 2 components × width, flat. lam, mu:
-    moduli from ``offset`` on, width, zero in the last column. f: work space, 8 × (width + 1).
+    moduli of width - 1 voxels from ``offset`` on. f: work space, 8 × (width + 1).
     """
     kind = lam.dtype.type
     half, quarter = kind(0.5), kind(0.25)
@@ -60,24 +60,26 @@ def _load_row(u, first, nodes, stride, padded, start, width):
 
 
 @compiled
-def _store_row(out, first, nodes, stride, padded, start, width):
-    """Transpose of `_load_row`."""
+def _store_row(out, first, nodes, stride, padded, start, width, sign):
+    """Transpose of `_load_row`, times ``sign``, added to ``out``."""
     for component in range(2):
         line = start + component * width
         for k in range(nodes, width):
             padded[line + k - nodes] += padded[line + k]
-        copy(padded, line, out, first + component * stride, nodes)
+        target, source, factor = _u(first + component * stride), _u(line), out.dtype.type(sign)
+        for k in range(_u(nodes)):
+            out[target + k] += factor * padded[source + k]
 
 
 @compiled
-def rows(u, lam, mu, out, nodes, voxels, field, sample, start, stop):
-    """Forces on the rows of nodes ``start`` … ``stop`` - 1 of one field, with the moduli of ``sample``.
+def rows(u, lam, mu, out, nodes, voxels, sign, field, sample, start, stop):
+    """Adds ``sign`` times the forces on the rows of nodes ``start`` … ``stop`` - 1 of one field, moduli of ``sample``.
 
-    u, out: fields × 2 × nodes (X, Y), flat; lam, mu: batch × voxels (nx, ny + 1), flat. X = nx in a periodic
+    u, out: fields × 2 × nodes (X, Y), flat; lam, mu: batch × voxels (nx, ny), flat. X = nx in a periodic
     cell, whose row of voxels before the first one is the last; X = nx + 1 in an open cell.
     """
     X, Y = nodes
-    nx, width = voxels
+    nx, width = voxels[0], voxels[1] + 1
     size = 2 * width
     padded, forces = np.zeros(2 * size, lam.dtype), np.zeros(2 * size, lam.dtype)
     f = np.empty(8 * (width + 1), lam.dtype)
@@ -89,8 +91,8 @@ def rows(u, lam, mu, out, nodes, voxels, field, sample, start, stop):
         if periodic or x < nx:
             _load_row(u, first + (x + 1) % X * Y, Y, stride, padded, upper, width)
         if periodic or 0 <= x < nx:
-            _voxel_row(padded, forces, lower, upper, lam, mu, (sample * nx + x % nx) * width, width, f)
+            _voxel_row(padded, forces, lower, upper, lam, mu, (sample * nx + x % nx) * (width - 1), width, f)
         if x >= start:
-            _store_row(out, first + x * Y, Y, stride, forces, lower, width)
+            _store_row(out, first + x * Y, Y, stride, forces, lower, width, sign)
         forces[lower : lower + size] = 0.0
         lower, upper = upper, lower
