@@ -65,7 +65,7 @@ class Simulation:
         geometries: Sequence[Geometry],
         *,
         names: Collection[str] = (),
-        times: int = 1,
+        times: float = 1,
         tolerance: float = _VERIFY_TOLERANCE,
     ) -> Effective:
         """Effective quantities of cells of composite voxels.
@@ -73,22 +73,36 @@ class Simulation:
         Args:
             materials: of the two phases.
             names: quantities besides those of the simulation.
-            times: voxels per edge, in multiples of the grid.
+            times: voxels per edge, in multiples of the grid: 2 for verification, 0.5 for a first look.
 
         Raises:
             ConvergenceError: a solve did not reach the tolerance.
         """
-        shares = torch.stack([geometry.shares(times * self.grid) for geometry in geometries])
-        shares = shares if shares.ndim == 4 else shares[..., None]
+        return self.composites(materials, self.shares(geometries, times), names=names, tolerance=tolerance)
+
+    def shares(self, geometries: Sequence[Geometry], times: float = 1) -> Tensor:
+        """Shares of phase 1 in the voxels of cells, (cells, nx, ny, nz). times: as in `cells`."""
+        shares = torch.stack([geometry.shares(int(times * self.grid)) for geometry in geometries])
+        return shares if shares.ndim == 4 else shares[..., None]
+
+    def composites(
+        self,
+        materials: Sequence[Material],
+        shares: Tensor,
+        *,
+        names: Collection[str] = (),
+        tolerance: float = _VERIFY_TOLERANCE,
+    ) -> Effective:
+        """As `cells`, from their `shares`."""
         evaluator = Evaluator({*self.evaluator.quantities, *names}, self.evaluator.boundary, tolerance)
         fields = {name: _field(materials, name, shares, self.dim) for name in evaluator.coefficients}
         effective = evaluator(fields)
         self.cost.add(effective)
         return effective
 
-    def values(self, materials: Sequence[Material], geometries: Sequence[Geometry]) -> CellValues:
-        """Effective quantities of cells at the precision of a search."""
-        values = self.cells(materials, geometries, tolerance=_SEARCH_TOLERANCE).values
+    def values(self, materials: Sequence[Material], geometries: Sequence[Geometry], *, times: float = 1) -> CellValues:
+        """Effective quantities of cells at the precision of a search. times: as in `cells`."""
+        values = self.cells(materials, geometries, times=times, tolerance=_SEARCH_TOLERANCE).values
         return CellValues({name: values[name].numpy() for name in self.evaluator.quantities})
 
     def placed_anew(

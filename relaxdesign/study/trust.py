@@ -158,14 +158,21 @@ def resolve(
     simulation: Simulation, materials: Sequence[Material], geometry: Geometry, names: Collection[str] = ()
 ) -> Resolution:
     """A cell on two grids. names: quantities besides those of the simulation. Raises ConvergenceError."""
-    coarse, fine = (simulation.cells(materials, [geometry], names=names, times=times) for times in (1, 2))
-    share = float(geometry.shares(2 * simulation.grid).mean())
-    return Resolution(coarse, fine, materials, share, simulation.dim)
+    shares = [simulation.shares([geometry], times) for times in (1, 2)]
+    coarse, fine = (simulation.composites(materials, each, names=names) for each in shares)
+    return Resolution(coarse, fine, materials, float(shares[1].mean()), simulation.dim)
 
 
-def verified(simulation: Simulation, materials: Sequence[Material], geometry: Geometry) -> Resolution:
-    """A cell that is to be exported, with all that follows from its stiffness and the materials' uncertainty."""
-    whole = resolve(simulation, materials, geometry, _WHOLE)
+def verified(
+    simulation: Simulation, materials: Sequence[Material], geometry: Geometry, found: Resolution | None = None
+) -> Resolution:
+    """A cell that is to be exported, with all that follows from its stiffness and the materials' uncertainty.
+
+    found: what `resolve` said of it, if it was asked.
+    """
+    whole = found
+    if whole is None or whole.stiffness is None:
+        whole = resolve(simulation, materials, geometry, _WHOLE)
     return replace(whole, material=_of_materials(whole, simulation, geometry))
 
 
@@ -176,6 +183,7 @@ def _of_materials(resolution: Resolution, simulation: Simulation, geometry: Geom
     count as known.
     """
     variance = dict.fromkeys(resolution.coarse.values, 0.0)
+    shares = simulation.shares([geometry])
     for phase, material in enumerate(resolution.materials):
         for physics in PHYSICS.values():
             coefficients = [c.name for c in physics.coefficients]
@@ -183,7 +191,7 @@ def _of_materials(resolution: Resolution, simulation: Simulation, geometry: Geom
                 continue
             raised = list(resolution.materials)
             raised[phase] = replace(material, **{name: (1 + _STEP) * getattr(material, name) for name in coefficients})
-            changed = simulation.cells(raised, [geometry], names=_WHOLE)
+            changed = simulation.composites(raised, shares, names=_WHOLE)
             for quantity in physics.quantities:
                 if quantity.name in variance:
                     slope = float(changed.values[quantity.name] - resolution.coarse.values[quantity.name]) / _STEP

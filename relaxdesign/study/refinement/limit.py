@@ -10,7 +10,7 @@ import numpy as np
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Geometry
 from relaxdesign.study.simulation import Simulation
-from relaxdesign.study.trust import resolve
+from relaxdesign.study.trust import Resolution, resolve
 
 T = TypeVar("T")
 
@@ -24,8 +24,8 @@ def moved_to_limit(
     materials: Sequence[Material],
     simulation: Simulation,
     tolerance: float,
-) -> tuple[float, T]:
-    """The cell, of those seen, whose limit misses the targets least, and its largest residual.
+) -> tuple[float, T, Resolution]:
+    """Of the cells seen the one whose limit misses the targets least: its largest residual, itself, its two solves.
 
     Ends when that is below the tolerance, is no longer halved, or after two corrections. Raises ConvergenceError.
 
@@ -34,14 +34,14 @@ def moved_to_limit(
         moved: meets them there again, with coordinates shifted by so much (see `Simulation.residuals`).
         geometry: of such a cell.
     """
-    best: tuple[float, T] | None = None
+    best: tuple[float, T, Resolution] | None = None
     cell = start
     for _ in range(1 + _CORRECTIONS):
         resolution = resolve(simulation, materials, geometry(cell))
         miss = float(np.abs(simulation.residuals(resolution.values)).max())
         halved = best is None or miss < 0.5 * best[0]
         if best is None or miss < best[0]:
-            best = miss, cell
+            best = miss, cell, resolution
         if miss < tolerance or not halved:
             break
         cell = moved(cell, resolution.shift)

@@ -32,7 +32,7 @@ from relaxdesign.study.refinement.outcome import Realised, RefinementError
 from relaxdesign.study.refinement.task import Stage, Task
 from relaxdesign.study.selection import worth_of_new_kinds
 from relaxdesign.study.simulation import Simulation
-from relaxdesign.study.trust import verified
+from relaxdesign.study.trust import Resolution, verified
 from relaxdesign.study.tuning import TUNING
 
 _TOLERANCE = 2e-3
@@ -84,19 +84,24 @@ def refine_shape(fit: Fit, family: Shape, task: Task) -> Realised:
     def shifted(level: NDArray[np.float64], shift: Mapping[str, float]) -> NDArray[np.float64]:
         return _shifted(level, family, materials, simulation, shift)[1]
 
-    _, level = moved_to_limit(level, shifted, family.geometry, materials, simulation, _TOLERANCE)
-    return _finished(pair, level, family, task)
+    _, level, found = moved_to_limit(level, shifted, family.geometry, materials, simulation, _TOLERANCE)
+    return _finished(pair, level, family, task, found)
 
 
-def _finished(pair: tuple[int, int], level: NDArray[np.float64], family: Shape, task: Task) -> Realised:
-    """The exported cell."""
+def _finished(
+    pair: tuple[int, int], level: NDArray[np.float64], family: Shape, task: Task, found: Resolution | None = None
+) -> Realised:
+    """The exported cell. found: what is known of its resolution."""
     geometry = family.geometry(level)
-    resolution = verified(task.simulation, task.materials_of(pair), geometry)
+    resolution = verified(task.simulation, task.materials_of(pair), geometry, found)
     return Realised(pair, torch.from_numpy(level > 0), geometry, resolution)
 
 
 def _near_pairs(fit: Fit, sampled: Geometry, task: Task) -> list[tuple[int, int]]:
-    """Pairs to try, in ascending order of cost: materials near the phases' that bound the wanted moduli."""
+    """Pairs to try, in ascending order of cost: materials near the phases' that bound the wanted moduli.
+
+    They are compared on a grid half as fine: a look at 40 of them must not cost more than the design.
+    """
     extremes = extremes_of(task.request.objectives)
     single = _between_phases(task.materials, task.request.objectives)
     averaged = [objective for objective in extremes if objective.quantity in single]
@@ -105,7 +110,7 @@ def _near_pairs(fit: Fit, sampled: Geometry, task: Task) -> list[tuple[int, int]
     pairs = [divmod(int(flat), len(task.materials)) for flat in order if np.isfinite(cost.flat[flat])]
     scored = []
     for pair in pairs:
-        values = task.simulation.values(task.materials_of(pair), [sampled]).one(0)
+        values = task.simulation.values(task.materials_of(pair), [sampled], times=0.5).one(0)
         others = extreme_cost(
             (objective for objective in extremes if objective not in averaged),
             lambda name, values=values: QUANTITIES[name].coordinate(values[name]),

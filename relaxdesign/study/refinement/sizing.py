@@ -20,7 +20,7 @@ from relaxdesign.study.refinement.outcome import Realised, Refined
 from relaxdesign.study.refinement.roots import gauss_newton, stop_early
 from relaxdesign.study.refinement.task import Task
 from relaxdesign.study.simulation import Simulation
-from relaxdesign.study.trust import verified
+from relaxdesign.study.trust import Resolution, verified
 
 _TOLERANCE = 1e-3
 _TRIED = 3
@@ -31,7 +31,7 @@ def realise(refined: Refined, task: Task, remark: str = "") -> Realised:
     """The placement nearest to the targets, its inclusions resized so that this cell meets them."""
     simulation, materials, placements = task.simulation, task.materials_of(refined.pair), refined.placements
     misses = [np.abs(simulation.residuals(refined.values.one(i))).max() for i in range(len(placements))]
-    best: tuple[float, Placement] | None = None
+    best: tuple[float, Placement, Resolution] | None = None
 
     def resized(placement: Placement, shift: Mapping[str, float]) -> Placement:
         return _resized(placement, materials, simulation, shift)
@@ -44,14 +44,19 @@ def realise(refined: Refined, task: Task, remark: str = "") -> Realised:
         if best[0] < 2 * _TOLERANCE:
             break
     assert best is not None
-    return finished(refined.pair, best[1], task, refined.values.deviation, remark)
+    return finished(refined.pair, best[1], task, refined.values.deviation, remark, best[2])
 
 
 def finished(
-    pair: tuple[int, int], placement: Placement, task: Task, deviation: Mapping[str, float], remark: str
+    pair: tuple[int, int],
+    placement: Placement,
+    task: Task,
+    deviation: Mapping[str, float],
+    remark: str,
+    found: Resolution | None = None,
 ) -> Realised:
-    """A placement as the exported cell. deviation: over placements, by quantity."""
-    resolution = verified(task.simulation, task.materials_of(pair), placement)
+    """A placement as the exported cell. deviation: over placements, by quantity. found: its resolution, if known."""
+    resolution = verified(task.simulation, task.materials_of(pair), placement, found)
     labels = placement.voxelise(task.simulation.grid)
     return Realised(pair, labels, placement, resolution, placement.parameters, deviation, remark)
 
