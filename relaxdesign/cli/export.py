@@ -29,6 +29,9 @@ def export(
         float | None, typer.Option(help="Thickness of the STL of a 2D cell, mm. Default: an eighth of the edge.")
     ] = None,
     tile: Annotated[int, typer.Option(help="Cells along each edge of the STL.")] = 1,
+    chord: Annotated[
+        float, typer.Option(help="Distance of the STL's facets from spheres or cylinders at most, of their diameter.")
+    ] = 0.004,
     load: Annotated[
         str, typer.Option(help="Unit strain of the local fields: hydrostatic, xx, yy, zz, yz, xz or xy.")
     ] = "hydrostatic",
@@ -54,7 +57,7 @@ def export(
         files = result_files(
             result,
             format or ALL_FORMATS,
-            ExportOptions(edge_mm, thickness_mm, tile, load),
+            ExportOptions(edge_mm, thickness_mm, tile, load, chord),
             indices=None if design is None else [number - 1 for number in design],
             run_id=run_id,
         )

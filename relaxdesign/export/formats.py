@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from relaxdesign.export.bodies import CHORD, COARSEST, FINEST
 from relaxdesign.export.cards import abaqus_card, ansys_card, calculix_card
 from relaxdesign.export.cell import ExportError, check_sizes, design_name, phase_names, realised_cell
 from relaxdesign.export.figures import field_png, phase_png, stiffness_png
@@ -28,18 +29,24 @@ _IN_CARDS = ("run", "computed_with", "prior", "seed", "request_sha256")  # of th
 @dataclass(frozen=True)
 class ExportOptions:
     """Sizes of the files. cell_size_mm: physical edge of one cell. thickness_mm: of the STL of a 2D cell, default an
-    eighth of the edge. tile: cells along each edge of the STL. load: the unit strain of the local fields."""
+    eighth of the edge. tile: cells along each edge of the STL. load: the unit strain of the local fields. chord:
+    largest distance of the STL's facets from spheres or cylinders, of their diameter."""
 
     cell_size_mm: float = 10.0
     thickness_mm: float | None = None
     tile: int = 1
     load: str = "hydrostatic"
+    chord: float = CHORD
 
     def check(self, dim: int) -> None:
         """Raises ExportError if cells of this dimension cannot be exported so."""
         check_sizes(dim, self.cell_size_mm, self.thickness_mm, self.tile)
         if self.load not in LOADS:
             raise ExportError(f"the load {self.load!r} is unknown; loads are {', '.join(LOADS)}")
+        if not FINEST <= self.chord <= COARSEST:
+            raise ExportError(
+                f"the chord error is {self.chord}; supported are {FINEST:g} to {COARSEST:g} of a diameter"
+            )
 
 
 class DesignExport:
@@ -121,7 +128,7 @@ class DesignExport:
     def surface(self, phase: int) -> bytes:
         """STL of a phase."""
         sizes = self.options
-        return stl_bytes(self.design, sizes.cell_size_mm, sizes.thickness_mm, phase, sizes.tile)
+        return stl_bytes(self.design, sizes.cell_size_mm, sizes.thickness_mm, phase, sizes.tile, sizes.chord)
 
     @cached_property
     def phase_figure(self) -> bytes:

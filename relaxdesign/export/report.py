@@ -183,7 +183,8 @@ def _certainty(design: Design) -> str:
     """How far the numbers can be trusted."""
     known = [f"{name} {design.trust[name].words}" for name in design.misses or ("K",) if name in design.trust]
     if known:
-        return f"95 % intervals of what is built: {'; '.join(known)}."
+        what_if = f" {design.if_off}." if design.if_off else ""
+        return f"95 % intervals of what is built: {'; '.join(known)}.{what_if}"
     return "" if design.spread is None else f"Standard deviation over other placements: {number(design.spread, 2)} GPa."
 
 

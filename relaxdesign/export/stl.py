@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from relaxdesign.export.bodies import CHORD, body_surface, has_body
 from relaxdesign.export.cell import design_name, phase_names, realised_cell
 from relaxdesign.export.surface import Surface, phase_surface
 from relaxdesign.io.stl import RECORD
@@ -11,16 +12,27 @@ from relaxdesign.study.result import Design
 
 
 def stl_bytes(
-    design: Design, cell_size_mm: float = 1.0, thickness_mm: float | None = None, phase: int = 1, tile: int = 1
+    design: Design,
+    cell_size_mm: float = 1.0,
+    thickness_mm: float | None = None,
+    phase: int = 1,
+    tile: int = 1,
+    chord: float = CHORD,
 ) -> bytes:
     """Closed, manifold, outward oriented surface of a phase by its label.
 
+    Of exact bodies where the design knows them, else of its voxels.
+
     cell_size_mm: edge length of one cell. thickness_mm: of 2D cells, default an eighth of the cell size.
     tile: cells along each edge of a block of periodic images (in 2D along x and y).
+    chord: largest distance of a facet from a body's curved surface, of the body's size.
     Raises ExportError for a design that was not realised or unusable sizes.
     """
     labels, what = realised_cell(design).labels, phase_names(design)[phase]
-    surface = phase_surface(labels, cell_size_mm, thickness_mm, phase, tile)
+    if has_body(design):
+        surface = body_surface(design, cell_size_mm, thickness_mm, phase, tile, chord)
+    else:
+        surface = phase_surface(labels, cell_size_mm, thickness_mm, phase, tile)
     return surface_to_stl(surface, f"RelaxDesign {design_name(design)} {what} mm")
 
 

@@ -21,13 +21,13 @@ MOST_VOXELS = 2**24  # of a tiled block: some hundred MB of triangles at most
 class Surface:
     """A closed triangle mesh, outward oriented, lengths in mm.
 
-    It rounds off the steps of the voxels and encloses the volume that they do, so that ``mesh_fraction`` is
-    ``voxel_fraction`` but for round-off.
+    It encloses the volume that the phase has, of whose voxels it rounds off the steps: ``mesh_fraction`` is
+    ``fraction`` but for round-off.
     """
 
     points: np.ndarray  # float32 (n, 3)
     triangles: np.ndarray  # int64 (m, 3), counter-clockwise from outside
-    voxel_fraction: float  # share of the cell's voxels that belong to the phase
+    fraction: float  # share of the cell that the phase has, of its voxels or its bodies
     size: tuple[float, float, float]  # of the whole cell, mm
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from manifold3d import Manifold
 
 
 class FitError(ValueError):
@@ -104,6 +107,19 @@ class Family(Protocol):
         ...
 
 
+@runtime_checkable
+class Bodies(Protocol):
+    """A family that can build the inclusions of a cell as bodies, for exact meshes."""
+
+    def body(self, geometry: Mapping[str, Any], tile: int, height: float, chord: float) -> Manifold:
+        """The inclusions of a block of cells, which may reach beyond it, lengths in cell edges.
+
+        geometry: as from `Geometry.to_dict`. tile: cells along each edge. height: of a block of 2D cells. chord:
+        largest distance of a facet from a curved surface, relative to the size of an inclusion.
+        """
+        ...
+
+
 class Geometry(Protocol):
     """Two phases of a cell as they are on any grid."""
 
@@ -111,11 +127,16 @@ class Geometry(Protocol):
         """Share of phase 1 in every voxel, float64 (grid,)*dim, 0 to 1."""
         ...
 
+    def moved(self, distance: float) -> Geometry:
+        """The cell with all interfaces moved out of phase 1 by a distance, in cell edges."""
+        ...
+
     def to_dict(self) -> dict[str, Any]:
         """What it takes to build the cell again, in cell edges, for JSON; empty where only its labels tell it."""
         ...
 
 
+@runtime_checkable
 class Placement(Geometry, Protocol):
     """Inclusions in one cell. share: their volume fraction. size: of each, a fraction of the cell edge."""
 

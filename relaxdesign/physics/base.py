@@ -157,6 +157,8 @@ class Physics:
     needs: names of quantities that other physics have to compute before, whether wanted or not.
     mixture: closed form of its quantities for particles in a matrix, exact where nothing but volume fractions counts;
     None: a family of microstructures estimates them.
+    along: derivative of its quantities as the coefficients of every voxel change by so much, from what was computed;
+    None: a closed form, whose differences will do.
     interval: values that any microstructure of two of some materials can have; None: those between the materials' own.
     """
 
@@ -166,4 +168,5 @@ class Physics:
     compute: Callable[[Task], Computed]
     needs: frozenset[str] = frozenset()
     mixture: Mixture | None = None
+    along: Callable[[Fields, Computed], dict[str, Tensor]] | None = None
     interval: IntervalOf | None = None

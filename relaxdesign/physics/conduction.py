@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from relaxdesign.physics.base import Coefficient, Computed, Physics, Quantity, Task
-from relaxdesign.physics.fem import SolveStatus, effective_conductivity
+from torch import Tensor
+
+from relaxdesign.physics.base import Coefficient, Computed, Fields, Physics, Quantity, Task
+from relaxdesign.physics.fem import SolveStatus, conductivity_along, effective_conductivity
 
 NAME = "conduction"
 CONDUCTIVITY = Coefficient("conductivity", "thermal conductivity", "W/(m K)")
@@ -34,4 +36,11 @@ def compute(task: Task) -> Computed:
     )
 
 
-CONDUCTION = Physics(NAME, (CONDUCTIVITY,), QUANTITIES, compute)
+def along(change: Fields, computed: Computed) -> dict[str, Tensor]:
+    """Derivative of the mean conductivity as that of the voxels changes."""
+    assert computed.fluctuation is not None
+    slope = conductivity_along(computed.fluctuation, change[CONDUCTIVITY.name])
+    return {"conductivity": slope.diagonal(dim1=1, dim2=2).mean(1)}
+
+
+CONDUCTION = Physics(NAME, (CONDUCTIVITY,), QUANTITIES, compute, along=along)

@@ -11,8 +11,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from relaxdesign.physics.base import Coefficient, Computed, Physics, Quantity, SolveOptions, Task
-from relaxdesign.physics.fem import BulkResult, SolveStatus, StiffnessResult, bulk_modulus, effective_stiffness
+from relaxdesign.physics.base import Coefficient, Computed, Fields, Physics, Quantity, SolveOptions, Task
+from relaxdesign.physics.fem import (
+    BulkResult,
+    SolveStatus,
+    StiffnessResult,
+    bulk_modulus,
+    effective_stiffness,
+    stiffness_along,
+)
 from relaxdesign.physics.fem.moduli import young_poisson_from_bulk_shear
 from relaxdesign.physics.fem.outcome import MAX_ITERATIONS
 from relaxdesign.physics.fem.stiffness import universal_anisotropy, voigt_bulk, voigt_shear
@@ -113,6 +120,17 @@ def compute(task: Task) -> Computed:
     )
 
 
+def along(change: Fields, computed: Computed) -> dict[str, Tensor]:
+    """Derivatives of every quantity of a cell whose stiffness was computed, as K and G of its voxels change."""
+    C, displacement = computed.tensor, computed.fluctuation
+    if C is None or displacement is None:
+        raise ValueError("the derivatives need the whole stiffness: ask for E as well")
+    slope = stiffness_along(displacement, change[BULK.name], change[SHEAR.name])
+    step = 1e-6 * float(C.norm() / slope.norm().clamp_min(1e-300))  # of closed forms: differences will do
+    high, low = (quantities_of_stiffness(C + part * slope) for part in (step, -step))
+    return {name: (high[name] - low[name]) / (2.0 * step) for name in high}
+
+
 def _solve(
     K: Tensor, G: Tensor, whole: bool, options: SolveOptions, initial: Tensor | None
 ) -> BulkResult | StiffnessResult:
@@ -138,4 +156,4 @@ def _values(result: BulkResult | StiffnessResult) -> tuple[dict[str, Tensor], Te
     return {"K": result.value}, None
 
 
-ELASTICITY = Physics(NAME, (BULK, SHEAR), QUANTITIES, compute, interval=elastic_interval)
+ELASTICITY = Physics(NAME, (BULK, SHEAR), QUANTITIES, compute, along=along, interval=elastic_interval)

@@ -5,16 +5,19 @@ Guidance, refinement and verification all evaluate cells here, so they all count
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from relaxdesign.physics.base import Computed, Fields, Physics, SolveOptions, Task
 from relaxdesign.physics.elasticity import ELASTICITY
 from relaxdesign.physics.fem.outcome import MAX_ITERATIONS
 from relaxdesign.physics.quantities import coefficients_of, physics_of
+
+_STEP = 1e-4
 
 ALWAYS = ("K", "density")
 """Quantities that are computed of every cell."""
@@ -27,7 +30,7 @@ class Effective:
     values: by quantity, (batch,); NaN where the solve failed. They carry the gradient if the fields asked for one.
     stiffness: C in GPa (batch, 6, 6) if it was computed. displacement: the next warm start.
     iterations: of conjugate gradients, (batch,). residual: largest of the elastic solves per cell, (batch,).
-    load_cases: linear systems solved per cell. messages: why cells failed.
+    load_cases: linear systems solved per cell. messages: why cells failed. computed: what each physics said, by name.
     """
 
     values: dict[str, Tensor]
@@ -37,6 +40,7 @@ class Effective:
     residual: Tensor
     load_cases: int
     messages: dict[int, str] = field(default_factory=dict)
+    computed: Mapping[str, Computed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,23 @@ class Evaluator:
             done[physics.name] = physics.compute(replace(task, initial=start, before=done))
         return _together(done)
 
+    @torch.no_grad()
+    def derivatives(self, effective: Effective, fields: Fields, change: Fields) -> dict[str, Tensor]:
+        """Of every quantity, as the coefficients of every voxel change by so much: (batch,) by name.
+
+        effective: what this evaluator said of these fields, in float64; exact, without another solve.
+        """
+        slopes: dict[str, Tensor] = {}
+        for physics in self.physics:
+            if physics.along is not None:
+                slopes |= physics.along(change, effective.computed[physics.name])
+                continue
+            up, down = ({name: fields[name] + part * change[name] for name in change} for part in (_STEP, -_STEP))
+            options = SolveOptions(self.boundary)
+            high, low = (physics.compute(Task(moved, self.wanted, options)).values for moved in (up, down))
+            slopes |= {name: (high[name] - low[name]) / (2.0 * _STEP) for name in high}
+        return {name: slopes[name] for name in effective.values}
+
 
 def _together(done: dict[str, Computed]) -> Effective:
     """One result from those of all physics."""
@@ -109,4 +130,5 @@ def _together(done: dict[str, Computed]) -> Effective:
         residual=elastic.residual,
         load_cases=sum(computed.load_cases for computed in done.values()),
         messages=messages,
+        computed=done,
     )

@@ -44,7 +44,10 @@ class Finisher:
         """Estimates for all pairs of materials, shared by all designs of a family that has them."""
         family = FAMILIES[self.request.family]
         assert isinstance(family, Inclusions)
-        return PairTable(self.materials, self.request.objectives, family, self.request.dim, self.prior.grid)
+        request = self.request
+        return PairTable(
+            self.materials, request.objectives, family, request.dim, self.prior.grid, robust=request.robust
+        )
 
     def finish(
         self, index: int, field: Tensor, taken: Collection[tuple[int, int]]
@@ -121,6 +124,7 @@ class Finisher:
             residual=float(resolution.fine.residual[0]),
             properties=resolution.values,
             trust=resolution.trust(realised.deviation),
+            sensitivity=dict(resolution.sensitivity),
             voxels=simulation.voxels(materials, realised.labels),
             stiffness=None if resolution.stiffness is None else resolution.stiffness.tolist(),
             load_cases=simulation.cost.load_cases,

@@ -214,6 +214,15 @@ class DesignRequest(BaseModel):
         Field(description="Move the snapped designs onto their targets."),
         Ui("Refine onto the targets", "finishing", tooltip=False),
     ] = True
+    robust: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=0.2,
+            description="Prefer designs that stay on target if their volume fraction is off by this much, e.g. 0.02.",
+        ),
+        Ui("Volume fraction may be off by", "finishing", step=0.01),
+    ] = 0.0
     distinct: Annotated[
         bool,
         Field(description="No two designs are of the same two materials; kinds that no other design has come first."),

@@ -16,6 +16,7 @@ from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.earlier import of_version_0_1
 from relaxdesign.study.objective import Objective, targets_of
 from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.sensitivity import TOLERANCE, Sensitivity
 from relaxdesign.study.trust import Trust
 
 SCHEMA_VERSION = 2
@@ -53,7 +54,8 @@ class Design:
     the stages after its failure, and all that is told of the realised cell. materials, shares: of the phases of the
     realised cell, and their volume fractions. parameters: of the family. stages: per stage, the quantities of the
     objectives, K and the density. properties: all quantities of the realised cell. trust: how well those are known that
-    the geometry decides, by name; empty for designs of version 0.1. voxels: K, density and the quantities of the
+    the geometry decides, by name; empty for designs of version 0.1. sensitivity: of each to what a maker cannot hold
+    exactly, by name. voxels: K, density and the quantities of the
     objectives of ``labels`` as they are, on their grid. snapped: the sample's own materials; None if it has no phases,
     and for designs of version 0.1. geometry: what it takes to build the realised cell again on any grid, in cell edges
     (of particles ``centres`` and ``diameter``), where it is known.
@@ -71,6 +73,7 @@ class Design:
     bounds: Bounds | None = None
     properties: dict[str, float] | None = None
     trust: dict[str, Trust] = field(default_factory=dict)
+    sensitivity: dict[str, Sensitivity] = field(default_factory=dict)
     voxels: dict[str, float] = field(default_factory=dict)
     geometry: dict[str, Any] = field(default_factory=dict)
     stiffness: list[list[float]] | None = None  # C in GPa, Voigt order xx, yy, zz, yz, xz, xy
@@ -108,6 +111,13 @@ class Design:
         known = stage == "realised" and quantity in self.trust
         number = str(self.trust[quantity]) if known else "–" if value is None else f"{value:.4g}"
         return f"{number} {QUANTITIES[quantity].unit}".rstrip() if number != "–" else number
+
+    @property
+    def if_off(self) -> str:
+        """What a volume fraction off by `TOLERANCE` does to every target, or to K, in words; empty if not known."""
+        asked = [name for name in self.misses or ("K",) if name in self.sensitivity]
+        values = {name: self.value(name) or 0.0 for name in asked}
+        return "; ".join(self.sensitivity[name].words(name, values[name], TOLERANCE) for name in asked)
 
     def wanted(self, quantity: str) -> float | None:
         """The one value that was asked for of a quantity, None if none was."""
@@ -171,6 +181,7 @@ class Design:
             "misses": self.misses,
             "properties": self.properties,
             "trust": {name: trust.to_dict() for name, trust in self.trust.items()},
+            "sensitivity": {name: of.to_dict() for name, of in self.sensitivity.items()},
             "voxels": self.voxels,
             "geometry": self.geometry,
             "stiffness": self.stiffness,
@@ -196,6 +207,7 @@ class Design:
             shares=tuple(phase["volume_fraction"] for phase in phases),
             bounds=None if bounds is None else Bounds(**bounds),
             trust={name: Trust.from_dict(of) for name, of in values.get("trust", {}).items()},
+            sensitivity={name: Sensitivity.from_dict(of) for name, of in values.get("sensitivity", {}).items()},
             voxels=values.get("voxels", {}),
             geometry=values.get("geometry", {}),
             snapped=snapped and Snapped(tuple(snapped["materials"]), tuple(snapped["shares"])),

@@ -71,8 +71,17 @@ class PairTable:
     Depends on materials and objectives only: made once for all designs of a request.
     """
 
-    def __init__(self, catalogue: Catalogue, objectives: Sequence[Objective], family: Inclusions, dim: int, grid: int):
-        self.catalogue, self.family, self.dim, self.grid = catalogue, family, dim, grid
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        objectives: Sequence[Objective],
+        family: Inclusions,
+        dim: int,
+        grid: int,
+        *,
+        robust: float = 0.0,
+    ):
+        self.catalogue, self.family, self.dim, self.grid, self.robust = catalogue, family, dim, grid, robust
         self.shares = shares(family)
         self.targets, self.extremes = targets_of(objectives), extremes_of(objectives)
         residuals = np.stack([o.gap(self._coordinates(o.quantity)) for o in self.targets])
@@ -96,11 +105,25 @@ class PairTable:
         cost = extreme_cost(self.extremes, lambda name: self._coordinates(name)[at, self.matrix, self.inclusion])
         return np.zeros(len(self.matrix)) + cost
 
+    @cached_property
+    def fragility(self) -> NDArray[np.float64]:
+        """Squared change of the targets' coordinates, per pair, if the volume fraction is off by ``robust``."""
+        if self.robust == 0.0:
+            return np.zeros(len(self.matrix))
+        at = np.searchsorted(self.shares, self.share).clip(1, len(self.shares) - 1)
+        square = np.zeros(len(self.matrix))
+        for target in self.targets:
+            values = self._coordinates(target.quantity)
+            rise = (values[at] - values[at - 1])[np.arange(len(at)), self.matrix, self.inclusion]
+            square += np.square(self.robust * rise / (self.shares[at] - self.shares[at - 1]))
+        return square
+
     def rank(self, fit: Fit, channels: Channels, taken: Collection[tuple[int, int]] = ()) -> list[Choice]:
         """The pairs that serve the targets, in ascending order of cost.
 
-        The cost adds up the squared distance from a sample (channels and volume fraction), the estimated miss, the
-        quantities to be small or large, and gaps that the grid does not resolve; new kinds of materials lower it.
+        The cost adds up the squared distance from a sample (channels and volume fraction), the estimated miss and that
+        which an inexact volume fraction would cause, the quantities to be small or large, and gaps that the grid does
+        not resolve; new kinds of materials lower it.
         taken: pairs that other designs of the result use.
         """
         matrix, inclusion, vf = self.matrix, self.inclusion, self.share
@@ -115,7 +138,7 @@ class PairTable:
             + far_inclusion[inclusion]
             + np.square(vf - fit.parameters[self.family.share.name])
             + self.extreme_cost
-            + TUNING.miss_weight * np.square(self.miss)
+            + TUNING.miss_weight * (np.square(self.miss) + self.fragility)
             + TUNING.rim_cost * rim
             + TUNING.unresolved_cost * unresolved
         )

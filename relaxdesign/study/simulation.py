@@ -94,11 +94,19 @@ class Simulation:
         tolerance: float = _VERIFY_TOLERANCE,
     ) -> Effective:
         """As `cells`, from their `shares`."""
-        evaluator = Evaluator({*self.evaluator.quantities, *names}, self.evaluator.boundary, tolerance)
-        fields = {name: _field(materials, name, shares, self.dim) for name in evaluator.coefficients}
-        effective = evaluator(fields)
+        evaluator = replace(self.verifying(names), tolerance=tolerance)
+        effective = evaluator(self.fields(evaluator, materials, shares))
         self.cost.add(effective)
         return effective
+
+    def verifying(self, names: Collection[str] = ()) -> Evaluator:
+        """The evaluator of exported cells. names: quantities besides those of the simulation."""
+        quantities = {*self.evaluator.quantities, *names}
+        return replace(self.evaluator, quantities=quantities, tolerance=_VERIFY_TOLERANCE)
+
+    def fields(self, evaluator: Evaluator, materials: Sequence[Material], shares: Tensor) -> dict[str, Tensor]:
+        """The coefficients that an evaluator needs of every composite voxel."""
+        return {name: _field(materials, name, shares, self.dim) for name in evaluator.coefficients}
 
     def values(self, materials: Sequence[Material], geometries: Sequence[Geometry], *, times: float = 1) -> CellValues:
         """Effective quantities of cells at the precision of a search. times: as in `cells`."""
@@ -116,7 +124,7 @@ class Simulation:
     def voxels(self, materials: Sequence[Material], labels: Tensor) -> dict[str, float]:
         """Effective quantities of the voxels of one cell as they are exported, labels (*grid)."""
         labels = labels[None] if labels.ndim == 3 else labels[None, ..., None]
-        evaluator = replace(self.evaluator, tolerance=_VERIFY_TOLERANCE)
+        evaluator = self.verifying()
         effective = evaluator(
             {
                 name: phase_field([getattr(material, name) for material in materials], labels)

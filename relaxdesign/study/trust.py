@@ -20,12 +20,11 @@ from relaxdesign.physics.base import Physics
 from relaxdesign.physics.composite_voxels import extrapolated, limit
 from relaxdesign.physics.evaluator import Effective
 from relaxdesign.physics.quantities import PHYSICS, QUANTITIES
+from relaxdesign.study.sensitivity import Sensitivity, sensitivities
 from relaxdesign.study.simulation import Simulation
 
 _NORMAL = 1.96
 """Half-width of a 95 % interval, in standard deviations."""
-_STEP = 0.02
-"""Relative change of moduli by which their sensitivities are measured."""
 _WHOLE = ("E",)  # takes the whole stiffness
 _WORDS = {
     "grid": "the grid (a finer one would narrow it)",
@@ -104,7 +103,7 @@ class Resolution:
     """A cell on the design's grid, on one twice as fine, and at the limit.
 
     coarse, fine: the two solves. materials: of the phases. share: volume fraction of phase 1. dim: of the cell.
-    material: half-widths from the materials' uncertainty, by quantity, where they were computed.
+    sensitivity: of every quantity on the coarse grid, where it was computed.
     """
 
     coarse: Effective
@@ -112,7 +111,7 @@ class Resolution:
     materials: Sequence[Material]
     share: float
     dim: int
-    material: Mapping[str, float] = field(default_factory=dict)
+    sensitivity: Mapping[str, Sensitivity] = field(default_factory=dict)
 
     def trust(self, deviation: Mapping[str, float] | None = None) -> dict[str, Trust]:
         """Of every quantity that the geometry decides, by name. deviation: over placements, as far as it is known."""
@@ -123,7 +122,7 @@ class Resolution:
             contrast = _contrast(self.materials, PHYSICS[QUANTITIES[name].physics])
             value, grid = limit(*self._two(name), contrast, self.dim)
             spread = (deviation or {}).get(name)
-            found[name] = Trust(value, grid, None if spread is None else _NORMAL * spread, self.material.get(name))
+            found[name] = Trust(value, grid, None if spread is None else _NORMAL * spread, self._material(name))
         return found
 
     @property
@@ -150,6 +149,14 @@ class Resolution:
             return None
         return extrapolated(self.coarse.stiffness[0].numpy(), self.fine.stiffness[0].numpy())
 
+    def _material(self, name: str) -> float | None:
+        """Half-width from the uncertainty of the materials' numbers, to first order; density and price are known."""
+        if name not in self.sensitivity:
+            return None
+        coefficient = PHYSICS[QUANTITIES[name].physics].coefficients[0].name
+        parts = zip(self.sensitivity[name].phases, self.materials, strict=True)
+        return _NORMAL * math.hypot(*(slope * material.uncertainty(coefficient) for slope, material in parts))
+
     def _two(self, name: str) -> tuple[float, float]:
         return float(self.coarse.values[name][0]), float(self.fine.values[name][0])
 
@@ -166,37 +173,14 @@ def resolve(
 def verified(
     simulation: Simulation, materials: Sequence[Material], geometry: Geometry, found: Resolution | None = None
 ) -> Resolution:
-    """A cell that is to be exported, with all that follows from its stiffness and the materials' uncertainty.
+    """A cell that is to be exported, with all that follows from its stiffness and with its sensitivities.
 
     found: what `resolve` said of it, if it was asked.
     """
     whole = found
     if whole is None or whole.stiffness is None:
         whole = resolve(simulation, materials, geometry, _WHOLE)
-    return replace(whole, material=_of_materials(whole, simulation, geometry))
-
-
-def _of_materials(resolution: Resolution, simulation: Simulation, geometry: Geometry) -> dict[str, float]:
-    """Half-widths from the uncertainty of the materials' numbers, to first order, by quantity.
-
-    The moduli of each phase are raised by 2 % and the cell is solved again on the design's grid. Densities and prices
-    count as known.
-    """
-    variance = dict.fromkeys(resolution.coarse.values, 0.0)
-    shares = simulation.shares([geometry])
-    for phase, material in enumerate(resolution.materials):
-        for physics in PHYSICS.values():
-            coefficients = [c.name for c in physics.coefficients]
-            if physics.mixture or not any(quantity.name in variance for quantity in physics.quantities):
-                continue
-            raised = list(resolution.materials)
-            raised[phase] = replace(material, **{name: (1 + _STEP) * getattr(material, name) for name in coefficients})
-            changed = simulation.composites(raised, shares, names=_WHOLE)
-            for quantity in physics.quantities:
-                if quantity.name in variance:
-                    slope = float(changed.values[quantity.name] - resolution.coarse.values[quantity.name]) / _STEP
-                    variance[quantity.name] += (slope * material.uncertainty(coefficients[0])) ** 2
-    return {name: _NORMAL * math.sqrt(of) for name, of in variance.items()}
+    return replace(whole, sensitivity=sensitivities(simulation, materials, geometry, whole.coarse))
 
 
 def _is_mixture(name: str) -> bool:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import manifold3d
 import numpy as np
 import pytest
+import torch
 import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from vtkmodules.vtkIOGeometry import vtkSTLReader
 
-from relaxdesign.export import ExportError, Surface, phase_surface, stl_bytes
+from relaxdesign.export import ExportError, ExportOptions, Surface, phase_surface, stl_bytes
+from relaxdesign.export.bodies import body_surface
 from relaxdesign.export.stl import surface_to_stl
 from relaxdesign.io.voxelise import load_stl
+from relaxdesign.microstructure.particles.packing import place_particles
+from relaxdesign.physics.evaluator import Evaluator
+from relaxdesign.study.simulation import Simulation
+from relaxdesign.study.trust import resolve
 
 
 def read(content: bytes) -> trimesh.Trimesh:
@@ -54,6 +61,66 @@ def test_the_voxels_come_back_from_them(make_design, tmp_path, dim, grid, label)
     assert np.array_equal(cell.labels, design.labels == label) and not cell.warnings
     finer = load_stl(path, grid=251 if dim == 2 else 127, dim=dim, edges=(5.0,))  # no multiple of the voxels
     assert finer.labels.mean() == pytest.approx((design.labels == label).mean(), rel=4e-3)
+
+
+def exact(make_design, dim: int, fraction: float = 0.3, diameter: float = 0.3, index: int = 3):
+    """A design that knows its particles, and their packing."""
+    generator = torch.Generator().manual_seed(index)
+    packing = place_particles(fraction, diameter, dim, grid=32, generator=generator)[0]
+    shares = 1 - packing.share, packing.share
+    design = replace(make_design(dim, 32, fraction, diameter, index), geometry=packing.to_dict(), shares=shares)
+    return design, packing
+
+
+@pytest.mark.parametrize("tile", [1, 2])
+@pytest.mark.parametrize(("dim", "fraction"), [(2, 0.4), (3, 0.3), (3, 0.5)])
+def test_exact_particles_and_matrix_fill_the_block_together(make_design, dim, fraction, tile):
+    design, packing = exact(make_design, dim, fraction)
+    particles, matrix = (read(stl_bytes(design, 5.0, phase=label, tile=tile, chord=0.01)) for label in (1, 0))
+    block = (5.0 * tile) ** 2 * (5.0 * tile if dim == 3 else 5.0 / 8)
+    for mesh, share in ((particles, packing.share), (matrix, 1 - packing.share)):
+        assert_solid(mesh)
+        assert mesh.volume == pytest.approx(share * block, rel=1e-5)
+    assert particles.volume + matrix.volume == pytest.approx(block, rel=1e-6)
+
+
+@pytest.mark.parametrize("chord", [0.02, 0.001])
+def test_facets_stay_within_the_chord_error_of_the_spheres(make_design, chord):
+    design, packing = exact(make_design, 3)
+    mesh = read(stl_bytes(design, 1.0, chord=chord))
+    inner = mesh.vertices[((mesh.vertices > 1e-4) & (mesh.vertices < 1 - 1e-4)).all(1)]
+    offset = inner[:, None] - packing.centres.numpy()
+    distance = np.linalg.norm(offset - np.round(offset), axis=-1).min(1)
+    assert np.abs(distance - packing.diameter / 2).max() < chord * packing.diameter
+    middles = mesh.triangles_center[((mesh.triangles_center > 0.01) & (mesh.triangles_center < 0.99)).all(1)]
+    offset = middles[:, None] - packing.centres.numpy()
+    distance = np.linalg.norm(offset - np.round(offset), axis=-1).min(1)
+    assert np.abs(distance - packing.diameter / 2).max() < 1.5 * chord * packing.diameter
+
+
+def test_phases_share_the_corners_of_their_interface(make_design):
+    design, _ = exact(make_design, 3)
+    corners = [{tuple(point) for point in body_surface(design, 1.0, phase=label).points.tolist()} for label in (0, 1)]
+    inner = [{p for p in points if all(1e-6 < x < 1 - 1e-6 for x in p)} for points in corners]
+    assert inner[0] == inner[1] and len(inner[0]) > 1000
+
+
+def test_exact_cylinders_come_back_from_their_file(make_design, tmp_path):
+    """STL, voxelised anew on eight times the grid: the modulus lies within the interval that is told of the discs."""
+    design, packing = exact(make_design, 2, 0.3, 0.25)
+    soft, stiff = (replace(m, bulk=k, shear=g) for m, k, g in zip(design.materials, (30, 60), (12, 25), strict=True))
+    path = tmp_path / "particles.stl"
+    path.write_bytes(stl_bytes(design, 4.0, chord=0.001))
+    cell = load_stl(path, grid=256, dim=2, edges=(4.0,))
+    simulation = Simulation(Evaluator(("K",)), [], 2, 32)
+    value = simulation.voxels((soft, stiff), torch.from_numpy(cell.labels[..., 0]))["K"]
+    trust = resolve(simulation, (soft, stiff), packing).trust()["K"]
+    assert trust.low < value < trust.high
+
+
+def test_an_unusable_chord_error_is_refused(make_design):
+    with pytest.raises(ExportError, match="chord error"):
+        ExportOptions(chord=0.5).check(3)
 
 
 def test_the_surface_of_a_ball_lies_where_the_ball_ends():
@@ -150,8 +217,8 @@ def test_any_voxel_field_becomes_a_solid(phase):
     mesh = read(surface_to_stl(surface, "noise"))
     assert_solid(mesh)
     assert surface.volume == pytest.approx(mesh.volume, rel=1e-4)
-    assert surface.voxel_fraction == phase.mean()
-    assert surface.mesh_fraction == pytest.approx(surface.voxel_fraction, rel=1e-4)
+    assert surface.fraction == phase.mean()
+    assert surface.mesh_fraction == pytest.approx(surface.fraction, rel=1e-4)
     assert (surface.points >= 0).all() and (surface.points <= np.float32(surface.size)).all()
 
 

@@ -41,6 +41,9 @@ class Prismatic:
     def with_size(self, size: float) -> Prismatic:
         return Prismatic(self.centres, size)
 
+    def moved(self, distance: float) -> Prismatic:
+        return self.with_size(self.size + 2 * distance)
+
     def largest_size(self) -> float:
         if len(self.centres) == 1:
             return 1.0

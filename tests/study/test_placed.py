@@ -241,3 +241,15 @@ def test_a_target_at_the_rim_of_what_pairs_have_is_met_within_a_percent():
     table, work = task(f"K = {0.995 * least!r}", dim=2, grid=32, of=TWO)
     refined = refine(soft_with_stiff(0.2), PARTICLES, table, work)
     assert refined.values.mean["K"] == pytest.approx(0.995 * least, rel=0.01)
+
+
+def test_robust_pairs_come_first_where_they_are_asked_for():
+    """Their K answers less to the volume fraction, and they still meet the target."""
+    wanted = [parse_objective("K = 20")]
+    sample = near(some("polymer", 3), some("ceramic", 400), 0.3, 0.25)
+    plain, robust = (PairTable(CATALOGUE, wanted, PARTICLES, 2, 64, robust=part) for part in (0.0, 0.05))
+    assert (plain.fragility == 0).all() and (robust.fragility > 0).all()
+    at = {pair: n for n, pair in enumerate(zip(robust.matrix.tolist(), robust.inclusion.tolist(), strict=True))}
+    first, calm = ([at[choice.pair] for choice in table.rank(sample, CHANNELS)[:20]] for table in (plain, robust))
+    assert robust.fragility[calm].mean() < 0.5 * robust.fragility[first].mean()
+    assert robust.miss[calm].max() <= robust.miss.max()

@@ -38,6 +38,10 @@ class LevelSet:
         inside = plane_shares(level, torch.stack(slope, -1)).reshape((grid, parts) * dim)
         return inside.mean(tuple(range(1, 2 * dim, 2)))
 
+    def moved(self, distance: float) -> LevelSet:
+        """The level set raised by a distance in cell edges, its slope being 1 per voxel."""
+        return LevelSet(self.level + distance * self.level.shape[0])
+
     def to_dict(self) -> dict[str, Any]:
         """Nothing: the labels are in the design's files."""
         return {}

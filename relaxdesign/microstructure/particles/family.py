@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ from relaxdesign.microstructure.particles.packing import (
     place_particles,
     smallest_gap,
 )
+
+if TYPE_CHECKING:
+    from manifold3d import Manifold
 
 _SHARE = Parameter("volume_fraction", "volume fraction", "vf", *VOLUME_FRACTION_RANGE)
 _DIAMETER = Parameter("diameter", "diameter", "d", *DIAMETER_RANGE)
@@ -100,6 +104,12 @@ class Particles:
         count = particle_count(vf, self.size.clip(size), dim)
         exact = particle_diameter(vf, count, dim)
         return grid * smallest_gap(count, exact, grid, dim).numpy()
+
+    def body(self, geometry: Mapping[str, Any], tile: int, height: float, chord: float) -> Manifold:
+        """See `relaxdesign.microstructure.particles.bodies`."""
+        from relaxdesign.microstructure.particles.bodies import particle_body  # its library loads where it is used
+
+        return particle_body(geometry, tile, height, chord)
 
 
 PARTICLES = Particles()

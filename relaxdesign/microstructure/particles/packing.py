@@ -77,6 +77,10 @@ class Packing:
         """The same centres with another diameter; whether particles overlap is not checked."""
         return Packing(self.centres, size)
 
+    def moved(self, distance: float) -> Packing:
+        """The same centres, with particles larger by a distance on all sides."""
+        return Packing(self.centres, self.diameter + 2.0 * distance)
+
     def largest_size(self) -> float:
         """Smallest centre distance in the periodic cell (1 for a single particle)."""
         if self.centres.shape[0] == 1:

@@ -6,7 +6,7 @@ Knows tensors only. Moduli in GPa, conductivity in W/(m K), densities in g/cm³,
 
 from relaxdesign.physics.fem.boundary import Boundary
 from relaxdesign.physics.fem.checks import check_young_poisson
-from relaxdesign.physics.fem.conduction import ConductivityResult, effective_conductivity
+from relaxdesign.physics.fem.conduction import ConductivityResult, conductivity_along, effective_conductivity
 from relaxdesign.physics.fem.gradients import GradientCheck, check_gradient
 from relaxdesign.physics.fem.homogenize import (
     BulkResult,
@@ -21,7 +21,7 @@ from relaxdesign.physics.fem.moduli import (
     young_poisson_from_bulk_shear,
 )
 from relaxdesign.physics.fem.solver import ConvergenceError, SolveStatus
-from relaxdesign.physics.fem.stiffness import StiffnessResult, effective_stiffness
+from relaxdesign.physics.fem.stiffness import StiffnessResult, effective_stiffness, stiffness_along
 
 __all__ = [
     "LOADS",
@@ -37,6 +37,7 @@ __all__ = [
     "bulk_shear_from_young_poisson",
     "check_gradient",
     "check_young_poisson",
+    "conductivity_along",
     "density",
     "effective_bulk_modulus",
     "effective_conductivity",
@@ -44,5 +45,6 @@ __all__ = [
     "gradient_young_poisson",
     "local_fields",
     "local_fields_under_stress",
+    "stiffness_along",
     "young_poisson_from_bulk_shear",
 ]

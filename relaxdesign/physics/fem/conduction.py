@@ -170,6 +170,17 @@ def _solve_gradients(
     )
 
 
+@torch.no_grad()
+def conductivity_along(temperature: Tensor, k: Tensor) -> Tensor:
+    """Change of the tensor k (batch, 3, 3) float64 as the conductivity of every voxel changes by k, to first order.
+
+    temperature: of the `ConductivityResult` of the cells. k: change of any sign, (batch, nx, ny, nz).
+    """
+    operator = VoxelOperator((k,), problem=CONDUCTION)
+    fields = temperature.reshape(-1, 1, *operator.nodes)
+    return operator.energies(fields, _unit_gradients(k)) / operator.voxels
+
+
 def _pull_back(grad: Tensor, k: Tensor, temperature: Tensor) -> tuple[Tensor]:
     """Σ_ab grad_ab ∂k*_ab/∂k_e, with ∂k*_ab/∂k_e = (1/V) ∫_e ∇T_a · ∇T_b dV.
 

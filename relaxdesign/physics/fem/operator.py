@@ -285,6 +285,23 @@ class VoxelOperator:
                 target.copy_(product[:, block].sum(1).reshape(target.shape))
         return tuple(integral.reshape(-1, *self.shape) for integral in integrals)
 
+    def energies(self, fluctuations: Tensor, loads: Tensor) -> Tensor:
+        """Mutual energies of all pairs of load cases, (batch, load cases, load cases) float64.
+
+        The moduli need not be those that the fluctuations (fields, …) belong to, nor positive: with changes of the
+        moduli in their place these are, per volume, the changes of the effective tensor. loads: (load cases, loads).
+        """
+        padded, strain = self._wrap(fluctuations), loads.repeat(self.batch, 1)
+        total = torch.zeros(self.batch, len(loads), len(loads), dtype=torch.float64, device=self.device)
+        for slab in self._slabs(len(padded)):
+            modes = self._strained(padded, strain, slab)
+            weighted = modes.clone()
+            self._scale(weighted, slab, self._all_modes)
+            pair = (part.unflatten(0, (self.batch, -1)).flatten(2).double() for part in (modes, weighted))
+            left, right = pair
+            total += left @ right.mT
+        return total
+
     # One slab: voxels start..stop along the first active axis.
 
     def _slabs(self, fields: int) -> Iterator[tuple[int, int]]:

@@ -19,7 +19,7 @@ from torch import Tensor
 from relaxdesign.physics.fem.boundary import Boundary, cell_operator, make_preconditioner, resolve_boundary
 from relaxdesign.physics.fem.checks import STIFFNESS_FIELDS, WORKING_FIELDS, check_memory, check_moduli
 from relaxdesign.physics.fem.differentiation import attach_gradient
-from relaxdesign.physics.fem.elements import ELEMENTS, VoxelProblem
+from relaxdesign.physics.fem.elements import ELASTICITY, ELEMENTS, VoxelProblem
 from relaxdesign.physics.fem.load_cases import solve_load
 from relaxdesign.physics.fem.moduli import lame_from_bulk_shear, young_poisson_from_bulk_shear
 from relaxdesign.physics.fem.operator import VoxelOperator, coupled_components
@@ -203,6 +203,19 @@ def _solve_load_cases(
         boundary=boundary,
         tol=tol,
     )
+
+
+@torch.no_grad()
+def stiffness_along(displacement: Tensor, K: Tensor, G: Tensor, *, problem: VoxelProblem = ELASTICITY) -> Tensor:
+    """Change of C (batch, 6, 6) float64 as the moduli of every voxel change by K and G, to first order and exactly.
+
+    displacement: of the `StiffnessResult` of the cells, (batch, 6, 3, nx, ny, nz). K, G: changes in GPa of any sign,
+    (batch, nx, ny, nz).
+    """
+    operator = VoxelOperator(lame_from_bulk_shear(K, G), problem=problem)
+    fields = operator.restrict(displacement.flatten(0, 1))
+    strains = torch.eye(6, dtype=K.dtype, device=K.device)
+    return operator.energies(fields, strains) / operator.voxels
 
 
 def _at_once(K: Tensor) -> int:

@@ -115,9 +115,22 @@ def _near_pairs(fit: Fit, sampled: Geometry, task: Task) -> list[tuple[int, int]
             (objective for objective in extremes if objective not in averaged),
             lambda name, values=values: QUANTITIES[name].coordinate(values[name]),
         )
-        miss = float(np.square(task.simulation.residuals(values)).sum())
+        miss = float(np.square(task.simulation.residuals(values)).sum()) + _fragility(pair, sampled, values, task)
         scored.append((cost[pair] + others + miss, pair))
     return [pair for _, pair in sorted(scored)[:_TRIED_PAIRS]]
+
+
+def _fragility(pair: tuple[int, int], sampled: Geometry, values: Mapping[str, float], task: Task) -> float:
+    """Squared change of the targets' coordinates if the volume fraction is off by what the request allows for."""
+    simulation, robust = task.simulation, task.request.robust
+    if robust == 0.0:
+        return 0.0
+    moved = sampled.moved(1.0 / simulation.grid)
+    grown = float((simulation.shares([moved], 0.5) - simulation.shares([sampled], 0.5)).mean())
+    there = simulation.values(task.materials_of(pair), [moved], times=0.5).one(0)
+    coordinates = {t.quantity: QUANTITIES[t.quantity].coordinate for t in simulation.targets}
+    rises = [float(of(there[name]) - of(values[name])) / grown for name, of in coordinates.items()]
+    return float(np.square(robust * np.array(rises)).sum())
 
 
 def _cost_of_pairs(

@@ -121,6 +121,8 @@ def _proof(design: Design) -> str:
     for name in design.misses or ("K",):
         if name in design.trust:
             parts.append(f"{name}: {design.trust[name].words}.")
+    if design.if_off:
+        parts.append(f"{design.if_off}.")
     if design.spread is not None and not design.trust:
         parts.append(f"Other placements of the same design scatter by ±{significant(design.spread, 2)} GPa.")
     if design.residual is not None:
