@@ -38,6 +38,7 @@ from relaxdesign.study.tuning import TUNING
 _TOLERANCE = 2e-3
 _ACCEPTED = 0.01
 _STEPS = 10
+_LEAST_DAMPING = 0.03  # four steps in a row that were too long, or out of range
 _TRIED_PAIRS = 8
 _SCREENED = 40
 _PROBE = 0.3  # voxels by which the interface moves for a finite difference
@@ -197,17 +198,18 @@ def _shifted(
 
     residual = residuals([level])[0]
     best = float(np.abs(residual).max()), level
-    damping = 1.0
+    damping, step = 1.0, None
     for _ in range(_STEPS):
-        if best[0] < _TOLERANCE / 2:
+        if best[0] < _TOLERANCE / 2 or damping < _LEAST_DAMPING:
             break
-        modes = [np.ones_like(level), *_sensitivities(level, pair, simulation)]
-        slopes = (np.stack(residuals([level + _PROBE * mode for mode in modes])) - residual).T / _PROBE
-        gram = slopes @ slopes.T  # of the targets
-        gram += 1e-3 * np.trace(gram) * np.eye(len(gram)) + 1e-30 * np.eye(len(gram))
-        move = -damping * slopes.T @ np.linalg.solve(gram, residual)
-        move *= min(1.0, _LARGEST_SHIFT / float(np.abs(move).max() or 1.0))
-        moved = level + sum(a * mode for a, mode in zip(move, modes, strict=True))
+        if step is None:  # of this level; a shorter one has the same direction
+            modes = [np.ones_like(level), *_sensitivities(level, pair, simulation)]
+            slopes = (np.stack(residuals([level + _PROBE * mode for mode in modes])) - residual).T / _PROBE
+            gram = slopes @ slopes.T  # of the targets
+            gram += 1e-3 * np.trace(gram) * np.eye(len(gram)) + 1e-30 * np.eye(len(gram))
+            step = -slopes.T @ np.linalg.solve(gram, residual)
+            step *= min(1.0, _LARGEST_SHIFT / float(np.abs(step).max() or 1.0))
+        moved = level + sum(damping * a * mode for a, mode in zip(step, modes, strict=True))
         if not family.shares[0] <= (moved > 0).mean() <= family.shares[1]:
             damping *= 0.5
             continue
@@ -215,7 +217,7 @@ def _shifted(
         miss = float(np.abs(new).max())
         if miss < best[0]:
             best = miss, moved
-            level, residual, damping = moved, new, min(1.0, 2 * damping)
+            level, residual, damping, step = moved, new, min(1.0, 2 * damping), None
         else:
             damping *= 0.4
     return best
