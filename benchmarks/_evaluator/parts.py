@@ -11,11 +11,12 @@ import statistics
 import time
 from collections.abc import Callable
 
+import numpy as np
 import torch
 
 from relaxdesign.physics.fem import kernels
-from relaxdesign.physics.fem.green import make_green
 from relaxdesign.physics.fem.moduli import lame_from_bulk_shear
+from relaxdesign.physics.fem.multigrid import make_multigrid
 from relaxdesign.physics.fem.operator import VoxelOperator
 from relaxdesign.physics.fem.threads import threads_for
 
@@ -28,32 +29,46 @@ REPEATS = 15
 
 
 def measure_parts(task: dict) -> dict:
-    """Seconds and bytes per part of an iteration on a 3D cell of ``task["grid"]`` voxels per edge."""
+    """Seconds and bytes per part of an iteration on a 3D cell of ``task["grid"]`` voxels per edge.
+
+    A V-cycle applies the stiffness four times on the cell's own grid, the iteration a fifth time, and takes four steps
+    of the smoother; what it does on coarser grids is one part.
+    """
     case = Case("relaxdesign", "K+gradient", 3, task["grid"], threads=task["threads"])
     torch.set_num_threads(case.threads)
     K, G = (field.float() for field in moduli(case))
     operator = VoxelOperator(lame_from_bulk_shear(K, G))
-    green = make_green(operator)
+    multigrid = make_multigrid(operator)
+    assert multigrid is not None, f"a grid of {case.grid} voxels cannot be halved down to a few"
+    level = multigrid.levels[0]
     x, r, p, z = (torch.randn(1, 3, *operator.grid) for _ in range(4))
+    step, keep, gain = torch.zeros_like(x), np.full(1, 0.5), np.full(1, 1e-3)
     rows = [field.flatten(1) for field in (x, r, p, z)]
-    rz, dims = torch.ones(1), (2, 3, 4)
+    rz = torch.ones(1)
     with threads_for(operator.voxels):
-        q = operator.apply(p)
-        packed = torch.view_as_complex(p.unflatten(-1, (-1, 2)))  # as `PackedConvolution.apply` does it
-        spectrum = torch.fft.fftn(packed, dim=dims)
-        flat = torch.view_as_real(spectrum).flatten(-2)
+        q, rest = operator.apply(p), kernels.restrict(r)
+        multigrid.apply(r)  # makes its work space
         vector, modulus = (_bytes(t) for t in (p, operator.moduli[0]))
-        parts: dict[str, tuple[Callable[[], object], int]] = {
-            "stencil": (lambda: operator.apply(p), 2 * vector + 2 * modulus),
-            "forward FFT": (lambda: torch.fft.fftn(packed, dim=dims), 2 * vector),
-            "product with the inverse reference": (
-                lambda: kernels.packed_product(flat, green._matrices),
-                2 * vector + _bytes(green._matrices),
+        coarse = vector / 8
+        parts: dict[str, tuple[Callable[[], object], int, float]] = {  # call, times, bytes of one call
+            "stencil": (lambda: operator.residual(r, p, out=z), 5, 3 * vector + 2 * modulus),
+            "smoother": (
+                lambda: kernels.smooth(x, step, r, level.inverse, keep, gain),
+                4,
+                5 * vector + _bytes(level.inverse),
             ),
-            "inverse FFT": (lambda: torch.fft.ifftn(spectrum, dim=dims), 2 * vector),
-            "vectors": (lambda: _vectors(rows, q.flatten(1), rz), 11 * vector),
+            "to the coarser grid and back": (
+                lambda: kernels.prolong(kernels.restrict(r), x),
+                1,
+                3 * vector + 2 * coarse,
+            ),
+            "coarser grids": (lambda: multigrid.cycle(1, rest, torch.empty_like(rest)), 1, (5 * 3 + 4 * 5) * coarse),
+            "vectors": (lambda: _vectors(rows, q.flatten(1), rz), 1, 11 * vector),
         }
-        lines = {name: {"seconds": _seconds(call), "bytes": size} for name, (call, size) in parts.items()}
+        lines = {
+            name: {"seconds": times * _seconds(call), "bytes": times * size}
+            for name, (call, times, size) in parts.items()
+        }
         threads = torch.get_num_threads()
     source, target = torch.zeros(COPIED), torch.zeros(COPIED)
     torch.set_num_threads(threads)

@@ -280,9 +280,8 @@ def _parts(measured: list[dict]) -> list[str]:
     head = ("cell", "part", "time", "share", "bytes at least", "rate", "of the copying rate")
     return [
         "One iteration for K in 3D, in float32 as the solver runs it. “Bytes at least” is what a part must read and "
-        "write once; a 3D FFT passes over its data three times. The last column compares with copying a large array on "
-        "the same threads (above 100 %: the cell stays in the cache). Full C takes six such solves; cells of one batch "
-        "and load cases of one cell share nothing but the reading of the moduli and of the inverse reference.",
+        "write once. The last column compares with copying a large array on "
+        "the same threads (above 100 %: the cell stays in the cache). Full C takes six such solves.",
         table(head, lines),
     ]
 

@@ -116,33 +116,33 @@ class Multigrid:
     """
 
     def __init__(self, levels: Sequence[Level], inverse: Tensor):
-        self._levels, self._inverse = tuple(levels), inverse
+        self.levels, self._inverse = tuple(levels), inverse
         self._spaces: list[_Space] = []
 
     def select(self, keep: Tensor) -> Self:
         """The same preconditioner for the samples listed in ``keep``."""
-        return type(self)([level.select(keep) for level in self._levels], self._inverse[keep])
+        return type(self)([level.select(keep) for level in self.levels], self._inverse[keep])
 
     def to(self, dtype: torch.dtype) -> Self:
         """The same preconditioner in another precision."""
-        return type(self)([level.to(dtype) for level in self._levels], self._inverse.to(dtype))
+        return type(self)([level.to(dtype) for level in self.levels], self._inverse.to(dtype))
 
     def apply(self, force: Tensor) -> Tensor:
         """Displacement (fields, components, *nodes), its mean zero; as in `VoxelOperator` fields = batch · cases."""
         if not self._spaces or len(self._spaces[0].step) != len(force):
-            self._spaces = [_Space(level, len(force)) for level in self._levels]
-        displacement = self._cycle(0, force, torch.empty_like(force))
+            self._spaces = [_Space(level, len(force)) for level in self.levels]
+        displacement = self.cycle(0, force, torch.empty_like(force))
         return displacement.sub_(displacement.mean(tuple(range(2, force.ndim)), keepdim=True))
 
-    def _cycle(self, number: int, force: Tensor, x: Tensor) -> Tensor:
-        """The displacement of one level, in x where the level is not the coarsest."""
+    def cycle(self, number: int, force: Tensor, x: Tensor) -> Tensor:
+        """The displacement of one level under forces on its grid, in x. Works in fields that `apply` makes."""
         from relaxdesign.physics.fem.kernels import prolong, restrict  # compiles: only where it is used
 
-        level, space = self._levels[number], self._spaces[number]
+        level, space = self.levels[number], self._spaces[number]
         level.smooth(x, force, space, from_zero=True)
         rest = restrict(level.operator.residual(force, x, out=space.residual))
-        if number + 1 < len(self._levels):
-            correction = self._cycle(number + 1, rest, self._spaces[number + 1].displacement)
+        if number + 1 < len(self.levels):
+            correction = self.cycle(number + 1, rest, self._spaces[number + 1].displacement)
         else:
             values = rest.reshape(len(self._inverse), -1, self._inverse.shape[-1])
             correction = (values @ self._inverse).reshape(rest.shape)
