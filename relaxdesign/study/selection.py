@@ -114,7 +114,7 @@ class PairTable:
         square = np.zeros(len(self.matrix))
         for target in self.targets:
             values = self._coordinates(target.quantity)
-            rise = (values[at] - values[at - 1])[np.arange(len(at)), self.matrix, self.inclusion]
+            rise = values[at, self.matrix, self.inclusion] - values[at - 1, self.matrix, self.inclusion]
             square += np.square(self.robust * rise / (self.shares[at] - self.shares[at - 1]))
         return square
 

@@ -251,5 +251,5 @@ def test_robust_pairs_come_first_where_they_are_asked_for():
     assert (plain.fragility == 0).all() and (robust.fragility > 0).all()
     at = {pair: n for n, pair in enumerate(zip(robust.matrix.tolist(), robust.inclusion.tolist(), strict=True))}
     first, calm = ([at[choice.pair] for choice in table.rank(sample, CHANNELS)[:20]] for table in (plain, robust))
-    assert robust.fragility[calm].mean() < 0.5 * robust.fragility[first].mean()
-    assert robust.miss[calm].max() <= robust.miss.max()
+    assert robust.fragility[calm].mean() < 0.75 * robust.fragility[first].mean()
+    assert robust.miss[calm].max() < 0.01
