@@ -50,7 +50,7 @@ class Sensitivity:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
-        return asdict(self)
+        return asdict(self) | {"phases": list(self.phases)}
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> Sensitivity:
