@@ -100,7 +100,7 @@ def picture(cell: ViewedCell, key: str, *, exported: bool = False) -> None:
             viewer.show(scene, f"{key}-{background.digest(cell.labels)}", look)
         else:
             cell_scene.show(scene, key=f"cell-{key}", label="Phases of the cell in 3D")
-    hint = "Drag to turn, scroll to zoom. Surfaces are smoothed for the eye; files hold the voxels’ own."
+    hint = "Drag to turn, scroll to zoom. Surfaces are smoothed for the eye, not in files."
     st.caption(f"{hint} The 2D cell is shown as a slab." if cell.flat else hint)
 
 
