@@ -21,7 +21,7 @@ from relaxdesign.physics.quantities import PHYSICS, format_value
 from relaxdesign.study.simulation import Simulation
 
 TOLERANCE = 0.02
-"""Of the volume fraction, absolute, where a request gives none."""
+"""Of the volume fraction, absolute: what texts speak of."""
 
 _MOVED = 0.005  # voxels, of the interface
 _RAISED = 1e-3  # relative, of moduli
