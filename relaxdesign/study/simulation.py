@@ -104,6 +104,10 @@ class Simulation:
         quantities = {*self.evaluator.quantities, *names}
         return replace(self.evaluator, quantities=quantities, tolerance=_VERIFY_TOLERANCE)
 
+    def searching(self) -> Evaluator:
+        """The evaluator of cells that are on their way to the targets."""
+        return replace(self.evaluator, tolerance=_SEARCH_TOLERANCE)
+
     def fields(self, evaluator: Evaluator, materials: Sequence[Material], shares: Tensor) -> dict[str, Tensor]:
         """The coefficients that an evaluator needs of every composite voxel."""
         return {name: _field(materials, name, shares, self.dim) for name in evaluator.coefficients}
