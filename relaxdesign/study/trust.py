@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relaxdesign.materials.catalogue import Material
-from relaxdesign.microstructure.base import Geometry
+from relaxdesign.microstructure.base import Geometry, Placement
 from relaxdesign.physics.base import Physics
 from relaxdesign.physics.composite_voxels import extrapolated, limit
 from relaxdesign.physics.evaluator import Effective
@@ -102,8 +102,9 @@ class Trust:
 class Resolution:
     """A cell on the design's grid, on one twice as fine, and at the limit.
 
-    coarse, fine: the two solves. materials: of the phases. share: volume fraction of phase 1. dim: of the cell.
-    sensitivity: of every quantity on the coarse grid, where it was computed.
+    coarse, fine: the two solves. materials: of the phases. share: volume fraction of phase 1. dim: of the cell. gap:
+    between the nearest inclusions, in voxels of the coarse grid; infinite of a cell that has none. sensitivity: of
+    every quantity on the coarse grid, where it was computed.
     """
 
     coarse: Effective
@@ -111,6 +112,7 @@ class Resolution:
     materials: Sequence[Material]
     share: float
     dim: int
+    gap: float = math.inf
     sensitivity: Mapping[str, Sensitivity] = field(default_factory=dict)
 
     def trust(self, deviation: Mapping[str, float] | None = None) -> dict[str, Trust]:
@@ -119,8 +121,8 @@ class Resolution:
         for name in self.fine.values:
             if _is_mixture(name):
                 continue
-            contrast = _contrast(self.materials, PHYSICS[QUANTITIES[name].physics])
-            value, grid = limit(*self._two(name), contrast, self.dim)
+            contrast = contrast_of(self.materials, PHYSICS[QUANTITIES[name].physics])
+            value, grid = limit(*self._two(name), contrast, self.dim, self.gap)
             spread = (deviation or {}).get(name)
             found[name] = Trust(value, grid, None if spread is None else _NORMAL * spread, self._material(name))
         return found
@@ -167,7 +169,16 @@ def resolve(
     """A cell on two grids. names: quantities besides those of the simulation. Raises ConvergenceError."""
     shares = [simulation.shares([geometry], times) for times in (1, 2)]
     coarse, fine = (simulation.composites(materials, each, names=names) for each in shares)
-    return Resolution(coarse, fine, materials, float(shares[1].mean()), simulation.dim)
+    return Resolution(
+        coarse, fine, materials, float(shares[1].mean()), simulation.dim, gap_voxels(geometry, simulation)
+    )
+
+
+def gap_voxels(geometry: Geometry, simulation: Simulation) -> float:
+    """Voxels of the design's grid between the nearest inclusions, infinite of a cell that has none."""
+    if not isinstance(geometry, Placement):
+        return math.inf
+    return (geometry.largest_size() - geometry.size) * simulation.grid
 
 
 def verified(
@@ -187,7 +198,7 @@ def _is_mixture(name: str) -> bool:
     return PHYSICS[QUANTITIES[name].physics].mixture is not None
 
 
-def _contrast(materials: Sequence[Material], physics: Physics) -> float:
+def contrast_of(materials: Sequence[Material], physics: Physics) -> float:
     """The largest ratio of a coefficient of two phases, at least 1."""
     values = [[float(getattr(material, c.name)) for material in materials] for c in physics.coefficients]
     return max(max(each) / min(each) for each in values)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from relaxdesign.microstructure.particles.packing import Packing, place_particles
+from relaxdesign.microstructure.particles.packing import Packing, particle_diameter, place_particles
 from relaxdesign.physics.composite_voxels import composite_field, exponent, limit
-from relaxdesign.physics.fem import bulk_modulus
+from relaxdesign.physics.fem import bulk_modulus, effective_conductivity
 
 SHARES = torch.linspace(0.0, 1.0, 11, dtype=torch.float64)
 
@@ -63,3 +63,33 @@ def test_bulk_modulus_is_smooth_in_the_diameter():
     for composite in (True, False):
         steps = np.diff([cell_bulk(Packing(centres, size), 20.0, 32, composite=composite) for size in sizes])
         assert (np.ptp(steps) < 0.1 * steps.mean()) == composite
+
+
+# Sangani & Acrivos (1983, doi:10.1098/rspa.1983.0020): centres, and the coefficients a1 to a6 of their series.
+SPHERES = {
+    "sc": ([[0, 0, 0]], (1.305, 0.231, 0.405, 0.0723, 0.153, 0.0105)),
+    "bcc": ([[0, 0, 0], [0.5, 0.5, 0.5]], (0.129, -0.413, 0.764, 0.257, 0.0113, 0.00562)),
+    "fcc": ([[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]], (0.0753, 0.697, -0.741, 0.042, 0.0231, 9.14e-7)),
+}
+
+
+def series_of(lattice: str, c: float, ratio: float) -> float:
+    """Conductivity of an array of spheres of volume fraction c relative to that of its matrix."""
+    a1, a2, a3, a4, a5, a6 = SPHERES[lattice][1]
+    L1, L2, L3, L4, L5 = ((ratio - 1) / (ratio + 2 * i / (2 * i - 1)) for i in range(1, 6))
+    paired = a1 * L2 * c ** (10 / 3) * (1 + a2 * L3 * c ** (11 / 3)) / (1 - a3 * L2 * c ** (7 / 3))
+    return 1 - 3 * c / (-1 / L1 + c + paired + a4 * L3 * c ** (14 / 3) + a5 * L4 * c**6 + a6 * L5 * c ** (22 / 3))
+
+
+@pytest.mark.parametrize("lattice", SPHERES)
+@pytest.mark.parametrize("share", [0.2, 0.35])
+@pytest.mark.parametrize("ratio", [0.01, 10.0, 100.0])
+def test_arrays_of_spheres_conduct_as_their_series_say(lattice, share, ratio):
+    centres = torch.tensor(SPHERES[lattice][0], dtype=torch.float64) + torch.tensor([0.013, 0.007, 0.021])
+    packing = Packing(centres, particle_diameter(share, len(centres), 3))
+    values = []
+    for grid in (32, 64):
+        field = composite_field(1.0, ratio, packing.shares(grid), 3)
+        values.append(float(effective_conductivity(field[None], tol=1e-4).mean))
+    found, _ = limit(*values, ratio, 3)
+    assert found == pytest.approx(series_of(lattice, share, ratio), rel=5e-3)

@@ -8,12 +8,14 @@ from relaxdesign.materials.catalogue import Catalogue, occupied_cells
 from relaxdesign.materials.channels import AsinhChannels
 from relaxdesign.microstructure import PARTICLES
 from relaxdesign.microstructure.base import Fit
-from relaxdesign.microstructure.particles.packing import place_particles
+from relaxdesign.microstructure.particles.packing import Packing, place_particles
 from relaxdesign.physics.composite_voxels import composite_field
 from relaxdesign.physics.fem import bulk_modulus
 from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.refinement import RefinementError, Task
+from relaxdesign.study.refinement.outcome import Refined
 from relaxdesign.study.refinement.placed import realise, refine
+from relaxdesign.study.refinement.sizing import finished
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.selection import Choice, PairTable, crowded, worth_of_new_kinds
 from relaxdesign.study.simulation import Simulation
@@ -253,3 +255,30 @@ def test_robust_pairs_come_first_where_they_are_asked_for():
     first, calm = ([at[choice.pair] for choice in table.rank(sample, CHANNELS)[:20]] for table in (plain, robust))
     assert robust.fragility[calm].mean() < 0.75 * robust.fragility[first].mean()
     assert robust.miss[calm].max() < 0.01
+
+
+def chain(gap: float) -> Packing:
+    """Two discs in a row, so many voxels of a 64² grid apart."""
+    return Packing(torch.tensor([[0.25, 0.5], [0.75, 0.5]], dtype=torch.float64), 0.5 - gap / 64)
+
+
+@pytest.mark.parametrize(("gap", "wanted"), [(0.25, "256 voxels per edge"), (0.0, "no grid would carry that")])
+def test_inclusions_that_come_too_near_each_other_are_told_with_the_grid_that_would_do(gap, wanted):
+    _, work = task("K = 20")
+    ids = [m.id for m in CATALOGUE.materials]
+    strong = ids.index(some("polymer", 3)), ids.index(some("ceramic", 400))
+    weak = strong[1], ids.index(some("metal", 200))
+    assert wanted in finished(strong, chain(gap), work, {}, "").remark
+    assert finished(strong, chain(gap), work, {}, "as asked").remark.startswith("as asked; inclusions come within")
+    assert finished(weak, chain(gap), work, {}, "").remark == ""
+    assert finished(strong, chain(1.5), work, {}, "").remark == ""
+
+
+def test_inclusions_grow_no_nearer_to_each_other_than_the_grid_carries():
+    """The target would take discs that touch."""
+    _, work = task("K = 60")
+    ids = [m.id for m in CATALOGUE.materials]
+    pair = ids.index(some("polymer", 3)), ids.index(some("ceramic", 400))
+    values = work.simulation.values(work.materials_of(pair), [chain(2.0)] * 2)
+    cell = realise(Refined(pair, (chain(2.0), chain(2.0)), values, 1.0), work).geometry
+    assert 1.0 <= (cell.largest_size() - cell.size) * 64 < 1.01

@@ -50,6 +50,16 @@ def test_particles_that_nearly_touch_are_told_apart_from_those_that_touch_on_the
     assert voxels > 1.1 * trust.high
 
 
+def test_the_interval_of_discs_that_nearly_touch_is_wide_enough():
+    """A chain of discs half a voxel apart, whose bridges two grids tell badly."""
+    chain = Packing(torch.tensor([[0.23, 0.5], [0.73, 0.5]], dtype=torch.float64), 0.5 - 0.5 / 64)
+    solver = simulation("K")
+    trust = resolve(solver, (EPOXY, ALUMINA), chain).trust()["K"]
+    fine = float(solver.cells((EPOXY, ALUMINA), [chain], times=8).values["K"][0])
+    assert trust.low < fine < trust.high
+    assert trust.grid > 0.1 * trust.value
+
+
 def test_a_laminate_of_a_level_set_has_the_exact_modulus():
     """Layers that end within a voxel: K of the laminate is known, and voxels miss it by their rounding."""
     x = torch.arange(64, dtype=torch.float64) + 0.5

@@ -7,6 +7,7 @@ correction, at most two, is enough.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,12 +16,13 @@ from scipy.optimize import brentq
 
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Placement
+from relaxdesign.physics.composite_voxels import NARROW, STRONG, carried
 from relaxdesign.study.refinement.limit import moved_to_limit
 from relaxdesign.study.refinement.outcome import Realised, Refined
 from relaxdesign.study.refinement.roots import gauss_newton, stop_early
 from relaxdesign.study.refinement.task import Task
 from relaxdesign.study.simulation import Simulation
-from relaxdesign.study.trust import Resolution, verified
+from relaxdesign.study.trust import Resolution, contrast_of, gap_voxels, verified
 
 _TOLERANCE = 1e-3
 _TRIED = 3
@@ -56,9 +58,35 @@ def finished(
     found: Resolution | None = None,
 ) -> Realised:
     """A placement as the exported cell. deviation: over placements, by quantity. found: its resolution, if known."""
-    resolution = verified(task.simulation, task.materials_of(pair), placement, found)
-    labels = placement.voxelise(task.simulation.grid)
+    materials, simulation = task.materials_of(pair), task.simulation
+    resolution = verified(simulation, materials, placement, found)
+    remark = "; ".join(filter(None, (remark, _narrow(placement, materials, simulation))))
+    labels = placement.voxelise(simulation.grid)
     return Realised(pair, labels, placement, resolution, placement.parameters, deviation, remark)
+
+
+def _narrow(placement: Placement, materials: Sequence[Material], simulation: Simulation) -> str:
+    """What is to be said of inclusions that come too near each other for the grid; empty of others."""
+    gap, dim, contrast = gap_voxels(placement, simulation), simulation.dim, _contrast(materials, simulation)
+    if carried(gap, contrast, dim):
+        return ""
+    needed = f"{math.ceil(NARROW[dim] * simulation.grid / gap)} voxels per edge" if gap > 0.01 else "no grid"
+    return (
+        f"inclusions come within {max(gap, 0.0):.2g} voxels of each other at a contrast of {contrast:.3g}, so the "
+        f"grid's interval is wide: {needed} would carry that, a smaller volume fraction would avoid it"
+    )
+
+
+def _contrast(materials: Sequence[Material], simulation: Simulation) -> float:
+    """The largest of all physics that are solved."""
+    solved = [physics for physics in simulation.evaluator.physics if physics.mixture is None]
+    return max(contrast_of(materials, physics) for physics in solved)
+
+
+def _largest(placement: Placement, materials: Sequence[Material], simulation: Simulation) -> float:
+    """Size up to which the grid carries what is left between neighbours, or that of the placement if it is larger."""
+    gap = 0.0 if _contrast(materials, simulation) < STRONG else NARROW[simulation.dim] / simulation.grid
+    return max(placement.largest_size() - gap, placement.size)
 
 
 def _resized(
@@ -74,7 +102,8 @@ def _resized(
             seen[size] = simulation.residuals(values, shift)
         return seen[size]
 
-    low, high = _RANGE[0] * placement.size, min(_RANGE[1] * placement.size, placement.largest_size())
+    low, high = _RANGE[0] * placement.size, _RANGE[1] * placement.size
+    high = min(high, _largest(placement, materials, simulation))
     start = float(np.abs(residuals(placement.size)).max())
     if len(simulation.targets) > 1 and start > _TOLERANCE / 2:
         gauss_newton(residuals, placement.size, (low, high), weights, _TOLERANCE / 2)
