@@ -25,7 +25,7 @@ from relaxdesign.study.result import Design, Snapped
 from relaxdesign.study.selection import PairTable
 from relaxdesign.study.simulation import Cost, Simulation
 
-REVISION = 2
+REVISION = 3
 """Of refinement and realisation: each change that may change designs raises it (1: version 0.2, on voxels)."""
 
 _FAILURES = (FitError, PlacementError, RefinementError, ConvergenceError)
