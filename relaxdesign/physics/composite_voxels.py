@@ -28,14 +28,14 @@ EXPONENTS = {
 }
 """Per dimension of the cell: (log10 of the contrast, p), linear in between and constant beyond."""
 
-LEFT = 0.5
+LEFT = 0.7
 """Half-width of the interval around `limit`, of the difference between the two grids."""
 NARROW, STRONG = {2: 1.0, 3: 0.5}, 50.0
 """Voxels between neighbouring inclusions, by dimension, and the contrast from which fewer are too few: where load
 crosses such a gap two grids tell the limit badly (a chain of discs 0.5 voxels apart, contrast 130: 21 % off; spheres
 0.5 %).
 """
-PRECISION, PER_CONTRAST, LARGEST_CONTRAST = 1e-4, {2: 2e-3, 3: 4e-3}, 2.5
+PRECISION, PER_CONTRAST, LARGEST_CONTRAST = 1e-4, {2: 1e-3, 3: 4e-3}, 2.5
 """What the half-width is at least, relative: a constant plus so much of the square of the contrast's logarithm (base
 10), by dimension of the cell, up to a largest one. How often such intervals hold the value on a grid four times as fine
 is measured by ``benchmarks/composite_voxels.py`` too.
@@ -73,7 +73,7 @@ def carried(gap: float, contrast: float, dim: int) -> bool:
     return gap >= NARROW[dim] or max(contrast, 1.0 / contrast) < STRONG
 
 
-def limit(coarse: float, fine: float, contrast: float, dim: int, gap: float = math.inf) -> tuple[float, float]:
+def limit(coarse: float, fine: float, contrast: float, dim: int, *, gap: float = math.inf) -> tuple[float, float]:
     """The limit of fine grids and the half-width of its interval, from values on a grid and on one twice as fine.
 
     contrast: of the phases, to either side. gap: between the nearest inclusions, in voxels of the coarse grid; one that

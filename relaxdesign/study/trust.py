@@ -122,7 +122,7 @@ class Resolution:
             if _is_mixture(name):
                 continue
             contrast = contrast_of(self.materials, PHYSICS[QUANTITIES[name].physics])
-            value, grid = limit(*self._two(name), contrast, self.dim, self.gap)
+            value, grid = limit(*self._two(name), contrast, self.dim, gap=self.gap)
             spread = (deviation or {}).get(name)
             found[name] = Trust(value, grid, None if spread is None else _NORMAL * spread, self._material(name))
         return found
