@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from relaxdesign.api import design, evaluate, write
     from relaxdesign.io.fields import load_field
     from relaxdesign.materials.catalogue import Catalogue
-    from relaxdesign.materials.material import Material
+    from relaxdesign.materials.material import VOID, Material
     from relaxdesign.microstructure.cell import Cell
     from relaxdesign.physics.effective_properties import Evaluation
     from relaxdesign.physics.voxel_fields import VoxelFields
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from relaxdesign.study.result import Design, DesignResult
 
 __all__ = [
+    "VOID",
     "Catalogue",
     "Cell",
     "Design",
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "VOID": "relaxdesign.materials.material",
     "Catalogue": "relaxdesign.materials.catalogue",
     "Cell": "relaxdesign.microstructure.cell",
     "Design": "relaxdesign.study.result",

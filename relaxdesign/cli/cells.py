@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = ("epoxy-unfilled", "alumina-ad-995")  # of materials
 GRIDS = {2: 64, 3: 32}  # of the shipped priors
-VOIDS = ("void", "voids", "pore", "pores", "empty", "vacuum")
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,13 +139,6 @@ def phase_materials(options: CellOptions) -> dict[int, Material]:
     roles = [name for names in names_of_families().values() for name in names.materials]
     options.refuse(dict.fromkeys(roles), "--phases names the materials already; give one or the other")
     named, catalogue = parse_phases(options.phases or ()), read_catalogue(options.materials)
-    known = {text.casefold() for material in catalogue.materials for text in (material.id, material.name)}
-    for label, name in named.items():
-        if name.casefold() in VOIDS and name.casefold() not in known:
-            raise ValueError(
-                f"label {label}: {name}: voids are not solved; give E and nu per voxel instead, in voids E about 1e-4 "
-                "of the matrix, or a soft material of your own (--materials)"
-            )
     return {label: _material(catalogue, f"--phases, label {label}", name) for label, name in named.items()}
 
 
@@ -206,10 +198,14 @@ def _materials(
 
 
 def _material(catalogue: Catalogue, option: str, wanted: str) -> Material:
-    """The material that an option names. Raises ValueError for none or several."""
+    """The material that an option names; void, unless the catalogue has one. Raises ValueError for none or several."""
+    from relaxdesign.materials.material import VOID, VOID_NAMES
+
     try:
         return catalogue.find(wanted)
     except ValueError as error:
+        if wanted.casefold() in VOID_NAMES:
+            return VOID
         raise ValueError(f"{option}: {error}") from None
 
 

@@ -30,6 +30,7 @@ def make_report(cell: Cell, solving: Solving) -> dict[str, Any]:
     from relaxdesign.physics.bounds import field_bounds, field_shear_bounds
     from relaxdesign.physics.effective_properties import (
         bounds_dict,
+        bounds_with,
         evaluate,
         moduli,
         on_finer_grids,
@@ -54,7 +55,7 @@ def make_report(cell: Cell, solving: Solving) -> dict[str, Any]:
         if solving.refine:
             report["refined"] = on_finer_grids(data, solution, **options)
         return report | {"remark": None, "warnings": [*cell.warnings, *report["warnings"]]} | about
-    bounds = field_bounds(K[0], G[0])
+    bounds, shear = (bounds_with(data.void, of(K[0], G[0])) for of in (field_bounds, field_shear_bounds))
     found = resolution_warnings(data, boundary, {"K": (solved.value.item(), bounds)})
     return {
         "K": solved.value.item(),
@@ -66,7 +67,7 @@ def make_report(cell: Cell, solving: Solving) -> dict[str, Any]:
         "anisotropy": None,
         "density": None if data.rho is None else float(data.rho.mean()),
         "bounds": bounds_dict(bounds),
-        "bounds_G": bounds_dict(field_shear_bounds(K[0], G[0])),
+        "bounds_G": bounds_dict(shear),
         "conductivity": None,
         "iterations": int(solved.iterations.sum()),
         "residual": float(solved.residual.max()),

@@ -234,11 +234,13 @@ def _checked(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         field = np.ascontiguousarray(array, dtype=np.float64)
         if field.ndim == 2:
             field = field[..., None]
-        bad = ~np.isfinite(field)
-        if name == "rho":
+        bad, void = ~np.isfinite(field), arrays["E"].reshape(field.shape) == 0
+        if name == "nu":
+            bad &= ~void  # whatever is written there
+        elif name == "rho":
             bad |= field < 0
         elif name == "k":
-            bad |= field <= 0
+            bad |= (field < 0) | ((field == 0) & ~void)
         if bad.any():
             voxel = tuple(int(n) for n in np.argwhere(bad)[0])
             wanted = _OPTIONAL.get(name, "a finite number")

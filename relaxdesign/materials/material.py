@@ -50,6 +50,11 @@ class Material:
         return 2 * usual
 
 
+VOID = Material("void", "Void", "void", young=0.0, poisson=0.0, bulk=0.0, shear=0.0, density=0.0, conductivity=0.0)
+"""Nothing: a phase without stiffness, mass and conductivity; never on offer, but what a phase may be made of."""
+
+VOID_NAMES = ("void", "voids", "pore", "pores", "empty", "vacuum")
+
 _USUAL = {"measured": 0.02, "datasheet": 0.02, "computed": 0.02, "handbook": 0.04}
 """Relative standard uncertainty of E by kind of source. Where two sources of the catalogue tell E of one substance
 (27, glasses left out) they differ by 2.5 % in the median, those of handbooks by 5 % (root of the mean square); in

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,8 @@ from relaxdesign.physics.fem import (
     effective_stiffness,
     local_fields,
 )
-from relaxdesign.physics.resolution import bound_warnings, grid_warnings
-from relaxdesign.physics.voxel_fields import VoxelFields
+from relaxdesign.physics.resolution import bound_warnings, grid_warnings, loose_warnings
+from relaxdesign.physics.voxel_fields import TRACE, VoxelFields
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,12 +104,13 @@ def evaluate(
         ValueError: a modulus is out of range, names the voxel.
         relaxdesign.physics.fem.ConvergenceError: a load case did not reach the tolerance.
     """
+    void, data = data.void, data.with_trace()
     K, G = moduli(data)
     begin = time.perf_counter()
     solved = effective_stiffness(K, G, boundary=boundary, tol=tol, element=element)
     seconds = time.perf_counter() - begin
     x, y, z = solved.directional_young[0].tolist()
-    bulk_bounds, shear_bounds = field_bounds(K[0], G[0]), field_shear_bounds(K[0], G[0])
+    bulk_bounds, shear_bounds = (bounds_with(void, of(K[0], G[0])) for of in (field_bounds, field_shear_bounds))
     conduction = None if data.k is None else _conduction(data.k, boundary, tol)
     averages = {"K": (solved.bulk.item(), bulk_bounds), "G": (solved.shear.item(), shear_bounds)}
     if conduction is not None:
@@ -168,12 +169,13 @@ def resolution_warnings(data: VoxelFields, boundary: str, averages: dict[str, tu
 
     averages: K, G, k with their bounds, as far as they were computed.
     """
+    data = data.with_trace()
     found = grid_warnings("E", data.E)
     if data.k is not None and "k" in averages:
         found += grid_warnings("k", data.k)
     if boundary == "periodic":  # kubc and uniaxial are no effective properties and may pass the bounds
         for name, (value, bounds) in averages.items():
-            found += bound_warnings(name, value, bounds)
+            found += bound_warnings(name, value, bounds) or loose_warnings(name, value, bounds)
     return tuple(found)
 
 
@@ -184,10 +186,16 @@ def fields_under(data: VoxelFields, load: str, *, boundary: str = "periodic", to
 
 
 def moduli(data: VoxelFields) -> tuple[torch.Tensor, torch.Tensor]:
-    """K and G (1, nx, ny, nz) in GPa. Raises ValueError that names the voxel out of range."""
+    """K and G (1, nx, ny, nz) in GPa, a trace of them in voids. Raises ValueError that names the voxel out of range."""
+    data = data.with_trace()
     young, poisson = torch.from_numpy(data.E), torch.from_numpy(data.nu)
     check_young_poisson(young, poisson)
     return bulk_shear_from_young_poisson(young[None], poisson[None])
+
+
+def bounds_with(void: float, bounds: Bounds) -> Bounds:
+    """Bounds of a cell of which so much is void: the lower ones are 0 if any is, whatever trace was solved with."""
+    return bounds if void == 0.0 else replace(bounds, reuss=0.0, hs_lower=0.0)
 
 
 def bounds_dict(bounds: Bounds) -> dict[str, float]:
@@ -196,7 +204,7 @@ def bounds_dict(bounds: Bounds) -> dict[str, float]:
 
 
 def _conduction(k: np.ndarray, boundary: str, tol: float | None) -> Conduction:
-    begin = time.perf_counter()
+    begin, insulating = time.perf_counter(), float(np.mean(k <= TRACE * k.max()))
     solved = effective_conductivity(torch.from_numpy(k)[None], boundary=boundary, tol=tol)
     x, y, z = solved.directional[0].tolist()
     return Conduction(
@@ -204,7 +212,7 @@ def _conduction(k: np.ndarray, boundary: str, tol: float | None) -> Conduction:
         directional=(x, y, z),
         anisotropy=solved.anisotropy.item(),
         tensor=solved.k[0].numpy(),
-        bounds=field_conductivity_bounds(k),
+        bounds=bounds_with(insulating, field_conductivity_bounds(k)),
         iterations=int(solved.iterations.sum()),
         residual=float(solved.residual.max()),
         seconds=time.perf_counter() - begin,

@@ -20,6 +20,9 @@ MOST_ALONE, MOST_TOUCHING = 0.05, 0.06
 LEAST_EXCESS = 0.01
 """Relative distance from a bound at which it counts as left."""
 
+HANGS_TOGETHER = 1e-6
+"""Share of the Voigt average below which the average of a cell with voids comes from the trace in them."""
+
 REMEDY = "repeat every voxel 2 or 3 times along each axis (numpy.repeat), evaluate again and compare"
 
 
@@ -71,7 +74,7 @@ def bound_warnings(name: str, value: float, bounds: Bounds) -> list[str]:
     """Whether an average modulus or conductivity of a periodic cell lies outside its Hashin–Shtrikman bounds."""
     for bound, side, excess in (
         (float(bounds.hs_upper), "above", value / float(bounds.hs_upper) - 1.0),
-        (float(bounds.hs_lower), "below", 1.0 - value / float(bounds.hs_lower)),
+        (float(bounds.hs_lower), "below", 1.0 - value / float(bounds.hs_lower) if bounds.hs_lower else 0.0),
     ):
         if excess > LEAST_EXCESS:
             return [
@@ -79,6 +82,13 @@ def bound_warnings(name: str, value: float, bounds: Bounds) -> list[str]:
                 f"no cell passes: the grid is too coarse, so {REMEDY}"
             ]
     return []
+
+
+def loose_warnings(name: str, value: float, bounds: Bounds) -> list[str]:
+    """Whether the solid of a cell with voids, whose lower bound is 0, is in pieces that pass nothing on."""
+    if bounds.reuss or value > HANGS_TOGETHER * float(bounds.voigt):
+        return []
+    return [f"{name} is practically 0: the solid does not hang together, voids part it in at least one direction"]
 
 
 def _long_axes(values: np.ndarray) -> list[int]:

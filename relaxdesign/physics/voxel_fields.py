@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+TRACE = 1e-8
+"""What is left in voids of the largest modulus (conductivity) of the cell, so that it can be solved: in results it is
+smaller than what a solve leaves."""
 
 
 @dataclass(frozen=True, eq=False)
 class VoxelFields:
-    """Properties of the voxels of one cell, float64 arrays (nx, ny, nz); voxels are cubes."""
+    """Properties of the voxels of one cell, float64 arrays (nx, ny, nz); voxels are cubes. E = 0 is a void."""
 
     E: np.ndarray  # Young's modulus, GPa
     nu: np.ndarray  # Poisson's ratio
     rho: np.ndarray | None = None  # density, g/cm³
     k: np.ndarray | None = None  # thermal conductivity, W/(m K)
     edge: float | None = None  # of a voxel, in the file's unit of length; only a .vti tells
+
+    @property
+    def void(self) -> float:
+        """Volume fraction of voids."""
+        return float(np.mean(self.E == 0.0))
+
+    def with_trace(self) -> VoxelFields:
+        """The same with a trace of stiffness in voids, and of conductivity where there is none, see `TRACE`.
+
+        Raises ValueError for a cell that is all void.
+        """
+        empty = self.E == 0.0
+        if empty.all():
+            raise ValueError("the cell is all void (E is 0 in every voxel): there is nothing to evaluate")
+        E, nu, k = self.E, self.nu, self.k
+        if empty.any():
+            stiffest = np.max(E, where=np.isfinite(E), initial=0.0)
+            E, nu = np.where(empty, TRACE * stiffest, E), np.where(empty, 0.0, nu)
+        if k is not None and (k == 0.0).any() and k.max() > 0.0:
+            k = np.where(k == 0.0, TRACE * k.max(), k)
+        return replace(self, E=E, nu=nu, k=k)

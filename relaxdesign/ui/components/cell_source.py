@@ -24,7 +24,7 @@ from relaxdesign.io.uploads import (
     read_upload,
 )
 from relaxdesign.io.voxelise import parse_edges
-from relaxdesign.materials.catalogue import Material
+from relaxdesign.materials.material import VOID, Material
 from relaxdesign.microstructure import FAMILIES, Family, drawable
 from relaxdesign.microstructure.base import Inclusions, PlacementError, draw, singular
 from relaxdesign.microstructure.cell import Cell
@@ -126,8 +126,8 @@ def _materials(family: Family) -> dict[int, Material]:
 def _choose_materials(roles: Mapping[str, str]) -> list[Material]:
     """A material of the catalogue for every role; roles: the id of the one that is offered first."""
     catalogue = server.catalogue()
-    materials = sorted(catalogue.materials, key=lambda material: material.name.lower())
-    names = [f"{m.name} · E {m.young:.3g} GPa" for m in materials]
+    materials = [*sorted(catalogue.materials, key=lambda material: material.name.lower()), VOID]
+    names = [f"{m.name} · E {m.young:.3g} GPa" if m.young else m.name for m in materials]
     chosen, columns = [], st.columns(min(len(roles), 3))
     for number, (role, wanted) in enumerate(roles.items()):
         start = next((i for i, m in enumerate(materials) if m.id == wanted), 0)
