@@ -66,6 +66,10 @@ class ViewedCell:
             return ViewedCell(data)
         return ViewedCell(data, cell.labels, tuple(material.name for material in cell.materials))
 
+    def solid(self, phase: int) -> bool:
+        """Whether a phase occurs and is no void."""
+        return bool((self.data.E[self.labels == phase] > 0.0).any())
+
     @property
     def flat(self) -> bool:
         return self.data.E.shape[2] == 1
@@ -136,16 +140,17 @@ def local_fields(cell: ViewedCell, key: str) -> None:
 
 
 def _solid(cell: ViewedCell, scalar: Scalar, key: str, label: str) -> None:
-    """A field on the voxels of all phases, or of one of them."""
-    shown, name = None, None
+    """A field on the voxels of all phases that are not void, or of one of them."""
+    shown, name = cell.data.E > 0.0 if cell.data.void else None, None
+    solid = cell.names if cell.labels is None else [n for i, n in enumerate(cell.names) if cell.solid(i)]
     with st.container(horizontal=True, vertical_alignment="center"):
         look = cell_scene.choose_look(cell.flat, ())
-        if cell.labels is not None:
+        if len(solid) > 1:
             name = st.segmented_control(
-                "Phase", cell.names, key="field-phase", persist_state="session", label_visibility="collapsed",
+                "Phase", solid, key="field-phase", persist_state="session", label_visibility="collapsed",
                 help="Only this phase; none chosen: the whole cell.",
             )  # fmt: skip
-    if name in cell.names:
+    if name in solid:
         shown = cell.labels == cell.names.index(name)
     scene = painted_scene(scalar.values, scalar.paint, shown=shown, cut=look.cut)
     cell_scene.show(scene, key=f"field-{key}", scalar=scalar, label=label)
