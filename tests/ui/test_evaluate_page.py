@@ -100,6 +100,19 @@ def test_uploaded_labels_ask_for_two_materials(app):
     assert "particles fill 50.00%" in texts(app)
 
 
+def test_pores_are_void_in_every_view(app):
+    """Void is the last material on offer."""
+    draw(app)
+    solid = bounds(app).loc["K, GPa", "Cell"]
+    box = app.selectbox(key="evaluate-Particles")
+    box.select_index(len(box.options) - 1).run()
+    assert box.options[-1] == "Void" and bounds(app).loc["K, GPa", "Cell"] < 0.9 * solid
+    assert (bounds(app)["Reuss"] == 0.0).all() and (bounds(app)["HS lower"] == 0.0).all()
+    for view in ("Local fields", "Stiffness", "Correlation"):
+        app.segmented_control(key="evaluate-view").set_value(view).run()
+        assert not app.exception and not app.error, view
+
+
 def test_uploaded_labels_of_other_names_take_a_material_each(app):
     labels = np.ones((6, 6, 6), int)
     labels[:3], labels[3] = 4, 9
