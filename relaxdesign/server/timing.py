@@ -25,8 +25,16 @@ from relaxdesign.study.methods import METHODS
 from relaxdesign.study.request import DesignRequest, GuidanceSettings
 from relaxdesign.version import __version__
 
-# Linear systems per design after sampling, measured over the range of targets (mean; single designs differ threefold).
-_SYSTEMS = {"one target": 60, "several targets": 850, "free-form": 900, "unrefined": 30}
+# Linear systems on the design's grid that finishing a design is worth, by dimension (measured over targets of all
+# ranges, mean; single designs differ threefold). A root costs systems of its one quantity, the rest whole stiffnesses.
+_ROOT = 60
+_SYSTEMS = {
+    "verified": {2: 160, 3: 90},  # once a root is found: on two grids, with the whole stiffness
+    "several targets": {2: 1150, 3: 450},
+    "free-form": {2: 1150, 3: 450},
+    "free-form, K alone": {2: 280, 3: 130},
+    "unrefined": {2: 90, 3: 80},
+}
 # Seconds per design beside systems: projection, placements, waiting for short solves.
 _BESIDE = 0.5
 # Six load cases share set-up and gradient: together they cost this much of six times one.
@@ -95,13 +103,14 @@ def estimated_seconds(request: DesignRequest, calibration: Calibration) -> float
     passes = levels * method.passes(request) if method.passes else 0
     sampling = passes * calibration.network + method.simulates * solves * systems * calibration.guiding
     if not request.refine:
-        kind = "unrefined"
+        finishing = _SYSTEMS["unrefined"][request.dim]
     elif request.family == "free-form":
-        kind = "free-form"
+        finishing = _SYSTEMS["free-form" if whole else "free-form, K alone"][request.dim]
+    elif len(request.targets) > 1:
+        finishing = _SYSTEMS["several targets"][request.dim]
     else:
-        kind = "several targets" if len(request.targets) > 1 else "one target"
-    finishing = _SYSTEMS[kind] * calibration.refining * (systems if kind == "one target" else 1.0)
-    return request.count * (sampling + finishing + _BESIDE)
+        finishing = _ROOT * systems + _SYSTEMS["verified"][request.dim]
+    return request.count * (sampling + finishing * calibration.refining + _BESIDE)
 
 
 def _seconds(function, repeats: int = 3) -> float:
