@@ -118,6 +118,20 @@ def test_exact_cylinders_come_back_from_their_file(make_design, tmp_path):
     assert trust.low < value < trust.high
 
 
+@pytest.mark.slow
+def test_exact_spheres_come_back_from_their_file(make_design, tmp_path):
+    """On 128³ voxels: their modulus is that of the spheres but for what voxels of one phase each are off there."""
+    design, packing = exact(make_design, 3, 0.3, 0.25)
+    soft, stiff = (replace(m, bulk=k, shear=g) for m, k, g in zip(design.materials, (30, 60), (12, 25), strict=True))
+    path = tmp_path / "particles.stl"
+    path.write_bytes(stl_bytes(design, 4.0, chord=0.001))
+    cell = load_stl(path, grid=128, edges=(4.0,))
+    simulation = Simulation(Evaluator(("K",)), [], 3, 32)
+    value = simulation.voxels((soft, stiff), torch.from_numpy(cell.labels))["K"]
+    trust = resolve(simulation, (soft, stiff), packing).trust()["K"]
+    assert value == pytest.approx(trust.value, rel=1.5e-3)
+
+
 def test_an_unusable_chord_error_is_refused(make_design):
     with pytest.raises(ExportError, match="chord error"):
         ExportOptions(chord=0.5).check(3)
