@@ -30,7 +30,7 @@ from relaxdesign.study.tuning import TUNING
 
 _ACCEPTED = 0.01
 _TRIED_PAIRS = 8
-_LEAST_GAIN = 0.1
+_LEAST_GAIN = 0.1  # of the miss, by a whole step of a look; a pair that gains less leads nowhere
 _ATTEMPTS = 3  # of pairs that met the targets on the coarser grid
 _SCREENED = 40
 _LOOK = 0.5  # of the grid: a look at many pairs must not cost more than the design
