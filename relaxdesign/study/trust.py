@@ -170,11 +170,11 @@ def resolve(
     shares = [simulation.shares([geometry], times) for times in (1, 2)]
     coarse, fine = (simulation.composites(materials, each, names=names) for each in shares)
     return Resolution(
-        coarse, fine, materials, float(shares[1].mean()), simulation.dim, gap_voxels(geometry, simulation)
+        coarse, fine, materials, float(shares[1].mean()), simulation.dim, _gap_voxels(geometry, simulation)
     )
 
 
-def gap_voxels(geometry: Geometry, simulation: Simulation) -> float:
+def _gap_voxels(geometry: Geometry, simulation: Simulation) -> float:
     """Voxels of the design's grid between the nearest inclusions, infinite of a cell that has none."""
     if not isinstance(geometry, Placement):
         return math.inf

@@ -2,8 +2,8 @@
 
     φ ← φ + Σ_i a_i b_i,    b_0 = 1,    b_i = sensitivity of target i, smoothed.
 
-The derivative of target t by a_i is exact: the gradient of t by the voxels' coefficients, which its solve gives, times
-their answer to b_i, which composite voxels give, being smooth in φ. A step takes one solve.
+The derivative of target t by a_i is the exact gradient of t by the voxels' coefficients, which its solve gives, times
+their answer to b_i, a difference of composite voxels, which are smooth in φ. A step takes one solve.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from relaxdesign.study.refinement.outcome import Realised, Refined
 from relaxdesign.study.refinement.roots import gauss_newton, stop_early
 from relaxdesign.study.refinement.task import Task
 from relaxdesign.study.simulation import Simulation
-from relaxdesign.study.trust import Resolution, contrast_of, gap_voxels, verified
+from relaxdesign.study.trust import Resolution, contrast_of, verified
 
 _TOLERANCE = 1e-3
 _TRIED = 3
@@ -60,14 +60,14 @@ def finished(
     """A placement as the exported cell. deviation: over placements, by quantity. found: its resolution, if known."""
     materials, simulation = task.materials_of(pair), task.simulation
     resolution = verified(simulation, materials, placement, found)
-    remark = "; ".join(filter(None, (remark, _narrow(placement, materials, simulation))))
+    remark = "; ".join(filter(None, (remark, _narrow(resolution, simulation))))
     labels = placement.voxelise(simulation.grid)
     return Realised(pair, labels, placement, resolution, placement.parameters, deviation, remark)
 
 
-def _narrow(placement: Placement, materials: Sequence[Material], simulation: Simulation) -> str:
+def _narrow(resolution: Resolution, simulation: Simulation) -> str:
     """What is to be said of inclusions that come too near each other for the grid; empty of others."""
-    gap, dim, contrast = gap_voxels(placement, simulation), simulation.dim, _contrast(materials, simulation)
+    gap, dim, contrast = resolution.gap, resolution.dim, _contrast(resolution.materials, simulation)
     if carried(gap, contrast, dim):
         return ""
     needed = f"{math.ceil(NARROW[dim] * simulation.grid / gap)} voxels per edge" if gap > 0.01 else "no grid"
