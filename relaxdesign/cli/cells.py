@@ -199,13 +199,9 @@ def _materials(
 
 def _material(catalogue: Catalogue, option: str, wanted: str) -> Material:
     """The material that an option names; void, unless the catalogue has one. Raises ValueError for none or several."""
-    from relaxdesign.materials.material import VOID, VOID_NAMES
-
     try:
-        return catalogue.find(wanted)
+        return catalogue.phase(wanted)
     except ValueError as error:
-        if wanted.casefold() in VOID_NAMES:
-            return VOID
         raise ValueError(f"{option}: {error}") from None
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from relaxdesign.cli.console import user_errors, warn
 from relaxdesign.cli.options import AsJson, MaterialsFile, grouped
 from relaxdesign.cli.request_options import request_options
 from relaxdesign.cli.running import run_study
 from relaxdesign.cli.showing import exit_by, print_result
-from relaxdesign.study.objective import parse_objective
+from relaxdesign.study.objective import Objective, parse_objective
 from relaxdesign.study.request import DesignRequest, GuidanceSettings
 
 if TYPE_CHECKING:
@@ -44,6 +46,37 @@ class Wanted:
     density_weight: Annotated[
         float | None, typer.Option(help="Weight of low density against the target's 1. Default: 0.")
     ] = None
+    target_stiffness: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A whole stiffness in GPa from JSON or text: 6 × 6, in 2D also 3 × 3, or nine numbers C11 C22 C33 "
+            "C12 C13 C23 C44 C55 C66.",
+        ),
+    ] = None
+    relative: Annotated[
+        bool | None,
+        typer.Option("--relative", help="The wanted stiffness is a share of Young's modulus of the solid."),
+    ] = None
+    like: Annotated[
+        Path | None, typer.Option(metavar="CELL", help="The stiffness of this cell (.vti, .npz) is wanted.")
+    ] = None
+
+    def stiffness(self, young: float) -> NDArray[np.float64] | None:
+        """The whole stiffness wanted, GPa (6, 6). young: what relative ones refer to. Raises ValueError."""
+        from relaxdesign.study.stiffness import read_stiffness
+
+        if self.target_stiffness is not None and self.like is not None:
+            raise ValueError("give either --target-stiffness or --like, not both")
+        if self.relative and self.target_stiffness is None:
+            raise ValueError("--relative belongs to --target-stiffness")
+        if self.target_stiffness is not None:
+            return read_stiffness(self.target_stiffness) * (young if self.relative else 1.0)
+        if self.like is not None:
+            from relaxdesign.api import evaluate
+
+            return np.array(evaluate(self.like).C)
+        return None
 
     def fields(self) -> dict[str, Any]:
         """Those fields of a request that were given. Raises ValueError for words that cannot be read."""
@@ -144,9 +177,30 @@ def _request(
     else:
         offered = Catalogue.default()
     values |= settings | {"guidance": _guidance(values.get("guidance", {}) | settings.get("guidance", {}), guide)}
+    values["objectives"] = (*values["objectives"], *_stiffness(wanted, values, offered))
     if "exclude" in settings:
         values["exclude"] = tuple(offered.find(name).id for name in settings["exclude"])
     return DesignRequest.model_validate(values)
+
+
+def _stiffness(wanted: Wanted, values: dict[str, Any], offered: Catalogue) -> tuple[Objective, ...]:
+    """The entries of a whole stiffness that is wanted, as objectives. Raises ValueError."""
+    if not (wanted.target_stiffness or wanted.like or wanted.relative):
+        return ()
+    from relaxdesign.study.stiffness import stiffness_objectives
+
+    phases = _phases(values.get("phases", ()))
+    if not phases:
+        raise ValueError("a whole stiffness takes given phases, e.g. --family free-form --phases void,ti-6al-4v")
+    young = max(material.young for material in offered.of_phases(phases).materials)
+    stiffness = wanted.stiffness(young)
+    assert stiffness is not None
+    return stiffness_objectives(stiffness, values.get("dim", DesignRequest.model_fields["dim"].default))
+
+
+def _phases(given: Sequence[str]) -> tuple[str, ...]:
+    """Names of phases, which may be one text with a comma."""
+    return tuple(part.strip() for part in given[0].split(",", 1)) if len(given) == 1 else tuple(given)
 
 
 def _guidance(values: dict[str, Any], settings: Iterable[str]) -> GuidanceSettings:

@@ -6,7 +6,7 @@ that is shipped (``assets/materials.csv``, a source for every row); users can lo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -28,6 +28,7 @@ from relaxdesign.materials import (
     read_materials,
 )
 from relaxdesign.materials.channels import Channels, Properties
+from relaxdesign.materials.material import VOID, VOID_NAMES
 
 __all__ = ["DEFAULT_CATALOGUE", "KINDS", "Catalogue", "CatalogueError", "Material", "Reading", "occupied_cells"]
 
@@ -84,6 +85,30 @@ class Catalogue:
         Raises ValueError, with a list, if there is none or more than one.
         """
         return find_material(self.materials, text)
+
+    def phase(self, text: str) -> Material:
+        """What a phase is made of: a material as `find` finds it, or void, unless a material is called so."""
+        try:
+            return self.find(text)
+        except ValueError:
+            if text.strip().casefold() in VOID_NAMES:
+                return VOID
+            raise
+
+    def of_phases(self, names: Sequence[str]) -> Catalogue:
+        """The materials of given phases, in their order, and nothing else.
+
+        Raises ValueError for an unknown or ambiguous name, for the same material twice and for nothing but void.
+        """
+        materials = tuple(self.phase(name) for name in names)
+        if len({material.id for material in materials}) < len(materials):
+            raise ValueError(f"the phases have to be different, got {' and '.join(m.name for m in materials)}")
+        return Catalogue(materials)
+
+    @property
+    def has_void(self) -> bool:
+        """Whether one of the phases is void; never of materials on offer."""
+        return any(material.void for material in self.materials)
 
     def select(
         self,

@@ -20,16 +20,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
-# Below these a voxel would be a void and the elastic problem singular.
-MIN_BULK_GPA = 1e-5
-MIN_SHEAR_GPA = 1e-5
-MIN_DENSITY = 1e-3
+from relaxdesign.materials.material import MIN_BULK_GPA, MIN_DENSITY, MIN_SHEAR_GPA, Material
 
 
 @dataclass(frozen=True)
@@ -151,6 +148,63 @@ class LinearChannels(Channels):
         return {"name": self.name, "maximum": list(self.maximum)}
 
 
+@dataclass(frozen=True)
+class PhaseChannels(Channels):
+    """One channel: which of two given materials a voxel is of, -1 the first and 1 the second.
+
+    In between lies p, the share of the stiffer, and every coefficient of which more than an average counts is
+    v₁ + p³ (v₂ − v₁) as in topology optimisation (Bendsøe 1989, doi:10.1007/BF01650949): blends are poor, so cells
+    become crisp. That of the softer material is taken to be no less than a thousandth of the stiffer's, so that voids
+    can be solved.
+
+    materials: None as long as they are not known, as in training.
+    """
+
+    materials: tuple[Material, Material] | None = None
+
+    name = "phase"
+    count = 1
+
+    def of(self, materials: Sequence[Material]) -> PhaseChannels:
+        """The channel between two materials. Raises ValueError for another number of them."""
+        if len(materials) != 2:
+            raise ValueError(f"a cell of free form with given phases takes two of them, got {len(materials)}")
+        return PhaseChannels((materials[0], materials[1]))
+
+    def encode(self, properties: Properties, axis: int = 1) -> Tensor:
+        """-1 and 1: of the two materials themselves."""
+        if properties.bulk.shape != (2,):
+            raise ValueError("a channel of phases holds its two materials and no others")
+        return torch.tensor([-1.0, 1.0]).unsqueeze(axis)
+
+    def decode(self, field: Tensor, axis: int = 1) -> Properties:
+        share = (field.squeeze(axis).clamp(-1, 1) + 1) / 2
+        return Properties(*(self.coefficient(name, share) for name in self.coefficients))
+
+    def coefficient(self, name: str, share: Tensor) -> Tensor:
+        """An attribute of the materials where the second has a share (0 to 1)."""
+        if self.materials is None:
+            raise ValueError("the two materials of the phases are not known yet")
+        first, second = (float(getattr(material, name)) for material in self.materials)
+        if name in _MIXED:
+            return first + share * (second - first)
+        least = max(first, second) * SOFTEST_WHILE_STEERING
+        first, second = max(first, least), max(second, least)
+        # The stiffer phase is the one whose blends are poor.
+        mixed = share**_PENALTY if second >= first else 1 - (1 - share) ** _PENALTY
+        return first + mixed * (second - first)
+
+    def definition(self) -> dict:
+        return {"name": self.name}
+
+
+SOFTEST_WHILE_STEERING = 1e-3
+"""Of the stiffer phase's coefficients, while a field is steered."""
+
+_PENALTY = 1.5
+_MIXED = ("density", "solid", "price")  # coefficients of which quantities are averages
+
+
 def _at_least(floor: float, value: Tensor) -> Tensor:
     """The larger of both, with the derivative of the value: a field that was taken below the floor can come back."""
     return value + (value.clamp_min(floor) - value).detach()
@@ -161,7 +215,7 @@ def channels_from_definition(definition: dict) -> Channels:
 
     Raises ValueError for a name or numbers that this version does not know.
     """
-    kinds: dict[str, type[Channels]] = {"asinh": AsinhChannels, "linear": LinearChannels}
+    kinds: dict[str, type[Channels]] = {"asinh": AsinhChannels, "linear": LinearChannels, "phase": PhaseChannels}
     name = definition.get("name")
     if name not in kinds:
         raise ValueError(f"unknown channels {name!r}; this version knows {', '.join(kinds)}")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from relaxdesign.materials.channels import MIN_BULK_GPA, MIN_DENSITY
-
 KINDS = ("measured", "datasheet", "handbook", "computed")
 TEXTS = ("id", "name", "category", "kind", "flag", "source", "url")
+
+# Below these a voxel would be a void and the elastic problem singular.
+MIN_BULK_GPA = 1e-5
+MIN_SHEAR_GPA = 1e-5
+MIN_DENSITY = 1e-3
 
 BULK_RANGE = (MIN_BULK_GPA, 600.0)  # GPa
 SHEAR_RANGE = (1e-6, 600.0)  # GPa
@@ -36,6 +39,16 @@ class Material:
     url: str = ""
     young_std: float | None = None  # standard uncertainty of young, GPa
     conductivity_std: float | None = None  # W/(m K)
+
+    @property
+    def void(self) -> bool:
+        """Whether it is nothing."""
+        return self.young == 0.0
+
+    @property
+    def solid(self) -> float:
+        """Its contribution to the solid fraction."""
+        return 0.0 if self.void else 1.0
 
     def uncertainty(self, name: str) -> float:
         """Relative standard uncertainty of a coefficient; ``bulk`` and ``shear`` have that of E, at the same ν.

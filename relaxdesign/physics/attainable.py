@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.base import Interval
 from relaxdesign.physics.quantities import PHYSICS, QUANTITIES
+from relaxdesign.physics.voxel_fields import TRACE
 
 __all__ = ["Interval", "reachable_by_any"]
 
@@ -17,7 +20,9 @@ def reachable_by_any(catalogue: Catalogue, dim: int, name: str) -> Interval:
     quantity = QUANTITIES[name]
     physics = PHYSICS[quantity.physics]
     if physics.interval is not None:
-        return physics.interval({each.name: catalogue.column(each.name) for each in physics.coefficients}, dim, name)
+        columns = {each.name: catalogue.column(each.name) for each in physics.coefficients}
+        traces = {each: np.maximum(column, TRACE * column.max()) for each, column in columns.items()}  # of voids
+        return physics.interval(traces, dim, name)
     if quantity.of_material is None:
         raise ValueError(f"nothing is known of the values that {quantity.label} can have")
     single = catalogue.column(quantity.of_material)

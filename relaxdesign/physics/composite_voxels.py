@@ -22,11 +22,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+VOID_CONTRAST = 1e7
+"""Contrast from which the softer phase counts as a void, wherever it is. It passes nothing on, so what is solid of a
+voxel carries beside it, whichever phase surrounds the other: p = 1."""
+
 EXPONENTS = {
     2: ((-4.0, 1.0), (-2.0, 0.92), (-1.0, 0.55), (1.0, -0.45), (2.0, 0.3), (3.0, 0.8), (4.0, 0.9)),
     3: ((-4.0, 1.0), (-2.0, 0.75), (-1.0, 0.45), (1.0, -1.0)),
 }
 """Per dimension of the cell: (log10 of the contrast, p), linear in between and constant beyond."""
+
+VOID_ORDER = 1.8
+"""Order with which the error of cells with voids falls."""
 
 LEFT = 0.7
 """Half-width of the interval around `limit`, of the difference between the two grids."""
@@ -44,6 +51,8 @@ is measured by ``benchmarks/composite_voxels.py`` too.
 
 def exponent(contrast: float, dim: int) -> float:
     """p for a contrast (inclusion to matrix) in a cell of dimension 2 or 3."""
+    if max(contrast, 1.0 / contrast) >= VOID_CONTRAST:
+        return 1.0
     logs, values = zip(*EXPONENTS[dim], strict=True)
     return float(np.interp(math.log10(contrast), logs, values))
 
@@ -60,12 +69,13 @@ def composite_field(matrix: float, inclusion: float, shares: Tensor, dim: int) -
     return matrix * ((1.0 - share) + share * contrast**p) ** (1.0 / p)
 
 
-def extrapolated(coarse: Any, fine: Any) -> Any:
-    """Richardson's extrapolation, from a grid and one twice as fine, of an error that falls as the edge of a voxel.
+def extrapolated(coarse: Any, fine: Any, contrast: float = 1.0) -> Any:
+    """Richardson's extrapolation, from a grid and one twice as fine, of floats or arrays.
 
-    Of floats or arrays.
+    The error falls as the edge of a voxel, or as its power `VOID_ORDER` if the contrast is that of a void.
     """
-    return 2.0 * fine - coarse
+    order = VOID_ORDER if max(contrast, 1.0 / contrast) >= VOID_CONTRAST else 1.0
+    return fine + (fine - coarse) / (2.0**order - 1.0)
 
 
 def carried(gap: float, contrast: float, dim: int) -> bool:
@@ -79,7 +89,7 @@ def limit(coarse: float, fine: float, contrast: float, dim: int, *, gap: float =
     contrast: of the phases, to either side. gap: between the nearest inclusions, in voxels of the coarse grid; one that
     it does not carry doubles the interval.
     """
-    value = extrapolated(coarse, fine)
+    value = extrapolated(coarse, fine, contrast)
     least = PRECISION + PER_CONTRAST[dim] * min(abs(math.log10(contrast)), LARGEST_CONTRAST) ** 2
     left = LEFT if carried(gap, contrast, dim) else 2.0 * LEFT
     return value, left * abs(fine - coarse) + least * abs(value)

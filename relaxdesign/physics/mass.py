@@ -1,4 +1,4 @@
-"""Density and price: averages over the volume and over the mass, in which the geometry does not count."""
+"""Density, price and solid fraction: averages over the volume or the mass, in which the geometry does not count."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ Phase = Mapping[str, NDArray]
 
 DENSITY_OF_PHASE = Coefficient("density", "density", "g/cm³")
 PRICE_OF_PHASE = Coefficient("price", "price", "per kg")
+SOLID_OF_PHASE = Coefficient("solid", "solid", "", positive=False)
 
 
 def compute_density(task: Task) -> Computed:
@@ -24,6 +25,16 @@ def compute_price(task: Task) -> Computed:
     """Price per mass ⟨ρ p⟩ / ⟨ρ⟩."""
     density, price = task.fields["density"], task.fields["price"]
     return Computed({"price": (density * price).flatten(1).sum(1) / density.flatten(1).sum(1)})
+
+
+def compute_solid(task: Task) -> Computed:
+    """Volume fraction of what is not void."""
+    return Computed({"solid": task.fields["solid"].flatten(1).mean(1)})
+
+
+def mixed_solid(name: str, matrix: Phase, particle: Phase, vf: NDArray, dim: int) -> NDArray:
+    """Solid fraction of two phases; exact."""
+    return (1 - vf) * matrix["solid"] + vf * particle["solid"]
 
 
 def mixed_density(name: str, matrix: Phase, particle: Phase, vf: NDArray, dim: int) -> NDArray:
@@ -43,6 +54,13 @@ DENSITY = Physics(
     (Quantity("density", "density", "g/cm³", "density", of_material="density"),),
     compute_density,
     mixture=mixed_density,
+)
+SOLID = Physics(
+    "solid",
+    (SOLID_OF_PHASE,),
+    (Quantity("solid", "solid fraction", "", "solid", "plain", of_material="solid", limits=(0.0, 1.0 + 1e-9)),),
+    compute_solid,
+    mixture=mixed_solid,
 )
 PRICE = Physics(
     "price",

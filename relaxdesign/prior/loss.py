@@ -17,6 +17,7 @@ UNTOLD = 0.1
 """Share of the cells of which a conditional network is not told K: so it learns both (classifier-free)."""
 
 _TOLERANCE = 1e-3
+_LEAST_LIKELY = 1e-6
 
 
 def denoising_loss(
@@ -24,33 +25,40 @@ def denoising_loss(
     schedule: NoiseSchedule,
     clean: Tensor,
     generator: torch.Generator,
-    log_bulk: Tensor | None = None,
+    told: Tensor | None = None,
+    *,
+    binary: bool = False,
 ) -> Tensor:
     """Weighted squared error of x̂_0 at one random noise level per cell, stratified over the batch.
 
     The weight min(SNR + 1, γ) is that of v-prediction up to a limit (Hang et al. 2023, arXiv 2303.09556): near t = 0
     the voxels of the interface would otherwise outweigh everything else.
+
+    told: see `UNet.paint`. binary: cells are ±1, and x̂_0 tells how likely each is; then their cross-entropy, the mean
+    of -ln((1 + x_0 x̂_0) / 2), with no weights.
     """
     batch = clean.shape[0]
     offset = torch.rand(1, generator=generator)
     t = (((torch.arange(batch) / batch + offset) % 1) * schedule.steps).long().clamp_max(schedule.steps - 1)
     t = t.to(clean.device)
     noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-    predicted = predict_clean(network, schedule, schedule.add_noise(clean, noise, t), t, log_bulk)
+    predicted = predict_clean(network, schedule, schedule.add_noise(clean, noise, t), t, told)
+    if binary:
+        return -(0.5 + 0.5 * clean * predicted.float()).clamp_min(_LEAST_LIKELY).log().mean()
     weight = (1 / schedule.noise.square()).clamp_max(LARGEST_WEIGHT).to(clean.device, torch.float32)[t]
     return (weight * (predicted.float() - clean).square().flatten(1).mean(1)).mean()
 
 
 @torch.no_grad()
 def validation_loss(
-    network: nn.Module, schedule: NoiseSchedule, clean: Tensor, log_bulk: Tensor | None, seed: int
+    network: nn.Module, schedule: NoiseSchedule, clean: Tensor, told: Tensor | None, seed: int, *, binary: bool = False
 ) -> float:
     """Mean loss of held-out cells, always with the same noise."""
     generator = torch.Generator().manual_seed(seed)
-    told = [None] * len(clean) if log_bulk is None else log_bulk.split(32)
+    conditions = [None] * len(clean) if told is None else told.split(32)
     parts = [
-        denoising_loss(network, schedule, part, generator, condition)
-        for part, condition in zip(clean.split(32), told, strict=False)
+        denoising_loss(network, schedule, part, generator, condition, binary=binary)
+        for part, condition in zip(clean.split(32), conditions, strict=False)
     ]
     return float(torch.stack(parts).mean())
 

@@ -21,9 +21,10 @@ from torch import Tensor
 
 from relaxdesign.data import data_file
 from relaxdesign.materials.catalogue import Catalogue
-from relaxdesign.materials.channels import Channels, Properties, channels_from_definition
+from relaxdesign.materials.channels import Channels, PhaseChannels, Properties, channels_from_definition
+from relaxdesign.prior.heads import Painting, PhaseMap
 from relaxdesign.prior.schedule import NoiseSchedule
-from relaxdesign.prior.unet import Painting, UNet, UNetConfig
+from relaxdesign.prior.unet import UNet, UNetConfig
 
 MODEL_DIRECTORY = data_file("models")
 FORMAT_VERSION = 2
@@ -52,8 +53,8 @@ class AimedPainting:
     The estimate without an aim, plus ``scale`` times what the aim changes.
     """
 
-    free: Painting
-    aimed: Painting
+    free: Painting | PhaseMap
+    aimed: Painting | PhaseMap
     scale: float
 
     def field(self, sharpness: float = 1.0) -> Tensor:
@@ -70,11 +71,16 @@ class AimedPainting:
         return replace(self, free=self.free.restrict(allowed), aimed=self.aimed.restrict(allowed))
 
 
+Painted = Painting | PhaseMap | AimedPainting
+"""What priors say of a noisy field."""
+
+
 @dataclass
 class Prior:
     """A diffusion model over relaxed fields (batch, 3, *grid).
 
-    aim: for conditional priors, the bulk modulus its samples shall have; None: any.
+    aim: for conditional priors, the bulk modulus its samples shall have; None: any. kind: for priors with classes, the
+    one of its samples; empty: any.
     """
 
     name: str
@@ -84,6 +90,7 @@ class Prior:
     grid: int
     card: dict = field(default_factory=dict)
     aim: Aim | None = None
+    kind: str = ""
 
     @property
     def dim(self) -> int:
@@ -101,8 +108,12 @@ class Prior:
     def offer(self, materials: Catalogue) -> None:
         """Let phases be made of these materials only, each as likely as `Catalogue.draw` makes it.
 
-        Raises ValueError for materials that the channels cannot hold.
+        A prior of phases takes exactly two, in their order. Raises ValueError for materials that the channels cannot
+        hold.
         """
+        if isinstance(self.channels, PhaseChannels):
+            self.channels = self.channels.of(materials.materials)
+            return
         self.channels.check(materials.properties)
         self.network.set_materials(self.channels.encode(materials.properties, axis=-1), materials.weights)
 
@@ -110,9 +121,12 @@ class Prior:
         """x̂_0 predicted for x_t, not clipped. t: (batch,) integer training steps."""
         return self.paint(noisy, t).field()
 
-    def paint(self, noisy: Tensor, t: Tensor) -> Painting | AimedPainting:
+    def paint(self, noisy: Tensor, t: Tensor) -> Painted:
         """The same as phases and materials, to be read crisply or restricted."""
         time, signal = network_time(self.schedule, noisy, t)
+        if self.kind:
+            position = float(self.network.config.classes.index(self.kind))
+            return self.network.paint(noisy, time, signal, noisy.new_full((len(noisy),), position))
         free = self.network.paint(noisy, time, signal)
         if self.aim is None:
             return free
@@ -126,6 +140,12 @@ class Prior:
         if not bulk > 0:
             raise PriorError(f"the bulk modulus must be above 0 GPa, got {bulk}")
         return replace(self, aim=Aim(math.log(bulk), scale))
+
+    def of_kind(self, kind: str) -> Prior:
+        """The same prior, told what kind of cells to make. Raises PriorError for one that it does not know."""
+        if kind not in (known := self.network.config.classes):
+            raise PriorError(f"{self.name} knows no cells of the kind {kind!r}, but {', '.join(known) or 'none'}")
+        return replace(self, kind=kind)
 
     def decode(self, clean: Tensor) -> Properties:
         """Elastic properties of fields (batch, 3, *grid), each of shape (batch, nx, ny, nz).
@@ -144,13 +164,13 @@ def decode_fields(channels: Channels, clean: Tensor) -> Properties:
 
 
 def predict_clean(
-    network: torch.nn.Module, schedule: NoiseSchedule, noisy: Tensor, t: Tensor, log_bulk: Tensor | None = None
+    network: torch.nn.Module, schedule: NoiseSchedule, noisy: Tensor, t: Tensor, told: Tensor | None = None
 ) -> Tensor:
     """x̂_0 of a denoiser for x_t. noisy: (batch, channels, *grid). t: (batch,) integer training steps.
 
-    log_bulk: see `UNet.forward`.
+    told: see `UNet.paint`.
     """
-    return network(noisy, *network_time(schedule, noisy, t), log_bulk)
+    return network(noisy, *network_time(schedule, noisy, t), told)
 
 
 def network_time(schedule: NoiseSchedule, noisy: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,8 +183,8 @@ def save_prior(prior: Prior, directory: str | Path) -> Path:
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     tensors = {key: value.detach().half().cpu().contiguous() for key, value in prior.network.state_dict().items()}
-    head = prior.network.head
-    tensors |= {MATERIALS: head.materials.cpu(), MATERIAL_WEIGHTS: head.log_weights.exp().cpu()}
+    if (head := prior.network.head) is not None:
+        tensors |= {MATERIALS: head.materials.cpu(), MATERIAL_WEIGHTS: head.log_weights.exp().cpu()}
     weights = save(tensors)
     card = prior.card | {
         "name": prior.name,
@@ -214,7 +234,8 @@ def _read_prior(path: Path, stamps: tuple[tuple[int, int], ...]) -> Prior:
             raise PriorError(f"{path.name} does not match the hash in its card: the file is damaged, fetch it again")
         network = UNet(UNetConfig.from_dict(card["network"]))
         tensors = {key: value.float() for key, value in load(weights).items()}
-        network.set_materials(tensors.pop(MATERIALS), tensors.pop(MATERIAL_WEIGHTS))
+        if network.head is not None:
+            network.set_materials(tensors.pop(MATERIALS), tensors.pop(MATERIAL_WEIGHTS))
         network.load_state_dict(tensors)
         channels = channels_from_definition(card["channels"])
         schedule = NoiseSchedule(**card["schedule"])

@@ -22,7 +22,11 @@ SAMPLES, DESIGNS = "#0b6e99", "#b0b7bd"
 
 
 def sample_sheet(fields: Tensor, tile: int = 96) -> Image.Image:
-    """Fields (count, 3, *grid) side by side, the channels as red, green and blue; of 3D ones the middle slice."""
+    """Fields (count, channels, *grid) side by side; of 3D ones the middle slice.
+
+    Three channels become red, green and blue; one becomes grey, dark where it is 1.
+    """
+    fields = -fields.expand(-1, 3, *fields.shape[2:]) if fields.shape[1] == 1 else fields
     flat = fields if fields.ndim == 4 else fields[..., fields.shape[-1] // 2]
     pixels = ((flat.clamp(-1, 1) + 1) * 127.5).byte().permute(0, 2, 3, 1).numpy()
     columns = min(SHEET_COLUMNS, len(pixels))

@@ -15,9 +15,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels, channels_from_definition
-from relaxdesign.prior.data import field_batches, random_fields
+from relaxdesign.prior.data import Cells, ParticleCells, ShapeCells
 from relaxdesign.prior.distributed import Group, join
-from relaxdesign.prior.loss import denoising_loss, forget, log_bulk_of, validation_loss
+from relaxdesign.prior.loss import denoising_loss, validation_loss
 from relaxdesign.prior.model import Prior, PriorError, save_prior
 from relaxdesign.prior.report import sample_sheet
 from relaxdesign.prior.resume import load_state, save_state
@@ -125,8 +125,8 @@ class _Run:
     """A training run while it goes on.
 
     model: the network, its gradients averaged over the processes. parts: of this process' share of every batch, the
-    generator and the endless cells of each. held_out: cells for validation, and ln K of them for a network that is told
-    it. start: steps trained before; seconds_before: that they took. validation: [step, loss] of every checkpoint.
+    generator and the endless cells of each. held_out: cells for validation, and what a network is told of them.
+    start: steps trained before; seconds_before: that they took. validation: [step, loss] of every checkpoint.
     """
 
     config: TrainingConfig
@@ -138,9 +138,9 @@ class _Run:
     optimizer: torch.optim.Optimizer
     model: nn.Module
     precision: torch.dtype
-    parts: list[tuple[torch.Generator, Iterator[Tensor]]]
+    cells: Cells
+    parts: list[tuple[torch.Generator, Iterator[tuple[Tensor, Tensor | None]]]]
     held_out: tuple[Tensor, Tensor | None]
-    materials: int
     started_from: str | None
     start: int
     seconds_before: float
@@ -151,7 +151,7 @@ class _Run:
         """One step of AdamW on a fresh batch, and of the EMA after it. Returns the loss of the batch."""
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = self.config.learning_rate_at(step)
-        loss = sum(self._descend(generator, next(cells)) for generator, cells in self.parts)
+        loss = sum(self._descend(generator, *next(cells)) for generator, cells in self.parts)
         if not math.isfinite(loss):
             raise PriorError(f"the loss became {loss} at step {step}: lower learning_rate and resume")
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
@@ -160,13 +160,14 @@ class _Run:
         self.ema.update_parameters(self.network)
         return loss
 
-    def _descend(self, generator: torch.Generator, clean: Tensor) -> float:
+    def _descend(self, generator: torch.Generator, clean: Tensor, kind: Tensor | None) -> float:
         """Adds the gradient of the denoising loss of one part of the batch; returns its share of the loss."""
         device, schedule = self.group.device, self.config.schedule
         clean = clean.to(device)
-        told = forget(log_bulk_of(self.channels, clean), generator) if self.config.network.conditional else None
+        told = self.cells.told(clean, kind, generator)
+        told = None if told is None else told.to(device)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16):
-            loss = denoising_loss(self.model, schedule, clean, generator, told) / len(self.parts)
+            loss = denoising_loss(self.model, schedule, clean, generator, told, binary=self._binary) / len(self.parts)
         loss.backward()
         return loss.item()
 
@@ -176,7 +177,7 @@ class _Run:
         done: steps trained. Returns the loss of the EMA weights on the cells held out.
         """
         config, directory = self.config, self.directory
-        validated = validation_loss(self.ema.module, config.schedule, *self.held_out, config.seed)
+        validated = validation_loss(self.ema.module, config.schedule, *self.held_out, config.seed, binary=self._binary)
         self.validation.append([done, round(validated, 6)])
         save_prior(self._prior(done), directory)
         if sheet:
@@ -200,6 +201,10 @@ class _Run:
         )
 
     @property
+    def _binary(self) -> bool:
+        return self.config.network.head == "phases"
+
+    @property
     def _seconds(self) -> float:
         """Of training so far, earlier runs included."""
         return self.seconds_before + time.monotonic() - self.begun
@@ -211,7 +216,7 @@ class _Run:
         card = {
             "description": _describe(config, self.channels),
             "training": config.to_dict() | settings,
-            "data": f"random particle composites of {self.materials} materials, made on the fly",
+            "data": self.cells.description,
             "steps_trained": done,
             "cells_seen": done * config.batch,
             "started_from": self.started_from,
@@ -226,7 +231,12 @@ def _start(
 ) -> _Run:
     """A run at its first step, or at the one after its last checkpoint."""
     group = join(config.device)
-    channels = channels_from_definition(config.channels or {"name": "asinh"})
+    shapes = config.network.head == "phases"
+    channels = channels_from_definition(config.channels or {"name": "phase" if shapes else "asinh"})
+    dim, conditional = config.network.dim, config.network.conditional
+    cells = (
+        ShapeCells(config.grid, dim) if shapes else ParticleCells(catalogue, channels, config.grid, dim, conditional)
+    )
     network = _network(config, catalogue, channels, start_from).to(group.device)
     ema = AveragedModel(network, multi_avg_fn=_warm_ema(config.ema_decay), use_buffers=True)
     optimizer = torch.optim.AdamW(
@@ -246,9 +256,9 @@ def _start(
         optimizer=optimizer,
         model=network,
         precision=_autocast_type(group.device) if automatic else getattr(torch, config.precision),
-        parts=_parts(config, catalogue, channels, group, state["step"]),
-        held_out=_held_out(config, catalogue, channels, group.device),
-        materials=len(catalogue),
+        cells=cells,
+        parts=_parts(config, cells, group, state["step"]),
+        held_out=_held_out(config, cells, group.device),
         started_from=None if start_from is None else start_from.name,
         start=state["step"],
         seconds_before=state["seconds"],
@@ -267,14 +277,15 @@ def _network(config: TrainingConfig, catalogue: Catalogue, channels: Channels, s
     if start_from is not None:
         _check_start(config, channels, start_from)
         network.load_state_dict(network.state_dict() | start_from.network.state_dict())
-    channels.check(catalogue.properties)
-    network.set_materials(channels.encode(catalogue.properties, axis=-1), catalogue.weights)
+    if network.head is not None:
+        channels.check(catalogue.properties)
+        network.set_materials(channels.encode(catalogue.properties, axis=-1), catalogue.weights)
     return network
 
 
 def _parts(
-    config: TrainingConfig, catalogue: Catalogue, channels: Channels, group: Group, start: int
-) -> list[tuple[torch.Generator, Iterator[Tensor]]]:
+    config: TrainingConfig, cells: Cells, group: Group, start: int
+) -> list[tuple[torch.Generator, Iterator[tuple[Tensor, Tensor | None]]]]:
     """Generator and endless fresh cells of each part of this process' share of the batches. start: steps before.
 
     Raises ValueError if the batch cannot be shared out evenly.
@@ -284,24 +295,25 @@ def _parts(
     for part in range(group.rank * config.accumulation, (group.rank + 1) * config.accumulation):
         # A resumed run must not see the same cells again.
         generator = torch.Generator().manual_seed(config.seed + 7919 * start + 104_729 * part)
-        cells = field_batches(catalogue, channels, config.grid, config.network.dim, share, generator=generator)
-        parts.append((generator, cells))
+        parts.append((generator, cells.batches(share, generator)))
     return parts
 
 
-def _held_out(
-    config: TrainingConfig, catalogue: Catalogue, channels: Channels, device: torch.device
-) -> tuple[Tensor, Tensor | None]:
-    """Cells for validation, and ln K of them for a network that is told it."""
+def _held_out(config: TrainingConfig, cells: Cells, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    """Cells for validation, and what a network is told of them."""
     generator = torch.Generator().manual_seed(config.seed + 1)
-    cells = random_fields(
-        catalogue, channels, config.grid, config.network.dim, VALIDATION_CELLS, generator=generator
-    ).to(device)
-    return cells, log_bulk_of(channels, cells) if config.network.conditional else None
+    clean, told = cells.held_out(VALIDATION_CELLS, generator)
+    return clean.to(device), None if told is None else told.to(device)
 
 
 def _describe(config: TrainingConfig, channels: Channels) -> str:
     network = config.network
+    if network.head == "phases":
+        return (
+            f"Diffusion prior over {network.dim}D cells of two given phases "
+            f"({'×'.join([str(config.grid)] * network.dim)} voxels, periodic), one channel: how likely a voxel is the "
+            f"second. It can be told a kind of cells: {', '.join(network.classes)}."
+        )
     kind = "Diffusion prior that can be told ln K" if network.conditional else "Unconditional diffusion prior"
     return (
         f"{kind} over {network.dim}D particle composites ({'×'.join([str(config.grid)] * network.dim)} voxels, "

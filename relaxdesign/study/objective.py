@@ -15,7 +15,9 @@ class Objective(BaseModel):
     """An effective quantity shall lie between ``low`` and ``high``, or be small or large.
 
     quantity: a name of `relaxdesign.physics.quantities.QUANTITIES`. low == high: a value; low alone: at least; high
-    alone: at most. weight: relative to those of the other objectives, for requests that cannot meet all.
+    alone: at most. weight: relative to those of the other objectives, for requests that cannot meet all. scale: misses
+    count relative to this amount of the quantity, in its unit, as those of the entries of a wanted stiffness do to its
+    norm; None: as the quantity's own do.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,6 +27,7 @@ class Objective(BaseModel):
     low: float | None = None
     high: float | None = None
     weight: float = Field(default=1.0, ge=1e-6, le=10, allow_inf_nan=False)
+    scale: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _possible(self) -> Objective:
@@ -62,13 +65,15 @@ class Objective(BaseModel):
             return self.low
         return self.high if self.high is not None and value > self.high else value
 
-    def gap(self, coordinate: Any) -> Any:
-        """Signed distance of coordinates (array or tensor) of the quantity from the interval's, 0 inside."""
+    def coordinate(self, value: Any) -> Any:
+        """The coordinate of a value (float, array or tensor) in which misses count: value / scale, if it has one."""
         from relaxdesign.physics.quantities import QUANTITIES
 
-        quantity = QUANTITIES[self.quantity]
-        low = None if self.low is None else float(quantity.coordinate(self.low))
-        high = None if self.high is None else float(quantity.coordinate(self.high))
+        return QUANTITIES[self.quantity].coordinate(value) if self.scale is None else value / self.scale
+
+    def gap(self, coordinate: Any) -> Any:
+        """Signed distance of coordinates (array or tensor) of the quantity from the interval's, 0 inside."""
+        low, high = (None if limit is None else float(self.coordinate(limit)) for limit in (self.low, self.high))
         return coordinate - coordinate.clip(low, high)
 
     def miss(self, value: float) -> float:
@@ -77,6 +82,8 @@ class Objective(BaseModel):
 
         if self.sense != "reach":
             return 0.0
+        if self.scale is not None:
+            return (value - self.nearest(value)) / self.scale
         return QUANTITIES[self.quantity].miss(value, self.nearest(value))
 
     def __str__(self) -> str:

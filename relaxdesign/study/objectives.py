@@ -8,14 +8,14 @@ with the gradient of the coordinate in channel space.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue
-from relaxdesign.materials.channels import Channels, Properties
+from relaxdesign.materials.channels import Channels, PhaseChannels, Properties
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem.outcome import SMALLEST_TOLERANCE
 from relaxdesign.physics.quantities import COEFFICIENTS, QUANTITIES, coefficients_of
@@ -93,6 +93,11 @@ class Evaluation:
         )
 
 
+def with_thickness(field: Tensor) -> Tensor:
+    """Fields (batch, *grid) with three axes in the grid: 2D ones become one voxel thick."""
+    return field if field.ndim == 4 else field[..., None]
+
+
 class PropertyLookup:
     """Predicts a coefficient of a material, which is not among the channels, from the channels.
 
@@ -116,7 +121,19 @@ class PropertyLookup:
         distance = voxels.square().sum(-1, keepdim=True) + self.points.square().sum(-1) - 2 * voxels @ self.points.T
         mean = (-distance / (2 * self._BANDWIDTH**2)).softmax(-1) @ self.values
         value = (mean.exp() if self.positive else mean).to(clean.dtype)
-        return value if clean.ndim == 5 else value[..., None]
+        return with_thickness(value)
+
+
+Lookup = Callable[[Tensor], Tensor]
+"""A coefficient (batch, nx, ny, nz) of fields (batch, channels, *grid)."""
+
+
+def lookup_of(catalogue: Catalogue, channels: Channels, name: str) -> Lookup:
+    """Of a coefficient that channels do not hold: exact between given phases, else predicted."""
+    if isinstance(channels, PhaseChannels):
+        between = channels.of(catalogue.materials)
+        return lambda clean: with_thickness(between.coefficient(name, (clean[:, 0].clamp(-1, 1) + 1) / 2))
+    return PropertyLookup(catalogue, channels, name)
 
 
 @dataclass
@@ -134,7 +151,7 @@ class Objectives:
     boundary: str = "periodic"
     tolerance: float = 1e-2
     reuse: int = 1
-    lookups: dict[str, PropertyLookup] = field(default_factory=dict, repr=False)
+    lookups: dict[str, Lookup] = field(default_factory=dict, repr=False)
     load_cases: int = 0
     iterations: int = 0
     _displacement: Tensor | None = field(default=None, repr=False)
@@ -150,9 +167,7 @@ class Objectives:
     def from_request(request: DesignRequest, catalogue: Catalogue, channels: Channels) -> Objectives:
         """catalogue: the materials on offer, for coefficients that the channels do not hold."""
         needed = coefficients_of(objective.quantity for objective in request.objectives)
-        lookups = {
-            name: PropertyLookup(catalogue, channels, name) for name in needed if name not in channels.coefficients
-        }
+        lookups = {name: lookup_of(catalogue, channels, name) for name in needed if name not in channels.coefficients}
         settings = request.guidance
         return Objectives(request.objectives, request.boundary, settings.tolerance, settings.reuse, lookups)
 
@@ -172,7 +187,7 @@ class Objectives:
                 initial=self._displacement,
                 raise_on_failure=False,
             )
-            coordinates = [QUANTITIES[o.quantity].coordinate(effective.values[o.quantity]) for o in self._ordered]
+            coordinates = [o.coordinate(effective.values[o.quantity]) for o in self._ordered]
             gradients = [torch.autograd.grad(u.sum(), clean, retain_graph=True)[0] for u in coordinates]
         self._displacement = effective.displacement.detach()
         relative = effective.values["K"].detach() / properties.bulk.detach().flatten(1).mean(1)

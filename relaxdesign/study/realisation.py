@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
@@ -10,16 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Fit, FitError, Inclusions, PlacementError
+from relaxdesign.microstructure.solid import Solid
 from relaxdesign.physics.bounds import Bounds, bulk_bounds
+from relaxdesign.physics.effective_properties import bounds_with
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.quantities import computable
+from relaxdesign.physics.voxel_fields import TRACE
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.objectives import finished_tolerance
 from relaxdesign.study.refinement import Realised, RefinementError, Task, collect, refine_sample
+from relaxdesign.study.refinement.solid import solid_of
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, Snapped
 from relaxdesign.study.selection import PairTable
@@ -59,7 +63,9 @@ class Finisher:
         request, family = self.request, FAMILIES[self.request.family]
         # A generator per candidate: its design does not depend on how many others there are.
         generator = torch.Generator().manual_seed((request.seed * 1_000_003 + index) % 2**63)
-        simulation = Simulation.of(request.objectives, request.boundary, request.dim, self.prior.grid)
+        simulation = Simulation.of(
+            request.objectives, request.boundary, request.dim, self.prior.grid, void=self.materials.has_void
+        )
         task = Task(request, self.materials, self.prior.channels, simulation, taken, generator)
         stages: dict[str, dict[str, float]] = {}
         sampled = Design(index, request.objectives, family.name, stages=stages, relaxed=self._sample(field))
@@ -111,7 +117,7 @@ class Finisher:
         materials = tuple(self.materials.materials[i] for i in realised.pair)
         resolution = realised.resolution
         shares = 1.0 - resolution.share, resolution.share
-        bounds = bulk_bounds([m.bulk for m in materials], [m.shear for m in materials], shares)
+        bounds = _bulk_bounds(materials, shares)
         return replace(
             sampled,
             materials=materials,
@@ -119,7 +125,7 @@ class Finisher:
             parameters=dict(realised.parameters),
             geometry=realised.geometry.to_dict(),
             spread=realised.deviation.get("K"),
-            bounds=Bounds(**{name: float(value) for name, value in asdict(bounds).items()}),
+            bounds=bounds,
             iterations=int(resolution.fine.iterations[0]),
             residual=float(resolution.fine.residual[0]),
             properties=resolution.values,
@@ -128,5 +134,24 @@ class Finisher:
             voxels=simulation.voxels(materials, realised.labels),
             stiffness=None if resolution.stiffness is None else resolution.stiffness.tolist(),
             load_cases=simulation.cost.load_cases,
+            solid=_solid(materials, realised.labels.numpy()),
             labels=labels.numpy(),
         )
+
+
+def _solid(materials: Sequence[Material], labels: np.ndarray) -> Solid | None:
+    """How the solid of a cell of two phases hangs together; None without a void."""
+    solid = solid_of(materials)
+    return None if solid is None else Solid.of(labels == solid)
+
+
+def _bulk_bounds(materials: Sequence[Material], shares: Sequence[float]) -> Bounds:
+    """Of the bulk modulus of two phases, one of which may be void."""
+    largest = max(material.bulk for material in materials), max(material.shear for material in materials)
+    bulk, shear = (
+        [max(getattr(material, name), TRACE * most) for material in materials]
+        for name, most in zip(("bulk", "shear"), largest, strict=True)
+    )
+    void = sum(share for material, share in zip(materials, shares, strict=True) if material.void)
+    bounds = bounds_with(void, bulk_bounds(bulk, shear, shares))
+    return Bounds(**{name: float(value) for name, value in asdict(bounds).items()})

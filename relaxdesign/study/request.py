@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from relaxdesign.study.fields import Ui
 from relaxdesign.study.objective import Objective, targets_of
@@ -133,6 +133,13 @@ def _families() -> dict[str, str]:
     return {name: family.summary + (directed if family.directional else "") for name, family in FAMILIES.items()}
 
 
+def _shapes() -> dict[str, str]:
+    """The kinds of shapes that a prior of free form can be told, by name, with what each is."""
+    from relaxdesign.microstructure.free_form.generators import GENERATORS
+
+    return {"": "any"} | {name: kind.title.lower() for name, kind in GENERATORS.items()}
+
+
 FAMILIES_OF_VERSION_0_1 = {"statistical": "particles", "geometric": "free-form"}
 
 
@@ -204,6 +211,19 @@ class DesignRequest(BaseModel):
     family: Annotated[
         str, Field(description="Kind of microstructure."), Ui("Family", "search", segmented=True, registry=_families)
     ] = "particles"
+    phases: Annotated[
+        tuple[str, ...],
+        Field(
+            max_length=2,
+            description="Two materials by id or name, one may be void: void,ti-6al-4v. Then only shapes are sought.",
+        ),
+        Ui("Phases", "materials", option="--phases"),
+    ] = ()
+    shape: Annotated[
+        str,
+        Field(description="Kind of shape that free-form cells of given phases have; empty: any."),
+        Ui("Kind of shape", "search", registry=_shapes),
+    ] = ""
     boundary: Annotated[
         Literal["periodic", "kubc"],
         Field(description="periodic: effective properties; kubc: linear displacement on the surface."),
@@ -254,6 +274,15 @@ class DesignRequest(BaseModel):
         named = values.pop("projection")
         return {"family": FAMILIES_OF_VERSION_0_1.get(named, named)} | values
 
+    @field_validator("phases", mode="before")
+    @classmethod
+    def _with_comma(cls, phases: Any) -> Any:
+        """Phases may be one text with a comma between them."""
+        texts = [phases] if isinstance(phases, str) else phases
+        if isinstance(texts, list | tuple) and len(texts) == 1 and isinstance(texts[0], str):
+            return tuple(part.strip() for part in texts[0].split(",", 1))
+        return phases
+
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, values: Any) -> Any:
@@ -277,9 +306,20 @@ class DesignRequest(BaseModel):
             raise ValueError(f"more than one target for {', '.join(sorted(twice))}: give one interval")
         if self.family not in (known := _families()):
             raise ValueError(f"unknown family {self.family!r}; known are {', '.join(known)}")
+        self._check_phases()
         if self.start is not None and self.method != "guided":
             raise ValueError(f"only guided diffusion begins from a microstructure, not the method {self.method!r}")
         return self
+
+    def _check_phases(self) -> None:
+        if self.phases and self.family != "free-form":
+            raise ValueError(f"phases are given to cells of the family free-form, not to {self.family}")
+        if self.phases and len(self.phases) != 2:
+            raise ValueError(f"give two phases, e.g. void and a material, got {', '.join(self.phases)}")
+        if self.shape and not self.phases:
+            raise ValueError("a kind of shape takes given phases, e.g. void and a material")
+        if self.shape not in (known := _shapes()):
+            raise ValueError(f"unknown shape {self.shape!r}; known are {', '.join(filter(None, known))}")
 
     @property
     def targets(self) -> tuple[Objective, ...]:
@@ -299,7 +339,10 @@ class DesignRequest(BaseModel):
     @property
     def title(self) -> str:
         """The objectives on one line, e.g. ``"K = 120 GPa, minimise density"``."""
-        return ", ".join(str(objective) for objective in self.objectives)
+        entries = [objective for objective in self.objectives if objective.scale is not None]
+        others = [str(objective) for objective in self.objectives if objective.scale is None]
+        whole = [f"a stiffness of {len(entries)} entries"] if len(entries) > 2 else [str(entry) for entry in entries]
+        return ", ".join(whole + others)
 
 
 def guidance_defaults() -> dict[str, Any]:

@@ -11,12 +11,14 @@ import numpy as np
 
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.cell import Cell
+from relaxdesign.microstructure.solid import Solid
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.earlier import of_version_0_1
 from relaxdesign.study.objective import Objective, targets_of
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.sensitivity import TOLERANCE, Sensitivity
+from relaxdesign.study.stiffness import stiffness_error
 from relaxdesign.study.trust import Trust
 
 SCHEMA_VERSION = 2
@@ -79,6 +81,7 @@ class Design:
     stiffness: list[list[float]] | None = None  # C in GPa, Voigt order xx, yy, zz, yz, xz, xy
     iterations: int | None = None  # of the verifying solve on the finer grid
     residual: float | None = None
+    solid: Solid | None = None  # of a cell with voids
     load_cases: int | None = None  # linear systems solved for this design after sampling
     snapped: Snapped | None = None
     labels: np.ndarray | None = field(default=None, repr=False)  # uint8 (nx, ny, nz), phase of every voxel
@@ -149,6 +152,11 @@ class Design:
         return max(self.misses.values(), key=abs, default=None)
 
     @property
+    def stiffness_error(self) -> float | None:
+        """Relative Frobenius error of the realised cell's stiffness; None if no whole stiffness was asked for."""
+        return stiffness_error(self.objectives, self.stages.get("realised", {}))
+
+    @property
     def off_target(self) -> dict[str, float]:
         """The `misses` that are larger than ``ON_TARGET``."""
         return {name: miss for name, miss in self.misses.items() if not abs(miss) <= ON_TARGET + 1e-9}
@@ -172,6 +180,8 @@ class Design:
             "parameters": self.parameters,
             "on_target": self.on_target,
             "error": self.error,
+            "stiffness_error": self.stiffness_error,
+            **({} if self.solid is None else asdict(self.solid)),
             "spread": self.spread,
             "bounds": None if self.bounds is None else asdict(self.bounds),
             "iterations": self.iterations,
@@ -211,6 +221,7 @@ class Design:
             voxels=values.get("voxels", {}),
             geometry=values.get("geometry", {}),
             snapped=snapped and Snapped(tuple(snapped["materials"]), tuple(snapped["shares"])),
+            solid=Solid.from_dict(values),
             labels=labels,
             relaxed=relaxed,
             **{name: values[name] for name in (*names, "residual", "load_cases")},

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.prior.data import CONNECTED
 from relaxdesign.prior.model import Prior, load_prior, shipped_priors
 from relaxdesign.study.attainable import check_reachable
 from relaxdesign.study.events import DesignEvent, Event, FinishedEvent, StepEvent
@@ -28,9 +29,12 @@ from relaxdesign.study.request import DesignRequest, RequestError
 from relaxdesign.study.result import Design, DesignResult
 from relaxdesign.study.selection import with_known_properties
 from relaxdesign.study.simulation import Cost
+from relaxdesign.study.stiffness import check_attainable
 from relaxdesign.version import __version__
 
 DEFAULT_PRIORS = {2: "composite-2d-64", 3: "composite-3d-32"}
+SHAPE_PRIORS = {2: "free-form-2d-64", 3: "free-form-3d-32"}
+"""Of cells whose phases are given."""
 
 
 def run(
@@ -85,6 +89,8 @@ class _Study:
         if prior.dim != request.dim:
             raise RequestError(f"the prior {prior.name} makes {prior.dim}D fields, the request asks for {request.dim}D")
         prior.offer(materials)
+        if request.phases:
+            prior = prior.of_kind(request.shape or (CONNECTED if materials.has_void else ""))
         kept = {design.index: design for design in finished}
         return _Study(request, materials, prior, cancel, kept, begun, started)
 
@@ -106,7 +112,7 @@ class _Study:
             return
         finisher = Finisher(self.request, self.materials, self.prior)
         fields = dict(zip(self.last.alive.nonzero().flatten().tolist(), self.last.clean, strict=True))
-        pairs = {self._pair_of(design) for design in self.kept.values() if self.request.distinct}
+        pairs = {self._pair_of(design) for design in self.kept.values() if self._distinct}
         taken = {pair for pair in pairs if pair is not None}
         for index in range(self.request.count):
             if self.cancel():
@@ -117,7 +123,7 @@ class _Study:
             elif index in fields:
                 design, pair, spent = finisher.finish(index, fields[index], taken)
                 self.cost.merge(spent)
-                if pair is not None and self.request.distinct:
+                if pair is not None and self._distinct:
                     taken.add(pair)
             else:
                 design = self._dropped(index, self.last)
@@ -138,6 +144,11 @@ class _Study:
             version=__version__,
             remark=conflict(self.designs) or missed(self.designs),
         )
+
+    @property
+    def _distinct(self) -> bool:
+        """Whether no two designs may be of the same materials."""
+        return self.request.distinct and not self.request.phases
 
     @property
     def _seconds(self) -> float:
@@ -173,7 +184,8 @@ def prior_label(prior: Prior) -> str:
 
 def default_prior(request: DesignRequest) -> str:
     """The shipped prior that a request without a choice of its own uses."""
-    return DEFAULT_PRIORS[request.dim] + METHODS[request.method].prior_suffix
+    names = SHAPE_PRIORS if request.phases else DEFAULT_PRIORS
+    return names[request.dim] + METHODS[request.method].prior_suffix
 
 
 def check_request(request: DesignRequest, catalogue: Catalogue | None = None) -> Catalogue:
@@ -199,12 +211,23 @@ def materials_on_offer(request: DesignRequest, catalogue: Catalogue | None = Non
         if catalogue is None:
             own = request.materials_csv
             catalogue = Catalogue.default() if own is None else Catalogue.from_text(own)
-        materials = catalogue.select(categories=request.categories, exclude=request.exclude, flagged=request.flagged)
+        if request.phases:
+            materials = catalogue.of_phases(request.phases)
+        else:
+            materials = catalogue.select(
+                categories=request.categories, exclude=request.exclude, flagged=request.flagged
+            )
         materials = with_known_properties(materials, request.objectives)
     except ValueError as error:
         raise RequestError(str(error)) from None
     for target in request.targets:
         check_reachable(target, request, materials)
+    if request.phases:
+        stiffest = max(materials.materials, key=lambda material: material.bulk)
+        try:
+            check_attainable(request.objectives, stiffest.bulk, stiffest.shear)
+        except ValueError as error:
+            raise RequestError(str(error)) from None
     return materials
 
 

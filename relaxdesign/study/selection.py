@@ -17,7 +17,7 @@ from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels, Properties
 from relaxdesign.materials.material import MAY_LACK
 from relaxdesign.microstructure.base import Fit, Inclusions
-from relaxdesign.physics.quantities import COEFFICIENTS, QUANTITIES, coefficients_of
+from relaxdesign.physics.quantities import COEFFICIENTS, coefficients_of
 from relaxdesign.study.merit import extreme_cost
 from relaxdesign.study.objective import Objective, extremes_of, targets_of
 from relaxdesign.study.tuning import TUNING
@@ -84,7 +84,7 @@ class PairTable:
         self.catalogue, self.family, self.dim, self.grid, self.robust = catalogue, family, dim, grid, robust
         self.shares = shares(family)
         self.targets, self.extremes = targets_of(objectives), extremes_of(objectives)
-        residuals = np.stack([o.gap(self._coordinates(o.quantity)) for o in self.targets])
+        residuals = np.stack([target.gap(self._coordinates(target)) for target in self.targets])
         weights = np.array([target.weight for target in self.targets])
         share, miss = best_share(self.shares, residuals, weights)
         np.fill_diagonal(miss, np.inf)
@@ -95,14 +95,16 @@ class PairTable:
         self.miss = miss[self.matrix, self.inclusion]
         self.share = share[self.matrix, self.inclusion]
 
-    def _coordinates(self, name: str) -> NDArray[np.float64]:
-        return QUANTITIES[name].coordinate(self.family.estimate(self.catalogue, self.shares, self.dim, name))
+    def _coordinates(self, objective: Objective) -> NDArray[np.float64]:
+        quantity = objective.quantity
+        return objective.coordinate(self.family.estimate(self.catalogue, self.shares, self.dim, quantity))
 
     @cached_property
     def extreme_cost(self) -> NDArray[np.float64]:
         """What the quantities to be small or large cost, per pair; see `relaxdesign.study.merit`."""
         at = np.searchsorted(self.shares, self.share).clip(1, len(self.shares) - 1)
-        cost = extreme_cost(self.extremes, lambda name: self._coordinates(name)[at, self.matrix, self.inclusion])
+        estimates = {extreme.quantity: self._coordinates(extreme) for extreme in self.extremes}
+        cost = extreme_cost(self.extremes, lambda name: estimates[name][at, self.matrix, self.inclusion])
         return np.zeros(len(self.matrix)) + cost
 
     @cached_property
@@ -113,7 +115,7 @@ class PairTable:
         at = np.searchsorted(self.shares, self.share).clip(1, len(self.shares) - 1)
         square = np.zeros(len(self.matrix))
         for target in self.targets:
-            values = self._coordinates(target.quantity)
+            values = self._coordinates(target)
             rise = values[at, self.matrix, self.inclusion] - values[at - 1, self.matrix, self.inclusion]
             square += np.square(self.robust * rise / (self.shares[at] - self.shares[at - 1]))
         return square
@@ -154,8 +156,7 @@ class PairTable:
         """The choice with estimates shifted by what simulation showed: offsets of the targets' coordinates."""
         two = Catalogue(tuple(self.catalogue.materials[i] for i in choice.pair))
         curves = [
-            QUANTITIES[t.quantity].coordinate(self.family.estimate(two, self.shares, self.dim, t.quantity)[:, :1, 1:])
-            for t in self.targets
+            t.coordinate(self.family.estimate(two, self.shares, self.dim, t.quantity)[:, :1, 1:]) for t in self.targets
         ]
         residuals = [t.gap(c + shift) for t, c, shift in zip(self.targets, curves, offsets, strict=True)]
         weights = np.array([t.weight for t in self.targets])

@@ -9,7 +9,7 @@ a phase, is a closed form whose differences are taken.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from torch import Tensor
@@ -93,7 +93,7 @@ def sensitivities(
 
 def _raised(materials: Sequence[Material], phase: int, part: float) -> list[Material]:
     """The materials, all coefficients of one phase larger by a part of themselves."""
-    names = {c.name for physics in PHYSICS.values() for c in physics.coefficients}
+    names = {c.name for physics in PHYSICS.values() for c in physics.coefficients} & {f.name for f in fields(Material)}
     known = {name: value for name in names if (value := getattr(materials[phase], name, None)) is not None}
     raised = list(materials)
     raised[phase] = replace(raised[phase], **{name: (1.0 + part) * value for name, value in known.items()})

@@ -20,6 +20,7 @@ from relaxdesign.physics.base import Physics
 from relaxdesign.physics.composite_voxels import extrapolated, limit
 from relaxdesign.physics.evaluator import Effective
 from relaxdesign.physics.quantities import PHYSICS, QUANTITIES
+from relaxdesign.study.objective import Objective
 from relaxdesign.study.sensitivity import Sensitivity, sensitivities
 from relaxdesign.study.simulation import Simulation
 
@@ -121,8 +122,7 @@ class Resolution:
         for name in self.fine.values:
             if _is_mixture(name):
                 continue
-            contrast = contrast_of(self.materials, PHYSICS[QUANTITIES[name].physics])
-            value, grid = limit(*self._two(name), contrast, self.dim, gap=self.gap)
+            value, grid = limit(*self._two(name), self._contrast(name), self.dim, gap=self.gap)
             spread = (deviation or {}).get(name)
             found[name] = Trust(value, grid, None if spread is None else _NORMAL * spread, self._material(name))
         return found
@@ -131,17 +131,19 @@ class Resolution:
     def values(self) -> dict[str, float]:
         """The limit of every quantity; of those that volume fractions alone decide, the value on the finer grid."""
         return {
-            name: self._two(name)[1] if _is_mixture(name) else extrapolated(*self._two(name))
+            name: self._two(name)[1] if _is_mixture(name) else extrapolated(*self._two(name), self._contrast(name))
             for name in self.fine.values
         }
 
-    @property
-    def shift(self) -> dict[str, float]:
-        """By how much the limit's coordinate lies above that on the design's grid, by quantity."""
+    def shift(self, targets: Sequence[Objective]) -> dict[str, float]:
+        """By how much the limit's coordinate lies above that on the design's grid, by the targets' quantities."""
         values = self.values
-        coordinates = {name: QUANTITIES[name].coordinate for name in values}
         return {
-            name: float(of(values[name]) - of(float(self.coarse.values[name][0]))) for name, of in coordinates.items()
+            target.quantity: float(
+                target.coordinate(values[target.quantity])
+                - target.coordinate(float(self.coarse.values[target.quantity][0]))
+            )
+            for target in targets
         }
 
     @property
@@ -149,7 +151,11 @@ class Resolution:
         """C in GPa (6, 6), if it was computed."""
         if self.coarse.stiffness is None or self.fine.stiffness is None:
             return None
-        return extrapolated(self.coarse.stiffness[0].numpy(), self.fine.stiffness[0].numpy())
+        contrast = self._contrast("K")
+        return extrapolated(self.coarse.stiffness[0].numpy(), self.fine.stiffness[0].numpy(), contrast)
+
+    def _contrast(self, name: str) -> float:
+        return contrast_of(self.materials, PHYSICS[QUANTITIES[name].physics])
 
     def _material(self, name: str) -> float | None:
         """Half-width from the uncertainty of the materials' numbers, to first order; density and price are known."""
@@ -201,4 +207,4 @@ def _is_mixture(name: str) -> bool:
 def contrast_of(materials: Sequence[Material], physics: Physics) -> float:
     """The largest ratio of a coefficient of two phases, at least 1."""
     values = [[float(getattr(material, c.name)) for material in materials] for c in physics.coefficients]
-    return max(max(each) / min(each) for each in values)
+    return max(max(each) / min(each) if min(each) else math.inf for each in values)

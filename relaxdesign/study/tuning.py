@@ -7,7 +7,7 @@ figures hold on seeds that no search has seen is measured by ``relaxdesign proto
 designs of the seeds 900000 to 900007, seven targets: all realised within 1 %, no share lower by two standard errors).
 
 Tolerances, iteration limits and other numbers that only trade time for accuracy stand where they act. So does the
-weight of a voxel's own likelihood (`relaxdesign.prior.unet.EVIDENCE`), which is part of the priors.
+weight of a voxel's own likelihood (`relaxdesign.prior.heads.EVIDENCE`), which is part of the priors.
 """
 
 from __future__ import annotations

@@ -3,15 +3,8 @@
 import pytest
 import torch
 
-from relaxdesign.prior.unet import (
-    SMALLEST_DEVIATION,
-    Painting,
-    UNet,
-    UNetConfig,
-    _from_patches,
-    _log_likelihood,
-    _to_patches,
-)
+from relaxdesign.prior.heads import SMALLEST_DEVIATION, Painting, _log_likelihood
+from relaxdesign.prior.unet import UNet, UNetConfig, _from_patches, _to_patches
 
 MATERIALS = torch.tensor([[-0.8, -0.5, 0.1], [0.2, 0.3, 0.4], [0.9, 0.7, -0.2]])
 WEIGHTS = torch.tensor([1.0, 2.0, 1.0])
@@ -138,7 +131,7 @@ def test_a_voxel_decides_where_the_network_does_not_know(monkeypatch):
     signal = torch.tensor([0.99])
     painted = network.head(noisy, torch.zeros(1, 16, 8, 8), logits, torch.zeros(1, 64), signal).field()
     torch.testing.assert_close(painted, clean, rtol=0, atol=1e-3)
-    monkeypatch.setattr("relaxdesign.prior.unet.EVIDENCE", 0.0)
+    monkeypatch.setattr("relaxdesign.prior.heads.EVIDENCE", 0.0)
     painted = network.head(noisy, torch.zeros(1, 16, 8, 8), logits, torch.zeros(1, 64), signal).field()
     assert (painted - clean)[..., 7:9].abs().max() > 0.1  # undecided without it
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 from torch import Tensor
 
-from relaxdesign.microstructure.base import Fit, Parameter
+from relaxdesign.microstructure.base import Fit, FitError, Parameter
 from relaxdesign.microstructure.labelling import label_phases
 from relaxdesign.microstructure.shares import plane_shares
 
@@ -61,7 +61,15 @@ class FreeForm:
     shares: tuple[float, float] = (0.03, 0.97)
 
     def fit(self, clean: Tensor) -> Fit:
-        """The two phases of the sample. Raises FitError for a homogeneous one."""
+        """The two phases of the sample. Raises FitError for a homogeneous one.
+
+        A sample of one channel has given phases, 1 where it is positive; of others the smaller phase becomes 1.
+        """
+        if len(clean) == 1:
+            labels = clean[0].cpu().numpy() > 0
+            if labels.all() or not labels.any():
+                raise FitError("the sample is all of one phase")
+            return Fit((torch.tensor([-1.0]), torch.tensor([1.0])), labels)
         labels, medians, _ = label_phases(clean)
         smaller = bool(labels.mean() < 0.5)
         return Fit((medians[not smaller], medians[smaller]), labels == smaller)

@@ -27,9 +27,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from relaxdesign.prior.model import AimedPainting, Prior
+from relaxdesign.prior.model import Painted, Prior
 from relaxdesign.prior.steps import Sampler, advance, draw_noise, renoise
-from relaxdesign.prior.unet import Painting
 from relaxdesign.study.guidance import Candidates, SamplerStep, clip_step, failures, pull_back, step_direction
 from relaxdesign.study.methods.base import Task
 from relaxdesign.study.objectives import Evaluation, Linearisation, Objectives
@@ -200,7 +199,7 @@ def _estimate(
     return estimate
 
 
-def _paint(prior: Prior, batch: _Batch, level: int, *, commit: bool) -> Painting | AimedPainting:
+def _paint(prior: Prior, batch: _Batch, level: int, *, commit: bool) -> Painted:
     """x̂_0 as phases and materials. commit: whether each sample keeps its likeliest materials from this level on."""
     painting = prior.paint(batch.noisy, torch.full((len(batch.noisy),), level, device=batch.noisy.device))
     if batch.committed is None and commit:

@@ -1,9 +1,9 @@
 """An interface shifted onto targets: Gauss–Newton steps on a level set, φ > 0 in phase 1.
 
-    φ ← φ + Σ_i a_i b_i,    b_0 = 1,    b_i = sensitivity of target i, smoothed.
+    φ ← φ + a_0 + Σ_i a_i b_i,    b_i = g_i evened out and smoothed,    g_i = derivative of target i by φ of each voxel.
 
-The derivative of target t by a_i is the exact gradient of t by the voxels' coefficients, which its solve gives, times
-their answer to b_i, a difference of composite voxels, which are smooth in φ. A step takes one solve.
+g_i is the exact gradient of the target by the voxels' coefficients, which its solve gives, times their answer to φ, a
+difference of composite voxels, which are smooth in it. A step takes one solve.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ from torch import Tensor
 
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Shape
-from relaxdesign.physics.quantities import PHYSICS, QUANTITIES
 from relaxdesign.study.simulation import Simulation
 
 TOLERANCE = 2e-3
 """Largest residual with which a search ends, twice over."""
 
-_STEPS = 10
+_STEPS = 14
+_LONGEST = 8.0  # Gauss–Newton steps
 _LEAST_DAMPING = 0.03  # four steps in a row that were too long, or out of range
 _PROBE = 0.1  # voxels by which the interface moves for the answer of composite voxels
 _LARGEST_SHIFT = 1.5  # voxels per step
-_SMOOTHING = 1.5  # voxels, of sensitivities
+_SMOOTHING = 2.0  # voxels, of derivatives
+
+_EVEN = 2.0  # medians of a derivative beyond which it is evened out
 
 Level = NDArray[np.float64]
 
@@ -46,6 +48,11 @@ class _Solved:
     @property
     def miss(self) -> float:
         return float(np.abs(self.residual).max())
+
+    @property
+    def distance(self) -> float:
+        """From all targets together."""
+        return float(np.linalg.norm(self.residual))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +84,12 @@ class Interface:
                 damping *= 0.5
                 continue
             solved = self._solved(moved)
-            if solved.miss >= best.miss:
+            if solved.distance >= best.distance:
                 damping *= 0.4
                 continue
-            stuck = solved.miss > (1.0 - self.least_gain * damping) * best.miss
-            best, damping, moves = solved, min(1.0, 2 * damping), None
-            if stuck:
+            gain = 1.0 - solved.distance / best.distance
+            best, damping, moves = solved, _next_damping(damping, gain), None
+            if gain < self.least_gain:
                 break
         return best.miss, best.level
 
@@ -94,7 +101,7 @@ class Interface:
         simulation.cost.add(effective)
         values = {target.quantity: effective.values[target.quantity][0] for target in simulation.targets}
         residual = simulation.residuals({name: float(value.detach()) for name, value in values.items()}, self.shift)
-        coordinates = [QUANTITIES[t.quantity].coordinate(values[t.quantity]) for t in simulation.targets]
+        coordinates = [target.coordinate(values[target.quantity]) for target in simulation.targets]
         return _Solved(level, fields, coordinates, residual)
 
     def _fields(self, level: Level) -> dict[str, Tensor]:
@@ -103,24 +110,30 @@ class Interface:
 
     def _step(self, solved: _Solved) -> Level:
         """The change of the level set that should meet the targets, no more than ``_LARGEST_SHIFT``."""
-        gradients = [_gradients(coordinate, solved.fields) for coordinate in solved.coordinates]
-        modes = [np.ones_like(solved.level)]
-        for target, gradient in zip(self.simulation.targets, gradients, strict=True):
-            if PHYSICS[QUANTITIES[target.quantity].physics].mixture is None:  # else it is the same everywhere
-                modes.append(self._mode(gradient, solved.level))
-        slopes = np.empty((len(gradients), len(modes)))
-        for column, mode in enumerate(modes):
-            there = self._fields(solved.level + _PROBE * mode)
-            change = {name: (there[name] - solved.fields[name].detach()) / _PROBE for name in there}
-            slopes[:, column] = [
-                sum(float((slope * change[name]).sum()) for name, slope in gradient.items()) for gradient in gradients
-            ]
-        step = self._least_step(slopes, solved)
-        step *= min(1.0, _LARGEST_SHIFT / float(np.abs(step).max() or 1.0))
-        return np.tensordot(step, np.stack(modes), 1)
+        raised = self._fields(solved.level + _PROBE)
+        change = {name: (raised[name] - solved.fields[name].detach())[0] / _PROBE for name in raised}
+        answers = np.stack([self._answer(coordinate, change, solved) for coordinate in solved.coordinates])
+        modes = np.stack([np.ones_like(solved.level), *(_mode(answer) for answer in answers)])
+        slopes = answers.reshape(len(answers), -1) @ modes.reshape(len(modes), -1).T
+        step = np.tensordot(self._amplitudes(slopes, solved), modes, 1)
+        return step * min(1.0, _LARGEST_SHIFT / float(np.abs(step).max() or 1.0))
 
-    def _least_step(self, slopes: NDArray[np.float64], solved: _Solved) -> NDArray[np.float64]:
-        """The least amplitudes that bring missed targets to their intervals and let no other leave its own."""
+    def _answer(self, coordinate: Tensor, change: Mapping[str, Tensor], solved: _Solved) -> Level:
+        """Derivative of a coordinate by the level set of every voxel. change: of the fields, as all of it is raised."""
+        names = list(solved.fields)
+        slopes = torch.autograd.grad(
+            coordinate, [solved.fields[n] for n in names], retain_graph=True, allow_unused=True
+        )
+        answer = sum(slope[0] * change[name] for name, slope in zip(names, slopes, strict=True) if slope is not None)
+        assert isinstance(answer, Tensor)
+        level = solved.level
+        return _on_grid(answer.numpy().reshape((answer.shape[0],) * level.ndim), level.shape[0])
+
+    def _amplitudes(self, slopes: NDArray[np.float64], solved: _Solved) -> NDArray[np.float64]:
+        """The least amplitudes of modes that bring missed targets to their intervals and let no other leave its own.
+
+        slopes: of every target by the amplitude of every mode.
+        """
         targets = self.simulation.targets
         at = np.array(
             [
@@ -132,30 +145,41 @@ class Interface:
         while True:
             rows = slopes[held]
             gram = rows @ rows.T
-            gram += 1e-3 * np.trace(gram) * np.eye(len(gram)) + 1e-30 * np.eye(len(gram))
+            gram += (1e-3 * np.trace(gram) / len(gram) + 1e-30) * np.eye(len(gram))
             step = -rows.T @ np.linalg.solve(gram, solved.residual[held])
             left = np.array([t.gap(c) != 0.0 for t, c in zip(targets, at + slopes @ step, strict=True)]) & ~held
             if not left.any():
                 return step
             held |= left
 
-    def _mode(self, gradient: Mapping[str, Tensor], level: Level) -> Level:
-        """How a target's coordinate answers to material of phase 1, smoothed and scaled to 1 near the interface."""
-        here, there = self.materials
-        raw = sum(slope * (getattr(there, name) - getattr(here, name)) for name, slope in gradient.items())
-        assert isinstance(raw, Tensor)
-        mode = raw[0].numpy().reshape((raw.shape[1],) * level.ndim)
-        for axis in range(level.ndim):
-            mode = mode.repeat(level.shape[axis] // mode.shape[axis], axis)
-        mode = gaussian_filter(mode, _SMOOTHING, mode="wrap")
-        # Energies in the soft phase are far larger than in the stiff one: what matters is where, not how much.
-        # Smoothed again, as the root is steep at 0: an interface that is not smooth is another one on a finer grid.
-        mode = gaussian_filter(np.sign(mode) * np.sqrt(np.abs(mode)), _SMOOTHING, mode="wrap")
-        near = np.abs(level) < 2.0
-        return mode / max(float(np.abs(mode[near]).max()), 1e-30)
+
+def _next_damping(damping: float, gain: float) -> float:
+    """What to take of the next step. gain: share of the distance that the last one took away.
+
+    Where thin necks and gaps change, derivatives do not last and steps are too short.
+    """
+    if gain < 0.5 * min(damping, 1.0):
+        return min(_LONGEST, 2.0 * damping)
+    return 1.0
 
 
-def _gradients(coordinate: Tensor, fields: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """By the fields that it depends on."""
-    slopes = torch.autograd.grad(coordinate, list(fields.values()), retain_graph=True, allow_unused=True)
-    return {name: slope for name, slope in zip(fields, slopes, strict=True) if slope is not None}
+def _mode(answer: Level) -> Level:
+    """Where to move the interface for a target: its derivative by the level set, evened out, smoothed, of size 1.
+
+    Where load crosses a narrow gap the derivative is so large that nothing else would move, and does not last: beyond
+    a few times its median it counts alike.
+    """
+    size = np.abs(answer)
+    usual = float(np.median(size[size > 1e-3 * size.max()])) if size.any() else 1.0
+    mode = gaussian_filter(np.tanh(answer / (_EVEN * usual)), _SMOOTHING, mode="wrap")
+    return mode / max(float(np.abs(mode).max()), 1e-30)
+
+
+def _on_grid(mode: Level, grid: int) -> Level:
+    """Values on the voxels of another grid, a multiple or a part of theirs: repeated or averaged."""
+    edge, dim = mode.shape[0], mode.ndim
+    if grid >= edge:
+        for axis in range(dim):
+            mode = mode.repeat(grid // edge, axis)
+        return mode
+    return mode.reshape((grid, edge // grid) * dim).mean(tuple(range(1, 2 * dim, 2)))

@@ -44,6 +44,6 @@ def moved_to_limit(
             best = miss, cell, resolution
         if miss < tolerance or not halved:
             break
-        cell = moved(cell, resolution.shift)
+        cell = moved(cell, resolution.shift(simulation.targets))
     assert best is not None
     return best

@@ -19,7 +19,7 @@ from scipy.optimize import brentq
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.materials.channels import Properties
 from relaxdesign.microstructure.base import Fit, Inclusions, Placement, PlacementError
-from relaxdesign.physics.quantities import QUANTITIES, computable, format_value
+from relaxdesign.physics.quantities import computable, format_value
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.refinement.outcome import Realised, Refined, RefinementError
 from relaxdesign.study.refinement.roots import gauss_newton, stop_early
@@ -195,9 +195,8 @@ def _screened(ranked: list[Choice], table: PairTable, place: _Placing) -> list[C
         two = Catalogue(materials)
         offsets = []
         for target in simulation.targets:
-            quantity = QUANTITIES[target.quantity]
             estimate = family.estimate(two, [choice.share], dim, target.quantity)[0, 0, 1]
-            offsets.append(quantity.coordinate(simulated[target.quantity]) - quantity.coordinate(estimate))
+            offsets.append(target.coordinate(simulated[target.quantity]) - target.coordinate(estimate))
         better = table.corrected(choice, np.array(offsets))
         scored.append((max(0.0, better.miss - 0.5 * _ACCEPTED) + 1e-4 * rank, better))
     return [choice for _, choice in sorted(scored, key=lambda entry: entry[0])]

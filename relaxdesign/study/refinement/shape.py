@@ -23,12 +23,14 @@ from relaxdesign.study.objective import Objective, extremes_of
 from relaxdesign.study.refinement.interface import TOLERANCE, Interface
 from relaxdesign.study.refinement.limit import moved_to_limit
 from relaxdesign.study.refinement.outcome import Realised, RefinementError
+from relaxdesign.study.refinement.solid import solid_of, whole
 from relaxdesign.study.refinement.task import Stage, Task
 from relaxdesign.study.selection import worth_of_new_kinds
 from relaxdesign.study.trust import Resolution, verified
 from relaxdesign.study.tuning import TUNING
 
 _ACCEPTED = 0.01
+_GIVEN = (0, 1)  # the pair of a request that names its phases
 _TRIED_PAIRS = 8
 _LEAST_GAIN = 0.1  # of the miss, by a whole step of a look; a pair that gains less leads nowhere
 _ATTEMPTS = 3  # of pairs that met the targets on the coarser grid
@@ -56,6 +58,8 @@ def refine_shape(fit: Fit, family: Shape, task: Task) -> Realised:
     Where they cannot all be met, what came nearest. Raises RefinementError if no pair brackets the targets.
     """
     start, looks, attempts = family.level_set(fit.labels), [], []
+    if task.request.phases:
+        return _of_given_phases(start, family, task)
     for pair in _near_pairs(fit, family.geometry(start), task):
         interface = Interface(family, task.materials_of(pair), task.simulation)
         look = _Attempt(*replace(interface, times=_LOOK, least_gain=_LEAST_GAIN).shifted(start), pair)
@@ -75,6 +79,20 @@ def refine_shape(fit: Fit, family: Shape, task: Task) -> Realised:
         attempts = [_to_limit(look, Interface(family, task.materials_of(look.pair), task.simulation))]
     best = min(attempts, key=lambda attempt: attempt.miss)
     return _finished(best.pair, best.level, family, task, best.found)
+
+
+def _of_given_phases(start: NDArray[np.float64], family: Shape, task: Task) -> Realised:
+    """The cell of the two phases that the request names, its solid in one piece beside a void.
+
+    Raises RefinementError if it is not.
+    """
+    materials = task.materials_of(_GIVEN)
+    solid = solid_of(materials)
+    level = whole(start, solid)
+    interface = Interface(family, materials, task.simulation)
+    attempt = _to_limit(_Attempt(np.inf, level, _GIVEN), interface)
+    whole(attempt.level, solid)
+    return _finished(_GIVEN, attempt.level, family, task, attempt.found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +159,7 @@ def _fragility(pair: tuple[int, int], sampled: Geometry, values: Mapping[str, fl
     moved = sampled.moved(1.0 / simulation.grid)
     grown = float((simulation.shares([moved], _LOOK) - simulation.shares([sampled], _LOOK)).mean())
     there = simulation.values(task.materials_of(pair), [moved], times=_LOOK).one(0)
-    coordinates = {t.quantity: QUANTITIES[t.quantity].coordinate for t in simulation.targets}
+    coordinates = {target.quantity: target.coordinate for target in simulation.targets}
     rises = [float(of(there[name]) - of(values[name])) / grown for name, of in coordinates.items()]
     return float(np.square(robust * np.array(rises)).sum())
 

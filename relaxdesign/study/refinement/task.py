@@ -38,7 +38,12 @@ class Task:
         return tuple(self.materials.materials[index] for index in pair)
 
     def nearest_pair(self, fit: Fit) -> tuple[int, int]:
-        """Indices of the materials nearest to the phases' channel values; without refinement, of those not taken."""
+        """Indices of the materials nearest to the phases' channel values; without refinement, of those not taken.
+
+        Of given phases, themselves.
+        """
+        if self.request.phases:
+            return 0, 1
         points = self.channels.encode(self.materials.properties, axis=-1)
         far = [(points - values).square().sum(1) for values in fit.phases]
         cost = far[0][:, None] + far[1][None, :]

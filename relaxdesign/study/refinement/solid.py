@@ -1,0 +1,44 @@
+"""The solid of a cell with voids, as somebody has to make it: in one piece that goes on for ever along all axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relaxdesign.materials.material import Material
+from relaxdesign.microstructure.connectivity import pieces
+from relaxdesign.study.refinement.outcome import RefinementError
+
+LARGEST_LOOSE = 0.05
+"""Share of the solid that may be loose and is taken away; more of it, and the cell is refused."""
+
+_AWAY = 0.5  # voxels beyond the interface to which loose pieces are moved
+
+Level = NDArray[np.float64]
+
+
+def solid_of(materials: Sequence[Material]) -> int | None:
+    """The label of the solid of two phases, one of which is void; None of two solids."""
+    return next((1 - label for label, material in enumerate(materials) if material.void), None)
+
+
+def whole(level: Level, solid: int | None) -> Level:
+    """The level set without loose pieces of the solid.
+
+    solid: label of the phase that has to be one piece, 1 where the level is positive; None: any pieces will do. Raises
+    RefinementError if more than `LARGEST_LOOSE` of it is loose, or if it ends somewhere.
+    """
+    if solid is None:
+        return level
+    inside = (level > 0) == bool(solid)
+    found = pieces(inside)
+    if not len(found.voxels) or found.spans[0] < level.ndim:
+        raise RefinementError("the solid does not hang together along all axes: it carries nothing along one of them")
+    loose = 1.0 - float(found.voxels[0]) / float(found.voxels.sum())
+    if loose > LARGEST_LOOSE:
+        raise RefinementError(
+            f"the solid is in {len(found.voxels)} pieces, {100 * loose:.0f} % of it beside the largest"
+        )
+    return np.where(inside & ~found.largest, -_AWAY if solid else _AWAY, level)
