@@ -203,8 +203,11 @@ def _phases(given: Sequence[str]) -> tuple[str, ...]:
     return tuple(part.strip() for part in given[0].split(",", 1)) if len(given) == 1 else tuple(given)
 
 
-def _guidance(values: dict[str, Any], settings: Iterable[str]) -> GuidanceSettings:
-    """Settings of the guidance, and more from ``name=value``. Raises ValueError for one that cannot be used."""
+def _guidance(values: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """Settings of the guidance that were given, and more from ``name=value``.
+
+    Raises ValueError for one that cannot be used.
+    """
     values = dict(values)
     for setting in settings:
         name, _, value = (part.strip() for part in setting.partition("="))
@@ -212,7 +215,7 @@ def _guidance(values: dict[str, Any], settings: Iterable[str]) -> GuidanceSettin
             names = ", ".join(GuidanceSettings.model_fields)
             raise ValueError(f"--guidance {setting}: write NAME=VALUE, where NAME is one of {names}")
         values[name] = value
-    return GuidanceSettings.model_validate(values)
+    return GuidanceSettings.model_validate(values).model_dump(exclude_unset=True)
 
 
 def _own_materials(path: Path) -> tuple[str, Catalogue]:

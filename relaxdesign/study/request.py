@@ -222,7 +222,7 @@ class DesignRequest(BaseModel):
     shape: Annotated[
         str,
         Field(description="Kind of shape that free-form cells of given phases have; empty: any."),
-        Ui("Kind of shape", "search", registry=_shapes),
+        Ui("Kind of shape", "materials", words={"": "any"}, registry=_shapes),
     ] = ""
     boundary: Annotated[
         Literal["periodic", "kubc"],
@@ -285,6 +285,18 @@ class DesignRequest(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
+    def _guidance_of_shapes(cls, values: Any) -> Any:
+        """Shapes of given phases are guided otherwise, as far as nothing else is said."""
+        if not isinstance(values, dict) or not values.get("phases"):
+            return values
+        said = values.get("guidance", {})
+        if not isinstance(said, dict):
+            return values
+        usual = {"sharpness": TUNING.sharpness_of_shapes, "variance": TUNING.variance_of_shapes[values.get("dim") == 3]}
+        return values | {"guidance": usual | said}
+
+    @model_validator(mode="before")
+    @classmethod
     def _short_form(cls, values: Any) -> Any:
         if not isinstance(values, dict) or not {"target_bulk", "density_weight"} & values.keys():
             return values
@@ -316,6 +328,8 @@ class DesignRequest(BaseModel):
             raise ValueError(f"phases are given to cells of the family free-form, not to {self.family}")
         if self.phases and len(self.phases) != 2:
             raise ValueError(f"give two phases, e.g. void and a material, got {', '.join(self.phases)}")
+        if self.phases and self.start is not None:
+            raise ValueError("shapes of given phases begin from noise: leave out the start")
         if self.shape and not self.phases:
             raise ValueError("a kind of shape takes given phases, e.g. void and a material")
         if self.shape not in (known := _shapes()):

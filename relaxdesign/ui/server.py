@@ -113,10 +113,12 @@ def reachable(
     family: str = "particles",
     csv: str | None = None,
     exclude: tuple[str, ...] = (),
+    phases: tuple[str, ...] = (),
 ) -> tuple[float, float]:
     """Smallest and largest effective value of a quantity that pairs of these materials can reach.
 
-    csv: the visitor's own materials instead of the shipped ones. exclude: ids of those left out. Raises ValueError if
+    csv: the visitor's own materials instead of the shipped ones. exclude: ids of those left out. phases: the two that
+    are given; then no others are on offer. Raises ValueError if
     the quantity is unknown of the rest, or fewer than two are left.
     """
     from relaxdesign.study.attainable import attainable
@@ -125,7 +127,10 @@ def reachable(
 
     materials = catalogue() if csv is None else own_catalogue(csv)
     wanted = Objective(quantity=quantity, sense="minimise")
-    selected = materials.select(categories=categories, flagged=flagged, exclude=exclude)
+    if phases:
+        selected = materials.of_phases(phases)
+    else:
+        selected = materials.select(categories=categories, flagged=flagged, exclude=exclude)
     intervals = attainable(with_known_properties(selected, [wanted]), dim, quantity, family)
     return intervals[0][0], intervals[-1][1]
 
@@ -152,7 +157,7 @@ def estimated_seconds(request: DesignRequest) -> float | None:
     from relaxdesign.server import timing
     from relaxdesign.study import run as study
 
-    measured = _calibrations().get(request.dim)
+    measured = None if request.phases else _calibrations().get(request.dim)  # of other priors
     if measured is None or request.prior not in (None, study.DEFAULT_PRIORS[request.dim]) or not measured.done():
         return None
     return None if measured.exception() else timing.estimated_seconds(request, measured.result())

@@ -79,7 +79,11 @@ METHODS: dict[str, Method] = {
 
 def check_method(request: DesignRequest) -> None:
     """Raises ValueError where the request's method cannot serve it, or not on this machine."""
-    if refusal := METHODS[request.method].refusal(request):
+    method = METHODS[request.method]
+    if request.phases and (method.discrete or method.prior_suffix):
+        able = ", ".join(name for name, other in METHODS.items() if not (other.discrete or other.prior_suffix))
+        raise ValueError(f"the method {request.method} does not search among shapes of given phases; these do: {able}")
+    if refusal := method.refusal(request):
         raise ValueError(refusal)
 
 

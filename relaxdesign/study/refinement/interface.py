@@ -24,14 +24,14 @@ from relaxdesign.study.simulation import Simulation
 TOLERANCE = 2e-3
 """Largest residual with which a search ends, twice over."""
 
-_STEPS = 14
+_STEPS = 20
 _LONGEST = 8.0  # Gauss–Newton steps
-_LEAST_DAMPING = 0.03  # four steps in a row that were too long, or out of range
+_LEAST_DAMPING = 0.15  # after three steps in a row that were too long, or out of range
 _PROBE = 0.1  # voxels by which the interface moves for the answer of composite voxels
 _LARGEST_SHIFT = 1.5  # voxels per step
 _SMOOTHING = 2.0  # voxels, of derivatives
 
-_EVEN = 2.0  # medians of a derivative beyond which it is evened out
+_EVEN = 4.0  # medians of a derivative beyond which it is evened out
 
 Level = NDArray[np.float64]
 
@@ -73,22 +73,23 @@ class Interface:
 
     def shifted(self, level: Level) -> tuple[float, Level]:
         """Smallest largest residual reached, and the level set that has it. Raises ConvergenceError."""
-        best, damping, moves = self._solved(level), 1.0, None
+        best, damping, moves, evened, failed = self._solved(level), 1.0, None, False, 0
         for _ in range(_STEPS):
-            if best.miss < TOLERANCE / 2 or damping < _LEAST_DAMPING:
+            if best.miss < TOLERANCE / 2 or failed == 2:
                 break
             if moves is None:  # of this level; a shorter step has the same direction
-                moves = self._step(best)
+                moves = self._step(best, evened=evened)
             moved = best.level + damping * moves
-            if not self.family.shares[0] <= (moved > 0).mean() <= self.family.shares[1]:
-                damping *= 0.5
-                continue
-            solved = self._solved(moved)
-            if solved.distance >= best.distance:
+            solved = None
+            if self.family.shares[0] <= (moved > 0).mean() <= self.family.shares[1]:
+                solved = self._solved(moved)
+            if solved is None or solved.distance >= best.distance:
                 damping *= 0.4
+                if damping < _LEAST_DAMPING:  # so other derivatives, if they were not tried
+                    damping, moves, evened, failed = 1.0, None, not evened, failed + 1
                 continue
             gain = 1.0 - solved.distance / best.distance
-            best, damping, moves = solved, _next_damping(damping, gain), None
+            best, damping, moves, failed = solved, _next_damping(damping, gain), None, 0
             if gain < self.least_gain:
                 break
         return best.miss, best.level
@@ -108,12 +109,17 @@ class Interface:
         shares = self.simulation.shares([self.family.geometry(level)], self.times)
         return self.simulation.fields(self.simulation.searching(), self.materials, shares)
 
-    def _step(self, solved: _Solved) -> Level:
-        """The change of the level set that should meet the targets, no more than ``_LARGEST_SHIFT``."""
+    def _step(self, solved: _Solved, *, evened: bool) -> Level:
+        """The change of the level set that should meet the targets, no more than ``_LARGEST_SHIFT``.
+
+        evened: whether it trusts derivatives at necks and gaps less.
+        """
         raised = self._fields(solved.level + _PROBE)
         change = {name: (raised[name] - solved.fields[name].detach())[0] / _PROBE for name in raised}
         answers = np.stack([self._answer(coordinate, change, solved) for coordinate in solved.coordinates])
-        modes = np.stack([np.ones_like(solved.level), *(_mode(answer) for answer in answers)])
+        even = np.stack([_evened(answer) for answer in answers])
+        modes = np.stack([np.ones_like(solved.level), *(_mode(answer) for answer in even)])
+        answers = even if evened else answers
         slopes = answers.reshape(len(answers), -1) @ modes.reshape(len(modes), -1).T
         step = np.tensordot(self._amplitudes(slopes, solved), modes, 1)
         return step * min(1.0, _LARGEST_SHIFT / float(np.abs(step).max() or 1.0))
@@ -163,15 +169,21 @@ def _next_damping(damping: float, gain: float) -> float:
     return 1.0
 
 
-def _mode(answer: Level) -> Level:
-    """Where to move the interface for a target: its derivative by the level set, evened out, smoothed, of size 1.
+def _evened(answer: Level) -> Level:
+    """A derivative by the level set whose largest values count alike, from a few times its median on.
 
-    Where load crosses a narrow gap the derivative is so large that nothing else would move, and does not last: beyond
-    a few times its median it counts alike.
+    Where load crosses a narrow gap or a thin neck it is so large that nothing else would move, and does not last.
     """
     size = np.abs(answer)
-    usual = float(np.median(size[size > 1e-3 * size.max()])) if size.any() else 1.0
-    mode = gaussian_filter(np.tanh(answer / (_EVEN * usual)), _SMOOTHING, mode="wrap")
+    if not size.any():
+        return answer
+    most = _EVEN * float(np.median(size[size > 1e-3 * size.max()]))
+    return most * np.tanh(answer / most)
+
+
+def _mode(answer: Level) -> Level:
+    """Where to move the interface for a target: its derivative by the level set, smoothed and of size 1."""
+    mode = gaussian_filter(answer, _SMOOTHING, mode="wrap")
     return mode / max(float(np.abs(mode).max()), 1e-30)
 
 

@@ -28,6 +28,7 @@ def load(request: DesignRequest) -> None:
     st.session_state["kept"] = request
     settings.fill(request)
     materials_form.load(request.materials_csv)
+    materials_form.load_phases(request.phases)
     objectives.load(request)
 
 

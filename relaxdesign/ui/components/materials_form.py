@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
 from relaxdesign.materials import decode_table
 from relaxdesign.materials.catalogue import Catalogue, CatalogueError
+from relaxdesign.materials.material import VOID
 from relaxdesign.ui.components import offer, settings
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import escape, plural
@@ -19,13 +22,31 @@ def load(csv: str | None, warnings: tuple[str, ...] = ()) -> None:
     st.session_state["materials_csv"], st.session_state["reading_warnings"] = csv, warnings
 
 
+def load_phases(names: tuple[str, ...]) -> None:
+    """Sets the given phases, which a request may name in any way, by their ids; leaves out unknown ones."""
+    found = []
+    for name in names:
+        with suppress(ValueError):
+            found.append(offer.catalogue().phase(name).id)
+    st.session_state["phases"] = found
+
+
 def draw() -> None:
     """What is chosen of the materials, and the upload of own ones."""
     materials = offer.catalogue()
     flagged = sum(bool(material.flag) for material in materials.materials)
+    given = offer.phases()
     settings.draw(
         "materials",
+        without=("categories", "exclude", "flagged") if len(given) == 2 else () if _shapes() else ("phases", "shape"),
         special={
+            "phases": {
+                "choices": {VOID.id: VOID.name}
+                | {m.id: m.name for m in sorted(materials.materials, key=lambda m: m.name.casefold())},
+                "max_selections": 2,
+                "placeholder": "Found by the search",
+                "help": "Void and a material for lattices and foams, or two materials: then only the shape is sought.",
+            },
             "categories": {
                 "choices": {category: category.capitalize() for category in materials.categories},
                 "placeholder": "All categories",
@@ -42,6 +63,11 @@ def draw() -> None:
         },
     )
     _own()
+
+
+def _shapes() -> bool:
+    """Whether cells are of a family whose phases can be given."""
+    return st.session_state["family"] == "free-form" or bool(offer.phases())
 
 
 def _own() -> None:
@@ -88,4 +114,4 @@ def _take() -> None:
 def _offer(csv: str | None, warnings: tuple[str, ...] = ()) -> None:
     """Own materials, None: the shipped ones. A callback, since what is ticked was of the other materials."""
     load(csv, warnings)
-    st.session_state["categories"], st.session_state["exclude"] = [], []
+    st.session_state["categories"], st.session_state["exclude"], st.session_state["phases"] = [], [], []

@@ -14,7 +14,7 @@ from relaxdesign.ui.components import offer
 from relaxdesign.ui.text import significant
 
 OFFERED = (
-    *("K", "G", "E", "nu", "density", "conductivity", "price"),
+    *("K", "G", "E", "nu", "density", "solid", "conductivity", "price"),
     *("Ex", "Ey", "Ez", "Ex/Ey", "Ex/Ez", "Ey/Ez", "AU", "C11", "C22", "C33", "C12", "C13", "C23", "C44", "C55", "C66"),
 )
 SENSES = {
@@ -36,6 +36,16 @@ PRESETS: dict[str, dict[str, Any]] = {
     "Stiff along x": {
         "objectives": [{"quantity": "K", "low": 60.0, "high": 60.0}, {"quantity": "Ex/Ey", "low": 1.5, "high": 1.5}],
         "family": "free-form",
+    },
+    "Titanium lattice": {
+        "objectives": [
+            {"quantity": "Ex", "low": 18.0, "high": 18.0},
+            {"quantity": "Ey", "low": 18.0, "high": 18.0},
+            {"quantity": "solid", "high": 0.55},
+        ],
+        "family": "free-form",
+        "phases": ("void", "titanium-alloy-ti-6al-4v-annealed"),
+        "count": 4,
     },
     "Conducts heat": {
         "objectives": [
@@ -73,7 +83,7 @@ def load(request: DesignRequest) -> None:
     state["quantity"], state["sense"] = first.quantity, _sense(first)
     state["target"] = first.low if first.low is not None else first.high
     state["target_high"] = first.high if first.high is not None else first.low
-    state["target_weight"] = first.weight
+    state["target_weight"], state["target_scale"] = first.weight, first.scale
     state["rows"] = []
     for objective in rest:
         _add(objective)
@@ -84,10 +94,12 @@ def current() -> list[dict]:
     state = st.session_state
     found = [
         _fields(state["quantity"], state["sense"], state["target"], state.get("target_high"), state["target_weight"])
+        | _scale("target_scale")
     ]
     for row in state["rows"]:
         low, high = state.get(f"low-{row}"), state.get(f"high-{row}")
-        found.append(_fields(state[f"quantity-{row}"], state[f"sense-{row}"], low, high, state[f"weight-{row}"]))
+        fields = _fields(state[f"quantity-{row}"], state[f"sense-{row}"], low, high, state[f"weight-{row}"])
+        found.append(fields | _scale(f"scale-{row}"))
     if state["density_weight"]:
         weight = float(state["density_weight"])
         found.append({"quantity": "density", "sense": "minimise", "weight": weight})
@@ -125,6 +137,12 @@ def _fields(name: str, sense: str, low: float | None, high: float | None, weight
     return fields
 
 
+def _scale(key: str) -> dict[str, Any]:
+    """What misses of an objective of an opened request count relative to, if it said so."""
+    scale = st.session_state.get(key)
+    return {} if scale is None else {"scale": scale}
+
+
 def _add(objective: Objective | None = None) -> None:
     state = st.session_state
     row = state["next_row"] = state.get("next_row", 0) + 1
@@ -134,7 +152,7 @@ def _add(objective: Objective | None = None) -> None:
     state[f"quantity-{row}"], state[f"sense-{row}"] = objective.quantity, _sense(objective)
     state[f"low-{row}"] = 1.0 if low is None else low
     state[f"high-{row}"] = objective.high if objective.high is not None else state[f"low-{row}"]
-    state[f"weight-{row}"] = objective.weight
+    state[f"weight-{row}"], state[f"scale-{row}"] = objective.weight, objective.scale
 
 
 def _remove(row: int) -> None:

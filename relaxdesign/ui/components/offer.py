@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.materials.material import VOID
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study import selection as pairs
 from relaxdesign.study.objective import Objective
@@ -19,7 +20,9 @@ def catalogue() -> Catalogue:
 
 def selected() -> Catalogue:
     """Those of them that the settings leave. Raises ValueError if there are none."""
-    categories, flagged, exclude = _selection()
+    categories, flagged, exclude, given = _selection()
+    if given:
+        return catalogue().of_phases(given)
     return catalogue().select(categories=categories, flagged=flagged, exclude=exclude)
 
 
@@ -34,14 +37,19 @@ def scale(quantity: str) -> tuple[float, float] | None:
     None where that is unknown, not positive, or hardly more than one value.
     """
     try:
-        low, high = _reachable(quantity, None, True, ())
+        low, high = _reachable(quantity, None, True, (), _given())
     except ValueError:
         return None
     return (low, high) if QUANTITIES[quantity].positive and 0 < 1.1 * low < high else None
 
 
 def known(quantity: str) -> bool:
-    """Whether the materials to choose from have the quantity: conductivities and prices are known of some only."""
+    """Whether the materials to choose from have the quantity: conductivities and prices are known of some only.
+
+    A solid fraction is one beside voids.
+    """
+    if QUANTITIES[quantity].physics == "solid":
+        return VOID.id in phases()
     try:
         pairs.with_known_properties(catalogue(), [Objective(quantity=quantity, sense="minimise")])
     except pairs.UnknownPropertyError:
@@ -49,16 +57,31 @@ def known(quantity: str) -> bool:
     return True
 
 
-def _selection() -> tuple[tuple[str, ...] | None, bool, tuple[str, ...]]:
-    """(categories or None for all, flagged, exclude) as they are set now."""
+def phases() -> tuple[str, ...]:
+    """Those that are given now, complete or not."""
+    return tuple(st.session_state.get("phases") or ())
+
+
+def _given() -> tuple[str, ...]:
+    """The two phases, if both are given."""
+    return phases() if len(phases()) == 2 else ()
+
+
+def _selection() -> tuple[tuple[str, ...] | None, bool, tuple[str, ...], tuple[str, ...]]:
+    """(categories or None for all, flagged, exclude, phases) as they are set now."""
     state = st.session_state
-    return tuple(state.get("categories") or ()) or None, bool(state.get("flagged")), tuple(state.get("exclude") or ())
+    categories, exclude = tuple(state.get("categories") or ()) or None, tuple(state.get("exclude") or ())
+    return categories, bool(state.get("flagged")), exclude, _given()
 
 
 def _reachable(
-    quantity: str, categories: tuple[str, ...] | None, flagged: bool, exclude: tuple[str, ...]
+    quantity: str,
+    categories: tuple[str, ...] | None,
+    flagged: bool,
+    exclude: tuple[str, ...],
+    given: tuple[str, ...],
 ) -> tuple[float, float]:
     state = st.session_state
     return server.reachable(
-        quantity, categories, flagged, state["dim"], state["family"], state["materials_csv"], exclude
+        quantity, categories, flagged, state["dim"], state["family"], state["materials_csv"], exclude, given
     )

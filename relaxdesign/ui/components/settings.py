@@ -5,7 +5,7 @@ The session state holds their values, also while another page is shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import groupby
 from typing import Any
@@ -48,13 +48,18 @@ def fields(request: BaseModel, settings: Sequence[Setting] = SETTINGS) -> dict[s
     return values
 
 
-def draw(group: Group, settings: Sequence[Setting] = SETTINGS, special: Special | None = None) -> None:
+def draw(
+    group: Group,
+    settings: Sequence[Setting] = SETTINGS,
+    special: Special | None = None,
+    without: Collection[str] = (),
+) -> None:
     """Draws the controls of one group, neighbours of the same ``per_row`` in rows.
 
     special: arguments of single controls by name, for what only the app knows; ``choices`` (values and their words)
-    replaces those of the field.
+    replaces those of the field. without: names of those that are not drawn.
     """
-    shown = [setting for setting in _with_control(settings) if setting.ui.group == group]
+    shown = [s for s in _with_control(settings) if s.ui.group == group and s.name not in without]
     for per_row, found in groupby(shown, key=lambda setting: setting.ui.per_row):
         neighbours = list(found)
         for first in range(0, len(neighbours), per_row):
