@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from relaxdesign.cli.console import messages, user_errors
 from relaxdesign.cli.drawing import draw_with_progress
 from relaxdesign.cli.options import Dimension, PriorName, SamplerName, Seed, Steps
+
+if TYPE_CHECKING:
+    import torch
+
+    from relaxdesign.prior.model import Prior
+    from relaxdesign.prior.steps import Sampler
 
 UNSEEN_SAMPLES, LEAST_UNSEEN = 128, 8
 """Samples, and materials that are needed, for the memorisation check."""
@@ -40,6 +46,9 @@ def prior_report(
         name = prior or DEFAULT_PRIORS[dim]
         loaded = load_prior(name)
         generator = torch.Generator().manual_seed(seed)
+        if loaded.of_shapes:
+            _report_shapes(loaded, name, count, steps, sampler, generator, out, card=card)
+            return
         drawn = draw_with_progress(loaded, count, steps=steps, sampler=sampler, generator=generator)
         found, populations = assess(loaded, Catalogue.default().select(), drawn, generator=generator)
         others = unseen_materials(loaded, Catalogue.default())
@@ -57,3 +66,34 @@ def prior_report(
     for what, value in summary(metrics):
         messages.print(f"{what}: {value}")
     messages.print(f"written to {page}", soft_wrap=True)
+
+
+def _report_shapes(
+    prior: Prior,
+    name: str,
+    count: int,
+    steps: int,
+    sampler: Sampler,
+    generator: torch.Generator,
+    out: Path,
+    *,
+    card: bool,
+) -> None:
+    """The same of a prior of shapes: numbers and a sheet of samples."""
+    import json
+
+    from relaxdesign.prior.model import add_to_card
+    from relaxdesign.prior.report import sample_sheet
+    from relaxdesign.prior.shape_metrics import assess_shapes, connected_kind, summary
+
+    drawn = draw_with_progress(connected_kind(prior), count, steps=steps, sampler=sampler, generator=generator)
+    metrics = {"prior": prior.name, "sha256": prior.card.get("sha256"), "sampling": f"{sampler}, {steps} steps"}
+    metrics |= assess_shapes(prior, drawn, generator=generator)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    sample_sheet(drawn[:48]).save(out / "samples.png")
+    if card:
+        add_to_card(name, {"metrics": metrics})
+    for what, value in summary(metrics):
+        messages.print(f"{what}: {value}")
+    messages.print(f"written to {out}", soft_wrap=True)

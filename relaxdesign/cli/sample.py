@@ -36,6 +36,8 @@ def sample(
         from relaxdesign.study.run import DEFAULT_PRIORS
 
         loaded = load_prior(prior or DEFAULT_PRIORS[dim])
+        if loaded.of_shapes:
+            raise ValueError(f"{loaded.name} makes shapes of phases that are given: see relaxdesign prior-report")
         if bulk is not None:
             loaded = loaded.aimed_at(bulk, scale)
         generator = torch.Generator().manual_seed(seed)

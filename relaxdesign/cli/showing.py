@@ -95,7 +95,8 @@ def _table(result: DesignResult) -> Table:
     first, *others = dict.fromkeys([*(o.quantity for o in result.request.objectives), "density"])
     table = Table(title=f"{result.request.title}; {first} of each stage ({QUANTITIES[first].unit or '-'})")
     family = FAMILIES[result.request.family]
-    for name in ("#", *family.phases):
+    phases = result.designs[0].phases if result.designs else family.phases
+    for name in ("#", *phases):
         table.add_column(name, justify="left")
     for name in (
         "vf",
@@ -108,7 +109,7 @@ def _table(result: DesignResult) -> Table:
     for item in result.designs:
         table.add_row(
             _number_of(item),
-            *([escape(material.name) for material in item.materials] or ["-"] * len(family.phases)),
+            *([escape(material.name) for material in item.materials] or ["-"] * len(phases)),
             _format(item.volume_fraction, ".3f"),
             *(_format(item.parameters.get(parameter.name), ".3f") for parameter in family.parameters),
             *(_format(item.stages.get(stage, {}).get(first), ".4g") for stage in STAGES[:-1]),

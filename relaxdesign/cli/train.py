@@ -27,6 +27,10 @@ class Network:
     grid: Annotated[int, typer.Option(min=4, help="Voxels per edge.")] = 64
     widths: Annotated[str, typer.Option(help="Channels per resolution, finest first.")] = "32,64,128"
     patch: Annotated[int, typer.Option(min=1, help="Voxels per edge that enter the network as one.")] = 2
+    cells: Annotated[
+        Literal["particles", "shapes"],
+        typer.Option(help="particles: of random materials; shapes: of two phases that are given when it is used."),
+    ] = "particles"
     conditional: Annotated[
         bool, typer.Option("--conditional", help="A network that can be told ln K (classifier-free guidance).")
     ] = False
@@ -39,6 +43,8 @@ class Network:
         from relaxdesign.materials.channels import AsinhChannels, LinearChannels
         from relaxdesign.prior.unet import UNetConfig
 
+        if self.cells == "shapes":
+            return self._of_shapes()
         return {
             "name": self.name or f"composite-{self.dim}d-{self.grid}{'-conditional' if self.conditional else ''}",
             "grid": self.grid,
@@ -47,6 +53,23 @@ class Network:
                 dim=self.dim, patch=self.patch, widths=_widths(self.widths), conditional=self.conditional
             ),
         }
+
+    def _of_shapes(self) -> dict[str, Any]:
+        from relaxdesign.prior.data import SHAPE_CLASSES
+        from relaxdesign.prior.unet import UNetConfig
+
+        if self.conditional:
+            raise ValueError("--conditional: a prior of shapes is told kinds of shapes, not ln K; leave it out")
+        network = UNetConfig(
+            dim=self.dim,
+            channels=1,
+            patch=self.patch,
+            widths=_widths(self.widths),
+            labels=1,
+            head="phases",
+            classes=SHAPE_CLASSES,
+        )
+        return {"name": self.name or f"free-form-{self.dim}d-{self.grid}", "grid": self.grid, "network": network}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.study.result import Design
 
@@ -32,7 +31,7 @@ def realised_cell(design: Design) -> Cell:
 
 def phase_names(design: Design) -> tuple[str, ...]:
     """What the phases are called, that of label 0 first, e.g. ``("matrix", "particles")``."""
-    return FAMILIES[design.family].phases
+    return design.phases
 
 
 def check_cell_size(cell_size_mm: float) -> float:

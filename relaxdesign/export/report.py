@@ -15,7 +15,8 @@ from relaxdesign.export.formats import DesignExport
 from relaxdesign.export.names import web_address
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.physics.bounds import Bounds, bulk_bounds, shear_bounds
+from relaxdesign.physics.attainable import bounds_of
+from relaxdesign.physics.bounds import Bounds
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, DesignResult
@@ -147,7 +148,6 @@ def _values(export: DesignExport) -> dict[str, float]:
 
 def _chapter(export: DesignExport) -> Chapter:
     design, values, load = export.design, _values(export), export.options.load
-    shares, (bulk, shear) = design.shares, ([getattr(m, n) for m in design.materials] for n in ("bulk", "shear"))
     shape = " × ".join(str(n) for n in export.cell.labels.shape)
     fibres = "; fibres seen end-on" if export.cell.dim == 2 else ""
     return Chapter(
@@ -164,8 +164,7 @@ def _chapter(export: DesignExport) -> Chapter:
         properties=_properties(export),
         bounds=[
             ["", "Reuss", "HS lower", "Cell", "HS upper", "Voigt"],
-            _bounds("K", values["K"], bulk_bounds(bulk, shear, shares)),
-            _bounds("G", values["G"], shear_bounds(bulk, shear, shares)),
+            *(_bounds(name, values[name], of) for name, of in bounds_of(design.materials, design.shares).items()),
         ],
         stiffness_entries=_stiffness(export.stiffness),
         captions=(
@@ -191,7 +190,10 @@ def _certainty(design: Design) -> str:
 def filling(design: Design) -> str:
     """How much of the cell the phases but the first fill and what else describes it, in words."""
     named = zip(phase_names(design)[1:], design.shares[1:], strict=True)
-    filled = ", ".join(f"{phase} fill {100 * share:.1f} % of the cell" for phase, share in named)
+    filled = ", ".join(
+        f"{phase} {'fill' if phase.endswith('s') else 'fills'} {100 * share:.1f} % of the cell"
+        for phase, share in named
+    )
     known = {parameter.name: parameter for parameter in FAMILIES[design.family].parameters}
     others = (
         f", {known[name].label} {value:.3f} {known[name].unit or 'of its edge'}"

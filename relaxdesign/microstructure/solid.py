@@ -12,8 +12,8 @@ from scipy.ndimage import binary_dilation, distance_transform_edt, label
 
 from relaxdesign.microstructure.connectivity import pieces
 
-_MOST_LOST = 0.05
-"""Share of a phase that an opening may take away, as it rounds off corners, for its size to count as a feature's."""
+_CORNER = 0.8
+"""How far from what is left an opening may take voxels away, of its radius, as it rounds off corners (cube: √3 − 1)."""
 
 
 @dataclass(frozen=True)
@@ -45,22 +45,23 @@ class Solid:
 def smallest_feature(phase: NDArray[np.bool_]) -> float:
     """Width in voxels of the thinnest neck or wall of a phase (*grid) in a periodic cell.
 
-    The largest disc or ball that goes everywhere in the phase: opening with it parts nothing and takes away no more
-    than corners. To half a voxel.
+    That of the largest disc or ball that goes everywhere in the phase but into corners: opening with it parts nothing
+    and takes nothing away that is far from what is left. To half a voxel.
     """
     margin = phase.shape[0] // 2
     axes = [(margin, margin) if edge > 1 else (0, 0) for edge in phase.shape]
     inside = np.asarray(distance_transform_edt(np.pad(phase, axes, mode="wrap")))
     middle = tuple(slice(before, before + edge) for (before, _), edge in zip(axes, phase.shape, strict=True))
     radius = 0.5
-    while radius < inside.max():
-        next_radius = radius + 0.25
-        core = inside > next_radius
-        opened = np.asarray(distance_transform_edt(~core)) <= next_radius if core.any() else core
-        lost = phase & ~opened[middle]
-        if lost.sum() > _MOST_LOST * phase.sum() or _parts(lost, phase & ~lost):
+    while radius + 0.25 < inside.max():
+        wider = radius + 0.25
+        opened = np.asarray(distance_transform_edt(inside <= wider)) <= wider
+        far = np.asarray(distance_transform_edt(~opened))[middle]
+        opened = opened[middle] & phase
+        lost = phase & ~opened
+        if (far[lost] > _CORNER * wider + 1.0).any() or _parts(lost, opened):
             break
-        radius = next_radius
+        radius = wider
     return 2.0 * radius
 
 

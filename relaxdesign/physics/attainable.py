@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.physics.base import Interval
+from relaxdesign.physics.bounds import Bounds, bulk_bounds, shear_bounds
+from relaxdesign.physics.effective_properties import bounds_with
 from relaxdesign.physics.quantities import PHYSICS, QUANTITIES
 from relaxdesign.physics.voxel_fields import TRACE
 
-__all__ = ["Interval", "reachable_by_any"]
+__all__ = ["Interval", "bounds_of", "reachable_by_any"]
+
+
+def bounds_of(materials: Sequence[Material], shares: Sequence[float]) -> dict[str, Bounds]:
+    """Bounds on K and G (GPa) of phases with these volume fractions, of which some may be void."""
+    moduli = [[getattr(material, name) for material in materials] for name in ("bulk", "shear")]
+    bulk, shear = ([max(value, TRACE * max(values)) for value in values] for values in moduli)
+    void = sum(share for material, share in zip(materials, shares, strict=True) if material.void)
+    found = {"K": bulk_bounds(bulk, shear, shares), "G": shear_bounds(bulk, shear, shares)}
+    return {name: bounds_with(void, bounds) for name, bounds in found.items()}
 
 
 def reachable_by_any(catalogue: Catalogue, dim: int, name: str) -> Interval:

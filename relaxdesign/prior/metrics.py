@@ -73,6 +73,7 @@ def assess(
 def unseen_materials(prior: Prior, catalogue: Catalogue) -> Catalogue:
     """The materials of a catalogue that are not among those the prior holds, i.e. was trained with."""
     values = prior.channels.encode(catalogue.properties, axis=-1).float()
+    assert prior.network.head is not None
     distance = torch.cdist(values, prior.network.head.materials.cpu()).amin(1)
     return Catalogue(tuple(m for m, far in zip(catalogue.materials, distance > _SAME, strict=True) if far))
 

@@ -97,6 +97,11 @@ class Prior:
         return self.network.config.dim
 
     @property
+    def of_shapes(self) -> bool:
+        """Whether its fields say which of two given phases a voxel is of, and not what it is made of."""
+        return isinstance(self.channels, PhaseChannels)
+
+    @property
     def field_shape(self) -> tuple[int, ...]:
         """Shape of one sample, (channels, *grid)."""
         return (self.channels.count,) + (self.grid,) * self.dim
@@ -114,6 +119,7 @@ class Prior:
         if isinstance(self.channels, PhaseChannels):
             self.channels = self.channels.of(materials.materials)
             return
+        assert self.network.head is not None
         self.channels.check(materials.properties)
         self.network.set_materials(self.channels.encode(materials.properties, axis=-1), materials.weights)
 

@@ -14,12 +14,11 @@ from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Fit, FitError, Inclusions, PlacementError
 from relaxdesign.microstructure.solid import Solid
-from relaxdesign.physics.bounds import Bounds, bulk_bounds
-from relaxdesign.physics.effective_properties import bounds_with
+from relaxdesign.physics.attainable import bounds_of
+from relaxdesign.physics.bounds import Bounds
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.quantities import computable
-from relaxdesign.physics.voxel_fields import TRACE
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.objectives import finished_tolerance
 from relaxdesign.study.refinement import Realised, RefinementError, Task, collect, refine_sample
@@ -117,7 +116,7 @@ class Finisher:
         materials = tuple(self.materials.materials[i] for i in realised.pair)
         resolution = realised.resolution
         shares = 1.0 - resolution.share, resolution.share
-        bounds = _bulk_bounds(materials, shares)
+        bounds = bounds_of(materials, shares)["K"]
         return replace(
             sampled,
             materials=materials,
@@ -125,7 +124,7 @@ class Finisher:
             parameters=dict(realised.parameters),
             geometry=realised.geometry.to_dict(),
             spread=realised.deviation.get("K"),
-            bounds=bounds,
+            bounds=Bounds(**{name: float(value) for name, value in asdict(bounds).items()}),
             iterations=int(resolution.fine.iterations[0]),
             residual=float(resolution.fine.residual[0]),
             properties=resolution.values,
@@ -143,15 +142,3 @@ def _solid(materials: Sequence[Material], labels: np.ndarray) -> Solid | None:
     """How the solid of a cell of two phases hangs together; None without a void."""
     solid = solid_of(materials)
     return None if solid is None else Solid.of(labels == solid)
-
-
-def _bulk_bounds(materials: Sequence[Material], shares: Sequence[float]) -> Bounds:
-    """Of the bulk modulus of two phases, one of which may be void."""
-    largest = max(material.bulk for material in materials), max(material.shear for material in materials)
-    bulk, shear = (
-        [max(getattr(material, name), TRACE * most) for material in materials]
-        for name, most in zip(("bulk", "shear"), largest, strict=True)
-    )
-    void = sum(share for material, share in zip(materials, shares, strict=True) if material.void)
-    bounds = bounds_with(void, bulk_bounds(bulk, shear, shares))
-    return Bounds(**{name: float(value) for name, value in asdict(bounds).items()})

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from relaxdesign.materials.catalogue import Material
+from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.microstructure.solid import Solid
 from relaxdesign.physics.bounds import Bounds
@@ -99,6 +100,13 @@ class Design:
             why = f" ({self.message})" if self.message else ""
             raise ValueError(f"design {self.index + 1} was not realised{why}: there is no cell")
         return Cell(self.labels, self.materials)
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """What its phases are called, that of label 0 first: as the family calls them, or void and solid."""
+        if any(material.void for material in self.materials):
+            return tuple("void" if material.void else "solid" for material in self.materials)
+        return FAMILIES[self.family].phases
 
     def at(self, stage: str, quantity: str) -> float | None:
         """A quantity at a stage, None where it is not known."""

@@ -88,6 +88,9 @@ class _Study:
         prior = load_prior(request.prior or default_prior(request))
         if prior.dim != request.dim:
             raise RequestError(f"the prior {prior.name} makes {prior.dim}D fields, the request asks for {request.dim}D")
+        if prior.of_shapes != bool(request.phases):
+            makes = "shapes of given phases: give two" if prior.of_shapes else "no shapes: choose another"
+            raise RequestError(f"the prior {prior.name} makes {makes}")
         prior.offer(materials)
         if request.phases:
             prior = prior.of_kind(request.shape or (CONNECTED if materials.has_void else ""))

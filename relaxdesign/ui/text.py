@@ -26,8 +26,10 @@ NOTE_2D = (
 )
 
 
-def what_is_shown(method: str) -> str:
-    """What the fields and curves of a run's steps are, which are not yet designs."""
+def what_is_shown(method: str, *, shapes: bool = False) -> str:
+    """What the fields and curves of a run's steps are, which are not yet designs. shapes: of given phases."""
+    if shapes:
+        return "Forming shape: how likely every voxel is of either phase. The verified designs say what is met."
     if METHODS[method].discrete:
         return "Cells that are tried on the way, each with one random placement. The verified designs say what is met."
     return "Relaxed field: any material in every voxel. Real materials may not follow; the designs say what is met."

@@ -10,7 +10,8 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -58,12 +59,16 @@ class Kind:
     @property
     def request(self) -> DesignRequest:
         own = {"family": self.family, "dim": self.dim, "method": self.method}
+        if self.family == "particles":
+            own["phases"] = ()  # are given to shapes
         return DesignRequest.model_validate({"count": COUNT, "steps": STEPS} | PRESETS[self.preset] | own)
 
     @property
     def refusal(self) -> str:
         """What the app says of a kind that it does not compute; empty for the others."""
         request = self.request
+        if request.phases and (self.method in ("random", "pairs", "genetic", "cma-es", "conditional")):
+            return "does not search among shapes of given phases"
         if self.method == "pairs" and len(request.targets) > 1:
             return "finds the root of one target"
         if self.method == "conditional" and (request.target_bulk is None or len(request.objectives) > 1):
@@ -91,15 +96,17 @@ SOME = [
     Kind("Conducts heat", "particles", 2, "pairs"),
     Kind("Bone-like", "particles", 2, "conditional"),
     Kind("Conducts heat", "free-form", 3, "conditional"),
+    Kind("Titanium lattice", "free-form", 2, "guided"),
+    Kind("Titanium lattice", "free-form", 2, "genetic"),
 ]
 """Every preset, projection, dimension, method and reason of refusal at least once."""
 
-FIRST = [*(kind for kind in SOME if kind.refusal), SOME[4], SOME[1]]
+FIRST = [*(kind for kind in SOME if kind.refusal), SOME[4], SOME[1], SOME[-2]]
 """Those that are tried every time: each dimension, each family, each reason of refusal."""
 
 OF_A_RUN = {"All files", "Result", "GIF", "MP4"}
 OF_A_DESIGN = {
-    *("STL", "STL matrix", "VTK", "Abaqus", "CalculiX", "Ansys", "JSON", "CSV"),
+    *("STL", "VTK", "Abaqus", "CalculiX", "Ansys", "JSON", "CSV"),
     *("Figures", "Report PDF", "Report HTML", "All as ZIP"),
 }
 
@@ -109,7 +116,7 @@ VIEWS = {
     "Local fields": "Per unit strain",
     "Stiffness": "a sphere would be isotropic",
     "Correlation": "two points a shift r apart",
-    "Overview": re.compile("^(Particles|Inclusions) fill"),
+    "Overview": re.compile("^(Particles|Inclusions|Solid) fill"),
 }
 """Of the inspector, with words of each."""
 
@@ -202,7 +209,7 @@ def go_through(app: App, kind: Kind, *, quick: bool = False) -> None:
     if verified:
         inspect(page, run_id, verified[-1], ("Overview",) if quick else tuple(VIEWS))
     app.assert_healthy()
-    download(page, len(verified), OPENED_QUICKLY if quick else OF_A_RUN | OF_A_DESIGN)
+    download(page, verified, OPENED_QUICKLY if quick else OF_A_RUN | OF_A_DESIGN)
     app.assert_healthy()
     find_again(page, run_id)
     app.assert_healthy()
@@ -277,15 +284,18 @@ def inspect(page: Page, run_id: str, design: Design, views: Collection[str]) -> 
         assert_no_errors(page)
 
 
-def download(page: Page, verified: int, opened: Collection[str]) -> None:
+def download(page: Page, verified: Sequence[Design], opened: AbstractSet[str]) -> None:
     """All files are offered; those of some labels are opened."""
     settle(page)
     offered = page.get_by_test_id("stMain").get_by_test_id("stDownloadButton").get_by_role("button")
     labels = [button.inner_text().splitlines()[-1] for button in offered.all()]
-    wanted = OF_A_RUN | (OF_A_DESIGN if verified else set())
+    wanted = set(OF_A_RUN)
+    if verified:
+        wanted |= OF_A_DESIGN | {f"STL {verified[0].phases[0]}"}
     assert not wanted.difference(labels), labels
     for label, button in zip(labels, offered.all(), strict=True):
-        if label in opened and button.is_enabled():
+        every_phase = label.startswith("STL ") and opened > OPENED_QUICKLY
+        if (label in opened or every_phase) and button.is_enabled():
             open_file(*downloaded(page, button))
 
 

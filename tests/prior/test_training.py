@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from relaxdesign.materials.catalogue import Catalogue
-from relaxdesign.prior.data import random_fields
+from relaxdesign.prior.data import SHAPE_CLASSES, random_fields
 from relaxdesign.prior.loss import log_bulk_of, validation_loss
 from relaxdesign.prior.model import Aim, PriorError, load_prior, save_prior
+from relaxdesign.prior.sampling import draw
 from relaxdesign.prior.training import TrainingConfig, train_prior
 from relaxdesign.prior.unet import UNetConfig
 
@@ -174,3 +175,18 @@ def test_a_batch_is_shared_out_evenly_or_not_at_all(catalogue, tmp_path):
 def test_unknown_precision_is_refused():
     with pytest.raises(ValueError, match="float32, bfloat16, got 'half'"):
         replace(SMALL, precision="half")
+
+
+def test_a_prior_of_shapes_learns_their_kinds(tmp_path, catalogue):
+    network = UNetConfig(channels=1, widths=(16, 32), labels=1, head="phases", classes=SHAPE_CLASSES)
+    config = replace(SMALL, name="shapes", network=network, channels=None, steps=60)
+    states = list(train_prior(config, catalogue, tmp_path, checkpoint_every=30, sheet_every=0))
+    assert states[-1].validation_loss < states[29].validation_loss < 0.8 * math.log(2)  # that of knowing nothing
+    prior = load_prior(tmp_path / "shapes.safetensors")
+    assert prior.of_shapes and prior.channels.count == 1 and prior.card["data"].startswith("random cells of two phases")
+    resumed = list(train_prior(replace(config, steps=62), catalogue, tmp_path, resume=True, sheet_every=0))
+    assert [state.step for state in resumed] == [61, 62]
+    drawn = draw(prior.of_kind("lattice"), 2, steps=4, generator=torch.Generator().manual_seed(0))
+    assert drawn.shape == (2, 1, 16, 16) and float(drawn.abs().max()) <= 1.0
+    with pytest.raises(PriorError, match="knows no cells of the kind 'sponge', but interpenetrating"):
+        prior.of_kind("sponge")

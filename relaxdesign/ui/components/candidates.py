@@ -242,12 +242,13 @@ def described(design: Design) -> dict[str, float]:
 
 def phases(design: Design) -> list[tuple[str, str, Material]]:
     """Colour, title and material of every phase; none where the design was not realised."""
-    titles = (name.capitalize() for name in FAMILIES[design.family].phases)
+    titles = (name.capitalize() for name in design.phases)
     return list(zip(phase_colours(len(design.materials)), titles, design.materials, strict=False))
 
 
 def _phase(colour: str, material: Material) -> str:
-    return f"{swatch(colour)} {escape(material.name)} :gray[{escape(material.category)}]"
+    kind = "" if material.void else f" :gray[{escape(material.category)}]"
+    return f"{swatch(colour)} {escape(material.name)}{kind}"
 
 
 def _buttons(run_id: str, design: Design, choices: Choices) -> None:

@@ -180,7 +180,7 @@ def _nearest(verified: Sequence[Design]) -> str:
 
 def _diversity(designs: Sequence[Design]) -> str:
     """How different the designs are, in words; empty without designs."""
-    pairs = {design.materials for design in designs if design.materials}
+    pairs = {design.materials for design in designs if design.materials and design.solid is None}
     materials = {material for pair in pairs for material in pair}
     if not materials:
         return ""
@@ -196,7 +196,7 @@ def _history(snapshot: Snapshot) -> None:
         if frames is None:
             st.caption("No denoising step of this run was kept.")
             return
-        st.caption(what_is_shown(snapshot.request.method))
+        st.caption(what_is_shown(snapshot.request.method, shapes=bool(snapshot.request.phases)))
         denoising.replay(f"replay-{snapshot.run_id}", frames, snapshot.curves, snapshot.request)
 
         def make(kind: str) -> bytes:
