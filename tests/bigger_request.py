@@ -20,11 +20,11 @@ class BiggerRequest(DesignRequest):
     ] = None
     mirrored: Annotated[bool, Field(description="Mirror the cell."), Ui("Mirrored", "search", tooltip=False)] = False
     solver: Annotated[Literal["cg", "direct"], Field(description="How it is solved."), Ui("Solver", "search")] = "cg"
-    shape: Annotated[
+    outline: Annotated[
         str,
         Field(description="Of the registry."),
         Ui(
-            "Shape",
+            "Outline",
             "search",
             segmented=True,
             registry=lambda: {"cube": "ice", "star": "snow", "ring": "smoke"},

@@ -125,6 +125,10 @@ class RequestError(ValueError):
     """A request that no design can meet; the text names the reachable interval or what to change."""
 
 
+def _variance_of_shapes(dim: int) -> float:
+    return TUNING.variance_of_shapes_3d if dim == 3 else TUNING.variance_of_shapes_2d
+
+
 def _families() -> dict[str, str]:
     """The families of microstructures by name, with what each is."""
     from relaxdesign.microstructure import FAMILIES
@@ -292,7 +296,7 @@ class DesignRequest(BaseModel):
         said = values.get("guidance", {})
         if not isinstance(said, dict):
             return values
-        usual = {"sharpness": TUNING.sharpness_of_shapes, "variance": TUNING.variance_of_shapes[values.get("dim") == 3]}
+        usual = {"sharpness": TUNING.sharpness_of_shapes, "variance": _variance_of_shapes(values.get("dim", 2))}
         return values | {"guidance": usual | said}
 
     @model_validator(mode="before")

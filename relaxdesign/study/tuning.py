@@ -46,9 +46,12 @@ class Tuning:
     """As ``sharpness``, for shapes of given phases. Two and more made fields crisper and no design better (one target,
     six candidates, seed 0; not on seeds of its own yet)."""
 
-    variance_of_shapes: tuple[float, float] = (0.5, 0.0)
-    """As ``variance``, for shapes of given phases, in 2D and in 3D. In 2D samples with 0.5 lost less when voxels became
-    solid or void than with 0; in 3D the 21 entries of a stiffness would take 21 passes back through the network."""
+    variance_of_shapes_2d: float = 0.5
+    """As ``variance``, for shapes of given phases in 2D. With 0.5 samples lost less when voxels became solid or void,
+    than with 0 (as ``sharpness_of_shapes``)."""
+
+    variance_of_shapes_3d: float = 0.0
+    """The same in 3D, where the 21 entries of a stiffness would take 21 passes back through the network."""
 
     commit: float = 0.6
     """Noise level below which a candidate keeps to its likeliest materials. Set "many-steps" against 0, 0.3 and 0.8,

@@ -9,9 +9,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.prior.model import load_prior, shipped_priors
 from relaxdesign.study.methods import METHODS
-from relaxdesign.study.realisation import REVISION
+from relaxdesign.study.realisation import REVISION, SHAPE_REVISION
 from relaxdesign.study.request import guidance_defaults
 from relaxdesign.study.run import prior_label
 from relaxdesign.study.tuning import TUNING
@@ -50,8 +51,14 @@ def designs(s: Summary) -> str:
     now = asdict(TUNING)
     tuning_differs = not s.tuning or any(now.get(name) != value for name, value in s.tuning.items())
     differs = weights_differ or defaults_differ or tuning_differs or method_differs
-    earlier = differs or s.realisation != REVISION
+    earlier = differs or s.realisation != _realisation(s)
     return f"{s.designs}{f' {MARK}' if earlier else ''}"
+
+
+def _realisation(s: Summary) -> int:
+    """Today's revision of what made the designs: shapes alone can be asked for what depends on direction."""
+    asked = {word for target in s.targets for word in target.split() if word in QUANTITIES}
+    return SHAPE_REVISION if any(QUANTITIES[name].directional for name in asked) else REVISION
 
 
 def dimension(s: Summary) -> str:

@@ -17,8 +17,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure.base import Shape
 from relaxdesign.study.methods import METHODS
-from relaxdesign.study.realisation import REVISION
+from relaxdesign.study.realisation import REVISION, SHAPE_REVISION
 from relaxdesign.study.request import DesignRequest, guidance_defaults
 from relaxdesign.study.result import Design
 from relaxdesign.study.tuning import TUNING
@@ -95,7 +97,7 @@ def run_chunk(request: DesignRequest, path: Path) -> None:
                     "defaults": guidance_defaults(),
                     "tuning": asdict(TUNING),
                     "revision": METHODS[request.method].revision,
-                    "realisation": REVISION,
+                    "realisation": _realisation(request),
                     "resumed": bool(finished),
                     "computing": (time.process_time() - computing) / result.seconds,
                 }
@@ -140,12 +142,17 @@ def machine() -> dict[str, Any]:
     }
 
 
+def _realisation(request: DesignRequest) -> int:
+    """Revision of what makes the designs of a request."""
+    return SHAPE_REVISION if isinstance(FAMILIES[request.family], Shape) else REVISION
+
+
 def chunk_path(work: Path, case: Case, request: DesignRequest) -> Path:
     """Named by all of the request, defaults too, the numbers found by search, the revisions of method and realisation.
 
     So what other settings or an earlier revision made is not taken for this chunk.
     """
-    revisions = f"{METHODS[request.method].revision} {REVISION}"
+    revisions = f"{METHODS[request.method].revision} {_realisation(request)}"
     words = [request.model_dump_json(), json.dumps(asdict(TUNING)), revisions]
     digest = hashlib.sha256(" ".join(words).encode()).hexdigest()[:12]
     return work / case.key / f"{request.seed}-{digest}.jsonl"

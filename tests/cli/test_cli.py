@@ -151,7 +151,7 @@ def test_design_json_is_json_and_nothing_else(cli, scripted):
     result = cli("design", "--target-bulk", 100, "--count", 2, "--out", "out", "--json")
     record = json.loads(result.stdout)
     assert record["request"]["objectives"][0] == {
-        "quantity": "K", "sense": "reach", "low": 100, "high": 100, "weight": 1,
+        "quantity": "K", "sense": "reach", "low": 100, "high": 100, "weight": 1, "scale": None,
     }  # fmt: skip
     first = record["designs"][0]
     assert record["schema_version"] == 2

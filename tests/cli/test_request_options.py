@@ -40,9 +40,9 @@ def bigger():
 
 
 def test_a_new_field_is_an_option(bigger):
-    request = bigger("--feature", "0.3", "--mirrored", "--solver", "direct", "--shape", "star", "--hidden", "4")
+    request = bigger("--feature", "0.3", "--mirrored", "--solver", "direct", "--outline", "star", "--hidden", "4")
     assert (request.feature, request.mirrored, request.solver) == (0.3, True, "direct")
-    assert (request.shape, request.hidden) == ("star", 4)
+    assert (request.outline, request.hidden) == ("star", 4)
 
 
 def test_a_new_field_is_explained(bigger):

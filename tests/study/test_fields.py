@@ -46,9 +46,9 @@ def test_values_are_read_and_written_where_they_lie():
 
 
 def test_choices_of_a_registry_are_asked_for_when_they_are_shown():
-    shape = next(setting for setting in describe(BiggerRequest) if setting.name == "shape")
-    assert shape.kind == "choice" and list(shape.choices) == ["cube", "star", "ring"]
-    assert shape.help == "Of the registry. cube: ice; star: snow; ring: smoke."
+    outline = next(setting for setting in describe(BiggerRequest) if setting.name == "outline")
+    assert outline.kind == "choice" and list(outline.choices) == ["cube", "star", "ring"]
+    assert outline.help == "Of the registry. cube: ice; star: snow; ring: smoke."
     family = SETTINGS["family"]
     assert list(family.choices) == list(FAMILIES) and family.default == next(iter(FAMILIES))
 

@@ -31,15 +31,15 @@ def test_a_new_field_is_a_control():
     assert app.session_state["request"] == BiggerRequest(target_bulk=60, hidden=7)
     assert app.number_input(key="feature").label == "Feature size, mm"
     assert app.number_input(key="feature").help == "Smallest wall." and not app.toggle(key="mirrored").help
-    assert app.segmented_control(key="shape").options == ["cube", "star", "ring"]
-    assert "star: snow" in app.segmented_control(key="shape").help
+    assert app.segmented_control(key="outline").options == ["cube", "star", "ring"]
+    assert "star: snow" in app.segmented_control(key="outline").help
     app.number_input(key="feature").set_value(0.3)
     app.toggle(key="mirrored").set_value(True)
     app.selectbox(key="solver").set_value("direct")
-    app.segmented_control(key="shape").set_value("star")
+    app.segmented_control(key="outline").set_value("star")
     app.number_input(key="patience").set_value(3)
     request = app.run().session_state["request"]
-    assert (request.feature, request.mirrored, request.solver, request.shape) == (0.3, True, "direct", "star")
+    assert (request.feature, request.mirrored, request.solver, request.outline) == (0.3, True, "direct", "star")
     assert request.guidance.patience == 3 and request.hidden == 7, "without a control it stays"
 
 

@@ -35,18 +35,20 @@ def draw() -> None:
     """What is chosen of the materials, and the upload of own ones."""
     materials = offer.catalogue()
     flagged = sum(bool(material.flag) for material in materials.materials)
-    given = offer.phases()
+    given = offer.given()
     settings.draw(
         "materials",
-        without=("categories", "exclude", "flagged") if len(given) == 2 else () if _shapes() else ("phases", "shape"),
+        without=("categories", "exclude", "flagged") if given else (),
         special={
             "phases": {
                 "choices": {VOID.id: VOID.name}
                 | {m.id: m.name for m in sorted(materials.materials, key=lambda m: m.name.casefold())},
                 "max_selections": 2,
+                "on_change": _shapes,
                 "placeholder": "Found by the search",
                 "help": "Void and a material for lattices and foams, or two materials: then only the shape is sought.",
             },
+            "shape": {"disabled": not given},
             "categories": {
                 "choices": {category: category.capitalize() for category in materials.categories},
                 "placeholder": "All categories",
@@ -65,9 +67,12 @@ def draw() -> None:
     _own()
 
 
-def _shapes() -> bool:
-    """Whether cells are of a family whose phases can be given."""
-    return st.session_state["family"] == "free-form" or bool(offer.phases())
+def _shapes() -> None:
+    """Phases are given to shapes: chooses their family, and without phases no kind of them. A callback."""
+    if offer.given():
+        st.session_state["family"] = "free-form"
+    else:
+        st.session_state["shape"] = ""
 
 
 def _own() -> None:

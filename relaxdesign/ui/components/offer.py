@@ -20,9 +20,9 @@ def catalogue() -> Catalogue:
 
 def selected() -> Catalogue:
     """Those of them that the settings leave. Raises ValueError if there are none."""
-    categories, flagged, exclude, given = _selection()
-    if given:
-        return catalogue().of_phases(given)
+    categories, flagged, exclude, two = _selection()
+    if two:
+        return catalogue().of_phases(two)
     return catalogue().select(categories=categories, flagged=flagged, exclude=exclude)
 
 
@@ -37,7 +37,7 @@ def scale(quantity: str) -> tuple[float, float] | None:
     None where that is unknown, not positive, or hardly more than one value.
     """
     try:
-        low, high = _reachable(quantity, None, True, (), _given())
+        low, high = _reachable(quantity, None, True, (), given())
     except ValueError:
         return None
     return (low, high) if QUANTITIES[quantity].positive and 0 < 1.1 * low < high else None
@@ -62,7 +62,7 @@ def phases() -> tuple[str, ...]:
     return tuple(st.session_state.get("phases") or ())
 
 
-def _given() -> tuple[str, ...]:
+def given() -> tuple[str, ...]:
     """The two phases, if both are given."""
     return phases() if len(phases()) == 2 else ()
 
@@ -71,7 +71,7 @@ def _selection() -> tuple[tuple[str, ...] | None, bool, tuple[str, ...], tuple[s
     """(categories or None for all, flagged, exclude, phases) as they are set now."""
     state = st.session_state
     categories, exclude = tuple(state.get("categories") or ()) or None, tuple(state.get("exclude") or ())
-    return categories, bool(state.get("flagged")), exclude, _given()
+    return categories, bool(state.get("flagged")), exclude, given()
 
 
 def _reachable(
@@ -79,9 +79,9 @@ def _reachable(
     categories: tuple[str, ...] | None,
     flagged: bool,
     exclude: tuple[str, ...],
-    given: tuple[str, ...],
+    two: tuple[str, ...],
 ) -> tuple[float, float]:
     state = st.session_state
     return server.reachable(
-        quantity, categories, flagged, state["dim"], state["family"], state["materials_csv"], exclude, given
+        quantity, categories, flagged, state["dim"], state["family"], state["materials_csv"], exclude, two
     )
