@@ -30,7 +30,6 @@ _LEAST_DAMPING = 0.15  # after three steps in a row that were too long, or out o
 _PROBE = 0.1  # voxels by which the interface moves for the answer of composite voxels
 _LARGEST_SHIFT = 1.5  # voxels per step
 _SMOOTHING = 2.0  # voxels, of derivatives
-
 _EVEN = 4.0  # medians of a derivative beyond which it is evened out
 
 Level = NDArray[np.float64]
@@ -79,7 +78,7 @@ class Interface:
                 break
             if moves is None:  # of this level; a shorter step has the same direction
                 moves = self._step(best, evened=evened)
-            moved = best.level + damping * moves
+            moved = best.level + min(damping, _LARGEST_SHIFT / max(float(np.abs(moves).max()), 1e-30)) * moves
             solved = None
             if self.family.shares[0] <= (moved > 0).mean() <= self.family.shares[1]:
                 solved = self._solved(moved)
@@ -89,8 +88,9 @@ class Interface:
                     damping, moves, evened, failed = 1.0, None, not evened, failed + 1
                 continue
             gain = 1.0 - solved.distance / best.distance
+            stuck = gain < self.least_gain * min(damping, 1.0)
             best, damping, moves, failed = solved, _next_damping(damping, gain), None, 0
-            if gain < self.least_gain:
+            if stuck:
                 break
         return best.miss, best.level
 
@@ -110,7 +110,7 @@ class Interface:
         return self.simulation.fields(self.simulation.searching(), self.materials, shares)
 
     def _step(self, solved: _Solved, *, evened: bool) -> Level:
-        """The change of the level set that should meet the targets, no more than ``_LARGEST_SHIFT``.
+        """The change of the level set that should meet the targets.
 
         evened: whether it trusts derivatives at necks and gaps less.
         """
@@ -121,16 +121,13 @@ class Interface:
         modes = np.stack([np.ones_like(solved.level), *(_mode(answer) for answer in even)])
         answers = even if evened else answers
         slopes = answers.reshape(len(answers), -1) @ modes.reshape(len(modes), -1).T
-        step = np.tensordot(self._amplitudes(slopes, solved), modes, 1)
-        return step * min(1.0, _LARGEST_SHIFT / float(np.abs(step).max() or 1.0))
+        return np.tensordot(self._amplitudes(slopes, solved), modes, 1)
 
     def _answer(self, coordinate: Tensor, change: Mapping[str, Tensor], solved: _Solved) -> Level:
         """Derivative of a coordinate by the level set of every voxel. change: of the fields, as all of it is raised."""
-        names = list(solved.fields)
-        slopes = torch.autograd.grad(
-            coordinate, [solved.fields[n] for n in names], retain_graph=True, allow_unused=True
-        )
-        answer = sum(slope[0] * change[name] for name, slope in zip(names, slopes, strict=True) if slope is not None)
+        fields = solved.fields
+        slopes = torch.autograd.grad(coordinate, list(fields.values()), retain_graph=True, allow_unused=True)
+        answer = sum(slope[0] * change[name] for name, slope in zip(fields, slopes, strict=True) if slope is not None)
         assert isinstance(answer, Tensor)
         level = solved.level
         return _on_grid(answer.numpy().reshape((answer.shape[0],) * level.ndim), level.shape[0])

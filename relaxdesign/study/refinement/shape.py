@@ -88,11 +88,11 @@ def _of_given_phases(start: NDArray[np.float64], family: Shape, task: Task) -> R
     """
     materials = task.materials_of(_GIVEN)
     solid = solid_of(materials)
-    level = whole(start, solid)
     interface = Interface(family, materials, task.simulation)
-    attempt = _to_limit(_Attempt(np.inf, level, _GIVEN), interface)
-    whole(attempt.level, solid)
-    return _finished(_GIVEN, attempt.level, family, task, attempt.found)
+    attempt = _to_limit(_Attempt(np.inf, whole(start, solid), _GIVEN), interface)
+    level = whole(attempt.level, solid)
+    found = attempt.found if np.array_equal(level, attempt.level) else None  # else what was solved had loose pieces
+    return _finished(_GIVEN, level, family, task, found)
 
 
 @dataclass(frozen=True, eq=False)
