@@ -45,7 +45,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         ],
         "family": "free-form",
         "phases": ("void", "titanium-alloy-ti-6al-4v-annealed"),
-        "count": 4,
     },
     "Conducts heat": {
         "objectives": [
