@@ -82,11 +82,12 @@ def _report_shapes(
     """The same of a prior of shapes: numbers and a sheet of samples."""
     import json
 
+    from relaxdesign.prior.data import CONNECTED
     from relaxdesign.prior.model import add_to_card
     from relaxdesign.prior.report import sample_sheet
-    from relaxdesign.prior.shape_metrics import assess_shapes, connected_kind, summary
+    from relaxdesign.prior.shape_metrics import assess_shapes, summary
 
-    drawn = draw_with_progress(connected_kind(prior), count, steps=steps, sampler=sampler, generator=generator)
+    drawn = draw_with_progress(prior.of_kind(CONNECTED), count, steps=steps, sampler=sampler, generator=generator)
     metrics = {"prior": prior.name, "sha256": prior.card.get("sha256"), "sampling": f"{sampler}, {steps} steps"}
     metrics |= assess_shapes(prior, drawn, generator=generator)
     out.mkdir(parents=True, exist_ok=True)

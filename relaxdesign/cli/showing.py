@@ -95,7 +95,7 @@ def _table(result: DesignResult) -> Table:
     first, *others = dict.fromkeys([*(o.quantity for o in result.request.objectives), "density"])
     table = Table(title=f"{result.request.title}; {first} of each stage ({QUANTITIES[first].unit or '-'})")
     family = FAMILIES[result.request.family]
-    phases = result.designs[0].phases if result.designs else family.phases
+    phases = next((item.phases for item in result.designs if item.materials), family.phases)
     for name in ("#", *phases):
         table.add_column(name, justify="left")
     for name in (

@@ -153,8 +153,8 @@ class PhaseChannels(Channels):
     """One channel: which of two given materials a voxel is of, -1 the first and 1 the second.
 
     In between lies p, the share of the stiffer, and every coefficient of which more than an average counts is
-    v₁ + p³ (v₂ − v₁) as in topology optimisation (Bendsøe 1989, doi:10.1007/BF01650949): blends are poor, so cells
-    become crisp. That of the softer material is taken to be no less than a thousandth of the stiffer's, so that voids
+    v₁ + p^1.5 (v₂ − v₁), as in topology optimisation (Bendsøe 1989, doi:10.1007/BF01650949) but milder: the prior makes
+    cells crisp, and with p³ they became too stiff when blends were taken for one phase or the other. That of the softer material is taken to be no less than a thousandth of the stiffer's, so that voids
     can be solved.
 
     materials: None as long as they are not known, as in training.

@@ -37,10 +37,7 @@ _LESS_OFTEN = 0.5  # kinds that are no networks
 
 
 class Cells(Protocol):
-    """What a prior learns from.
-
-    count: of channels. description: for its card.
-    """
+    """What a prior learns from. description: for its card."""
 
     @property
     def description(self) -> str: ...

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,16 +9,11 @@ from torch import Tensor
 from relaxdesign.microstructure.connectivity import pieces
 from relaxdesign.microstructure.correlation import radial_average, two_point_correlation
 from relaxdesign.microstructure.solid import smallest_feature
-from relaxdesign.prior.data import CONNECTED, ShapeCells
+from relaxdesign.prior.data import ShapeCells
 from relaxdesign.prior.model import Prior
 
 _CRISP = 0.8
 """Absolute value from which a voxel is of one phase."""
-
-
-def connected_kind(prior: Prior) -> Prior:
-    """The prior, told to make cells in one piece."""
-    return replace(prior, kind=CONNECTED)
 
 
 def assess_shapes(prior: Prior, drawn: Tensor, *, generator: torch.Generator) -> dict[str, object]:
