@@ -154,8 +154,8 @@ class PhaseChannels(Channels):
 
     In between lies p, the share of the stiffer, and every coefficient of which more than an average counts is
     v₁ + p^1.5 (v₂ − v₁), as in topology optimisation (Bendsøe 1989, doi:10.1007/BF01650949) but milder: the prior makes
-    cells crisp, and with p³ they became too stiff when blends were taken for one phase or the other. That of the softer material is taken to be no less than a thousandth of the stiffer's, so that voids
-    can be solved.
+    cells crisp, and with p³ they became too stiff when blends were taken for one phase or the other. That of the softer
+    material is taken to be no less than a thousandth of the stiffer's, so that voids can be solved.
 
     materials: None as long as they are not known, as in training.
     """
