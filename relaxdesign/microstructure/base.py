@@ -63,7 +63,7 @@ class Fit:
 
     phases: channel values (channels,) of every phase. labels: phase of every voxel, (*grid). parameters: of the
     family, and the volume fraction of inclusions. remark: what is unusual. homogeneous: all phases are the same
-    material.
+    material. sampled: of a sample between two given phases, its values (*grid), -1 in the first and 1 in the second.
     """
 
     phases: tuple[Tensor, ...]
@@ -71,6 +71,7 @@ class Fit:
     parameters: Mapping[str, float] = field(default_factory=dict)
     remark: str = ""
     homogeneous: bool = False
+    sampled: NDArray | None = None
 
 
 def singular(phase: str) -> str:
@@ -133,6 +134,14 @@ class Geometry(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """What it takes to build the cell again, in cell edges, for JSON; empty where only its labels tell it."""
+        ...
+
+
+class Contour(Geometry, Protocol):
+    """A cell that a level set tells, whose interface can be moved anywhere by itself."""
+
+    def by_level(self, by_share: Tensor) -> NDArray[np.float64]:
+        """Derivatives (count, *level) by the level set, from those by the shares of the voxels, (count, *grid)."""
         ...
 
 
@@ -230,10 +239,13 @@ class Shape(Family, Protocol):
     @property
     def shares(self) -> tuple[float, float]: ...
 
-    def level_set(self, labels: NDArray) -> NDArray[np.float64]:
-        """A function (*grid), positive in phase 1, that changes by 1 per voxel across the interface and has no ties."""
+    def level_set(self, shares: NDArray) -> NDArray[np.float64]:
+        """A function (*grid), positive in phase 1, that changes by 1 per voxel across the interface.
+
+        shares: of phase 1 in the voxels, or labels.
+        """
         ...
 
-    def geometry(self, level: NDArray[np.float64]) -> Geometry:
+    def geometry(self, level: NDArray[np.float64]) -> Contour:
         """The cell of such a function."""
         ...

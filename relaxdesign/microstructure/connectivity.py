@@ -37,12 +37,14 @@ class Pieces:
         return self.numbers == 1
 
 
-def pieces(phase: NDArray[np.bool_]) -> Pieces:
+def pieces(phase: NDArray[np.bool_], *, corners: bool = False) -> Pieces:
     """The pieces of a phase (*grid) whose voxels share faces, in a cell that is periodic along all axes.
 
-    Axes of one voxel do not count as directions.
+    corners: whether voxels of the cell that share an edge or a corner hang together too. Axes of one voxel do not count
+    as directions.
     """
-    labelled: tuple[NDArray[np.int32], int] = label(phase)  # type: ignore[assignment]
+    neighbours = np.ones((3,) * phase.ndim, dtype=bool) if corners else None
+    labelled: tuple[NDArray[np.int32], int] = label(phase, neighbours)  # type: ignore[assignment]
     inside, count = labelled  # as if the cell ended at its faces
     links = _links(inside)
     root, turns = _placed(count, links)

@@ -8,12 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, distance_transform_edt, label
 
 from relaxdesign.microstructure.connectivity import pieces
-
-_CORNER = 0.8
-"""How far from what is left an opening may take voxels away, of its radius, as it rounds off corners (cube: √3 − 1)."""
+from relaxdesign.microstructure.features import smallest_feature
 
 
 @dataclass(frozen=True)
@@ -40,37 +37,3 @@ class Solid:
         if values.get("connected") is None:
             return None
         return Solid(values["connected"], values["components"], values["min_feature"])
-
-
-def smallest_feature(phase: NDArray[np.bool_]) -> float:
-    """Width in voxels of the thinnest neck or wall of a phase (*grid) in a periodic cell.
-
-    That of the largest disc or ball that goes everywhere in the phase but into corners: opening with it parts nothing
-    and takes nothing away that is far from what is left. To half a voxel.
-    """
-    margin = phase.shape[0] // 2
-    axes = [(margin, margin) if edge > 1 else (0, 0) for edge in phase.shape]
-    inside = np.asarray(distance_transform_edt(np.pad(phase, axes, mode="wrap")))
-    middle = tuple(slice(before, before + edge) for (before, _), edge in zip(axes, phase.shape, strict=True))
-    radius = 0.5
-    while radius + 0.25 < inside.max():
-        wider = radius + 0.25
-        opened = np.asarray(distance_transform_edt(inside <= wider)) <= wider
-        far = np.asarray(distance_transform_edt(~opened))[middle]
-        opened = opened[middle] & phase
-        lost = phase & ~opened
-        if (far[lost] > _CORNER * wider + 1.0).any() or _parts(lost, opened):
-            break
-        radius = wider
-    return 2.0 * radius
-
-
-def _parts(lost: NDArray[np.bool_], kept: NDArray[np.bool_]) -> bool:
-    """Whether what is lost joined parts that are kept: one of its pieces touches them in two places or more."""
-    whole = np.ones((3,) * lost.ndim, dtype=bool)
-    numbers, count = label(lost, whole)  # type: ignore[misc]
-    for number in range(1, count + 1):
-        piece = numbers == number
-        if piece.sum() > 1 and label(binary_dilation(piece, whole) & kept, whole)[1] > 1:  # type: ignore[index]
-            return True
-    return False

@@ -228,6 +228,11 @@ class DesignRequest(BaseModel):
         Field(description="Kind of shape that free-form cells of given phases have; empty: any."),
         Ui("Kind of shape", "materials", words={"": "any"}, registry=_shapes),
     ] = ""
+    min_feature: Annotated[
+        float,
+        Field(ge=0, le=0.25, description="Thinnest neck, wall or gap of shapes of given phases, in cell edges."),
+        Ui("Thinnest part", "materials", step=0.01),
+    ] = 0.0
     boundary: Annotated[
         Literal["periodic", "kubc"],
         Field(description="periodic: effective properties; kubc: linear displacement on the surface."),
@@ -336,6 +341,8 @@ class DesignRequest(BaseModel):
             raise ValueError("shapes of given phases begin from noise: leave out the start")
         if self.shape and not self.phases:
             raise ValueError("a kind of shape takes given phases, e.g. void and a material")
+        if self.min_feature and not self.phases:
+            raise ValueError("a thinnest part takes given phases, e.g. void and a material")
         if self.shape not in (known := _shapes()):
             raise ValueError(f"unknown shape {self.shape!r}; known are {', '.join(filter(None, known))}")
 

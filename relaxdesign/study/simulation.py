@@ -117,9 +117,18 @@ class Simulation:
     def _tolerance(self, between_solids: float) -> float:
         return between_solids * (_BESIDE_VOIDS if self.void else 1.0)
 
-    def fields(self, evaluator: Evaluator, materials: Sequence[Material], shares: Tensor) -> dict[str, Tensor]:
-        """The coefficients that an evaluator needs of every composite voxel."""
-        return {name: _field(materials, name, shares, self.dim) for name in evaluator.coefficients}
+    def fields(
+        self, evaluator: Evaluator, materials: Sequence[Material], shares: Tensor, carrying: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """The coefficients that an evaluator needs of every composite voxel.
+
+        carrying: shares that count where more than an average is taken; None: the same.
+        """
+        others = shares if carrying is None else carrying
+        return {
+            name: _field(materials, name, shares if _is_averaged(name) else others, self.dim)
+            for name in evaluator.coefficients
+        }
 
     def values(self, materials: Sequence[Material], geometries: Sequence[Geometry], *, times: float = 1) -> CellValues:
         """Effective quantities of cells at the precision of a search. times: as in `cells`."""

@@ -135,13 +135,15 @@ class Resolution:
             for name in self.fine.values
         }
 
-    def shift(self, targets: Sequence[Objective]) -> dict[str, float]:
-        """By how much the limit's coordinate lies above that on the design's grid, by the targets' quantities."""
-        values = self.values
+    def shift(self, targets: Sequence[Objective], *, fine: bool = False) -> dict[str, float]:
+        """By how much the limit's coordinate lies above that on the design's grid, by the targets' quantities.
+
+        fine: above that on the finer grid instead.
+        """
+        values, solved = self.values, (self.fine if fine else self.coarse).values
         return {
             target.quantity: float(
-                target.coordinate(values[target.quantity])
-                - target.coordinate(float(self.coarse.values[target.quantity][0]))
+                target.coordinate(values[target.quantity]) - target.coordinate(float(solved[target.quantity][0]))
             )
             for target in targets
         }

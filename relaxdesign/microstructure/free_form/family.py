@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from relaxdesign.microstructure.base import Fit, FitError, Parameter
+from relaxdesign.microstructure.features import distance
 from relaxdesign.microstructure.labelling import label_phases
 from relaxdesign.microstructure.shares import plane_shares
 
 _SMOOTHING = 1.0  # voxels
 _PARTS = {2: 4, 3: 2}
 """Parts per voxel and axis, each cut by a plane: what is narrower than a voxel counts on every grid alike."""
+_PROBE = 0.05  # voxels by which the interface moves for the answer of shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +30,40 @@ class LevelSet:
 
     def shares(self, grid: int) -> Tensor:
         """Share of phase 1 in every voxel of another grid, float64 (grid,)*dim; between the centres it is linear."""
-        dim, edge = self.level.ndim, self.level.shape[0]
-        parts = _PARTS[dim]
-        fine = grid * parts
-        axis = (np.arange(fine) + 0.5) * edge / fine - 0.5
-        points = np.stack(np.meshgrid(*(axis,) * dim, indexing="ij"))
-        level = torch.from_numpy(map_coordinates(self.level, points, order=1, mode="grid-wrap"))
-        slope = [0.5 * (level.roll(-1, axis) - level.roll(1, axis)) for axis in range(dim)]
-        inside = plane_shares(level, torch.stack(slope, -1)).reshape((grid, parts) * dim)
-        return inside.mean(tuple(range(1, 2 * dim, 2)))
+        inside = plane_shares(*self._parts(grid)).reshape((grid, self._per_axis) * self.level.ndim)
+        return inside.mean(tuple(range(1, 2 * self.level.ndim, 2)))
+
+    def by_level(self, by_share: Tensor) -> NDArray[np.float64]:
+        """Derivatives (count, *level) by the level, of functions of the shares that have these derivatives by them.
+
+        by_share: (count, *grid). The slope of the interface in a part of a voxel counts as constant.
+        """
+        dim, grid, parts = self.level.ndim, by_share.shape[-1], self._per_axis
+        level, slope = self._parts(grid)
+        rise = (plane_shares(level + _PROBE, slope) - plane_shares(level - _PROBE, slope)) / (2.0 * _PROBE * parts**dim)
+        derivatives = by_share
+        for axis in range(1, dim + 1):
+            derivatives = derivatives.repeat_interleave(parts, axis)
+        return _along_all_axes(derivatives * rise, self._interpolation(grid).T).numpy()
+
+    def _parts(self, grid: int) -> tuple[Tensor, Tensor]:
+        """Level (fine,)*dim and slope (*, dim) in the parts of the voxels of a grid."""
+        level = _along_all_axes(torch.from_numpy(self.level)[None], self._interpolation(grid))[0]
+        return level, torch.stack([0.5 * (level.roll(-1, a) - level.roll(1, a)) for a in range(level.ndim)], -1)
+
+    def _interpolation(self, grid: int) -> Tensor:
+        """Matrix of periodic linear interpolation along an axis, from the centres to the parts of a grid's voxels."""
+        edge, fine = self.level.shape[0], grid * self._per_axis
+        at = (np.arange(fine) + 0.5) * edge / fine - 0.5
+        below = np.floor(at).astype(int)
+        weights = np.zeros((fine, edge))
+        weights[np.arange(fine), below % edge] = 1.0 - (at - below)
+        weights[np.arange(fine), (below + 1) % edge] += at - below
+        return torch.from_numpy(weights)
+
+    @property
+    def _per_axis(self) -> int:
+        return _PARTS[self.level.ndim]
 
     def moved(self, distance: float) -> LevelSet:
         """The level set raised by a distance in cell edges, its slope being 1 per voxel."""
@@ -66,27 +93,37 @@ class FreeForm:
         A sample of one channel has given phases, 1 where it is positive; of others the smaller phase becomes 1.
         """
         if len(clean) == 1:
-            labels = clean[0].cpu().numpy() > 0
+            sampled = clean[0].double().cpu().numpy()
+            labels = sampled > 0
             if labels.all() or not labels.any():
                 raise FitError("the sample is all of one phase")
-            return Fit((torch.tensor([-1.0]), torch.tensor([1.0])), labels)
+            return Fit((torch.tensor([-1.0]), torch.tensor([1.0])), labels, sampled=sampled)
         labels, medians, _ = label_phases(clean)
         smaller = bool(labels.mean() < 0.5)
         return Fit((medians[not smaller], medians[smaller]), labels == smaller)
 
-    def level_set(self, labels: NDArray) -> NDArray[np.float64]:
-        """Signed distance to the interface in voxels, periodic, positive in phase 1; smoothed so that none tie."""
-        labels = labels.astype(bool)
-        margin = labels.shape[0] // 2
-        tiled = np.pad(labels, margin, mode="wrap")
-        inside, outside = (np.asarray(distance_transform_edt(part)) for part in (tiled, ~tiled))
-        middle = tuple(slice(margin, margin + edge) for edge in labels.shape)
-        distance = np.where(tiled, inside - 0.5, 0.5 - outside)[middle]
-        return gaussian_filter(distance, _SMOOTHING, mode="wrap")
+    def level_set(self, shares: NDArray) -> NDArray[np.float64]:
+        """Signed distance to the interface in voxels, periodic, positive in phase 1.
+
+        shares: of phase 1 in every voxel, which tell where in it the interface lies, or labels: of those the distance
+        is smoothed, so that none tie.
+        """
+        inside, outside = (distance(part) for part in (shares > 0.5, shares <= 0.5))
+        beside = np.maximum(inside, outside) <= 1.0
+        level = np.where(beside, shares - 0.5, np.where(inside > 0, inside - 0.5, 0.5 - outside))
+        crisp = np.issubdtype(shares.dtype, np.floating)
+        return level if crisp else gaussian_filter(level, _SMOOTHING, mode="wrap")
 
     def geometry(self, level: NDArray[np.float64]) -> LevelSet:
         """The cell of a level set."""
         return LevelSet(level)
+
+
+def _along_all_axes(values: Tensor, matrix: Tensor) -> Tensor:
+    """A matrix (m, n) applied to fields (count, n, …, n) along each of their axes: (count, m, …, m)."""
+    for _ in range(1, values.ndim):
+        values = torch.tensordot(values, matrix, dims=([1], [1]))  # type: ignore[arg-type]  # the axis goes to the end, the next one comes first
+    return values
 
 
 FREE_FORM = FreeForm()

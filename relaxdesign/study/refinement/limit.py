@@ -24,6 +24,8 @@ def moved_to_limit(
     materials: Sequence[Material],
     simulation: Simulation,
     tolerance: float,
+    *,
+    fine: bool = False,
 ) -> tuple[float, T, Resolution]:
     """Of the cells seen the one whose limit misses the targets least: its largest residual, itself, its two solves.
 
@@ -33,6 +35,7 @@ def moved_to_limit(
         start: meets the targets on the design's grid.
         moved: meets them there again, with coordinates shifted by so much (see `Simulation.residuals`).
         geometry: of such a cell.
+        fine: whether that grid is one twice as fine.
     """
     best: tuple[float, T, Resolution] | None = None
     cell = start
@@ -44,6 +47,6 @@ def moved_to_limit(
             best = miss, cell, resolution
         if miss < tolerance or not halved:
             break
-        cell = moved(cell, resolution.shift(simulation.targets))
+        cell = moved(cell, resolution.shift(simulation.targets, fine=fine))
     assert best is not None
     return best

@@ -11,8 +11,8 @@ from relaxdesign.materials.material import Material
 from relaxdesign.microstructure.connectivity import pieces
 from relaxdesign.study.refinement.outcome import RefinementError
 
-LARGEST_LOOSE = 0.05
-"""Share of the solid that may be loose and is taken away; more of it, and the cell is refused."""
+LARGEST_LOOSE = 0.25
+"""Share of the solid that may be loose and is taken away; it carries nothing. More of it, and the cell is refused."""
 
 _AWAY = 0.5  # voxels beyond the interface to which loose pieces are moved
 
