@@ -73,7 +73,7 @@ def _thin_parts(phase: Voxels, radius: float) -> Iterator[_Part]:
     core = distance(phase) > radius
     opened = (distance(~core) <= radius) & phase if core.any() else np.zeros_like(phase)
     far = distance(~opened) if opened.any() else np.full(phase.shape, np.inf)
-    found = pieces(phase & ~opened)
+    found = pieces(phase & ~opened, corners=True)  # a thin wall may go on across corners
     for number, box in enumerate(find_objects(found.numbers), 1):
         part = found.numbers == number
         places = _places(part, opened, box)

@@ -78,9 +78,11 @@ def check_reachable(target: Objective, request: DesignRequest, materials: Catalo
     if within and gap is None:
         return
     advice = "change the target or offer other materials"
+    others = " or ".join(other.name for other in FAMILIES.values() if other.directional)
     if not family.directional and QUANTITIES[name].directional:
-        others = " or ".join(other.name for other in FAMILIES.values() if other.directional)
         advice = f"{family.phases[1]} placed at random have no direction in their plane: ask for {others} cells"
+    elif low == high:  # the solid fraction
+        advice = f"only voids change it: ask for {others} cells and give void as one of their two phases"
     between = f"between {format_value(name, low)} and {format_value(name, high)}"
     if gap is not None:
         between += f", but none between {format_value(name, gap.low)} and {format_value(name, gap.high)}"

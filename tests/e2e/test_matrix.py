@@ -101,7 +101,7 @@ SOME = [
 ]
 """Every preset, projection, dimension, method and reason of refusal at least once."""
 
-FIRST = [*(kind for kind in SOME if kind.refusal), SOME[4], SOME[1]]
+FIRST = [*(kind for kind in SOME if kind.refusal), SOME[4], SOME[1], SOME[14]]
 """Those that are tried every time: each dimension, each family, each reason of refusal."""
 
 OF_A_RUN = {"All files", "Result", "GIF", "MP4"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import SOFTEST_WHILE_STEERING, PhaseChannels, Properties
 from relaxdesign.materials.material import VOID
 from relaxdesign.microstructure.connectivity import pieces
+from relaxdesign.microstructure.features import smallest_feature
 from relaxdesign.microstructure.free_form import FREE_FORM
 from relaxdesign.microstructure.free_form.generators import draw_shapes
 from relaxdesign.study import run as study
@@ -196,3 +198,26 @@ def test_lattices_are_designed_onto_their_targets():
     files = {name for name, content in result_files(result, (*FORMATS, "report")) if content}
     made = next(design.index + 1 for design in result.designs if design.ok)
     assert {f"design-{made:02d}/solid.stl", f"design-{made:02d}/void.stl", "report.html", "report.pdf"} <= files
+
+
+def test_a_solid_fraction_of_cells_without_voids_is_refused_with_what_to_do():
+    wanted = [{"quantity": "solid", "high": 0.5}, {"quantity": "K", "low": 5}]
+    with pytest.raises(RequestError, match="only voids change it: ask for free-form cells and give void"):
+        study.check_request(DesignRequest.model_validate({"objectives": wanted}))
+
+
+def test_thin_parts_are_as_thick_as_was_asked_for_or_the_cell_is_refused():
+    designs = study.design(request(min_feature=0.06, count=4, steps=8)).designs
+    assert any(each.ok for each in designs)
+    for each in designs:
+        if each.ok:
+            assert each.solid is not None and each.labels is not None
+            thinnest = min(smallest_feature(each.labels[..., 0] == label) for label in (0, 1))
+            assert each.solid.connected and thinnest / 64 >= 0.06 - 0.6 / 64
+        else:
+            assert re.search("thinner than the|hang together|pieces", each.message)
+
+
+def test_a_thinnest_part_takes_given_phases():
+    with pytest.raises(ValidationError, match="a thinnest part takes given phases"):
+        DesignRequest.model_validate({"target_bulk": 50.0, "min_feature": 0.05})

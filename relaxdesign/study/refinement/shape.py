@@ -130,8 +130,7 @@ def _level_of(fit: Fit, family: Shape) -> NDArray[np.float64]:
 
 def _makeable(level: NDArray[np.float64], solid: int | None, width: float) -> NDArray[np.float64]:
     """Without loose pieces and, if there is a width, without thinner parts. Raises RefinementError."""
-    level = whole(level, solid)
-    return whole(thickened(level, width), solid) if width else level
+    return whole(thickened(level, width) if width else level, solid)
 
 
 def _check_features(level: NDArray[np.float64], asked: float) -> None:
@@ -173,7 +172,7 @@ def _to_limit(look: _Attempt, interface: Interface) -> _Attempt:
     """
     best: tuple[float, NDArray[np.float64], Resolution] | None = None
     for fine in (False, True):
-        on_grid = replace(interface, times=2 if fine else 1)
+        on_grid = replace(interface, times=2, least_gain=_LEAST_GAIN) if fine else interface
 
         def shifted(
             level: NDArray[np.float64], shift: Mapping[str, float], on_grid: Interface = on_grid
