@@ -74,12 +74,11 @@ def bones(path: Path) -> Iterator[Target]:
             yield row["name"], C
 
 
-def measured(target: np.ndarray, dim: int, count: int, seed: int) -> list[dict]:
+def measured(target: np.ndarray, dim: int, count: int, seed: int, method: str) -> list[dict]:
     """One record per candidate."""
     objectives = stiffness_objectives(target, dim)
-    request = DesignRequest.model_validate(
-        {"objectives": objectives, "dim": dim, "family": "free-form", "phases": PHASES, "count": count, "seed": seed}
-    )
+    shapes = {"dim": dim, "family": "free-form", "phases": PHASES, "method": method}
+    request = DesignRequest.model_validate({"objectives": objectives, "count": count, "seed": seed} | shapes)
     check_request(request)
     result = design(request)
     return [
@@ -116,17 +115,19 @@ def main() -> None:
     parser.add_argument("csv", nargs="?", type=Path, help="the bones")
     parser.add_argument("--targets", type=int, default=200)
     parser.add_argument("--count", type=int, default=2, help="candidates per target")
+    parser.add_argument("--method", default="guided", help="of the search, see relaxdesign design --help")
     parser.add_argument("--every", type=int, default=1, help="of the bones, take each so many")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     targets = held_out(options.targets) if options.what == "2d" else list(bones(options.csv))[:: options.every]
     done: dict = json.loads(options.out.read_text()) if options.out.exists() else {}
-    records = done.setdefault(options.what, {})
+    records = done.setdefault(f"{options.what} {options.method}", {})
     for number, (name, stiffness) in enumerate(targets):
         if number >= options.targets:
             break
         if name not in records:
-            records[name] = measured(stiffness, 2 if options.what == "2d" else 3, options.count, HELD_OUT_SEED + number)
+            dim = 2 if options.what == "2d" else 3
+            records[name] = measured(stiffness, dim, options.count, HELD_OUT_SEED + number, options.method)
             options.out.write_text(json.dumps(done, indent=1) + "\n")
         errors = [r["error"] for r in records[name]]
         print(name, [None if e is None else round(100 * e, 2) for e in errors], flush=True)

@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 TRACE = 1e-8
 """What is left in voids of the largest modulus (conductivity) of the cell, so that it can be solved: in results it is
 smaller than what a solve leaves."""
+
+
+def traced(values: ArrayLike) -> NDArray[np.float64]:
+    """Coefficients of phases with a trace in voids, see `TRACE`."""
+    each = np.asarray(values, dtype=np.float64)
+    return np.maximum(each, TRACE * each.max())
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 Schedule = Literal["constant", "rising", "falling"]
 SamplerChoice = Literal["auto", "ddpm", "ddim", "dpm++"]
-Method = Literal["guided", "noise", "best-of-n", "random", "pairs", "genetic", "cma-es", "gradient", "conditional"]
+Method = Literal[
+    "guided", "noise", "best-of-n", "random", "pairs", "genetic", "cma-es", "gradient", "topology", "conditional"
+]
 """What `relaxdesign.study.methods.METHODS` offers."""
 
 

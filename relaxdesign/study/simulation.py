@@ -16,7 +16,7 @@ from relaxdesign.microstructure.cell import phase_field
 from relaxdesign.physics.composite_voxels import composite_field
 from relaxdesign.physics.evaluator import Effective, Evaluator
 from relaxdesign.physics.quantities import PHYSICS
-from relaxdesign.physics.voxel_fields import TRACE
+from relaxdesign.physics.voxel_fields import traced
 from relaxdesign.study.objective import Objective, targets_of
 
 PLACEMENTS = 10
@@ -176,7 +176,7 @@ def _field(materials: Sequence[Material], name: str, shares: Tensor, dim: int) -
 def _coefficients(materials: Sequence[Material], name: str) -> list[float]:
     """Of the phases; of voids a trace, where a cell has to be solved for its quantities."""
     values = [float(getattr(material, name)) for material in materials]
-    return values if _is_averaged(name) else [max(value, TRACE * max(values)) for value in values]
+    return values if _is_averaged(name) else traced(values).tolist()
 
 
 def _is_averaged(name: str) -> bool:

@@ -69,6 +69,8 @@ class Kind:
         request = self.request
         if request.phases and (self.method in ("random", "pairs", "genetic", "cma-es", "conditional")):
             return "does not search among shapes of given phases"
+        if self.method == "topology" and not request.phases:
+            return "searches among shapes of given phases"
         if self.method == "pairs" and len(request.targets) > 1:
             return "finds the root of one target"
         if self.method == "conditional" and (request.target_bulk is None or len(request.objectives) > 1):
@@ -98,6 +100,8 @@ SOME = [
     Kind("Conducts heat", "free-form", 3, "conditional"),
     Kind("Titanium lattice", "free-form", 2, "guided"),
     Kind("Titanium lattice", "free-form", 2, "genetic"),
+    Kind("Titanium lattice", "free-form", 2, "topology"),
+    Kind("Stiff and light", "particles", 2, "topology"),
 ]
 """Every preset, projection, dimension, method and reason of refusal at least once."""
 

@@ -221,3 +221,20 @@ def test_thin_parts_are_as_thick_as_was_asked_for_or_the_cell_is_refused():
 def test_a_thinnest_part_takes_given_phases():
     with pytest.raises(ValidationError, match="a thinnest part takes given phases"):
         DesignRequest.model_validate({"target_bulk": 50.0, "min_feature": 0.05})
+
+
+def test_topology_optimisation_meets_targets_from_random_fields():
+    result = study.design(request(method="topology", count=2, steps=20))
+    assert [made.ok for made in result.designs] == [True, True]
+    for made in result.designs:
+        assert made.stages["realised"]["K"] == pytest.approx(15.0, rel=0.01)
+        assert abs(made.stages["relaxed"]["K"] / 15.0 - 1.0) < 0.3
+    first, second = (made.labels for made in result.designs)
+    assert first is not None and second is not None and (first != second).mean() > 0.1
+    again = study.design(request(method="topology", count=2, steps=20))
+    assert np.array_equal(again.designs[0].labels, first)
+
+
+def test_topology_optimisation_takes_given_phases():
+    with pytest.raises(RequestError, match="searches among shapes of given phases: give two"):
+        study.check_request(DesignRequest.model_validate({"target_bulk": 50.0, "method": "topology"}))

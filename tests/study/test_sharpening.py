@@ -8,7 +8,7 @@ from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.microstructure.connectivity import pieces
 from relaxdesign.microstructure.free_form import FREE_FORM
 from relaxdesign.study.objective import Objective
-from relaxdesign.study.refinement.sharpening import Sharpening
+from relaxdesign.study.refinement.sharpening import sharpened
 from relaxdesign.study.refinement.steps import closing_amplitudes
 from relaxdesign.study.simulation import Simulation
 
@@ -61,7 +61,7 @@ def test_a_wall_that_is_blurred_away_is_found_again_on_the_target():
     wanted = free.values(PHASES, [FREE_FORM.geometry(FREE_FORM.level_set(whole > 0))]).one(0)["C11"]
     target = Objective(quantity="C11", low=wanted, high=wanted, scale=wanted)
     simulation = Simulation.of([target], "periodic", 2, 32, void=True)
-    shares = Sharpening(PHASES, simulation).sharpened(sampled)
+    shares = sharpened(sampled, PHASES, simulation)
     assert (np.abs(shares - 0.5) > 0.4).mean() > 0.97
     level = FREE_FORM.level_set(shares)
     assert pieces(level > 0).connected

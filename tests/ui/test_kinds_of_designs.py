@@ -139,7 +139,7 @@ def live_page() -> None:
 @pytest.mark.parametrize(
     ("methods", "said"),
     [
-        (("guided", "noise", "best-of-n", "conditional", "gradient"), "any material in every voxel"),
+        (("guided", "noise", "best-of-n", "conditional", "gradient", "topology"), "any material in every voxel"),
         (("random", "pairs", "genetic", "cma-es"), "one random placement"),
     ],
 )

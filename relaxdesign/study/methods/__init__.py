@@ -17,7 +17,7 @@ import torch
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.guidance import SamplerStep
-from relaxdesign.study.methods import gradient, guided, noise_optimisation, searchers, unguided
+from relaxdesign.study.methods import gradient, guided, noise_optimisation, searchers, topology, unguided
 from relaxdesign.study.methods.base import Method, Task, serves_all
 from relaxdesign.study.objectives import Objectives
 from relaxdesign.study.request import DesignRequest
@@ -57,6 +57,9 @@ METHODS: dict[str, Method] = {
         simulates=False,
     ),
     "gradient": Method("gradient descent on the relaxed field, without a prior", gradient.steps_of, revision=2),
+    "topology": Method(
+        "topology optimisation by density from random fields, without a prior", topology.steps_of, topology.refusal
+    ),
     "random": _discrete("the best of many random designs", searchers.RandomSearch),
     "pairs": _discrete(
         "random pairs of materials, root finding in the volume fraction",

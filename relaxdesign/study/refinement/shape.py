@@ -24,7 +24,7 @@ from relaxdesign.study.objective import Objective, extremes_of
 from relaxdesign.study.refinement.interface import TOLERANCE, Interface
 from relaxdesign.study.refinement.limit import moved_to_limit
 from relaxdesign.study.refinement.outcome import Realised, RefinementError
-from relaxdesign.study.refinement.sharpening import Sharpening
+from relaxdesign.study.refinement.sharpening import sharpened
 from relaxdesign.study.refinement.solid import solid_of, whole
 from relaxdesign.study.refinement.task import Stage, Task
 from relaxdesign.study.selection import worth_of_new_kinds
@@ -152,7 +152,7 @@ def _as_sampled(fit: Fit, family: Shape, materials: Sequence[Material], task: Ta
 def _sharpened(fit: Fit, family: Shape, materials: Sequence[Material], task: Task) -> NDArray[np.float64]:
     """The level set of a sample that was made crisp on its targets."""
     assert fit.sampled is not None
-    return family.level_set(Sharpening(materials, task.simulation).sharpened(fit.sampled))
+    return family.level_set(sharpened(fit.sampled, materials, task.simulation))
 
 
 @dataclass(frozen=True, eq=False)

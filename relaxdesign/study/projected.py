@@ -1,0 +1,85 @@
+"""Cells of two phases as smoothed and projected fields, as topology optimisation describes them.
+
+The voxels of a smoothed field s, -1 to 1, have the share
+
+    p = ½ (1 + tanh βs / tanh β)
+
+of the second phase (Wang, Lazarov & Sigmund 2011, doi:10.1007/s00158-010-0602-y), and what is stiff of it counts as its
+power p^1.5 to p³. The larger β, the fewer voxels are blends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from relaxdesign.materials.catalogue import Material
+from relaxdesign.study.simulation import Simulation
+
+SHARPEST = 25.0
+"""A β at which nearly every voxel is of one phase."""
+
+_SMOOTHING = 1.0  # voxels
+_PENALTY = {4.5: 1.5, SHARPEST: 3.0}
+"""Power of the share by β, linear in its logarithm between and constant beyond."""
+
+Values = NDArray[np.float64]
+
+
+@dataclass(eq=False)
+class Projected:
+    """Fields between two materials, solved for the targets of a simulation. Keeps the last solution as warm start."""
+
+    materials: Sequence[Material]
+    simulation: Simulation
+    _displacement: Tensor | None = field(default=None, repr=False)
+
+    def solved(self, values: Values, sharpness: float) -> tuple[Values, Values]:
+        """Coordinates of the targets and their derivatives by a field (*grid), (targets, *grid).
+
+        Raises ConvergenceError.
+        """
+        smooth = torch.from_numpy(_smoothed(values)).requires_grad_()
+        share = _share(smooth, sharpness)[None]
+        share = share if share.ndim == 4 else share[..., None]
+        carrying = _carrying(share, sharpness, second_stiffer=self.materials[1].bulk >= self.materials[0].bulk)
+        evaluator = self.simulation.searching()
+        fields = self.simulation.fields(evaluator, self.materials, share, carrying)
+        effective = evaluator(fields, initial=self._displacement)
+        self.simulation.cost.add(effective)
+        self._displacement = effective.displacement.detach()
+        coordinates = [t.coordinate(effective.values[t.quantity][0]) for t in self.simulation.targets]
+        slopes = [torch.autograd.grad(c, smooth, retain_graph=True)[0].numpy() for c in coordinates]
+        return np.array([float(c.detach()) for c in coordinates]), np.stack([_smoothed(slope) for slope in slopes])
+
+    def gaps(self, coordinates: Values) -> Values:
+        """Signed distances of coordinates from the targets' intervals."""
+        pairs = zip(self.simulation.targets, coordinates, strict=True)
+        return np.array([float(target.gap(coordinate)) for target, coordinate in pairs])
+
+
+def shares(values: Values, sharpness: float) -> Values:
+    """Of the second phase in the voxels of a field (*grid), 0 to 1."""
+    return _share(torch.from_numpy(_smoothed(values)), sharpness).numpy()
+
+
+def _smoothed(values: Values) -> Values:
+    return gaussian_filter(values, _SMOOTHING, mode="wrap")
+
+
+def _share(smooth: Tensor, sharpness: float) -> Tensor:
+    """Shares 0 to 1 of a smoothed field."""
+    return (0.5 * (1.0 + torch.tanh(sharpness * smooth) / math.tanh(sharpness))).clamp(0.0, 1.0)
+
+
+def _carrying(share: Tensor, sharpness: float, *, second_stiffer: bool) -> Tensor:
+    """What shares of the second phase count for where moduli are taken: a blend has less of the stiffer phase."""
+    power = float(np.interp(math.log(sharpness), [math.log(beta) for beta in _PENALTY], list(_PENALTY.values())))
+    return share**power if second_stiffer else 1.0 - (1.0 - share) ** power
