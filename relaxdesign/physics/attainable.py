@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.physics.base import Interval
 from relaxdesign.physics.bounds import Bounds, bulk_bounds, shear_bounds

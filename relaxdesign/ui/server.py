@@ -157,20 +157,22 @@ def estimated_seconds(request: DesignRequest) -> float | None:
     from relaxdesign.server import timing
     from relaxdesign.study import run as study
 
-    measured = None if request.phases else _calibrations().get(request.dim)  # of other priors
-    if measured is None or request.prior not in (None, study.DEFAULT_PRIORS[request.dim]) or not measured.done():
+    prior = (study.SHAPE_PRIORS if request.phases else study.DEFAULT_PRIORS)[request.dim]
+    measured = _calibrations().get(prior)
+    if measured is None or request.prior not in (None, prior) or not measured.done():
         return None
     return None if measured.exception() else timing.estimated_seconds(request, measured.result())
 
 
 @st.cache_resource(show_spinner=False)
-def _calibrations() -> dict[int, Future]:
-    """Timings of the machine by dimension, one after the other in the background."""
+def _calibrations() -> dict[str, Future]:
+    """Timings of the machine by prior, one after the other in the background."""
     from relaxdesign.server import timing
     from relaxdesign.study import run as study
 
     pool = ThreadPoolExecutor(1, thread_name_prefix="relaxdesign-timing")
-    return {dim: pool.submit(timing.calibration_of, study.DEFAULT_PRIORS[dim]) for dim in dimensions()}
+    priors = [names[dim] for names in (study.DEFAULT_PRIORS, study.SHAPE_PRIORS) for dim in dimensions()]
+    return {prior: pool.submit(timing.calibration_of, prior) for prior in priors}
 
 
 @st.cache_data(show_spinner=False, ttl=60)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from relaxdesign.server.timing import Calibration, estimated_seconds
+from relaxdesign.server.timing import Calibration, calibrate, estimated_seconds
 from relaxdesign.study.methods import METHODS
 from relaxdesign.study.request import DesignRequest
 
@@ -51,3 +51,11 @@ def test_several_load_cases_and_recurrence_cost_more():
     again = seconds(count=1, steps=40, guidance={"recurrence": 2}) - seconds(count=1, steps=40)
     assert again == pytest.approx(40 * (3 * CALIBRATION.network + CALIBRATION.guiding))
     assert seconds(refine=False) < seconds()
+
+
+def test_shapes_of_given_phases_are_timed_with_their_own_prior():
+    measured = calibrate("free-form-2d-64")
+    assert min(measured.network, measured.guiding, measured.refining) > 0
+    shapes = {"family": "free-form", "phases": ("void", "ti-6al-4v"), "target_bulk": 15.0}
+    lattice = DesignRequest.model_validate(shapes)
+    assert estimated_seconds(lattice, CALIBRATION) > seconds(family="free-form", refine=False)
