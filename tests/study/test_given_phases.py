@@ -238,3 +238,20 @@ def test_topology_optimisation_meets_targets_from_random_fields():
 def test_topology_optimisation_takes_given_phases():
     with pytest.raises(RequestError, match="searches among shapes of given phases: give two"):
         study.check_request(DesignRequest.model_validate({"target_bulk": 50.0, "method": "topology"}))
+
+
+def test_what_is_to_be_large_is_improved_by_refinement_up_to_near_its_bound():
+    """C11 and C22 at a solid fraction: the plane bulk modulus against that of Hashin & Shtrikman (1963)."""
+    wanted = [{"quantity": name, "sense": "maximise"} for name in ("C11", "C22")]
+    share = {"quantity": "solid", "low": 0.5, "high": 0.5}
+    stiffest = DesignRequest.model_validate({"objectives": [*wanted, share], "count": 2, **LATTICE})
+    made = [each for each in study.design(stiffest).designs if each.ok]
+    assert made
+    titanium = PHASES.materials[1]
+    plane, shear = titanium.bulk + titanium.shear / 3, titanium.shear
+    bound = plane + 0.5 / (-1 / plane + 0.5 / (plane + shear))
+    for each in made:
+        C = np.array(each.stiffness)
+        reached = (C[0, 0] + C[1, 1] + 2 * C[0, 1]) / 4
+        assert each.shares[1] == pytest.approx(0.5, abs=0.005)
+        assert 0.85 * bound < reached < 1.002 * bound

@@ -6,11 +6,13 @@ With g_i the derivative of target i by φ at every voxel and r the misses, the s
 
 S smooths. W = 1 / (1 + (|g| / k)²), |g|² = Σ_i g_i², says where little shall move: at thin necks and narrow gaps, where
 |g| is so large that nothing else would, and where derivatives do not last. A step takes one solve.
+
+What is to be small or large is improved along the steepest descent in the same measure, less what would miss a target.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +24,7 @@ from torch import Tensor
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Shape
 from relaxdesign.microstructure.features import thin
+from relaxdesign.study.objective import Objective
 from relaxdesign.study.refinement.steps import closing_amplitudes
 from relaxdesign.study.simulation import Simulation
 
@@ -33,6 +36,9 @@ _LEAST_DAMPING = 0.02
 _LARGEST_SHIFT = 1.5  # voxels per step
 _SMOOTHING = 2.0  # voxels
 _LARGE = 2.0  # medians of |g|, k of the weight
+_IMPROVEMENTS = 40
+_MOVE = 0.5  # voxels, largest of a step of descent before the targets are met again
+_MISS = 20.0  # worth of a miss, in coordinates of what is to be small or large
 _MARGIN = 0.75  # voxels beyond the least width within which parts are held
 
 Level = NDArray[np.float64]
@@ -40,12 +46,16 @@ Level = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class _Solved:
-    """A cell that was solved for the coordinates of its targets, a tensor each, whose gradients lead to the shares."""
+    """A cell that was solved for the coordinates of its targets, a tensor each, whose gradients lead to the shares.
+
+    cost: the sum of what is to be small or large, in coordinates, lower is better; None if nothing is.
+    """
 
     level: Level
     shares: Tensor
     coordinates: list[Tensor]
     residual: NDArray[np.float64]
+    cost: Tensor | None
 
     @property
     def miss(self) -> float:
@@ -56,6 +66,11 @@ class _Solved:
         """From all targets together."""
         return float(np.linalg.norm(self.residual))
 
+    @property
+    def merit(self) -> float:
+        """Lower is better: the cost, and what misses add to it."""
+        return _MISS * self.distance + (0.0 if self.cost is None else float(self.cost.detach()))
+
 
 @dataclass(frozen=True, eq=False)
 class Interface:
@@ -63,7 +78,8 @@ class Interface:
 
     times: voxels per edge of the cells that are solved, in multiples of the simulation's grid. shift: what is added to
     coordinates, see `Simulation.residuals`. least_gain: share of the miss that a whole step must take away for another
-    one to be tried. width: voxels; necks and walls of either phase that are thinner become no thinner.
+    one to be tried. width: voxels; necks and walls of either phase that are thinner become no thinner. extremes: what
+    is to be small or large.
     """
 
     family: Shape
@@ -73,6 +89,22 @@ class Interface:
     shift: Mapping[str, float] = field(default_factory=dict)
     least_gain: float = 0.0
     width: float = 0.0
+    extremes: Sequence[Objective] = ()
+
+    def improved(self, level: Level) -> Level:
+        """One that meets the targets as well and is better in what is to be small or large. Raises ConvergenceError."""
+        if not self.extremes:
+            return level
+        best, length = self._solved(level), 1.0
+        for _ in range(_IMPROVEMENTS):
+            if length < _LEAST_DAMPING:
+                break
+            solved = self._allowed(best.level + self._descent(best, length))
+            if solved is None or solved.merit >= best.merit:
+                length *= 0.5
+                continue
+            best, length = solved, min(1.0, 1.5 * length)
+        return best.level
 
     def shifted(self, level: Level) -> tuple[float, Level]:
         """Smallest largest residual reached, and the level set that has it. Raises ConvergenceError."""
@@ -83,9 +115,7 @@ class Interface:
             if moves is None:  # of this level; a shorter step has the same direction
                 moves = self._step(best)
             moved = best.level + min(damping, _LARGEST_SHIFT / max(float(np.abs(moves).max()), 1e-30)) * moves
-            solved = None
-            if self.family.shares[0] <= (moved > 0).mean() <= self.family.shares[1]:
-                solved = self._solved(moved)
+            solved = self._allowed(moved)
             if solved is None or solved.distance >= best.distance:
                 damping *= 0.4
                 continue
@@ -94,6 +124,10 @@ class Interface:
             if stuck:
                 break
         return best.miss, best.level
+
+    def _allowed(self, level: Level) -> _Solved | None:
+        """A cell whose volume fraction the family supports, solved; None of others."""
+        return self._solved(level) if self.family.shares[0] <= (level > 0).mean() <= self.family.shares[1] else None
 
     def _solved(self, level: Level) -> _Solved:
         simulation = self.simulation
@@ -104,33 +138,74 @@ class Interface:
         values = {target.quantity: effective.values[target.quantity][0] for target in simulation.targets}
         residual = simulation.residuals({name: float(value.detach()) for name, value in values.items()}, self.shift)
         coordinates = [target.coordinate(values[target.quantity]) for target in simulation.targets]
-        return _Solved(level, shares, coordinates, residual)
+        costs = [o.weight * o.sign * o.coordinate(effective.values[o.quantity][0]) for o in self.extremes]
+        cost = torch.stack(costs).sum() if costs else None
+        return _Solved(level, shares, coordinates, residual, cost)
 
     def _step(self, solved: _Solved) -> Level:
         """The change of the level set that should meet the targets."""
-        answers, level = self._answers(solved), solved.level
-        size = np.sqrt(np.square(answers).sum(0))
-        large = _LARGE * float(np.median(size[size > 1e-3 * size.max()])) if size.any() else 1.0
-        weights = 1.0 / (1.0 + np.square(size / large))
-        first, second = thin(level, self.width + _MARGIN) if self.width else (np.zeros(level.shape, dtype=bool),) * 2
+        answers = self._answers(solved, solved.coordinates)
+        weights, at = _weights(answers), self._coordinates(solved)
+
+        def step(free: NDArray[np.bool_]) -> Level:
+            modes = _modes(answers, weights, free)
+            return np.tensordot(closing_amplitudes(_gram(answers, modes), at, self.simulation.targets), modes, 1)
+
+        return self._held(solved.level, step)
+
+    def _descent(self, solved: _Solved, length: float) -> Level:
+        """The change of the level set that lowers the cost, times a length, and should meet the targets."""
+        assert solved.cost is not None
+        answers = self._answers(solved, [*solved.coordinates, solved.cost])
+        weights, at, targets = _weights(answers), self._coordinates(solved), len(solved.coordinates)
+
+        def step(free: NDArray[np.bool_]) -> Level:
+            modes = _modes(answers, weights, free)
+            gram = _gram(answers, modes)
+            scale = length * _MOVE / max(float(np.abs(modes[-1]).max()), 1e-30)
+            there = at - scale * gram[:targets, -1]
+            amplitudes = closing_amplitudes(gram[:targets, :targets], there, self.simulation.targets)
+            moves = np.tensordot(amplitudes, modes[:targets], 1) - scale * modes[-1]
+            return moves * min(1.0, _LARGEST_SHIFT / max(float(np.abs(moves).max()), 1e-30))
+
+        return self._held(solved.level, step)
+
+    def _held(self, level: Level, step: Callable[[NDArray[np.bool_]], Level]) -> Level:
+        """A step by which nothing that is thin becomes thinner. step: of the voxels that are free to move."""
         free = np.ones(level.shape, dtype=bool)
+        first, second = thin(level, self.width + _MARGIN) if self.width else (~free, ~free)
         while True:
-            modes = np.stack([free * gaussian_filter(free * weights * a, _SMOOTHING, mode="wrap") for a in answers])
-            gram = answers.reshape(len(answers), -1) @ modes.reshape(len(modes), -1).T
-            step = np.tensordot(closing_amplitudes(gram, self._coordinates(solved), self.simulation.targets), modes, 1)
-            held = free & ((first & (step < 0.0)) | (second & (step > 0.0)))
+            moves = step(free)
+            held = free & ((first & (moves < 0.0)) | (second & (moves > 0.0)))
             if not held.any():
-                return step
+                return moves
             free &= ~held
 
-    def _answers(self, solved: _Solved) -> NDArray[np.float64]:
-        """Derivatives of the coordinates by the level set of every voxel, (targets, *grid)."""
-        by_share = [torch.autograd.grad(c, solved.shares, retain_graph=True)[0] for c in solved.coordinates]
-        stacked = torch.cat(by_share)
-        cell = stacked.reshape(len(stacked), *stacked.shape[1 : 1 + solved.level.ndim])
+    def _answers(self, solved: _Solved, coordinates: Sequence[Tensor]) -> NDArray[np.float64]:
+        """Derivatives of coordinates by the level set of every voxel, (coordinates, *grid)."""
+        by_share = torch.cat([torch.autograd.grad(c, solved.shares, retain_graph=True)[0] for c in coordinates])
+        cell = by_share.reshape(len(by_share), *by_share.shape[1 : 1 + solved.level.ndim])
         return self.family.geometry(solved.level).by_level(cell)
 
     def _coordinates(self, solved: _Solved) -> NDArray[np.float64]:
         """Of the targets, with what is added to them."""
         pairs = zip(solved.coordinates, self.simulation.targets, strict=True)
         return np.array([float(c.detach()) + self.shift.get(target.quantity, 0.0) for c, target in pairs])
+
+
+def _weights(answers: NDArray[np.float64]) -> Level:
+    """W: where an interface may move, 0 to 1."""
+    size = np.sqrt(np.square(answers).sum(0))
+    large = _LARGE * float(np.median(size[size > 1e-3 * size.max()])) if size.any() else 1.0
+    return np.asarray(1.0 / (1.0 + np.square(size / large)), dtype=np.float64)
+
+
+def _modes(answers: NDArray[np.float64], weights: Level, free: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """M Gᵀ: what is moved for each coordinate, of the voxels that are free to."""
+    moved = free.astype(np.float64)
+    return np.stack([moved * gaussian_filter(moved * weights * a, _SMOOTHING, mode="wrap") for a in answers])
+
+
+def _gram(answers: NDArray[np.float64], modes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """G M Gᵀ: what each mode adds to each coordinate."""
+    return answers.reshape(len(answers), -1) @ modes.reshape(len(modes), -1).T

@@ -100,10 +100,13 @@ def _of_given_phases(fit: Fit, family: Shape, task: Task) -> Realised:
     best: _Attempt | None = None
     refused = RefinementError("no cell of the sample's shape was found")
     for start, least in starts[: 2 if asked else 3]:
-        interface = Interface(family, materials, task.simulation, width=least)
+        interface = Interface(
+            family, materials, task.simulation, width=least, extremes=extremes_of(task.request.objectives)
+        )
         try:
             miss, level = np.inf, start(fit, family, materials, task)
             for _ in range(_ROUNDS if least else 1):
+                level = interface.improved(_makeable(level, solid, least))
                 miss, level = interface.shifted(_makeable(level, solid, least))
             if start is _as_sampled and miss > TOLERANCE:
                 continue
