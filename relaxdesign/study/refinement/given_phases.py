@@ -1,0 +1,95 @@
+"""Refinement of a shape between two given phases: a cell that meets its targets and can be made.
+
+Its solid is in one piece beside a void, and no neck, wall or gap is thinner than a least width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relaxdesign.materials.catalogue import Material
+from relaxdesign.microstructure.base import Fit, Shape
+from relaxdesign.microstructure.features import smallest_feature, thickened
+from relaxdesign.physics.fem import ConvergenceError
+from relaxdesign.study.objective import extremes_of
+from relaxdesign.study.refinement.attempt import ACCEPTED, Attempt, finished, level_of, to_limit
+from relaxdesign.study.refinement.interface import TOLERANCE, Interface
+from relaxdesign.study.refinement.outcome import Realised, RefinementError
+from relaxdesign.study.refinement.sharpening import sharpened
+from relaxdesign.study.refinement.solid import solid_of, whole
+from relaxdesign.study.refinement.task import Task
+
+_WIDTH = {2: 3.0, 3: 2.0}
+"""Voxels below which necks and walls of given phases are widened, by dimension: thinner ones carry otherwise on every
+grid. Where nothing is asked for, a cell that comes near its targets with thinner ones is a design too."""
+_ROUNDS = 2  # of widening
+_LEFT = 0.5  # voxels by which a design may be thinner than was asked for; its thinnest part is known to so much
+_PAIR = (0, 1)  # the pair of a request that names its phases
+
+
+def refine_given_phases(fit: Fit, family: Shape, task: Task) -> Realised:
+    """The cell of the two phases that the request names, its solid in one piece beside a void.
+
+    The sample's own interface is shifted; if that leads nowhere, that of the sample made crisp on its targets. Raises
+    RefinementError if no cell has a solid in one piece and parts as thick as was asked for, ConvergenceError.
+    """
+    materials, asked = task.materials_of(_PAIR), task.request.min_feature * task.simulation.grid
+    solid, width = solid_of(materials), asked or _WIDTH[task.request.dim]
+    starts = [(_as_sampled, width), (_sharpened, width), (_sharpened, asked)]
+    best: Attempt | None = None
+    refused: Exception = RefinementError("no cell of the sample's shape was found")
+    for start, least in starts[: 2 if asked else 3]:
+        interface = Interface(
+            family, materials, task.simulation, width=least, extremes=extremes_of(task.request.objectives)
+        )
+        try:
+            miss, level = np.inf, start(fit, family, materials, task)
+            for _ in range(_ROUNDS if least else 1):
+                level = interface.improved(_makeable(level, solid, least))
+                miss, level = interface.shifted(_makeable(level, solid, least))
+            if start is _as_sampled and miss > TOLERANCE:
+                continue
+            attempt = to_limit(Attempt(miss, whole(level, solid), _PAIR), interface)
+            _check_features(attempt.level, asked)
+        except (RefinementError, ConvergenceError) as error:
+            refused = error
+            continue
+        if best is None or attempt.miss < best.miss:
+            best = attempt
+        if best.miss < ACCEPTED:
+            break
+    if best is None:
+        raise refused
+    level = whole(best.level, solid)
+    found = best.found if np.array_equal(level, best.level) else None  # else what was solved had loose pieces
+    return finished(_PAIR, level, family, task, found)
+
+
+def _makeable(level: NDArray[np.float64], solid: int | None, width: float) -> NDArray[np.float64]:
+    """Without loose pieces and, if there is a width, without thinner parts. Raises RefinementError."""
+    return whole(thickened(level, width) if width else level, solid)
+
+
+def _check_features(level: NDArray[np.float64], asked: float) -> None:
+    """Raises RefinementError if a phase has a neck or wall that is thinner than was asked for. asked: voxels."""
+    thinnest = min(smallest_feature(phase) for phase in (level > 0, level <= 0)) if asked else np.inf
+    if thinnest < asked - _LEFT:
+        edge = level.shape[0]
+        raise RefinementError(
+            f"its thinnest neck, wall or gap is {thinnest / edge:.3f} of the cell's edge, thinner than the "
+            f"{asked / edge:.3f} asked for: ask for less, or for more candidates"
+        )
+
+
+def _as_sampled(fit: Fit, family: Shape, materials: Sequence[Material], task: Task) -> NDArray[np.float64]:
+    """The level set of a sample as it is."""
+    return level_of(fit, family)
+
+
+def _sharpened(fit: Fit, family: Shape, materials: Sequence[Material], task: Task) -> NDArray[np.float64]:
+    """The level set of a sample that was made crisp on its targets."""
+    assert fit.sampled is not None
+    return family.level_set(sharpened(fit.sampled, materials, task.simulation))
