@@ -38,7 +38,7 @@ def draw() -> None:
     given = offer.given()
     settings.draw(
         "materials",
-        without=("categories", "exclude", "flagged") if given else (),
+        without=("categories", "exclude", "flagged") if given else ("min_feature",),
         special={
             "phases": {
                 "choices": {VOID.id: VOID.name}
@@ -68,11 +68,11 @@ def draw() -> None:
 
 
 def _shapes() -> None:
-    """Phases are given to shapes: chooses their family, and without phases no kind of them. A callback."""
+    """Phases are given to shapes: chooses their family, and without phases nothing that is asked of them. A callback."""
     if offer.given():
         st.session_state["family"] = "free-form"
     else:
-        st.session_state["shape"] = ""
+        st.session_state["shape"], st.session_state["min_feature"] = "", 0.0
 
 
 def _own() -> None:
@@ -120,3 +120,4 @@ def _offer(csv: str | None, warnings: tuple[str, ...] = ()) -> None:
     """Own materials, None: the shipped ones. A callback, since what is ticked was of the other materials."""
     load(csv, warnings)
     st.session_state["categories"], st.session_state["exclude"], st.session_state["phases"] = [], [], []
+    _shapes()
