@@ -68,7 +68,7 @@ def draw() -> None:
 
 
 def _shapes() -> None:
-    """Phases are given to shapes: chooses their family, and without phases nothing that is asked of them. A callback."""
+    """Phases are given to shapes: chooses their family; without phases nothing is asked of shapes. A callback."""
     if offer.given():
         st.session_state["family"] = "free-form"
     else:
