@@ -49,7 +49,12 @@ def test_every_labelled_field_has_its_control_on_the_page(app):
     shown = {widget.key: widget.label for kind in kinds for widget in app.get(kind)}
     labels = {setting.name: setting.ui.label for setting in SETTINGS if setting.ui.label}
     del labels["dim"]  # one dimension is no choice
-    assert labels.items() <= shown.items()
+    of_shapes = labels.pop("min_feature")
+    assert labels.items() <= shown.items() and "min_feature" not in shown
+    app.session_state["phases"] = ["void", "titanium-alloy-ti-6al-4v-annealed"]
+    app.session_state["family"] = "free-form"
+    app.run()
+    assert {widget.key: widget.label for widget in app.get("number_input")}["min_feature"] == of_shapes
 
 
 def test_what_a_request_sets_beyond_the_controls_is_named():
