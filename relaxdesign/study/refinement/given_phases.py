@@ -26,6 +26,7 @@ _WIDTH = {2: 3.0, 3: 2.0}
 """Voxels below which necks and walls of given phases are widened, by dimension: thinner ones carry otherwise on every
 grid. Where nothing is asked for, a cell that comes near its targets with thinner ones is a design too."""
 _ROUNDS = 2  # of widening
+_SPARE = 1.0  # voxels by which parts are made thicker than was asked for; steps onto targets thin some again
 _LEFT = 0.5  # voxels by which a design may be thinner than was asked for; its thinnest part is known to so much
 _PAIR = (0, 1)  # the pair of a request that names its phases
 
@@ -37,8 +38,8 @@ def refine_given_phases(fit: Fit, family: Shape, task: Task) -> Realised:
     RefinementError if no cell has a solid in one piece and parts as thick as was asked for, ConvergenceError.
     """
     materials, asked = task.materials_of(_PAIR), task.request.min_feature * task.simulation.grid
-    solid, width = solid_of(materials), asked or _WIDTH[task.request.dim]
-    starts = [(_as_sampled, width), (_sharpened, width), (_sharpened, asked)]
+    solid, width = solid_of(materials), asked + _SPARE if asked else _WIDTH[task.request.dim]
+    starts = [(_as_sampled, width), (_sharpened, width), (_sharpened, 0.0)]
     best: Attempt | None = None
     refused: Exception = RefinementError("no cell of the sample's shape was found")
     for start, least in starts[: 2 if asked else 3]:
