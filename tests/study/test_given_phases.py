@@ -21,7 +21,9 @@ from relaxdesign.microstructure.connectivity import pieces
 from relaxdesign.microstructure.features import smallest_feature
 from relaxdesign.microstructure.free_form import FREE_FORM
 from relaxdesign.microstructure.free_form.generators import draw_shapes
+from relaxdesign.physics.fem import ConvergenceError, SolveStatus
 from relaxdesign.study import run as study
+from relaxdesign.study.methods import topology
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.refinement.interface import TOLERANCE, Interface
 from relaxdesign.study.refinement.limit import moved_to_limit
@@ -255,3 +257,20 @@ def test_what_is_to_be_large_is_improved_by_refinement_up_to_near_its_bound():
         reached = (C[0, 0] + C[1, 1] + 2 * C[0, 1]) / 4
         assert each.shares[1] == pytest.approx(0.5, abs=0.005)
         assert 0.85 * bound < reached < 1.002 * bound
+
+
+@pytest.mark.parametrize("fail", [{3}, {0, 1}])
+def test_candidates_that_topology_optimisation_cannot_solve_are_dropped_and_the_others_go_on(monkeypatch, fail):
+    """fail: calls, of two candidates in turn, that do not converge."""
+    calls = iter(range(100))
+    solved = topology._optimised
+
+    def sometimes(*arguments):
+        if next(calls) in fail:
+            raise ConvergenceError((SolveStatus.MAX_ITERATIONS,), torch.tensor([7]), torch.tensor([1.0]))
+        return solved(*arguments)
+
+    monkeypatch.setattr(topology, "_optimised", sometimes)
+    designs = study.design(request(method="topology", count=2, steps=10)).designs
+    assert [made.ok for made in designs] == ([True, False] if fail == {3} else [False, False])
+    assert "stopped after" in designs[1].message

@@ -60,13 +60,18 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
                 values[index] = _optimised(problems[index], values[index], sharpness, each)
             except ConvergenceError as error:
                 failed[place] = str(error)
-        candidates.drop(failed)
+        if failed:
+            task.objectives.keep(candidates.drop(failed))
         left = candidates.alive.nonzero().flatten().tolist()
         fields = [torch.from_numpy(2.0 * shares(values[index], sharpness) - 1.0).float() for index in left]
-        clean = torch.stack(fields)[:, None] if fields else torch.zeros(0, *prior.field_shape)
+        if not fields:
+            yield candidates.step(request.steps, request.steps, 0.0, torch.zeros(0, *prior.field_shape), None)
+            return
+        clean = torch.stack(fields)[:, None]
         evaluation = task.objectives.evaluate(prior, clean, finished=stage == len(stages), unrelated=True)
         if failed := failures(clean, evaluation):
             survivors = candidates.drop(failed)
+            task.objectives.keep(survivors)
             clean, evaluation = clean[survivors], evaluation.select(survivors)
         task.objectives.load_cases += simulation.cost.load_cases
         task.objectives.iterations += simulation.cost.iterations
