@@ -223,8 +223,9 @@ def _stages(design: Design) -> Table:
         misses = design.misses_at(stage)
         worst = max(misses.values(), key=abs, default=None) if misses.keys() == design.misses.keys() else None
         rows.append([title, *(number(reached.get(name), 5) for name in names), _percent(worst)])
-    if design.voxels:
-        rows.append(["Its voxels", *(number(design.voxels.get(name), 5) for name in names), ""])
+    for title, known in (("On twice the grid", design.verified), ("Its voxels", design.voxels)):
+        if known:
+            rows.append([title, *(number(known.get(name), 5) for name in names), ""])
     return rows
 
 

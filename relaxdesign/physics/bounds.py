@@ -80,6 +80,20 @@ def conductivity_bounds(k: ArrayLike, fractions: ArrayLike | None = None, *, axi
     return _bounds(conductivity, shares, 2.0 * lowest, 2.0 * highest, axis)
 
 
+def in_plane_upper_bounds(bulk: float, shear: float, fraction: float) -> tuple[float, float]:
+    """Hashin–Shtrikman's upper bounds on k and G in the plane of cells of a solid and voids that go on across it.
+
+    Plane strain: k is (C11 + C22 + 2 C12) / 4, and of the solid k₁ = K + G/3 (Hashin 1965,
+    doi:10.1016/0022-5096(65)90015-3). bulk, shear: K and G of the solid in GPa; fraction: of the solid.
+    """
+    plane = bulk + shear / 3.0
+    other = plane * shear / (plane + 2.0 * shear)
+    return (
+        fraction * plane * shear / (shear + (1.0 - fraction) * plane),
+        1.0 / (fraction / (shear + other) + (1.0 - fraction) / other) - other,
+    )
+
+
 def two_phase_bounds(
     matrix_bulk: ArrayLike,
     matrix_shear: ArrayLike,

@@ -133,6 +133,7 @@ class Finisher:
             trust=resolution.trust(realised.deviation),
             sensitivity=dict(resolution.sensitivity),
             voxels=simulation.voxels(materials, realised.labels),
+            verified={name: float(resolution.fine.values[name][0]) for name in sorted(simulation.evaluator.quantities)},
             stiffness=None if resolution.stiffness is None else resolution.stiffness.tolist(),
             load_cases=simulation.cost.load_cases,
             solid=_solid(materials, realised.labels.numpy()),

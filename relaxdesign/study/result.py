@@ -58,10 +58,11 @@ class Design:
     realised cell, and their volume fractions. parameters: of the family. stages: per stage, the quantities of the
     objectives, K and the density. properties: all quantities of the realised cell. trust: how well those are known that
     the geometry decides, by name; empty for designs of version 0.1. sensitivity: of each to what a maker cannot hold
-    exactly, by name. voxels: K, density and the quantities of the
-    objectives of ``labels`` as they are, on their grid. snapped: the sample's own materials; None if it has no phases,
-    and for designs of version 0.1. geometry: what it takes to build the realised cell again on any grid, in cell edges
-    (of particles ``centres`` and ``diameter``), where it is known.
+    exactly, by name. voxels: K, density and the quantities of the objectives of ``labels`` as they are, on their grid.
+    verified: the same of the realised cell on a grid twice as fine, in composite voxels; empty for earlier designs.
+    snapped: the sample's own materials; None if it has no phases, and for designs of version 0.1. geometry: what it
+    takes to build the realised cell again on any grid, in cell edges (of particles ``centres`` and ``diameter``), where
+    it is known.
     """
 
     index: int
@@ -78,6 +79,7 @@ class Design:
     trust: dict[str, Trust] = field(default_factory=dict)
     sensitivity: dict[str, Sensitivity] = field(default_factory=dict)
     voxels: dict[str, float] = field(default_factory=dict)
+    verified: dict[str, float] = field(default_factory=dict)
     geometry: dict[str, Any] = field(default_factory=dict)
     stiffness: list[list[float]] | None = None  # C in GPa, Voigt order xx, yy, zz, yz, xz, xy
     iterations: int | None = None  # of the verifying solve on the finer grid
@@ -201,6 +203,7 @@ class Design:
             "trust": {name: trust.to_dict() for name, trust in self.trust.items()},
             "sensitivity": {name: of.to_dict() for name, of in self.sensitivity.items()},
             "voxels": self.voxels,
+            "verified": self.verified,
             "geometry": self.geometry,
             "stiffness": self.stiffness,
             "load_cases": self.load_cases,
@@ -227,6 +230,7 @@ class Design:
             trust={name: Trust.from_dict(of) for name, of in values.get("trust", {}).items()},
             sensitivity={name: Sensitivity.from_dict(of) for name, of in values.get("sensitivity", {}).items()},
             voxels=values.get("voxels", {}),
+            verified=values.get("verified", {}),
             geometry=values.get("geometry", {}),
             snapped=snapped and Snapped(tuple(snapped["materials"]), tuple(snapped["shares"])),
             solid=Solid.from_dict(values),

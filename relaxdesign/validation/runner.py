@@ -6,6 +6,7 @@ there when the protocol starts again is kept.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -15,7 +16,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
 
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Shape
@@ -24,8 +27,16 @@ from relaxdesign.study.realisation import REVISION, SHAPE_REVISION
 from relaxdesign.study.request import DesignRequest, guidance_defaults
 from relaxdesign.study.result import Design
 from relaxdesign.study.tuning import TUNING
-from relaxdesign.validation.cases import Case
 from relaxdesign.version import __version__
+
+
+class Case(Protocol):
+    """What is measured: the requests of its chunks. key: name of its folder."""
+
+    @property
+    def key(self) -> str: ...
+
+    def requests(self) -> list[DesignRequest]: ...
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,7 @@ def run_chunk(request: DesignRequest, path: Path) -> None:
     from relaxdesign.study.events import DesignEvent, FinishedEvent, StepEvent
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    finished = [Design.from_dict(line["design"]) for line in _lines(path) if "design" in line]
+    finished, _ = load_chunk(path)
     kept = {design.index for design in finished}
     sampling, computing = 0.0, time.process_time()
     with path.open("a", encoding="utf-8") as file:
@@ -85,7 +96,7 @@ def run_chunk(request: DesignRequest, path: Path) -> None:
             if isinstance(event, StepEvent):
                 sampling = event.seconds
             elif isinstance(event, DesignEvent) and event.design.index not in kept:
-                _append(file, {"design": event.design.to_dict()})
+                _append(file, {"design": event.design.to_dict(), "labels": _packed(event.design.labels)})
             elif isinstance(event, FinishedEvent):
                 result = event.result
                 cost = {
@@ -106,14 +117,15 @@ def run_chunk(request: DesignRequest, path: Path) -> None:
 
 def load_designs(case: Case, work: Path) -> tuple[list[Design], list[dict]]:
     """The designs of a case so far, and the costs of its complete chunks."""
-    designs, costs = [], []
-    for request in case.requests():
-        for line in _lines(chunk_path(work, case, request)):
-            if "design" in line:
-                designs.append(Design.from_dict(line["design"]))
-            else:
-                costs.append(line["cost"])
-    return designs, costs
+    chunks = [load_chunk(chunk_path(work, case, request)) for request in case.requests()]
+    return [design for designs, _ in chunks for design in designs], [cost for _, cost in chunks if cost]
+
+
+def load_chunk(path: Path) -> tuple[list[Design], dict[str, Any] | None]:
+    """The designs of a chunk so far, with their labels, and what it cost, None if it has not ended."""
+    lines = _lines(path)
+    designs = [Design.from_dict(line["design"], _unpacked(line.get("labels"))) for line in lines if "design" in line]
+    return designs, next((line["cost"] for line in lines if "cost" in line), None)
 
 
 def available_cores() -> int:
@@ -156,6 +168,21 @@ def chunk_path(work: Path, case: Case, request: DesignRequest) -> Path:
     words = [request.model_dump_json(), json.dumps(asdict(TUNING)), revisions]
     digest = hashlib.sha256(" ".join(words).encode()).hexdigest()[:12]
     return work / case.key / f"{request.seed}-{digest}.jsonl"
+
+
+def _packed(labels: np.ndarray | None) -> dict[str, Any] | None:
+    """Labels of two phases as text."""
+    if labels is None or labels.max() > 1:
+        return None
+    return {"shape": labels.shape, "bits": base64.b64encode(np.packbits(labels).tobytes()).decode()}
+
+
+def _unpacked(packed: dict[str, Any] | None) -> np.ndarray | None:
+    if packed is None:
+        return None
+    size = int(np.prod(packed["shape"]))
+    bits = np.frombuffer(base64.b64decode(packed["bits"]), dtype=np.uint8)
+    return np.unpackbits(bits, count=size).reshape(packed["shape"])
 
 
 def _complete(path: Path) -> bool:

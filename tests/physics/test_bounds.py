@@ -12,6 +12,7 @@ from relaxdesign.physics.bounds import (
     field_bounds,
     field_conductivity_bounds,
     field_shear_bounds,
+    in_plane_upper_bounds,
     shear_bounds,
     two_phase_bounds,
 )
@@ -137,3 +138,13 @@ def test_random_cells_lie_within_hashin_shtrikman(contrast):
 def test_bad_input_is_explained(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("fraction", "k", "G"),
+    [(0.2, 0.06410, 0.03153), (0.3, 0.10490, 0.05106), (0.4, 0.15385, 0.07396), (0.5, 0.21368, 0.10121)],
+)
+def test_upper_bounds_in_the_plane_of_a_solid_with_voids(fraction, k, G):
+    """Of a solid with E = 1 and ν = 0.3."""
+    found = in_plane_upper_bounds(1 / 1.2, 1 / 2.6, fraction)
+    assert found == pytest.approx((k, G), rel=1e-4)

@@ -102,8 +102,9 @@ def _stages(design: Design) -> pd.DataFrame:
         worst = percent(max(misses.values(), key=abs, default=None) if misses.keys() == design.misses.keys() else None)
         shown = {_with_unit(name): _value(values.get(name)) for name in names}
         rows.append({"Stage": title, **shown, "Error": worst})
-    if design.voxels:
-        rows.append({"Stage": "Its voxels", **{_with_unit(name): _value(design.voxels.get(name)) for name in names}})
+    for title, known in (("On twice the grid", design.verified), ("Its voxels", design.voxels)):
+        if known:
+            rows.append({"Stage": title, **{_with_unit(name): _value(known.get(name)) for name in names}})
     return pd.DataFrame(rows).set_index("Stage")
 
 
