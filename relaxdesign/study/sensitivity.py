@@ -59,18 +59,22 @@ class Sensitivity:
 
 
 def sensitivities(
-    simulation: Simulation, materials: Sequence[Material], geometry: Geometry, solved: Effective
+    simulation: Simulation, materials: Sequence[Material], geometry: Geometry, solved: Effective, times: int = 1
 ) -> dict[str, Sensitivity]:
-    """Of every quantity of a cell, by name. solved: the cell on the simulation's grid, its whole stiffness included."""
+    """Of every quantity of a cell, by name.
+
+    solved: the cell on a grid, its whole stiffness included. times: its voxels per edge, in multiples of the
+    simulation's grid.
+    """
     evaluator = simulation.verifying(solved.values)
-    shares = simulation.shares([geometry])
+    shares = simulation.shares([geometry], times)
 
     def by(change: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         return evaluator.derivatives(solved, fields, change)
 
     fields = simulation.fields(evaluator, materials, shares)
     distance = _MOVED / simulation.grid
-    more, less = (simulation.shares([geometry.moved(sign * distance)]) for sign in (1, -1))
+    more, less = (simulation.shares([geometry.moved(sign * distance)], times) for sign in (1, -1))
     grown = float((more - less).mean())
     high, low = (simulation.fields(evaluator, materials, moved) for moved in (more, less))
     by_share = by({name: (high[name] - low[name]) / grown for name in fields})

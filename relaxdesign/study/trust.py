@@ -1,7 +1,7 @@
 """How far a realised cell's numbers hold: what they come to on ever finer grids, and how well that is known.
 
-A cell, spheres or a level set, is solved with composite voxels on the design's grid and on one twice as fine; its
-quantities are what the two are extrapolated to, see `relaxdesign.physics.composite_voxels`.
+A cell, spheres or a level set, is solved with composite voxels on the design's grid and on one twice as fine, or on
+finer ones where the two are far apart; its quantities are what the two are extrapolated to, see `relaxdesign.physics.composite_voxels`.
 """
 
 from __future__ import annotations
@@ -101,11 +101,12 @@ class Trust:
 
 @dataclass(frozen=True, eq=False)
 class Resolution:
-    """A cell on the design's grid, on one twice as fine, and at the limit.
+    """A cell on a grid, on one twice as fine, and at the limit.
 
     coarse, fine: the two solves. materials: of the phases. share: volume fraction of phase 1. dim: of the cell. gap:
-    between the nearest inclusions, in voxels of the coarse grid; infinite of a cell that has none. sensitivity: of
-    every quantity on the coarse grid, where it was computed.
+    between the nearest inclusions, in voxels of the coarse grid; infinite of a cell that has none. times: voxels per
+    edge of the coarse grid, in multiples of the design's. sensitivity: of every quantity on the coarse grid, where it
+    was computed.
     """
 
     coarse: Effective
@@ -114,6 +115,7 @@ class Resolution:
     share: float
     dim: int
     gap: float = math.inf
+    times: int = 1
     sensitivity: Mapping[str, Sensitivity] = field(default_factory=dict)
 
     def trust(self, deviation: Mapping[str, float] | None = None) -> dict[str, Trust]:
@@ -135,18 +137,22 @@ class Resolution:
             for name in self.fine.values
         }
 
-    def shift(self, targets: Sequence[Objective], *, fine: bool = False) -> dict[str, float]:
-        """By how much the limit's coordinate lies above that on the design's grid, by the targets' quantities.
+    def shift(self, targets: Sequence[Objective], times: int = 1) -> dict[str, float]:
+        """By how much the limit's coordinate lies above that on one of the two grids, by the targets' quantities.
 
-        fine: above that on the finer grid instead.
+        times: voxels per edge of that grid, in multiples of the design's.
         """
-        values, solved = self.values, (self.fine if fine else self.coarse).values
+        values, solved = self.values, {self.times: self.coarse, 2 * self.times: self.fine}[times].values
         return {
             target.quantity: float(
                 target.coordinate(values[target.quantity]) - target.coordinate(float(solved[target.quantity][0]))
             )
             for target in targets
         }
+
+    def doubt(self, targets: Sequence[Objective]) -> float:
+        """How far the limit lies from the finer grid: the largest distance of a target's coordinate."""
+        return max(map(abs, self.shift(targets, 2 * self.times).values()), default=0.0)
 
     @property
     def stiffness(self) -> NDArray[np.float64] | None:
@@ -172,21 +178,28 @@ class Resolution:
 
 
 def resolve(
-    simulation: Simulation, materials: Sequence[Material], geometry: Geometry, names: Collection[str] = ()
+    simulation: Simulation,
+    materials: Sequence[Material],
+    geometry: Geometry,
+    names: Collection[str] = (),
+    times: int = 1,
 ) -> Resolution:
-    """A cell on two grids. names: quantities besides those of the simulation. Raises ConvergenceError."""
-    shares = [simulation.shares([geometry], times) for times in (1, 2)]
+    """A cell on two grids. Raises ConvergenceError.
+
+    names: quantities besides those of the simulation. times: voxels per edge of the coarser grid, in multiples of the
+    design's.
+    """
+    shares = [simulation.shares([geometry], each) for each in (times, 2 * times)]
     coarse, fine = (simulation.composites(materials, each, names=names) for each in shares)
-    return Resolution(
-        coarse, fine, materials, float(shares[1].mean()), simulation.dim, _gap_voxels(geometry, simulation)
-    )
+    gap = _gap_voxels(geometry, times * simulation.grid)
+    return Resolution(coarse, fine, materials, float(shares[1].mean()), simulation.dim, gap, times)
 
 
-def _gap_voxels(geometry: Geometry, simulation: Simulation) -> float:
-    """Voxels of the design's grid between the nearest inclusions, infinite of a cell that has none."""
+def _gap_voxels(geometry: Geometry, grid: int) -> float:
+    """Voxels of a grid between the nearest inclusions, infinite of a cell that has none."""
     if not isinstance(geometry, Placement):
         return math.inf
-    return (geometry.largest_size() - geometry.size) * simulation.grid
+    return (geometry.largest_size() - geometry.size) * grid
 
 
 def verified(
@@ -199,7 +212,7 @@ def verified(
     whole = found
     if whole is None or whole.stiffness is None:
         whole = resolve(simulation, materials, geometry, _WHOLE)
-    return replace(whole, sensitivity=sensitivities(simulation, materials, geometry, whole.coarse))
+    return replace(whole, sensitivity=sensitivities(simulation, materials, geometry, whole.coarse, whole.times))
 
 
 def _is_mixture(name: str) -> bool:

@@ -18,49 +18,69 @@ from relaxdesign.study.trust import Resolution, verified
 
 ACCEPTED = 0.01
 """Largest residual of a cell that counts as met."""
+_DOUBT = 0.02
+"""Largest distance of a target from its value on the finer grid with which a limit of fine grids counts as known."""
+_FINEST = {2: 2, 3: 1}
+"""Voxels per edge of the coarser of the finest two grids that are solved, by dimension, in multiples of the design's."""
 LEAST_GAIN = 0.1
 """Of the miss, by a whole step of a look; what gains less leads nowhere."""
 
 
 @dataclass(frozen=True, eq=False)
 class Attempt:
-    """What a pair came to. miss: largest residual. found: at the limit of fine grids, once it was sought there."""
+    """What a pair came to.
+
+    miss: largest residual. found: at the limit of fine grids, once it was sought there. doubt: how far that limit is
+    from what was solved.
+    """
 
     miss: float
     level: NDArray[np.float64]
     pair: tuple[int, int]
     found: Resolution | None = None
+    doubt: float = 0.0
+
+    @property
+    def rank(self) -> float:
+        """Lower is better; below `ACCEPTED` the targets are met, as far as grids tell."""
+        return max(self.miss, self.doubt * ACCEPTED / _DOUBT)
 
 
 def to_limit(look: Attempt, interface: Interface) -> Attempt:
     """The cell shifted on the design's grid, and then until its limit meets the targets.
 
-    If it does not, because thin parts carry otherwise on finer grids, it is shifted on a grid twice as fine.
+    If it does not, or the limit is not well known, because thin parts carry otherwise on finer grids, it is shifted on
+    a grid twice as fine.
     """
-    best: tuple[float, NDArray[np.float64], Resolution] | None = None
-    for fine in (False, True):
-        on_grid = replace(interface, times=2, least_gain=LEAST_GAIN) if fine else interface
+    best: Attempt | None = None
+    for times in (1, 2):
+        on_grid = interface if times == 1 else replace(interface, times=times, least_gain=LEAST_GAIN)
+        resolved = min(times, _FINEST[interface.simulation.dim])
 
         def shifted(
             level: NDArray[np.float64], shift: Mapping[str, float], on_grid: Interface = on_grid
         ) -> NDArray[np.float64]:
             return replace(on_grid, shift=shift).shifted(level)[1]
 
-        start = best[2].shift(interface.simulation.targets, fine=True) if best else {}
-        found = moved_to_limit(
-            shifted(best[1] if best else look.level, start),
+        targets = interface.simulation.targets
+        start = best.found.shift(targets, times) if best and best.found else {}
+        miss, level, found = moved_to_limit(
+            shifted(best.level if best else look.level, start),
             shifted,
             interface.family.geometry,
             interface.materials,
             interface.simulation,
             TOLERANCE,
-            fine=fine,
+            times=times,
+            resolved=resolved,
         )
-        best = found if best is None or found[0] < best[0] else best
-        if best[0] < ACCEPTED:
+        doubt = found.doubt(targets) if interface.simulation.void else 0.0  # of solids intervals tell how it is known
+        attempt = Attempt(miss, level, look.pair, found, doubt)
+        best = attempt if best is None or attempt.rank < best.rank else best
+        if best.rank < ACCEPTED:
             break
     assert best is not None
-    return Attempt(best[0], best[1], look.pair, best[2])
+    return best
 
 
 def finished(

@@ -47,10 +47,8 @@ def refine_given_phases(fit: Fit, family: Shape, task: Task) -> Realised:
             family, materials, task.simulation, width=least, extremes=extremes_of(task.request.objectives)
         )
         try:
-            miss, level = np.inf, start(fit, family, materials, task)
-            for _ in range(_ROUNDS if least else 1):
-                level = interface.improved(_makeable(level, solid, least))
-                miss, level = interface.shifted(_makeable(level, solid, least))
+            level = start(fit, family, materials, task)
+            miss, level = _shifted(level, interface, solid, strict=asked > 0.0)
             if start is _as_sampled and miss > TOLERANCE:
                 continue
             attempt = to_limit(Attempt(miss, whole(level, solid), _PAIR), interface)
@@ -58,15 +56,38 @@ def refine_given_phases(fit: Fit, family: Shape, task: Task) -> Realised:
         except (RefinementError, ConvergenceError) as error:
             refused = error
             continue
-        if best is None or attempt.miss < best.miss:
+        if best is None or attempt.rank < best.rank:
             best = attempt
-        if best.miss < ACCEPTED:
+        if best.rank < ACCEPTED:
             break
     if best is None:
         raise refused
     level = whole(best.level, solid)
     found = best.found if np.array_equal(level, best.level) else None  # else what was solved had loose pieces
     return finished(_PAIR, level, family, task, found)
+
+
+def _shifted(
+    level: NDArray[np.float64], interface: Interface, solid: int | None, *, strict: bool
+) -> tuple[float, NDArray[np.float64]]:
+    """Its thin parts widened and its interface shifted onto the targets, twice, since steps thin some parts again.
+
+    Returns the largest residual and the cell; if it need not be strict and the first round came nearer, that one. Raises
+    RefinementError, ConvergenceError.
+    """
+    best: tuple[float, NDArray[np.float64]] | None = None
+    for _ in range(_ROUNDS if interface.width else 1):
+        try:
+            better = interface.improved(_makeable(level, solid, interface.width))
+            miss, level = interface.shifted(_makeable(better, solid, interface.width))
+        except RefinementError:
+            if best is None or strict:
+                raise
+            break
+        if best is None or strict or miss < max(best[0], TOLERANCE):
+            best = miss, level
+    assert best is not None
+    return best
 
 
 def _makeable(level: NDArray[np.float64], solid: int | None, width: float) -> NDArray[np.float64]:

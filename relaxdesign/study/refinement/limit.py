@@ -25,28 +25,30 @@ def moved_to_limit(
     simulation: Simulation,
     tolerance: float,
     *,
-    fine: bool = False,
+    times: int = 1,
+    resolved: int = 1,
 ) -> tuple[float, T, Resolution]:
     """Of the cells seen the one whose limit misses the targets least: its largest residual, itself, its two solves.
 
     Ends when that is below the tolerance, is no longer halved, or after two corrections. Raises ConvergenceError.
 
     Args:
-        start: meets the targets on the design's grid.
+        start: meets the targets on a grid.
         moved: meets them there again, with coordinates shifted by so much (see `Simulation.residuals`).
         geometry: of such a cell.
-        fine: whether that grid is one twice as fine.
+        times: voxels per edge of that grid, in multiples of the design's.
+        resolved: the same of the coarser of the two grids that tell the limit, of which that one has to be one.
     """
     best: tuple[float, T, Resolution] | None = None
     cell = start
     for _ in range(1 + _CORRECTIONS):
-        resolution = resolve(simulation, materials, geometry(cell))
+        resolution = resolve(simulation, materials, geometry(cell), times=resolved)
         miss = float(np.abs(simulation.residuals(resolution.values)).max())
         halved = best is None or miss < 0.5 * best[0]
         if best is None or miss < best[0]:
             best = miss, cell, resolution
         if miss < tolerance or not halved:
             break
-        cell = moved(cell, resolution.shift(simulation.targets, fine=fine))
+        cell = moved(cell, resolution.shift(simulation.targets, times))
     assert best is not None
     return best
