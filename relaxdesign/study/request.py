@@ -235,6 +235,16 @@ class DesignRequest(BaseModel):
         Field(ge=0, le=0.25, description="Thinnest neck, wall or gap of shapes of given phases, in cell edges."),
         Ui("Thinnest part", "materials", step=0.01),
     ] = 0.0
+    symmetry: Annotated[
+        Literal["none", "orthotropic", "cubic"],
+        Field(description="Of cells of given phases: orthotropic has mirror planes, of cubic all axes are alike too."),
+        Ui("Symmetry", "materials", words={"cubic": "cubic (all axes alike)"}),
+    ] = "none"
+    open_voids: Annotated[
+        bool,
+        Field(description="No enclosed voids, in 3D: all can be emptied, of powder for instance."),
+        Ui("Open voids", "materials", option="--open-voids"),
+    ] = False
     boundary: Annotated[
         Literal["periodic", "kubc"],
         Field(description="periodic: effective properties; kubc: linear displacement on the surface."),
@@ -322,6 +332,8 @@ class DesignRequest(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> DesignRequest:
+        from relaxdesign.study.symmetry import check_symmetry
+
         if not self.targets:
             raise ValueError("give at least one target (a value, at least or at most), e.g. K = 50")
         twice = {o.quantity for o in self.objectives if sum(p.quantity == o.quantity for p in self.targets) > 1}
@@ -330,6 +342,7 @@ class DesignRequest(BaseModel):
         if self.family not in (known := _families()):
             raise ValueError(f"unknown family {self.family!r}; known are {', '.join(known)}")
         self._check_phases()
+        check_symmetry(self.objectives, self.symmetry, self.dim)
         if self.start is not None and self.method != "guided":
             raise ValueError(f"only guided diffusion begins from a microstructure, not the method {self.method!r}")
         return self
@@ -341,12 +354,14 @@ class DesignRequest(BaseModel):
             raise ValueError(f"give two phases, e.g. void and a material, got {', '.join(self.phases)}")
         if self.phases and self.start is not None:
             raise ValueError("shapes of given phases begin from noise: leave out the start")
-        if self.shape and not self.phases:
-            raise ValueError("a kind of shape takes given phases, e.g. void and a material")
-        if self.min_feature and not self.phases:
-            raise ValueError("a thinnest part takes given phases, e.g. void and a material")
+        shapes = {"a kind of shape": self.shape, "a thinnest part": self.min_feature, "open voids": self.open_voids}
+        for what, asked in (shapes | {"a symmetry": self.symmetry != "none"}).items():
+            if asked and not self.phases:
+                raise ValueError(f"{what} takes given phases, e.g. void and a material")
         if self.shape not in (known := _shapes()):
             raise ValueError(f"unknown shape {self.shape!r}; known are {', '.join(filter(None, known))}")
+        if self.open_voids and self.dim == 2:
+            raise ValueError("voids of 2D cells are open along the third axis: ask for open voids in 3D only")
 
     @property
     def targets(self) -> tuple[Objective, ...]:
