@@ -36,7 +36,7 @@ class Symmetry:
         if self.name == "none":
             return field
         if not isinstance(field, Tensor):
-            return self.averaged(torch.from_numpy(field)).numpy()
+            return self.averaged(torch.from_numpy(np.array(field))).numpy()
         orbits = _orbits(self.name, tuple(field.shape[-self.dim :]))
         first = self.copied(field)
         off = (field - first).flatten(-self.dim)
@@ -52,7 +52,7 @@ class Symmetry:
         if self.name == "none":
             return field
         if not isinstance(field, Tensor):
-            return self.copied(torch.from_numpy(field)).numpy()
+            return self.copied(torch.from_numpy(np.array(field))).numpy()
         orbits = _orbits(self.name, tuple(field.shape[-self.dim :]))
         first = orbits.first[orbits.number].to(field.device)
         return field.flatten(-self.dim)[..., first].view(field.shape)

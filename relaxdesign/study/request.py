@@ -243,7 +243,7 @@ class DesignRequest(BaseModel):
     open_voids: Annotated[
         bool,
         Field(description="No enclosed voids, in 3D: all can be emptied, of powder for instance."),
-        Ui("Open voids", "materials", option="--open-voids"),
+        Ui("Open voids", "materials"),
     ] = False
     boundary: Annotated[
         Literal["periodic", "kubc"],
