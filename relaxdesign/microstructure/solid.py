@@ -18,8 +18,8 @@ class Solid:
     """The solid of a periodic cell.
 
     connected: whether it is one piece that goes on for ever along all axes. components: its pieces. min_feature: width
-    of its thinnest neck or wall, in cell edges. enclosed: voids that nothing can be taken out of; of a 2D cell all voids
-    are open, along the third axis.
+    of its thinnest neck or wall, in cell edges. enclosed: number of voids that nothing can be taken out of; of a 2D
+    cell all are open, along the third axis.
     """
 
     connected: bool

@@ -58,6 +58,9 @@ class Symmetry:
         return field.flatten(-self.dim)[..., first].view(field.shape)
 
 
+NO_SYMMETRY = Symmetry()
+
+
 @dataclass(frozen=True, eq=False)
 class _Orbits:
     """Of the voxels of a grid. number: of each voxel's, (voxels,). sizes, first: number of voxels and first of each."""

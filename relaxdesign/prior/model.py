@@ -22,7 +22,7 @@ from torch import Tensor
 from relaxdesign.data import data_file
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels, PhaseChannels, Properties, channels_from_definition
-from relaxdesign.microstructure.symmetry import Symmetry
+from relaxdesign.microstructure.symmetry import NO_SYMMETRY, Symmetry
 from relaxdesign.prior.heads import Painting, PhaseMap
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.unet import UNet, UNetConfig
@@ -92,7 +92,7 @@ class Prior:
     card: dict = field(default_factory=dict)
     aim: Aim | None = None
     kind: str = ""
-    symmetry: Symmetry = Symmetry()
+    symmetry: Symmetry = NO_SYMMETRY
 
     @property
     def dim(self) -> int:

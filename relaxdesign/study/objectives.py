@@ -16,7 +16,7 @@ from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels, PhaseChannels, Properties
-from relaxdesign.microstructure.symmetry import Symmetry
+from relaxdesign.microstructure.symmetry import NO_SYMMETRY, Symmetry
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem.outcome import SMALLEST_TOLERANCE
 from relaxdesign.physics.quantities import COEFFICIENTS, QUANTITIES, coefficients_of
@@ -155,7 +155,7 @@ class Objectives:
     tolerance: float = 1e-2
     reuse: int = 1
     lookups: dict[str, Lookup] = field(default_factory=dict, repr=False)
-    symmetry: Symmetry = Symmetry()
+    symmetry: Symmetry = NO_SYMMETRY
     load_cases: int = 0
     iterations: int = 0
     _displacement: Tensor | None = field(default=None, repr=False)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from relaxdesign.study.earlier import request_of_version_0_1
 from relaxdesign.study.fields import Ui
 from relaxdesign.study.objective import Objective, targets_of
 from relaxdesign.study.tuning import TUNING
@@ -144,9 +145,6 @@ def _shapes() -> dict[str, str]:
     from relaxdesign.microstructure.free_form.generators import GENERATORS
 
     return {"": "any"} | {name: kind.title.lower() for name, kind in GENERATORS.items()}
-
-
-FAMILIES_OF_VERSION_0_1 = {"statistical": "particles", "geometric": "free-form"}
 
 
 class DesignRequest(BaseModel):
@@ -288,12 +286,7 @@ class DesignRequest(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _of_version_0_1(cls, values: Any) -> Any:
-        """Version 0.1 called a family by how a sample is read: its requests, files and links open still."""
-        if not isinstance(values, dict) or "projection" not in values:
-            return values
-        values = dict(values)
-        named = values.pop("projection")
-        return {"family": FAMILIES_OF_VERSION_0_1.get(named, named)} | values
+        return request_of_version_0_1(values) if isinstance(values, dict) else values
 
     @field_validator("phases", mode="before")
     @classmethod

@@ -226,7 +226,9 @@ def materials_on_offer(request: DesignRequest, catalogue: Catalogue | None = Non
     except ValueError as error:
         raise RequestError(str(error)) from None
     if request.open_voids and not materials.has_void:
-        raise RequestError(f"open voids take void as a phase, got {', '.join(request.phases)}: leave them out, or give void")
+        raise RequestError(
+            f"open voids take void as a phase, got {', '.join(request.phases)}: leave them out, or give void"
+        )
     for target in request.targets:
         check_reachable(target, request, materials)
     if request.phases:

@@ -13,7 +13,7 @@ from torch import Tensor
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Geometry, Inclusions, Placement
 from relaxdesign.microstructure.cell import phase_field
-from relaxdesign.microstructure.symmetry import Symmetry
+from relaxdesign.microstructure.symmetry import NO_SYMMETRY, Symmetry
 from relaxdesign.physics.composite_voxels import composite_field
 from relaxdesign.physics.evaluator import Effective, Evaluator
 from relaxdesign.physics.quantities import PHYSICS
@@ -61,7 +61,7 @@ class Simulation:
     grid: int
     cost: Cost = field(default_factory=Cost)
     void: bool = False
-    symmetry: Symmetry = Symmetry()
+    symmetry: Symmetry = NO_SYMMETRY
 
     @staticmethod
     def of(
@@ -71,7 +71,7 @@ class Simulation:
         grid: int,
         *,
         void: bool = False,
-        symmetry: Symmetry = Symmetry(),
+        symmetry: Symmetry = NO_SYMMETRY,
     ) -> Simulation:
         """For these objectives."""
         names = {"K", "density", *(objective.quantity for objective in objectives)}

@@ -64,8 +64,10 @@ def opened(level: Level, solid: int | None) -> Level:
     if not filled.any():
         return level
     if filled.mean() > LARGEST_FILLED or np.array_equal(filled, ~inside):
-        which = "all its voids" if np.array_equal(filled, ~inside) else f"{100 * filled.mean():.0f} % of the cell"
-        raise RefinementError(f"{which} would have to be filled, as they are enclosed: allow it, or ask for less solid")
+        which = "all of them" if np.array_equal(filled, ~inside) else f"{100 * filled.mean():.0f} % of the cell"
+        raise RefinementError(
+            f"its enclosed voids are too large to be filled ({which}): allow them, or ask for less solid"
+        )
     inside |= filled
     sign = 1.0 if solid else -1.0
     beside = inside & maximum_filter(filled, 3, mode="wrap")
@@ -75,4 +77,6 @@ def opened(level: Level, solid: int | None) -> Level:
 def check_open(labels: NDArray, solid: int | None) -> None:
     """Raises RefinementError for a cell (*grid) that has enclosed voids."""
     if solid is not None and labels.ndim == 3 and (count := pieces(labels != solid).spans.count(0)):
-        raise RefinementError(f"{count} of its voids are enclosed: allow that, or ask for more candidates")
+        raise RefinementError(
+            f"its voids are not all open ({count} enclosed): allow enclosed ones, or ask for more candidates"
+        )

@@ -67,8 +67,8 @@ def draw() -> None:
     _own()
 
 
-def _hidden(given: bool) -> tuple[str, ...]:
-    """Names of the settings that make no sense for what is chosen. given: whether the phases are."""
+def _hidden(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the settings that make no sense for what is chosen. given: the two phases, if both are."""
     if not given:
         return "min_feature", "symmetry", "open_voids"
     if st.session_state["dim"] == 3 and VOID.id in offer.phases():
