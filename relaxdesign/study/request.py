@@ -235,12 +235,14 @@ class DesignRequest(BaseModel):
     ] = 0.0
     symmetry: Annotated[
         Literal["none", "orthotropic", "cubic"],
-        Field(description="Of cells of given phases: orthotropic has mirror planes, of cubic all axes are alike too."),
+        Field(
+            description="Of cells of given phases. orthotropic: mirror planes across all axes; cubic: axes alike too."
+        ),
         Ui("Symmetry", "materials", words={"cubic": "cubic (all axes alike)"}),
     ] = "none"
     open_voids: Annotated[
         bool,
-        Field(description="No enclosed voids, in 3D: all can be emptied, of powder for instance."),
+        Field(description="Cells of given phases in 3D have no enclosed voids: powder can be taken out of all."),
         Ui("Open voids", "materials"),
     ] = False
     boundary: Annotated[
