@@ -66,7 +66,7 @@ def opened(level: Level, solid: int | None) -> Level:
     if filled.mean() > LARGEST_FILLED or np.array_equal(filled, ~inside):
         which = "all of them" if np.array_equal(filled, ~inside) else f"{100 * filled.mean():.0f} % of the cell"
         raise RefinementError(
-            f"its enclosed voids are too large to be filled ({which}): allow them, or ask for less solid"
+            f"its enclosed voids are too large to be filled ({which}): allow them, or ask for more candidates"
         )
     inside |= filled
     sign = 1.0 if solid else -1.0
