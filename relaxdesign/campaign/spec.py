@@ -31,8 +31,9 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 from relaxdesign.campaign.checking import unknown_names, with_ids
 from relaxdesign.materials.catalogue import Catalogue, CatalogueError
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.study.earlier import FAMILIES_OF_VERSION_0_1
 from relaxdesign.study.objective import parse_objective
-from relaxdesign.study.request import FAMILIES_OF_VERSION_0_1, DesignRequest, quoted
+from relaxdesign.study.request import DesignRequest, quoted
 
 MOST_REQUESTS = 100_000
 MOST_FAULTS = 20

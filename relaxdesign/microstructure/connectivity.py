@@ -36,6 +36,11 @@ class Pieces:
         """The voxels of the largest piece."""
         return self.numbers == 1
 
+    @property
+    def ended(self) -> NDArray[np.bool_]:
+        """The voxels of the pieces that go on for ever nowhere: of a void, those that nothing can be taken out of."""
+        return np.array([False, *(span == 0 for span in self.spans)])[self.numbers]
+
 
 def pieces(phase: NDArray[np.bool_], *, corners: bool = False) -> Pieces:
     """The pieces of a phase (*grid) whose voxels share faces, in a cell that is periodic along all axes.

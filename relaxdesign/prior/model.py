@@ -22,6 +22,7 @@ from torch import Tensor
 from relaxdesign.data import data_file
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels, PhaseChannels, Properties, channels_from_definition
+from relaxdesign.microstructure.symmetry import NO_SYMMETRY, Symmetry
 from relaxdesign.prior.heads import Painting, PhaseMap
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.unet import UNet, UNetConfig
@@ -80,7 +81,7 @@ class Prior:
     """A diffusion model over relaxed fields (batch, 3, *grid).
 
     aim: for conditional priors, the bulk modulus its samples shall have; None: any. kind: for priors with classes, the
-    one of its samples; empty: any.
+    one of its samples; empty: any. symmetry: of its samples, of priors of given phases.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Prior:
     card: dict = field(default_factory=dict)
     aim: Aim | None = None
     kind: str = ""
+    symmetry: Symmetry = NO_SYMMETRY
 
     @property
     def dim(self) -> int:
@@ -128,7 +130,16 @@ class Prior:
         return self.paint(noisy, t).field()
 
     def paint(self, noisy: Tensor, t: Tensor) -> Painted:
-        """The same as phases and materials, to be read crisply or restricted."""
+        """The same as phases and materials, to be read crisply or restricted.
+
+        With a symmetry it is that of the network averaged over the group, which takes one pass as x_t is symmetric.
+        """
+        painted = self._paint(self.symmetry.averaged(noisy), t)
+        if isinstance(painted, PhaseMap):
+            return replace(painted, logits=self.symmetry.averaged(painted.logits))
+        return painted
+
+    def _paint(self, noisy: Tensor, t: Tensor) -> Painted:
         time, signal = network_time(self.schedule, noisy, t)
         if self.kind:
             position = float(self.network.config.classes.index(self.kind))
@@ -152,6 +163,13 @@ class Prior:
         if kind not in (known := self.network.config.classes):
             raise PriorError(f"{self.name} knows no cells of the kind {kind!r}, but {', '.join(known) or 'none'}")
         return replace(self, kind=kind)
+
+    def symmetric(self, symmetry: Symmetry) -> Prior:
+        """The same prior of given phases, whose samples have a symmetry.
+
+        Its samplers keep x_t symmetric by `Symmetry.copied`, so that noise has the variance of their level.
+        """
+        return replace(self, symmetry=symmetry)
 
     def decode(self, clean: Tensor) -> Properties:
         """Elastic properties of fields (batch, 3, *grid), each of shape (batch, nx, ny, nz).

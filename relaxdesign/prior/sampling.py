@@ -25,6 +25,7 @@ def sample(
     noisy = draw_noise((count, *prior.field_shape), generator, prior.device)
     before: tuple[Tensor, int] | None = None
     for index, level in enumerate(levels):
+        noisy = prior.symmetry.copied(noisy)
         with torch.no_grad():
             clean = prior.clean_estimate(noisy, torch.full((count,), level, device=noisy.device)).clamp(-1, 1)
         if index + 1 < steps:

@@ -1,8 +1,19 @@
-"""Designs that version 0.1 wrote, in today's form."""
+"""Requests and designs that version 0.1 wrote, in today's form."""
 
 from __future__ import annotations
 
 from typing import Any
+
+FAMILIES_OF_VERSION_0_1 = {"statistical": "particles", "geometric": "free-form"}
+
+
+def request_of_version_0_1(values: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a request, of which version 0.1 called the family by how a sample is read: ``projection``."""
+    if "projection" not in values:
+        return values
+    values = dict(values)
+    named = values.pop("projection")
+    return {"family": FAMILIES_OF_VERSION_0_1.get(named, named)} | values
 
 
 def of_version_0_1(values: dict[str, Any]) -> dict[str, Any]:

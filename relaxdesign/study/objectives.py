@@ -16,6 +16,7 @@ from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels, PhaseChannels, Properties
+from relaxdesign.microstructure.symmetry import NO_SYMMETRY, Symmetry
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem.outcome import SMALLEST_TOLERANCE
 from relaxdesign.physics.quantities import COEFFICIENTS, QUANTITIES, coefficients_of
@@ -23,6 +24,7 @@ from relaxdesign.prior.model import Prior
 from relaxdesign.study.merit import extreme_cost
 from relaxdesign.study.objective import Objective, extremes_of, targets_of
 from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.symmetry import steered
 from relaxdesign.study.tuning import TUNING
 
 _GUIDANCE_ITERATIONS = 400
@@ -144,6 +146,7 @@ class Objectives:
     `finished_tolerance`.
     reuse: number of evaluations in a row that share one solve; those after the first predict residuals to first order.
     lookups: of the coefficients that channels do not hold, by name.
+    symmetry: of the fields, which solves keep to their tolerance only; gradients have it exactly.
     load_cases, iterations: linear systems solved so far, and the conjugate gradient iterations they took.
     """
 
@@ -152,6 +155,7 @@ class Objectives:
     tolerance: float = 1e-2
     reuse: int = 1
     lookups: dict[str, Lookup] = field(default_factory=dict, repr=False)
+    symmetry: Symmetry = NO_SYMMETRY
     load_cases: int = 0
     iterations: int = 0
     _displacement: Tensor | None = field(default=None, repr=False)
@@ -169,7 +173,9 @@ class Objectives:
         needed = coefficients_of(objective.quantity for objective in request.objectives)
         lookups = {name: lookup_of(catalogue, channels, name) for name in needed if name not in channels.coefficients}
         settings = request.guidance
-        return Objectives(request.objectives, request.boundary, settings.tolerance, settings.reuse, lookups)
+        symmetry = Symmetry(request.symmetry, request.dim)
+        objectives = steered(request.objectives, request.symmetry, request.dim)
+        return Objectives(objectives, request.boundary, settings.tolerance, settings.reuse, lookups, symmetry)
 
     def evaluate(self, prior: Prior, clean: Tensor, *, finished: bool = False, unrelated: bool = False) -> Evaluation:
         """Values, losses and gradients at fields (batch, channels, *grid).
@@ -197,7 +203,7 @@ class Objectives:
         solved = _Solved(
             clean.detach(),
             torch.stack([u.detach() for u in coordinates], 1),
-            torch.stack(gradients, 1).nan_to_num(0.0),
+            self.symmetry.averaged(torch.stack(gradients, 1).nan_to_num(0.0)),
         )
         self._last = solved if self.reuse > 1 else None
         values = {name: value.detach() for name, value in effective.values.items()}

@@ -57,7 +57,8 @@ class Projected:
         self._displacement = effective.displacement.detach()
         coordinates = [t.coordinate(effective.values[t.quantity][0]) for t in self.simulation.targets]
         slopes = [torch.autograd.grad(c, smooth, retain_graph=True)[0].numpy() for c in coordinates]
-        return np.array([float(c.detach()) for c in coordinates]), np.stack([_smoothed(slope) for slope in slopes])
+        derivatives = self.simulation.symmetry.averaged(np.stack([_smoothed(slope) for slope in slopes]))
+        return np.array([float(c.detach()) for c in coordinates]), derivatives
 
     def gaps(self, coordinates: Values) -> Values:
         """Signed distances of coordinates from the targets' intervals."""

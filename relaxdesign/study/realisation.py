@@ -22,7 +22,7 @@ from relaxdesign.physics.quantities import computable
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.objectives import finished_tolerance
 from relaxdesign.study.refinement import Realised, RefinementError, Task, collect, refine_sample
-from relaxdesign.study.refinement.solid import solid_of
+from relaxdesign.study.refinement.solid import check_open, solid_of
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, Snapped
 from relaxdesign.study.selection import PairTable
@@ -64,9 +64,8 @@ class Finisher:
         request, family = self.request, FAMILIES[self.request.family]
         # A generator per candidate: its design does not depend on how many others there are.
         generator = torch.Generator().manual_seed((request.seed * 1_000_003 + index) % 2**63)
-        simulation = Simulation.of(
-            request.objectives, request.boundary, request.dim, self.prior.grid, void=self.materials.has_void
-        )
+        simulation = Simulation.for_request(request, self.prior.grid, void=self.materials.has_void)
+        field = simulation.symmetry.averaged(field)  # of a symmetric sample its round-off
         task = Task(request, self.materials, self.prior.channels, simulation, taken, generator)
         stages: dict[str, dict[str, float]] = {}
         sampled = Design(index, request.objectives, family.name, stages=stages, relaxed=self._sample(field))
@@ -75,6 +74,8 @@ class Finisher:
             fit = family.fit(field)
             sampled = replace(sampled, snapped=self._snapped(task, fit))
             realised = collect(refine_sample(task, family, fit, lambda _: self.table), stages)
+            if request.open_voids:
+                check_open(realised.labels.numpy(), solid_of(task.materials_of(realised.pair)))
         except _FAILURES as error:
             return replace(sampled, message=str(error)), None, simulation.cost
         stages["realised"] = task.kept(realised.values)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from relaxdesign.study.earlier import request_of_version_0_1
 from relaxdesign.study.fields import Ui
 from relaxdesign.study.objective import Objective, targets_of
 from relaxdesign.study.tuning import TUNING
@@ -146,9 +147,6 @@ def _shapes() -> dict[str, str]:
     return {"": "any"} | {name: kind.title.lower() for name, kind in GENERATORS.items()}
 
 
-FAMILIES_OF_VERSION_0_1 = {"statistical": "particles", "geometric": "free-form"}
-
-
 class DesignRequest(BaseModel):
     """A design task. Moduli in GPa, densities in g/cm³.
 
@@ -235,6 +233,18 @@ class DesignRequest(BaseModel):
         Field(ge=0, le=0.25, description="Thinnest neck, wall or gap of shapes of given phases, in cell edges."),
         Ui("Thinnest part", "materials", step=0.01),
     ] = 0.0
+    symmetry: Annotated[
+        Literal["none", "orthotropic", "cubic"],
+        Field(
+            description="Of cells of given phases. orthotropic: mirror planes across all axes; cubic: axes alike too."
+        ),
+        Ui("Symmetry", "materials", words={"cubic": "cubic (all axes alike)"}),
+    ] = "none"
+    open_voids: Annotated[
+        bool,
+        Field(description="Cells of given phases in 3D have no enclosed voids: powder can be taken out of all."),
+        Ui("Open voids", "materials"),
+    ] = False
     boundary: Annotated[
         Literal["periodic", "kubc"],
         Field(description="periodic: effective properties; kubc: linear displacement on the surface."),
@@ -278,12 +288,7 @@ class DesignRequest(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _of_version_0_1(cls, values: Any) -> Any:
-        """Version 0.1 called a family by how a sample is read: its requests, files and links open still."""
-        if not isinstance(values, dict) or "projection" not in values:
-            return values
-        values = dict(values)
-        named = values.pop("projection")
-        return {"family": FAMILIES_OF_VERSION_0_1.get(named, named)} | values
+        return request_of_version_0_1(values) if isinstance(values, dict) else values
 
     @field_validator("phases", mode="before")
     @classmethod
@@ -322,6 +327,8 @@ class DesignRequest(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> DesignRequest:
+        from relaxdesign.study.symmetry import check_symmetry
+
         if not self.targets:
             raise ValueError("give at least one target (a value, at least or at most), e.g. K = 50")
         twice = {o.quantity for o in self.objectives if sum(p.quantity == o.quantity for p in self.targets) > 1}
@@ -330,6 +337,7 @@ class DesignRequest(BaseModel):
         if self.family not in (known := _families()):
             raise ValueError(f"unknown family {self.family!r}; known are {', '.join(known)}")
         self._check_phases()
+        check_symmetry(self.objectives, self.symmetry, self.dim)
         if self.start is not None and self.method != "guided":
             raise ValueError(f"only guided diffusion begins from a microstructure, not the method {self.method!r}")
         return self
@@ -341,12 +349,14 @@ class DesignRequest(BaseModel):
             raise ValueError(f"give two phases, e.g. void and a material, got {', '.join(self.phases)}")
         if self.phases and self.start is not None:
             raise ValueError("shapes of given phases begin from noise: leave out the start")
-        if self.shape and not self.phases:
-            raise ValueError("a kind of shape takes given phases, e.g. void and a material")
-        if self.min_feature and not self.phases:
-            raise ValueError("a thinnest part takes given phases, e.g. void and a material")
+        shapes = {"a kind of shape": self.shape, "a thinnest part": self.min_feature, "open voids": self.open_voids}
+        for what, asked in (shapes | {"a symmetry": self.symmetry != "none"}).items():
+            if asked and not self.phases:
+                raise ValueError(f"{what} takes given phases, e.g. void and a material")
         if self.shape not in (known := _shapes()):
             raise ValueError(f"unknown shape {self.shape!r}; known are {', '.join(filter(None, known))}")
+        if self.open_voids and self.dim == 2:
+            raise ValueError("voids of 2D cells are open along the third axis: ask for open voids in 3D only")
 
     @property
     def targets(self) -> tuple[Objective, ...]:

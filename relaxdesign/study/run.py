@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.microstructure.symmetry import Symmetry
 from relaxdesign.prior.data import CONNECTED
 from relaxdesign.prior.model import Prior, load_prior, shipped_priors
 from relaxdesign.study.attainable import check_reachable
@@ -94,6 +95,7 @@ class _Study:
         prior.offer(materials)
         if request.phases:
             prior = prior.of_kind(request.shape or (CONNECTED if materials.has_void else ""))
+            prior = prior.symmetric(Symmetry(request.symmetry, request.dim))
         kept = {design.index: design for design in finished}
         return _Study(request, materials, prior, cancel, kept, begun, started)
 
@@ -223,6 +225,10 @@ def materials_on_offer(request: DesignRequest, catalogue: Catalogue | None = Non
         materials = with_known_properties(materials, request.objectives)
     except ValueError as error:
         raise RequestError(str(error)) from None
+    if request.open_voids and not materials.has_void:
+        raise RequestError(
+            f"open voids take void as a phase, got {', '.join(request.phases)}: leave them out, or give void"
+        )
     for target in request.targets:
         check_reachable(target, request, materials)
     if request.phases:

@@ -13,11 +13,14 @@ from torch import Tensor
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Geometry, Inclusions, Placement
 from relaxdesign.microstructure.cell import phase_field
+from relaxdesign.microstructure.symmetry import NO_SYMMETRY, Symmetry
 from relaxdesign.physics.composite_voxels import composite_field
 from relaxdesign.physics.evaluator import Effective, Evaluator
 from relaxdesign.physics.quantities import PHYSICS
 from relaxdesign.physics.voxel_fields import traced
 from relaxdesign.study.objective import Objective, targets_of
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.symmetry import steered
 
 PLACEMENTS = 10
 # Residuals; K errs by their square: by 1e-3 for ceramics in the softest foam at the first, else below 1e-4.
@@ -48,7 +51,8 @@ class Cost:
 class Simulation:
     """Evaluates cells whose phases are materials, as composite voxels; counts what it costs.
 
-    evaluator: quantities and boundary. grid: voxels per edge. void: whether one of the phases is void.
+    evaluator: quantities and boundary. grid: voxels per edge. void: whether one of the phases is void. symmetry: of
+    the cells.
     """
 
     evaluator: Evaluator
@@ -57,12 +61,28 @@ class Simulation:
     grid: int
     cost: Cost = field(default_factory=Cost)
     void: bool = False
+    symmetry: Symmetry = NO_SYMMETRY
 
     @staticmethod
-    def of(objectives: Sequence[Objective], boundary: str, dim: int, grid: int, *, void: bool = False) -> Simulation:
+    def of(
+        objectives: Sequence[Objective],
+        boundary: str,
+        dim: int,
+        grid: int,
+        *,
+        void: bool = False,
+        symmetry: Symmetry = NO_SYMMETRY,
+    ) -> Simulation:
         """For these objectives."""
         names = {"K", "density", *(objective.quantity for objective in objectives)}
-        return Simulation(Evaluator(names, boundary), targets_of(objectives), dim, grid, void=void)
+        targets = targets_of(steered(objectives, symmetry.name, dim))
+        return Simulation(Evaluator(names, boundary), targets, dim, grid, void=void, symmetry=symmetry)
+
+    @staticmethod
+    def for_request(request: DesignRequest, grid: int, *, void: bool) -> Simulation:
+        """For the objectives of a request. void: whether one of its phases is void."""
+        symmetry = Symmetry(request.symmetry, request.dim)
+        return Simulation.of(request.objectives, request.boundary, request.dim, grid, void=void, symmetry=symmetry)
 
     def cells(
         self,

@@ -70,3 +70,8 @@ def test_every_setting_of_a_request_is_an_option_of_design():
 def test_help_of_design_names_the_methods(cli):
     page = " ".join(cli("design", "--help").stdout.replace("│", " ").split())
     assert "best-of-n" in page and "recurrence" in page
+
+
+def test_help_of_design_tells_how_shapes_can_be_made(cli):
+    page = " ".join(cli("design", "--help").stdout.replace("│", " ").split())
+    assert "--symmetry" in page and "--no-open-voids" in page and "--min-feature" in page

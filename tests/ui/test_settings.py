@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
+from relaxdesign.prior import model
+from relaxdesign.study import run as study
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui.components.settings import SETTINGS, kept
 from tests.bigger_request import BiggerRequest
@@ -49,12 +51,28 @@ def test_every_labelled_field_has_its_control_on_the_page(app):
     shown = {widget.key: widget.label for kind in kinds for widget in app.get(kind)}
     labels = {setting.name: setting.ui.label for setting in SETTINGS if setting.ui.label}
     del labels["dim"]  # one dimension is no choice
-    of_shapes = labels.pop("min_feature")
-    assert labels.items() <= shown.items() and "min_feature" not in shown
+    of_shapes = {name: labels.pop(name) for name in ("min_feature", "symmetry", "open_voids")}
+    assert labels.items() <= shown.items() and not of_shapes.keys() & shown.keys()
     app.session_state["phases"] = ["void", "titanium-alloy-ti-6al-4v-annealed"]
     app.session_state["family"] = "free-form"
     app.run()
-    assert {widget.key: widget.label for widget in app.get("number_input")}["min_feature"] == of_shapes
+    shown = {widget.key: widget.label for kind in kinds for widget in app.get(kind)}
+    assert of_shapes.pop("open_voids") and "open_voids" not in shown, "in 2D every void is open"
+    assert of_shapes.items() <= shown.items()
+
+
+def test_open_voids_can_be_asked_for_of_shapes_in_3d(app, monkeypatch):
+    monkeypatch.setattr(model, "shipped_priors", lambda: [*study.DEFAULT_PRIORS.values()])
+    app.run()
+    app.session_state["phases"] = ["void", "titanium-alloy-ti-6al-4v-annealed"]
+    app.session_state["family"], app.session_state["dim"] = "free-form", 3
+    app.run()
+    app.toggle(key="open_voids").set_value(True)
+    app.run()
+    assert app.session_state["open_voids"] is True
+    app.session_state["dim"] = 2
+    app.run()
+    assert app.session_state["open_voids"] is False
 
 
 def test_what_a_request_sets_beyond_the_controls_is_named():

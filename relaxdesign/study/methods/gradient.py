@@ -31,6 +31,7 @@ def descend(
     shape = (count, prior.channels.count) + (1,) * prior.dim
     clean = 2 * torch.rand(shape, generator=generator) - 1
     noise = _START_DEVIATION * torch.randn(count, *prior.field_shape, generator=generator)
+    noise = prior.symmetry.copied(noise)
     clean = (0.7 * clean + noise).clamp(-1, 1)
     candidates = Candidates.of(count)
     for index in range(1, steps + 1):

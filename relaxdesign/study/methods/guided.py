@@ -177,6 +177,7 @@ def _estimate(
     steered = settings.end <= noise_level <= settings.begin
     strength = settings.strength_at(noise_level)
     through_network = steered and settings.variance > 0 and not last
+    batch.noisy = prior.symmetry.copied(batch.noisy)  # noise that was added since has none
     with torch.set_grad_enabled(through_network):
         batch.noisy.requires_grad_(through_network)
         painting = _paint(prior, batch, level, commit=may_commit and noise_level <= settings.commit)

@@ -39,7 +39,7 @@ def optimise_noise(
 
     A candidate whose homogenisation fails is dropped with a message, the others go on.
     """
-    noise = draw_noise((count, *prior.field_shape), generator, prior.device)
+    noise = prior.symmetry.copied(draw_noise((count, *prior.field_shape), generator, prior.device))
     candidates = Candidates.of(count)
     for index in range(1, steps + 1):
         noise.requires_grad_()

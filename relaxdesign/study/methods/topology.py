@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from relaxdesign.microstructure.symmetry import Symmetry
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.study.guidance import Candidates, SamplerStep, failures
 from relaxdesign.study.methods.base import Task
@@ -45,11 +46,9 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
     A candidate that cannot be solved is dropped with a message, the others go on.
     """
     request, prior = task.request, task.prior
-    simulation = Simulation.of(
-        request.objectives, request.boundary, request.dim, prior.grid, void=task.materials.has_void
-    )
+    simulation = Simulation.for_request(request, prior.grid, void=task.materials.has_void)
     problems = [Projected(task.materials.materials, simulation) for _ in range(request.count)]
-    values = [_start(prior.field_shape[1:], task.generator) for _ in problems]
+    values = [_start(prior.field_shape[1:], simulation.symmetry, task.generator) for _ in problems]
     candidates = Candidates.of(request.count)
     stages = _SHARPNESS[-max(1, min(len(_SHARPNESS), request.steps // 2)) :]
     each = max(1, request.steps // len(stages) - 1)  # and one of all candidates together
@@ -82,9 +81,10 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
             return
 
 
-def _start(shape: tuple[int, ...], generator: torch.Generator) -> NDArray[np.float64]:
+def _start(shape: tuple[int, ...], symmetry: Symmetry, generator: torch.Generator) -> NDArray[np.float64]:
     """A random field of mean 0."""
-    field = gaussian_filter(torch.randn(shape, generator=generator).double().numpy(), _SPECKLE, mode="wrap")
+    noise = symmetry.copied(torch.randn(shape, generator=generator)).double().numpy()
+    field = symmetry.averaged(gaussian_filter(noise, _SPECKLE, mode="wrap"))
     return np.clip(_DEPTH * field / field.std(), -1.0, 1.0)
 
 
@@ -97,7 +97,7 @@ def _optimised(problem: Projected, start: NDArray[np.float64], sharpness: float,
 
     def loss(flat: NDArray[np.float64], gradient: NDArray[np.float64]) -> float:
         nonlocal best, least
-        values = flat.reshape(start.shape)
+        values = problem.simulation.symmetry.averaged(flat.reshape(start.shape))
         try:
             coordinates, slopes = problem.solved(values, sharpness)
         except ConvergenceError as error:  # NLopt would swallow it

@@ -1,25 +1,27 @@
 """Refinement of a shape between two given phases: a cell that meets its targets and can be made.
 
-Its solid is in one piece beside a void, and no neck, wall or gap is thinner than a least width.
+Its solid is in one piece beside a void, no neck, wall or gap is thinner than a least width, and where that is asked for
+it is symmetric and its voids are open.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Fit, Shape
 from relaxdesign.microstructure.features import smallest_feature, thickened
+from relaxdesign.microstructure.symmetry import Symmetry
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.study.objective import extremes_of
 from relaxdesign.study.refinement.attempt import ACCEPTED, Attempt, finished, level_of, to_limit
-from relaxdesign.study.refinement.interface import TOLERANCE, Interface
+from relaxdesign.study.refinement.interface import TOLERANCE, Interface, Level
 from relaxdesign.study.refinement.outcome import Realised, RefinementError
 from relaxdesign.study.refinement.sharpening import sharpened
-from relaxdesign.study.refinement.solid import solid_of, whole
+from relaxdesign.study.refinement.solid import opened, solid_of, whole
 from relaxdesign.study.refinement.task import Task
 
 _WIDTH = {2: 3.0, 3: 2.0}
@@ -38,20 +40,22 @@ def refine_given_phases(fit: Fit, family: Shape, task: Task) -> Realised:
     RefinementError if no cell has a solid in one piece and parts as thick as was asked for, ConvergenceError.
     """
     materials, asked = task.materials_of(_PAIR), task.request.min_feature * task.simulation.grid
-    solid, width = solid_of(materials), asked + _SPARE if asked else _WIDTH[task.request.dim]
+    width = asked + _SPARE if asked else _WIDTH[task.request.dim]
+    making = _Making(solid_of(materials), task.request.open_voids, task.simulation.symmetry)
     starts = [(_as_sampled, width), (_sharpened, width), (_sharpened, 0.0)]
     best: Attempt | None = None
     refused: Exception = RefinementError("no cell of the sample's shape was found")
     for start, least in starts[: 2 if asked else 3]:
+        extremes = extremes_of(task.request.objectives)
         interface = Interface(
-            family, materials, task.simulation, width=least, extremes=extremes_of(task.request.objectives)
+            family, materials, task.simulation, width=least, extremes=extremes, admitted=making.admitted
         )
         try:
             level = start(fit, family, materials, task)
-            miss, level = _shifted(level, interface, solid, strict=asked > 0.0)
+            miss, level = _shifted(level, interface, making, strict=asked > 0.0)
             if start is _as_sampled and miss > TOLERANCE:
                 continue
-            attempt = to_limit(Attempt(miss, whole(level, solid), _PAIR), interface)
+            attempt = to_limit(Attempt(miss, making.makeable(level), _PAIR), interface)
             _check_features(attempt.level, asked)
         except (RefinementError, ConvergenceError) as error:
             refused = error
@@ -62,24 +66,22 @@ def refine_given_phases(fit: Fit, family: Shape, task: Task) -> Realised:
             break
     if best is None:
         raise refused
-    level = whole(best.level, solid)
+    level = making.makeable(best.level)
     found = best.found if np.array_equal(level, best.level) else None  # else what was solved had loose pieces
     return finished(_PAIR, level, family, task, found)
 
 
-def _shifted(
-    level: NDArray[np.float64], interface: Interface, solid: int | None, *, strict: bool
-) -> tuple[float, NDArray[np.float64]]:
+def _shifted(level: Level, interface: Interface, making: _Making, *, strict: bool) -> tuple[float, Level]:
     """Its thin parts widened and its interface shifted onto the targets, twice, since steps thin some parts again.
 
     Returns the largest residual and the cell; if it need not be strict and the first round came nearer, that one. Raises
     RefinementError, ConvergenceError.
     """
-    best: tuple[float, NDArray[np.float64]] | None = None
+    best: tuple[float, Level] | None = None
     for _ in range(_ROUNDS if interface.width else 1):
         try:
-            better = interface.improved(_makeable(level, solid, interface.width))
-            miss, level = interface.shifted(_makeable(better, solid, interface.width))
+            better = interface.improved(making.makeable(level, interface.width))
+            miss, level = interface.shifted(making.makeable(better, interface.width))
         except RefinementError:
             if best is None or strict:
                 raise
@@ -90,12 +92,34 @@ def _shifted(
     return best
 
 
-def _makeable(level: NDArray[np.float64], solid: int | None, width: float) -> NDArray[np.float64]:
-    """Without loose pieces and, if there is a width, without thinner parts. Raises RefinementError."""
-    return whole(thickened(level, width) if width else level, solid)
+@dataclass(frozen=True)
+class _Making:
+    """What a cell has to be whatever its targets are.
+
+    solid: label of the solid beside a void. open_voids: whether no void may be enclosed.
+    """
+
+    solid: int | None
+    open_voids: bool
+    symmetry: Symmetry
+
+    def makeable(self, level: Level, width: float = 0.0) -> Level:
+        """Symmetric, without loose pieces, enclosed voids and, if there is a width, without thinner parts.
+
+        Raises RefinementError.
+        """
+        return self.admitted(thickened(level, width) if width else level)
+
+    def admitted(self, level: Level) -> Level:
+        """What every step towards the targets keeps to: symmetric, without loose pieces and enclosed voids.
+
+        Raises RefinementError.
+        """
+        level = whole(self.symmetry.averaged(level), self.solid)
+        return opened(level, self.solid) if self.open_voids else level
 
 
-def _check_features(level: NDArray[np.float64], asked: float) -> None:
+def _check_features(level: Level, asked: float) -> None:
     """Raises RefinementError if a phase has a neck or wall that is thinner than was asked for. asked: voxels."""
     thinnest = min(smallest_feature(phase) for phase in (level > 0, level <= 0)) if asked else np.inf
     if thinnest < asked - _LEFT:
@@ -106,12 +130,12 @@ def _check_features(level: NDArray[np.float64], asked: float) -> None:
         )
 
 
-def _as_sampled(fit: Fit, family: Shape, materials: Sequence[Material], task: Task) -> NDArray[np.float64]:
+def _as_sampled(fit: Fit, family: Shape, materials: Sequence[Material], task: Task) -> Level:
     """The level set of a sample as it is."""
     return level_of(fit, family)
 
 
-def _sharpened(fit: Fit, family: Shape, materials: Sequence[Material], task: Task) -> NDArray[np.float64]:
+def _sharpened(fit: Fit, family: Shape, materials: Sequence[Material], task: Task) -> Level:
     """The level set of a sample that was made crisp on its targets."""
     assert fit.sampled is not None
     return family.level_set(sharpened(fit.sampled, materials, task.simulation))

@@ -25,6 +25,7 @@ from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Shape
 from relaxdesign.microstructure.features import thin
 from relaxdesign.study.objective import Objective
+from relaxdesign.study.refinement.outcome import RefinementError
 from relaxdesign.study.refinement.steps import closing_amplitudes
 from relaxdesign.study.simulation import Simulation
 
@@ -79,7 +80,7 @@ class Interface:
     times: voxels per edge of the cells that are solved, in multiples of the simulation's grid. shift: what is added to
     coordinates, see `Simulation.residuals`. least_gain: share of the miss that a whole step must take away for another
     one to be tried. width: voxels; necks and walls of either phase that are thinner become no thinner. extremes: what
-    is to be small or large.
+    is to be small or large. admitted: makes of a shifted level set one that is allowed, or raises RefinementError.
     """
 
     family: Shape
@@ -90,6 +91,7 @@ class Interface:
     least_gain: float = 0.0
     width: float = 0.0
     extremes: Sequence[Objective] = ()
+    admitted: Callable[[Level], Level] = lambda level: level
 
     def improved(self, level: Level) -> Level:
         """One that meets the targets as well and is better in what is to be small or large. Raises ConvergenceError."""
@@ -126,7 +128,11 @@ class Interface:
         return best.miss, best.level
 
     def _allowed(self, level: Level) -> _Solved | None:
-        """A cell whose volume fraction the family supports, solved; None of others."""
+        """A cell that is admitted and whose volume fraction the family supports, solved; None of others."""
+        try:
+            level = self.admitted(level)
+        except RefinementError:
+            return None
         return self._solved(level) if self.family.shares[0] <= (level > 0).mean() <= self.family.shares[1] else None
 
     def _solved(self, level: Level) -> _Solved:
@@ -185,7 +191,7 @@ class Interface:
         """Derivatives of coordinates by the level set of every voxel, (coordinates, *grid)."""
         by_share = torch.cat([torch.autograd.grad(c, solved.shares, retain_graph=True)[0] for c in coordinates])
         cell = by_share.reshape(len(by_share), *by_share.shape[1 : 1 + solved.level.ndim])
-        return self.family.geometry(solved.level).by_level(cell)
+        return self.simulation.symmetry.averaged(self.family.geometry(solved.level).by_level(cell))
 
     def _coordinates(self, solved: _Solved) -> NDArray[np.float64]:
         """Of the targets, with what is added to them."""

@@ -38,7 +38,7 @@ def draw() -> None:
     given = offer.given()
     settings.draw(
         "materials",
-        without=("categories", "exclude", "flagged") if given else ("min_feature",),
+        without=_hidden(given),
         special={
             "phases": {
                 "choices": {VOID.id: VOID.name}
@@ -67,12 +67,22 @@ def draw() -> None:
     _own()
 
 
+def _hidden(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the settings that make no sense for what is chosen. given: the two phases, if both are."""
+    if not given:
+        return "min_feature", "symmetry", "open_voids"
+    if st.session_state["dim"] == 3 and VOID.id in offer.phases():
+        return "categories", "exclude", "flagged"
+    st.session_state["open_voids"] = False  # cannot be asked for, and its control is not seen
+    return "categories", "exclude", "flagged", "open_voids"
+
+
 def _shapes() -> None:
     """Phases are given to shapes: chooses their family; without phases nothing is asked of shapes. A callback."""
     if offer.given():
         st.session_state["family"] = "free-form"
     else:
-        st.session_state["shape"], st.session_state["min_feature"] = "", 0.0
+        st.session_state.update(shape="", min_feature=0.0, symmetry="none", open_voids=False)
 
 
 def _own() -> None:
