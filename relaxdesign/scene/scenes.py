@@ -155,28 +155,35 @@ def phase_scene(
     colours: Sequence[str],
     *,
     opacities: Sequence[float] | None = None,
+    void: int | None = None,
     cut: Cut | None = None,
 ) -> Scene:
-    """Shows the phases of a cell: the first fills what is left of it, the others have smooth surfaces of their own.
+    """Shows the phases of a cell: one fills what is left of it, the others have smooth surfaces of their own.
 
     Args:
         labels: phases (nx, ny, nz), from 0.
-        colours, opacities: of each phase; without opacities the first is seen through.
+        colours, opacities: of each phase; without opacities the one that fills the cell is seen through.
+        void: the phase that is void, if any: it fills the cell, unseen without opacities. Else the first fills it.
         cut: what is left of the cell.
     """
-    opacities = opacities or (0.2, *[1.0] * (len(colours) - 1))
+    filling = void or 0
+    if opacities is None:
+        opacities = [1.0] * len(colours)
+        opacities[filling] = 0.2 if void is None else 0.0
     kept = (cut or Cut()).voxels(labels.shape)
     left = labels[: kept[0], : kept[1], : kept[2]]
     layers = []
-    for phase in range(1, len(colours)):
+    for phase in range(len(colours)):
+        if phase == filling:
+            continue
         mesh = smooth_surface((left == phase).astype(np.float32), 0.5, smoothing=_SMOOTHING)
         if mesh.n_points and opacities[phase] > 0:
             layers.append(_layer(f"phase {phase}", mesh, labels.shape, colours[phase], opacities[phase]))
-    if opacities[0] > 0:
+    if opacities[filling] > 0:
         margin = 0.002 * max(kept)  # faces in one plane would flicker
         box = pv.Box([bound for n in kept for bound in (-margin, n + margin)]).triangulate()
         box = cast(pv.PolyData, box.compute_normals(cell_normals=False, split_vertices=True))
-        layers.append(_layer("phase 0", box, labels.shape, colours[0], opacities[0]))
+        layers.append(_layer(f"phase {filling}", box, labels.shape, colours[filling], opacities[filling]))
     return Scene(tuple(layers), cell_size(labels.shape))
 
 

@@ -57,12 +57,22 @@ def percent(value: float | None) -> str:
     return f"{value:+.{digits}f} %".replace("-", "−")
 
 
+MET = "met"
+_MET_WITHIN = 1e-4
+
+
 def missed(target: Objective, value: float) -> str:
-    """How far a value is from a target, signed: −19.0 %; in the unit of quantities that may be zero or negative."""
-    quantity = QUANTITIES[target.quantity]
+    """How far a value is from a target, signed: −19.0 %; in the unit of quantities that may be zero or negative.
+
+    An interval that contains the value is met, also if only up to its last digits.
+    """
+    quantity, nearest = QUANTITIES[target.quantity], target.nearest(value)
+    within = abs(value - nearest) <= _MET_WITHIN * max(abs(nearest), target.scale or 0.0)
+    if within and target.value is None:
+        return MET
     if quantity.positive:
         return percent(target.miss(value))
-    difference = significant(value - target.nearest(value), 2)
+    difference = "0" if within else significant(value - nearest, 2)
     sign = "" if difference.startswith("-") else "+" if difference != "0" else ""
     return f"{sign}{difference} {quantity.unit}".rstrip().replace("-", "−")
 

@@ -50,6 +50,17 @@ def test_phases_have_their_colours_and_opacities():
     assert [(layer.colours, layer.opacity) for layer in scene.layers] == [("#222222", 1.0), ("#333333", 0.5)]
 
 
+def test_a_void_is_not_drawn_and_the_solid_has_a_surface_whichever_comes_first():
+    labels = np.zeros((N, N, N), dtype=np.uint8)
+    labels[:4] = 1
+    (solid,) = phase_scene(labels, ("#111111", "#222222"), void=0).layers
+    (matrix,) = phase_scene(1 - labels, ("#222222", "#111111"), void=1).layers
+    assert solid.colours == matrix.colours == "#222222" and solid.opacity == matrix.opacity == 1.0
+    np.testing.assert_allclose(solid.mesh.points, matrix.mesh.points)
+    shown = phase_scene(labels, ("#111111", "#222222"), opacities=(0.3, 1.0), void=0)
+    assert [layer.name for layer in shown.layers] == ["phase 1", "phase 0"]
+
+
 def test_a_painted_cell_shows_values_on_the_faces_of_the_cut():
     values = np.broadcast_to(np.arange(N, dtype=float)[:, None, None], (N, N, N))
     grey = lambda v: np.repeat(v[:, None].astype(np.uint8), 3, axis=1)  # noqa: E731

@@ -9,12 +9,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from relaxdesign.library.replay import Frame
+from relaxdesign.materials.material import VOID
+from relaxdesign.scene.palette import SOLID
 from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.trust import Trust
 from relaxdesign.ui import vtkjs
-from relaxdesign.ui.colours import ModulusScale, viridis
+from relaxdesign.ui.colours import ModulusScale, rgb, viridis
 from relaxdesign.ui.components import candidates, charts, film, measures
+from relaxdesign.ui.components.microstructures import picture
 from tests.scripted_study import scripted_design, scripted_step
 
 DESIGNS = [
@@ -149,3 +152,14 @@ def test_cards_say_how_well_a_quantity_is_known():
     assert "**K = 100.6 ± 0.4 GPa**" in candidates.headline(known).replace("\\", "")
     assert candidates.intervals(known) == "±0.41 %, mostly grid" and candidates.intervals(design) == ""
     assert "±" not in candidates.headline(design) and candidates.headline(design).startswith("**K = ")
+
+
+def test_the_page_is_seen_through_the_voids_of_a_card():
+    solid = scripted_design(0)
+    lattice = replace(solid, materials=(VOID, solid.materials[1]))
+    seen = candidates.phase_image(lattice)
+    void = np.kron(picture(lattice.labels), np.ones((16, 16), np.uint8)) == 0
+    assert (seen[void, 3] == 0).all() and (seen[~void] == (*rgb(SOLID), 255)).all()
+    assert (candidates.phase_image(solid)[..., 3] == 255).all()
+    colours = [colour for colour, *_ in candidates.phases(lattice)]
+    assert "□" in candidates.swatch(colours[0]) and "■" in candidates.swatch(colours[1])

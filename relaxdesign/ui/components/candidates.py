@@ -15,6 +15,7 @@ from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure import FAMILIES, known_parameters
 from relaxdesign.microstructure.base import VOLUME_FRACTION
 from relaxdesign.scene import phase_scene
+from relaxdesign.scene.palette import VOID
 from relaxdesign.scene.stills import studio
 from relaxdesign.study import pareto
 from relaxdesign.study.objective import Objective
@@ -114,21 +115,22 @@ def intervals(design: Design) -> str:
 
 
 def phase_image(design: Design) -> np.ndarray:
-    """The realised phases as a picture, the first one dark; 3D cells in perspective.
+    """The realised phases as a picture, RGBA, through whose voids the page is seen; 3D cells in perspective.
 
     Where this machine cannot render, the plane through their middle stands for them.
     """
     cell = design.cell
-    colours = phase_colours(len(cell.materials))
+    colours = phase_colours(len(cell.materials), cell.void)
     if cell.dim == 3 and server.can_render():
-        return studio().picture(phase_scene(cell.labels, colours), PIXELS, PIXELS)
+        return studio().picture(phase_scene(cell.labels, colours, void=cell.void), PIXELS, PIXELS)
     labels = picture(cell.labels)
     labels = np.kron(labels, np.ones((max(1, PIXELS // labels.shape[0]),) * 2, labels.dtype))
-    return np.array([rgb(colour) for colour in colours])[labels]
+    return np.array([(*rgb(c), 0 if i == cell.void else 255) for i, c in enumerate(colours)], np.uint8)[labels]
 
 
 def swatch(colour: str) -> str:
-    return f'<span style="color:{colour};-webkit-text-stroke:0.5px #8894a6">■</span>'
+    square = "□" if colour == VOID else "■"
+    return f'<span style="color:{colour};-webkit-text-stroke:0.5px #8894a6">{square}</span>'
 
 
 def error_badge(error: float | None, text: str = "") -> str:
@@ -243,7 +245,8 @@ def described(design: Design) -> dict[str, float]:
 def phases(design: Design) -> list[tuple[str, str, Material]]:
     """Colour, title and material of every phase; none where the design was not realised."""
     titles = (name.capitalize() for name in design.phases)
-    return list(zip(phase_colours(len(design.materials)), titles, design.materials, strict=False))
+    void = next((i for i, material in enumerate(design.materials) if material.void), None)
+    return list(zip(phase_colours(len(design.materials), void), titles, design.materials, strict=False))
 
 
 def _phase(colour: str, material: Material) -> str:

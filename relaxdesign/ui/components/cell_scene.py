@@ -39,17 +39,21 @@ class Look:
     opacities: tuple[float, ...]
 
 
-def choose_look(flat: bool, names: Sequence[str]) -> Look:
-    """Cuts and opacities, the same for every cell; a 2D cell is not cut along its thickness. names: of the phases."""
+def choose_look(flat: bool, names: Sequence[str], void: int | None = None) -> Look:
+    """Cuts and opacities, the same for every cell; a 2D cell is not cut along its thickness.
+
+    names: of the phases. void: which of them is one, if any: it is not seen unless that is asked for.
+    """
     with st.popover("Cut and opacity" if names else "Cut", icon=":material/content_cut:"):
         shares = {
             axis: st.slider(f"Cut along {axis}", 0.1, 1.0, 1.0, 0.05, key=f"cut-{axis}", persist_state="session")
             for axis in ("xy" if flat else "xyz")
         }
+        usual = [1.0] * len(names) if void is not None else [0.2, *[1.0] * (len(names) - 1)]
         opacities = tuple(
             st.slider(
-                f"Opacity: {name}", 0.0, 1.0, 1.0 if phase else 0.2, 0.05, key=f"opacity-{phase}",
-                persist_state="session",
+                f"Opacity: {name}", 0.0, 1.0, 0.0 if phase == void else usual[phase], 0.05,
+                key=f"opacity-{phase}" if void is None else f"opacity-{phase}-of-{void}", persist_state="session",
             )
             for phase, name in enumerate(names)
         )  # fmt: skip

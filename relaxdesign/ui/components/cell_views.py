@@ -71,6 +71,13 @@ class ViewedCell:
         return bool((self.data.E[self.labels == phase] > 0.0).any())
 
     @property
+    def void(self) -> int | None:
+        """The phase that is void, if one is."""
+        if self.labels is None:
+            return None
+        return next((phase for phase in np.unique(self.labels).tolist() if not self.solid(phase)), None)
+
+    @property
     def flat(self) -> bool:
         return self.data.E.shape[2] == 1
 
@@ -93,13 +100,14 @@ def picture(cell: ViewedCell, key: str, *, exported: bool = False) -> None:
 
     exported: in stpyvista's viewer, which is a page of its own, instead of the one that keeps its camera.
     """
-    look = cell_scene.choose_look(cell.flat, cell.names)
+    look = cell_scene.choose_look(cell.flat, cell.names, cell.void)
     if cell.labels is None:
         scalar = Scalar(cell.data.E, "Young’s modulus, GPa")
         scene = painted_scene(scalar.values, scalar.paint, cut=look.cut)
         cell_scene.show(scene, key=f"cell-{key}", scalar=scalar, label="Young’s modulus of the cell in 3D")
     else:
-        scene = phase_scene(cell.labels, phase_colours(len(cell.names)), opacities=look.opacities, cut=look.cut)
+        colours = phase_colours(len(cell.names), cell.void)
+        scene = phase_scene(cell.labels, colours, opacities=look.opacities, void=cell.void, cut=look.cut)
         if exported:
             viewer.show(scene, f"{key}-{background.digest(cell.labels)}", look)
         else:

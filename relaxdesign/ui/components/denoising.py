@@ -20,7 +20,7 @@ from relaxdesign.scene.browser import describe
 from relaxdesign.scene.stills import studio, webp
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import background, server
-from relaxdesign.ui.colours import ModulusScale, viridis
+from relaxdesign.ui.colours import ModulusScale
 from relaxdesign.ui.components import curves as lines
 from relaxdesign.ui.components import forming, microstructures
 from relaxdesign.ui.components.forming import View
@@ -136,7 +136,7 @@ def _mount(
         "columns": _columns(request.count, cube=cube),
         "shape": frame.codes.shape[1:3],
         "cube": cube,
-        "palette": microstructures.encode(viridis()),
+        "palette": microstructures.encode(scale.palette),
         "scale": {"low": scale.low, "high": scale.high},
         "tiles": [{"number": str(i + 1), "message": dropped.get(i, "")} for i in range(request.count)],
         "curves": lines.describe(curves, request),

@@ -67,7 +67,7 @@ def focus_scene(frame: Frame, index: int, scale: ModulusScale, view: View) -> tu
         return None
     young = frame.young_of(index)
     limit = best_limit(young) if view.limit is None else view.limit
-    paint = (ModulusScale.over(frame) if view.stretched else scale).paint
+    paint = (scale.over(frame) if view.stretched else scale).paint
     return forming_scene(young, paint, limit=limit, soft=view.soft, cut=view.cut), limit
 
 

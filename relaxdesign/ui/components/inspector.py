@@ -21,7 +21,7 @@ from relaxdesign.ui.components import candidates, cell_views, comparison, downlo
 from relaxdesign.ui.components.cell_views import ViewedCell
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.errors import guard
-from relaxdesign.ui.text import NOTE_2D, escape, missed, percent, significant
+from relaxdesign.ui.text import MET, NOTE_2D, escape, missed, percent, significant
 
 VIEWS = ("Overview", "Local fields", "Stiffness", "Correlation")
 BUTTONS = {"abaqus": "Abaqus", "calculix": "CalculiX", "ansys": "Ansys", "json": "JSON", "csv": "CSV", "vti": "VTK"}
@@ -59,7 +59,9 @@ def _title(design: Design) -> str:
         return f"K = {design.told('K')}"
     if len(reached) == 1:
         target, value = reached[0]
-        return f"{target.quantity} = {design.told(target.quantity)}, {missed(target, value)} off the target"
+        miss = missed(target, value)
+        how = "as wanted" if miss == MET else f"{miss} off the target"
+        return f"{target.quantity} = {design.told(target.quantity)}, {how}"
     return ", ".join(f"{o.quantity} = {design.told(o.quantity)} ({missed(o, v)})" for o, v in reached)
 
 
