@@ -23,6 +23,7 @@ from relaxdesign.ui import background, server
 from relaxdesign.ui.colours import ModulusScale
 from relaxdesign.ui.components import curves as lines
 from relaxdesign.ui.components import forming, microstructures
+from relaxdesign.ui.components.cell_scene import TILING, TIMES
 from relaxdesign.ui.components.forming import View
 
 _FRONTEND = Path(__file__).parent / "frontend"
@@ -136,6 +137,7 @@ def _mount(
         "columns": _columns(request.count, cube=cube),
         "shape": frame.codes.shape[1:3],
         "cube": cube,
+        "tiling": {"times": TIMES, "words": TILING[not cube]},
         "palette": microstructures.encode(scale.palette),
         "scale": {"low": scale.low, "high": scale.high},
         "tiles": [{"number": str(i + 1), "message": dropped.get(i, "")} for i in range(request.count)],

@@ -65,7 +65,7 @@ function drawTile(view, index, tile, range) {
   const part = view.parts[index];
   const stopped = tile.low === null;
   if (!stopped && data.cube) drawForming(view, index);
-  if (!stopped && !data.cube) drawField(part, tile, data.shape, colourTable(tile, range, palette));
+  if (!stopped && !data.cube) drawField(part, tile, data.shape, colourTable(tile, range, palette), view.set.tiled ? data.tiling.times : 1);
   part.tile.dataset.state = stopped ? "stopped" : "ok";
   part.main.textContent = stopped ? "stopped" : tile.main;
   part.short.textContent = stopped ? "stopped" : tile.short;
@@ -73,15 +73,19 @@ function drawTile(view, index, tile, range) {
   part.tile.setAttribute("aria-label", `Candidate ${part.number.textContent}: ${part.main.textContent} ${tile.extra}`);
 }
 
-function drawField(part, tile, [width, height], table) {
+// times: how often the field is shown along each axis.
+function drawField(part, tile, [width, height], table, times) {
   const field = unpacked(tile.pixels);
-  part.canvas.width = width;
-  part.canvas.height = height;
-  part.canvas.getContext("2d").drawImage(painted(field, width, height, table), 0, 0);
+  part.canvas.width = times * width;
+  part.canvas.height = times * height;
+  const context = part.canvas.getContext("2d"), picture = painted(field, width, height, table);
+  for (let i = 0; i < times * times; i++)
+    context.drawImage(picture, (i % times) * width, Math.floor(i / times) * height);
   part.canvas.onpointermove = (event) => {
     const box = part.canvas.getBoundingClientRect();
-    const x = Math.min(width - 1, Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * width)));
-    const y = Math.min(height - 1, Math.max(0, Math.floor(((event.clientY - box.top) / box.height) * height)));
+    const along = (share, n) => Math.min(times * n - 1, Math.max(0, Math.floor(share * times * n))) % n;
+    const x = along((event.clientX - box.left) / box.width, width);
+    const y = along((event.clientY - box.top) / box.height, height);
     part.value.textContent = `E = ${readable(modulusOf(tile, field[y * width + x]))} GPa`;
     part.value.classList.add("shown");
   };
