@@ -19,6 +19,7 @@ from relaxdesign.ui import server
 from relaxdesign.ui.colours import DISTINCT
 from relaxdesign.ui.components import candidates, cell_views, comparison, downloads
 from relaxdesign.ui.components.cell_views import ViewedCell
+from relaxdesign.ui.components.directions import Directions
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import MET, NOTE_2D, escape, missed, percent, significant
@@ -79,6 +80,13 @@ def _overview(design: Design, cell: ViewedCell, key: str) -> None:
         if design.bounds is not None:
             st.markdown(f"**K between its bounds** :gray[{candidates.bounds_verdict(design)}]")
             st.plotly_chart(_bounds_chart(design), key=f"bounds-{key}", config={"displayModeBar": False})
+        wanted = Directions.of(design.objectives, design.cell.dim)
+        if wanted is not None and design.stiffness is not None:
+            st.markdown(f"**{wanted.title}**")
+            st.plotly_chart(
+                wanted.figure(design.stiffness), key=f"directions-{key}", config={"displayModeBar": False},
+                alt="Young's modulus by direction, wanted and of this cell",
+            )  # fmt: skip
     with picture:
         st.markdown("**Every stage**")
         st.table(_stages(design))

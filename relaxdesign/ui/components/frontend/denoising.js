@@ -79,7 +79,12 @@ function build(root, data) {
   const side = element(stage, "div", "lines");
   const colours = data.curves.colours;
   const height = data.curves.panels.length > 2 ? 110 : 165;
-  view.charts = data.curves.panels.map((panel) => buildPanel(side, panel, colours, height));
+  const losses = data.curves.panels.findIndex((panel) => panel.floor !== null);
+  view.charts = data.curves.panels.map((panel, i) => {
+    if (data.polar && i === losses) view.polar = buildPolar(side, data.polar, colours);
+    return buildPanel(side, panel, colours, height);
+  });
+  if (data.polar) view.polar ??= buildPolar(side, data.polar, colours); // no loss is known yet
   element(side, "div", "below", "Denoising step · press a candidate to follow it");
   if (data.player) buildPlayer(view, element(root, "div", "player"), set);
   return view;
@@ -157,6 +162,7 @@ function draw(root, view) {
     chart.cursor.setAttribute("visibility", data.player ? "visible" : "hidden");
   });
   view.drawnCurves = data.curves.key;
+  if (view.polar) drawPolar(view.polar, frame.polar, set.chosen);
   if (data.cube) drawFocus(view, frame);
   view.drawn = pictureOf(view);
   if (data.player) {
