@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.physics.voxel_fields import TRACE
 from relaxdesign.study.methods import METHODS
 from relaxdesign.study.objective import Objective
 
@@ -42,6 +43,13 @@ def significant(value: float, digits: int = 4) -> str:
     return "0" if float(text) == 0 else text
 
 
+def span(low: float, high: float) -> str:
+    """An interval that can be had: 0.002 – 114; from 0 where its end is but the trace that voids are solved with."""
+    if 0 < low <= 2 * TRACE * high:
+        low = 0.0
+    return f"{significant(low, 3)} – {significant(high, 3)}"
+
+
 def gpa(value: float | None) -> str:
     return "–" if value is None else f"{significant(value)} GPa"
 
@@ -55,6 +63,11 @@ def percent(value: float | None) -> str:
         return "0.00 %"
     digits = 2 if abs(value) < 0.995 else 1 if abs(value) < 99.5 else 0
     return f"{value:+.{digits}f} %".replace("-", "−")
+
+
+def off(error: float) -> str:
+    """A relative error without a sign."""
+    return percent(abs(error)).removeprefix("+")
 
 
 MET = "met"

@@ -50,6 +50,11 @@ def test_errors_are_signed_percentages(value, shown):
     assert text.percent(value) == shown
 
 
+def test_what_can_be_had_begins_at_nothing_beside_a_void():
+    assert text.span(1.1e-6, 113.8) == "0 – 114" and text.span(0.002, 400) == "0.002 – 400"
+    assert text.span(-42.4, 42.4) == "-42.4 – 42.4"
+
+
 def test_durations():
     assert [text.duration(s) for s in (0.42, 12.3, 75, 3720, None)] == [
         "0.4 s",

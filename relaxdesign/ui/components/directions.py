@@ -28,6 +28,8 @@ RIM = 1.3
 HEIGHT = 300
 GRID = "rgba(128,140,158,0.4)"  # to be seen on light and dark
 
+WANTED = DISTINCT[5]
+_PRESENT = (DISTINCT[0], DISTINCT[2], DISTINCT[3])
 _AXES = {"Ex": "x", "Ey": "y", "Ez": "z"}
 
 
@@ -95,17 +97,19 @@ class Directions:
         C, within = np.asarray(stiffness), np.array(IN_PLANE_ORDER) - 1
         present = curves_of(C[np.ix_(within, within)] if self.dim == 2 and self.curves else C)
         shown = go.Figure()
-        for number, (plane, colour) in enumerate(zip(self.planes, DISTINCT, strict=False)):
-            name = f"{plane} plane" if len(self.planes) > 1 else "This cell"
-            shown.add_trace(_line(present[plane], name, colour))
+        for plane, colour in zip(self.planes, _PRESENT, strict=False):
+            if plane in present:
+                name = f"{plane} plane" if len(self.planes) > 1 else "This cell"
+                shown.add_trace(_line(present[plane], name, colour))
+        for number, plane in enumerate(self.planes):  # on top: in the end both are the same
             if plane in self.curves:
-                shown.add_trace(_line(self.curves[plane], "Wanted", colour, dash="dash", legend=number == 0))
+                shown.add_trace(_line(self.curves[plane], "Wanted", WANTED, dash="dash", legend=number == 0))
             for axis, (low, high) in self.limits.items():
                 if axis in plane:
                     shown.add_trace(_mark(90.0 * plane.index(axis), axis, low, high))
         shown.update_layout(
             height=HEIGHT,
-            margin={"l": 32, "r": 32, "t": 16, "b": 8},
+            margin={"l": 32, "r": 32, "t": 28, "b": 8},
             legend={"orientation": "h", "y": -0.1, "x": 0.5, "xanchor": "center"},
             polar={
                 "radialaxis": {"rangemode": "tozero", "nticks": 4, "angle": 45, "gridcolor": GRID},
@@ -150,7 +154,7 @@ def _mark(angle: float, axis: str, low: float | None, high: float | None) -> go.
     return go.Scatterpolar(
         r=[*ends, *ends], theta=[angle] * len(ends) + [angle + 180] * len(ends), mode="markers",
         name=f"Wanted along {axis}", showlegend=False,
-        marker={"symbol": "diamond-open", "size": 11, "color": DISTINCT[5], "line": {"width": 2}},
+        marker={"symbol": "diamond-open", "size": 11, "color": WANTED, "line": {"width": 2}},
         hovertemplate=f"Wanted along {axis}: %{{r:.4g}} GPa<extra></extra>",
     )  # fmt: skip
 

@@ -18,12 +18,13 @@ function buildPolar(parent, polar, colours) {
     const clip = `polar-${polarCharts++}`;
     svg(svg(root, "clipPath", { id: clip }), "circle", { cx: chart.centre[0], cy: chart.centre[1], r: radius });
     const inside = svg(root, "g", { "clip-path": `url(#${clip})` });
-    if (polar.wanted[name]) svg(inside, "path", { class: "wanted", d: outline(chart, polar.wanted[name]) });
     buildLimits(inside, chart, polar.limits);
     chart.parts = colours.map((colour) => ({
       line: svg(inside, "path", { class: "line", stroke: colour }),
       points: [...name].map(() => [0, 1].map(() => svg(inside, "circle", { class: "point", r: 2.8, fill: colour }))),
     }));
+    // On top: in the end both are the same.
+    if (polar.wanted[name]) svg(inside, "path", { class: "wanted", d: outline(chart, polar.wanted[name]) });
     return chart;
   });
   return { root, planes, title: polar.title };
