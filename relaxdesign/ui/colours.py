@@ -24,6 +24,9 @@ SPAN = 4.0
 # Power of the modulus, relative to the solid's, that is about the share of the solid in a blend of solid and void.
 _SHARE_OF_SOLID = 2 / 3
 
+# Opacity of a solid's surface: its rims, of which little is solid, would glow on a dark page.
+_LEAST_OF_A_SURFACE = 0.5
+
 
 def viridis() -> np.ndarray:
     """The viridis map of van der Walt & Smith, uint8 (256, 3): its lightness rises evenly, for every kind of eye."""
@@ -100,7 +103,10 @@ class ModulusScale:
     @property
     def colours(self) -> np.ndarray:
         """Colours along the scale where no page is seen through, uint8 (256, 3)."""
-        opacity = self.palette[:, 3:] / 255
+        return self._mixed(0.0)
+
+    def _mixed(self, least: float) -> np.ndarray:
+        opacity = np.maximum(self.palette[:, 3:] / 255, least)
         return np.round(self.palette[:, :3] * opacity + rgb(VOID) * (1 - opacity)).astype(np.uint8)
 
     def index(self, values: np.ndarray) -> np.ndarray:
@@ -110,8 +116,8 @@ class ModulusScale:
         return np.round(np.clip(np.nan_to_num(position), 0, 1) * 255).astype(np.uint8)
 
     def paint(self, values: np.ndarray) -> np.ndarray:
-        """Colours of moduli in GPa, uint8 (…, 3)."""
-        return self.colours[self.index(values)]
+        """Colours of surfaces with these moduli in GPa, uint8 (…, 3)."""
+        return self._mixed(_LEAST_OF_A_SURFACE)[self.index(values)]
 
 
 def _between(phases: tuple[str, ...], csv: str | None) -> ModulusScale:

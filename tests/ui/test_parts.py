@@ -119,6 +119,8 @@ def test_beside_a_void_the_solid_fades_into_the_page():
     assert opacity[0] < 5 and opacity[-1] == 255 and (np.diff(opacity) >= 0).all()
     assert (scale.palette[:, :3] == rgb(SOLID)).all() and (scale.paint(np.array([113.8])) == rgb(SOLID)).all()
     assert np.abs(scale.colours[0].astype(int) - rgb(VOID)).max() <= 2, "where no page is seen through"
+    middle = (rgb(SOLID).astype(int) + rgb(VOID)) / 2
+    assert np.abs(scale.paint(np.array([0.1138])) - middle).max() <= 1, "no surface is as light as a void"
     assert scale.over(FRAME).fading, "the stretched scale has the same colours"
     solids = lattice.model_copy(update={"phases": ("epoxy-unfilled", "alumina-ad-995")})
     assert not ModulusScale.of(solids).fading and (ModulusScale.of(solids).palette[:, 3] == 255).all()

@@ -42,11 +42,14 @@ def chart(name: str, phases: Sequence[Material], wanted: dict[str, Interval]) ->
             yref="paper", xanchor="left", yanchor="top", showarrow=False, font_color=WANTED,
         )  # fmt: skip
     label = QUANTITIES[name].label
-    figure.update_xaxes(title=fraction_of(phases), range=[0, 1], tickformat=".0%", fixedrange=True, showgrid=False)
+    figure.update_xaxes(
+        title=fraction_of(phases), range=[0, 1], tickvals=np.linspace(0, 1, 6), tickformat=".0%", fixedrange=True,
+        showgrid=False,
+    )  # fmt: skip
     figure.update_yaxes(
         title=f"{label[:1].upper()}{label[1:]}, {unit}", range=[0, 1.02 * float(upper.max())], fixedrange=True
     )
-    figure.update_layout(height=HEIGHT, margin={"l": 0, "r": 8, "t": 24, "b": 0}, showlegend=False, dragmode=False)
+    figure.update_layout(height=HEIGHT, margin={"l": 0, "r": 24, "t": 24, "b": 0}, showlegend=False, dragmode=False)
     return figure
 
 

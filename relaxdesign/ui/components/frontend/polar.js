@@ -5,12 +5,13 @@ let polarCharts = 0;
 
 function buildPolar(parent, polar, colours) {
   const width = PANEL.width / polar.planes.length;
-  const radius = Math.min(76, width / 2 - POLAR.around);
+  const curved = Object.keys(polar.wanted).length > 0;
+  const radius = Math.min(curved ? 76 : 48, width / 2 - POLAR.around);
   const height = POLAR.top + 2 * (radius + POLAR.around);
   const figure = element(parent, "figure", "panel polar");
   const root = svg(figure, "svg", { viewBox: `0 0 ${PANEL.width} ${height}`, role: "img" });
   svg(root, "text", { class: "heading", x: 0, y: 12 }).textContent = polar.title;
-  const key = Object.keys(polar.wanted).length ? "dashed: wanted" : "rings: wanted";
+  const key = curved ? "dashed: wanted" : "rings: wanted";
   svg(root, "text", { class: "key", x: PANEL.width - PANEL.right, y: 12, "text-anchor": "end" }).textContent = key;
   const planes = polar.planes.map((name, i) => {
     const chart = { name, centre: [width * (i + 0.5), POLAR.top + POLAR.around + radius], radius, rim: polar.rim };
