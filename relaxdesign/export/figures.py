@@ -34,12 +34,12 @@ _SHADE = (1.0, 0.86, 0.72)  # light from above: top, face x = 1 (left), face y =
 
 
 def phase_png(cell: Cell, edge_mm: float) -> bytes:
-    """The phases of a cell, the first dark, with their names and the length of the edge; 3D cells in perspective."""
-    phase, colours = cell.labels, phase_colours(len(cell.materials))
+    """The phases of a cell with their names and the length of the edge; 3D cells in perspective."""
+    phase, colours = cell.labels, phase_colours(len(cell.materials), cell.void)
     figure = Figure(figsize=(4.6, 4.9), layout="constrained")
     axes = figure.add_subplot()
     if _solid(phase):
-        _draw_scene(axes, phase_scene(phase, colours))
+        _draw_scene(axes, phase_scene(phase, colours, void=cell.void))
     else:
         _draw_cell(axes, phase.astype(float), ListedColormap(colours), Normalize(-0.5, len(colours) - 0.5), shaded=True)
     named = zip(colours, cell.materials, strict=True)

@@ -63,6 +63,11 @@ class Cell:
         """2 for a cell one voxel thick, else 3."""
         return 2 if self.labels.shape[2] == 1 else 3
 
+    @property
+    def void(self) -> int | None:
+        """The phase that is void, if one is."""
+        return next((phase for phase, material in enumerate(self.materials) if material.void), None)
+
     @cached_property
     def shares(self) -> tuple[float, ...]:
         """Volume fractions of the phases."""

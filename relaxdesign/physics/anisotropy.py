@@ -47,6 +47,23 @@ def young_in_plane(C: ArrayLike, plane: str = "xy", count: int = 181) -> tuple[N
     return angles, directional_young(C, directions)
 
 
+def young_in_plane_strain(C: ArrayLike, count: int = 181) -> tuple[NDArray, NDArray]:
+    """Young's modulus of tension along directions of the plane x, y while nothing strains along z, nor shears with it.
+
+    Args:
+        C: what is in the plane of a stiffness, (3, 3) in GPa, order xx, yy, xy.
+        count: of angles.
+
+    Returns:
+        Angles 0 … 2π from x, and the modulus there in GPa, both (count,). It is above E(n) of the same stiffness.
+    """
+    compliance = np.linalg.inv(_checked_stiffness(C, "xx, yy, xy"))
+    angles = np.linspace(0.0, 2.0 * np.pi, count)
+    x, y = np.cos(angles), np.sin(angles)
+    stress = np.stack([x * x, y * y, x * y], axis=-1)
+    return angles, 1.0 / np.einsum("...a,ab,...b->...", stress, compliance, stress)
+
+
 def young_surface(C: ArrayLike, count: int = 61) -> tuple[NDArray, NDArray]:
     """Unit vectors (count, 2 count - 1, 3) on a grid of polar and azimuthal angles, and E(n) there in GPa.
 
@@ -60,10 +77,10 @@ def young_surface(C: ArrayLike, count: int = 61) -> tuple[NDArray, NDArray]:
     return directions, directional_young(C, directions)
 
 
-def _checked_stiffness(C: ArrayLike) -> NDArray[np.float64]:
-    stiffness = np.asarray(C, dtype=np.float64)
-    if stiffness.shape != (6, 6):
-        raise ValueError(f"C has shape {stiffness.shape}, expected (6, 6) in Voigt order xx, yy, zz, yz, xz, xy")
+def _checked_stiffness(C: ArrayLike, order: str = "xx, yy, zz, yz, xz, xy") -> NDArray[np.float64]:
+    stiffness, size = np.asarray(C, dtype=np.float64), len(order.split(", "))
+    if stiffness.shape != (size, size):
+        raise ValueError(f"C has shape {stiffness.shape}, expected {(size, size)} in the order {order}")
     if not np.all(np.isfinite(stiffness)) or np.linalg.eigvalsh((stiffness + stiffness.T) / 2).min() <= 0:
         raise ValueError("C is not positive definite: it is no stiffness of a stable material")
     return stiffness

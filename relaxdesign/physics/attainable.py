@@ -11,7 +11,13 @@ from relaxdesign.physics.effective_properties import bounds_with
 from relaxdesign.physics.quantities import PHYSICS, QUANTITIES
 from relaxdesign.physics.voxel_fields import traced
 
-__all__ = ["Interval", "bounds_of", "reachable_by_any"]
+__all__ = ["BOUNDED", "Interval", "bounds_of", "bounds_on", "reachable_by_any"]
+
+BOUNDED = {
+    **dict.fromkeys(("K", "G", "E"), "Hashin–Shtrikman"),
+    **dict.fromkeys(("Ex", "Ey", "Ez", "C11", "C22", "C33", "C44", "C55", "C66"), "Voigt–Reuss"),
+}
+"""Quantities that volume fractions bound, with the bounds that hold for every cell."""
 
 
 def bounds_of(materials: Sequence[Material], shares: Sequence[float]) -> dict[str, Bounds]:
@@ -20,6 +26,25 @@ def bounds_of(materials: Sequence[Material], shares: Sequence[float]) -> dict[st
     void = sum(share for material, share in zip(materials, shares, strict=True) if material.void)
     found = {"K": bulk_bounds(bulk, shear, shares), "G": shear_bounds(bulk, shear, shares)}
     return {name: bounds_with(void, bounds) for name, bounds in found.items()}
+
+
+def bounds_on(name: str, materials: Sequence[Material], shares: Sequence[float]) -> Interval:
+    """Lower and upper bound of a quantity of `BOUNDED`, GPa, for cells of phases with these volume fractions."""
+    of = bounds_of(materials, shares)
+    pairs = ((b.hs_lower, b.hs_upper) if name in ("K", "G", "E") else (b.reuss, b.voigt) for b in of.values())
+    low, high = (_combined(name, float(bulk), float(shear)) for bulk, shear in zip(*pairs, strict=True))
+    return low, high
+
+
+def _combined(name: str, bulk: float, shear: float) -> float:
+    """The quantity of an isotropic stiffness; it grows with both moduli, as bounds on it do."""
+    if name == "K":
+        return bulk
+    if name in ("G", "C44", "C55", "C66"):
+        return shear
+    if name.startswith("C"):
+        return bulk + 4.0 / 3.0 * shear
+    return 9.0 * bulk * shear / (3.0 * bulk + shear) if bulk and shear else 0.0
 
 
 def reachable_by_any(catalogue: Catalogue, dim: int, name: str) -> Interval:

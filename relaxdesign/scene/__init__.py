@@ -10,8 +10,9 @@ from relaxdesign.scene.scenes import (
     Scene,
     best_limit,
     forming_scene,
+    lattice,
     painted_scene,
     phase_scene,
 )
 
-__all__ = ["Cut", "Layer", "Scene", "best_limit", "forming_scene", "painted_scene", "phase_scene"]
+__all__ = ["Cut", "Layer", "Scene", "best_limit", "forming_scene", "lattice", "painted_scene", "phase_scene"]

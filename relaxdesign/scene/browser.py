@@ -18,12 +18,15 @@ def describe(scene: Scene) -> dict[str, Any]:
     """A scene as JSON: what is binary in base64, little endian.
 
     ``points`` uint16 (n, 3), to be scaled by ``span`` and shifted by ``corner``; ``normals`` int8; ``triangles``
-    uint16 or uint32 (m, 3); ``colours`` uint8 of points or triangles, or one colour.
+    uint16 or uint32 (m, 3); ``colours`` uint8 of points or triangles, or one colour. All layers are drawn at each of
+    the ``corners``, in this ``share`` of their size.
     """
     position, focus, up = scene.camera
     return {
         "size": scene.size,
         "layers": [_layer(layer) for layer in scene.layers],
+        "corners": scene.corners,
+        "share": 1 / scene.copies,
         "camera": {"position": position, "focus": focus, "up": up, "angle": VIEW_ANGLE},
         "lights": [{"position": place, "intensity": intensity} for place, intensity in LIGHTS],
         "outline": OUTLINE,

@@ -9,6 +9,15 @@ kinds of colour vision (by the simulation of Machado et al. 2009, doi:10.1109/TV
 DISTINCT = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8F8F3A", "#7A7A8C")
 
 
-def phase_colours(count: int) -> tuple[str, ...]:
-    """A colour for each of so many phases; after eight they repeat."""
-    return tuple(PHASES[phase % len(PHASES)] for phase in range(count))
+VOID, SOLID = "#DDE4EC", "#4A7DB5"
+"""Of a void, where it is drawn at all, and of the one solid beside it: it stands out from light pages and from dark."""
+
+
+def phase_colours(count: int, void: int | None = None) -> tuple[str, ...]:
+    """A colour for each of so many phases; after eight they repeat. void: which of them is one, if any."""
+    colours = [PHASES[phase % len(PHASES)] for phase in range(count)]
+    if void is not None:
+        colours[void] = VOID
+        if count == 2:
+            colours[1 - void] = SOLID
+    return tuple(colours)

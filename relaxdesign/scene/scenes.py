@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import cast
 
 import numpy as np
@@ -77,10 +78,20 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Layers of triangles in the outline of a cell. size: edges of the whole cell, the first of them 1."""
+    """Layers of triangles in the outline of a cell. size: edges of the whole cell, the first of them 1.
+
+    copies: how often the layers are drawn along each axis, so much smaller that they fill the outline.
+    """
 
     layers: tuple[Layer, ...]
     size: tuple[float, float, float]
+    copies: int = 1
+
+    @property
+    def corners(self) -> list[tuple[float, ...]]:
+        """Where the copies of the layers begin."""
+        places = product(range(self.copies), repeat=3)
+        return [tuple(i * edge / self.copies for i, edge in zip(at, self.size, strict=True)) for at in places]
 
     @property
     def outline(self) -> pv.PolyData:
@@ -99,6 +110,11 @@ class Scene:
 @lru_cache(maxsize=16)
 def _outline(size: tuple[float, float, float]) -> pv.PolyData:
     return pv.Box([bound for edge in size for bound in (0.0, edge)]).extract_feature_edges(30)
+
+
+def lattice(values: NDArray, times: int) -> NDArray:
+    """A periodic cell so many times along each axis; a single layer stays one."""
+    return np.tile(values, (times, times, 1 if values.shape[2] == 1 else times))
 
 
 def best_limit(young: NDArray) -> float:
@@ -124,6 +140,7 @@ def forming_scene(
     limit: float | None = None,
     soft: bool = False,
     cut: Cut | None = None,
+    times: int = 1,
 ) -> Scene:
     """Shows the stiff (or soft) phase of a relaxed field as it forms: a smooth surface coloured by modulus.
 
@@ -133,13 +150,17 @@ def forming_scene(
         limit: modulus between the phases, GPa; None: see `best_limit`.
         soft: the soft phase instead of the stiff one.
         cut: what is left of the cell; the faces of the cut show the field's own moduli.
+        times: how often the cell is shown along each axis.
     """
     limit = best_limit(young) if limit is None else limit
+    whole = cut is None or cut == Cut()
+    if not whole:  # another one in each copy
+        young = lattice(young, times)
     kept = (cut or Cut()).voxels(young.shape)
     sign = -1.0 if soft else 1.0
     blur = (_BLUR, _BLUR, 0.0 if young.shape[2] == 1 else _BLUR)
     field = ndimage.gaussian_filter(sign * np.log(young), blur, mode="wrap")[: kept[0], : kept[1], : kept[2]]
-    mesh = smooth_surface(field, sign * float(np.log(limit)))
+    mesh = smooth_surface(field, sign * float(np.log(limit)), periodic=whole and times > 1)
     if mesh.n_points == 0:
         return Scene((), cell_size(young.shape))
     # Just inside a surface lies the smeared rim of the phase; what it is made of is its most pronounced neighbour.
@@ -147,7 +168,8 @@ def forming_scene(
     voxels = tuple(voxels_at(mesh.points, mesh.point_data["Normals"], kept).T)
     walls = on_walls(mesh.points, kept)
     moduli = np.where(walls, young[voxels], extreme(young, 3, mode="wrap")[voxels])
-    return Scene((_layer("phase", mesh, young.shape, paint(moduli)),), cell_size(young.shape))
+    layer = _layer("phase", mesh, young.shape, paint(moduli))
+    return Scene((layer,), cell_size(young.shape), times if whole else 1)
 
 
 def phase_scene(
@@ -155,28 +177,35 @@ def phase_scene(
     colours: Sequence[str],
     *,
     opacities: Sequence[float] | None = None,
+    void: int | None = None,
     cut: Cut | None = None,
 ) -> Scene:
-    """Shows the phases of a cell: the first fills what is left of it, the others have smooth surfaces of their own.
+    """Shows the phases of a cell: one fills what is left of it, the others have smooth surfaces of their own.
 
     Args:
         labels: phases (nx, ny, nz), from 0.
-        colours, opacities: of each phase; without opacities the first is seen through.
+        colours, opacities: of each phase; without opacities the one that fills the cell is seen through.
+        void: the phase that is void, if any: it fills the cell, unseen without opacities. Else the first fills it.
         cut: what is left of the cell.
     """
-    opacities = opacities or (0.2, *[1.0] * (len(colours) - 1))
+    filling = void or 0
+    if opacities is None:
+        opacities = [1.0] * len(colours)
+        opacities[filling] = 0.2 if void is None else 0.0
     kept = (cut or Cut()).voxels(labels.shape)
     left = labels[: kept[0], : kept[1], : kept[2]]
     layers = []
-    for phase in range(1, len(colours)):
+    for phase in range(len(colours)):
+        if phase == filling:
+            continue
         mesh = smooth_surface((left == phase).astype(np.float32), 0.5, smoothing=_SMOOTHING)
         if mesh.n_points and opacities[phase] > 0:
             layers.append(_layer(f"phase {phase}", mesh, labels.shape, colours[phase], opacities[phase]))
-    if opacities[0] > 0:
+    if opacities[filling] > 0:
         margin = 0.002 * max(kept)  # faces in one plane would flicker
         box = pv.Box([bound for n in kept for bound in (-margin, n + margin)]).triangulate()
         box = cast(pv.PolyData, box.compute_normals(cell_normals=False, split_vertices=True))
-        layers.append(_layer("phase 0", box, labels.shape, colours[0], opacities[0]))
+        layers.append(_layer(f"phase {filling}", box, labels.shape, colours[filling], opacities[filling]))
     return Scene(tuple(layers), cell_size(labels.shape))
 
 

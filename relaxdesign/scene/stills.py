@@ -70,11 +70,14 @@ def new_plotter(width: int, height: int) -> pv.Plotter:
 
 def place(plotter: pv.Plotter, scene: Scene) -> None:
     """Puts a scene into a plotter, in place of the one before, and the camera where all of it is seen."""
-    wanted = {layer.name for layer in scene.layers}
+    corners = {f" {number}": corner for number, corner in enumerate(scene.corners)}
+    wanted = {layer.name + number for layer in scene.layers for number in corners}
     for name in set(plotter.renderer.actors) - wanted:
         plotter.renderer.remove_actor(name, reset_camera=False, render=False)
     for layer in scene.layers:
-        _add(plotter, layer)
+        for number, corner in corners.items():
+            actor = _add(plotter, layer, layer.name + number)
+            actor.position, actor.scale = corner, 1 / scene.copies
     plotter.add_mesh(
         scene.outline, name="outline", color=OUTLINE, line_width=1.5, lighting=False, reset_camera=False, render=False
     )  # fmt: skip
@@ -83,11 +86,11 @@ def place(plotter: pv.Plotter, scene: Scene) -> None:
     plotter.renderer.reset_camera_clipping_range()
 
 
-def _add(plotter: pv.Plotter, layer: Layer) -> None:
+def _add(plotter: pv.Plotter, layer: Layer, name: str) -> pv.Actor:
     look: dict = {"color": layer.colours} if isinstance(layer.colours, str) else {"scalars": layer.colours, "rgb": True}
-    plotter.add_mesh(
+    return plotter.add_mesh(
         layer.mesh.copy(deep=False),  # it keeps the colours
-        name=layer.name,
+        name=name,
         opacity=layer.opacity,
         smooth_shading=True,
         split_sharp_edges=False,

@@ -7,7 +7,6 @@ from typing import cast
 import numpy as np
 import pyvista as pv
 from numpy.typing import NDArray
-from scipy import ndimage
 
 SLAB = 0.25
 """Height of a 2D cell, which is one voxel thick, as a share of its edge."""
@@ -23,34 +22,31 @@ def cell_size(shape: tuple[int, ...]) -> tuple[float, float, float]:
     return 1.0, ny / nx, SLAB if nz == 1 else nz / nx
 
 
-def smooth_surface(values: NDArray, level: float, *, blur: float = 0.0, smoothing: int = 0) -> pv.PolyData:
+def smooth_surface(values: NDArray, level: float, *, periodic: bool = False, smoothing: int = 0) -> pv.PolyData:
     """Computes the closed surface around what lies above a level, by flying edges, with normals at its points.
 
-    Beyond the walls of the array values are mirrored about the level, so that the surface closes exactly at the walls,
-    flat. A single layer is extruded.
+    It closes exactly at the walls of the array, flat. A single layer is extruded.
 
     Args:
         values: (nx, ny, nz) at the voxels' centres.
         level: the surface's.
-        blur: standard deviation of a Gaussian that smooths periodic values first, in voxels; loses thin features.
+        periodic: whether values at the walls lie between those on both sides, so that the surface fits to copies of
+            itself; else they are those of the outermost voxels.
         smoothing: iterations of Taubin's filter (doi:10.1145/218380.218473), which moves no point by half a voxel.
 
     Returns:
         Triangles in voxels from the corner of the array, z of a single layer between 0 and 1; without any where
         nothing or everything is above.
     """
-    flat = values.shape[2] == 1
     field = values.astype(np.float32)
-    if blur:
-        field = ndimage.gaussian_filter(field, (blur, blur, 0.0 if flat else blur), mode="wrap")
-    if flat:
-        field = np.repeat(field, 2, axis=2)
+    for axis in range(3):
+        field = _with_walls(field, axis, periodic=periodic)
     padded = np.pad(field, 1, mode="edge")
     outside = np.ones(padded.shape, dtype=bool)
     outside[1:-1, 1:-1, 1:-1] = False
     outside &= padded >= level
     padded[outside] = np.minimum(2 * level - padded[outside], np.nextafter(np.float32(level), np.float32(-np.inf)))
-    image = pv.ImageData(dimensions=padded.shape, origin=(-0.5, -0.5, -0.5))
+    image = pv.ImageData(dimensions=padded.shape)
     image.point_data["value"] = padded.ravel(order="F")
     surface = cast(
         pv.PolyData,
@@ -58,18 +54,29 @@ def smooth_surface(values: NDArray, level: float, *, blur: float = 0.0, smoothin
     )
     if surface.n_points == 0:
         return surface
+    surface.points = np.column_stack([_places(surface.points[:, i], n) for i, n in enumerate(values.shape)])
     if smoothing:
-        surface = _smoothed(surface, field.shape, smoothing)
-    if flat:
-        points = np.array(surface.points)
-        points[:, 2] = points[:, 2] >= 1  # what bevels the rims becomes the lid of a prism
-        surface.points = points
+        surface = _smoothed(surface, values.shape, smoothing)
     return cast(
         pv.PolyData,
         surface.compute_normals(
             cell_normals=False, split_vertices=True, feature_angle=_CREASE_DEGREES, consistent_normals=False
         ),
     )
+
+
+def _with_walls(values: NDArray, axis: int, *, periodic: bool) -> NDArray:
+    """Values at the centres of voxels, and at both walls across an axis."""
+    first, last = (np.take(values, [end], axis) for end in (0, -1))
+    if periodic:
+        first = last = (first + last) / 2
+    return np.concatenate([first, values, last], axis)
+
+
+def _places(index: NDArray, voxels: int) -> NDArray[np.float32]:
+    """Where along an axis the indices of padded values lie: outside (at the wall too), wall, centres, wall, outside."""
+    places = np.concatenate([[0.0, 0.0], np.arange(voxels) + 0.5, [voxels, voxels]])
+    return np.interp(index, np.arange(len(places)), places).astype(np.float32)
 
 
 def _smoothed(surface: pv.PolyData, shape: tuple[int, ...], iterations: int) -> pv.PolyData:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,8 @@ from relaxdesign.study.objective import Objective
 
 IN_PLANE = ("C11", "C22", "C12", "C66", "C16", "C26")
 """Entries that a 2D cell is asked for."""
+IN_PLANE_ORDER = (1, 2, 6)
+"""Its rows: xx, yy, xy."""
 NINE = ("C11", "C22", "C33", "C12", "C13", "C23", "C44", "C55", "C66")
 """Entries of an orthotropic stiffness, in the order in which files give them; the others are 0."""
 
@@ -67,6 +69,23 @@ def check_attainable(objectives: Sequence[Objective], bulk: float, shear: float)
 def of_stiffness(objectives: Sequence[Objective]) -> tuple[Objective, ...]:
     """The targets that are entries of one wanted stiffness."""
     return tuple(o for o in objectives if o.scale is not None and o.value is not None and o.quantity in ENTRIES)
+
+
+def known_stiffness(values: Mapping[str, float | None], dim: int) -> NDArray[np.float64] | None:
+    """The stiffness whose entries are all among the values, (6, 6) in GPa; None if one is missing.
+
+    dim: for cells of dimension 2 what is in the plane, (3, 3) in the order xx, yy, xy.
+    """
+    order = IN_PLANE_ORDER if dim == 2 else tuple(range(1, 7))
+    entries = [values.get(f"C{min(i, j)}{max(i, j)}") for i in order for j in order]
+    if any(entry is None for entry in entries):
+        return None
+    return np.array(entries, dtype=np.float64).reshape(len(order), len(order))
+
+
+def wanted_stiffness(objectives: Sequence[Objective], dim: int) -> NDArray[np.float64] | None:
+    """The stiffness of which every entry has a value wanted, as in `known_stiffness`; None if one has none."""
+    return known_stiffness({target.quantity: target.value for target in objectives}, dim)
 
 
 def stiffness_error(objectives: Sequence[Objective], values: dict[str, float]) -> float | None:

@@ -1,7 +1,8 @@
 """How far a realised cell's numbers hold: what they come to on ever finer grids, and how well that is known.
 
 A cell, spheres or a level set, is solved with composite voxels on the design's grid and on one twice as fine, or on
-finer ones where the two are far apart; its quantities are what the two are extrapolated to, see `relaxdesign.physics.composite_voxels`.
+finer ones where these are far apart; its quantities are what the two are extrapolated to, see
+`relaxdesign.physics.composite_voxels`.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.physics.voxel_fields import TRACE
 from relaxdesign.study.methods import METHODS
 from relaxdesign.study.objective import Objective
 
@@ -42,6 +43,13 @@ def significant(value: float, digits: int = 4) -> str:
     return "0" if float(text) == 0 else text
 
 
+def span(low: float, high: float) -> str:
+    """An interval that can be had: 0.002 – 114; from 0 where its end is but the trace that voids are solved with."""
+    if 0 < low <= 2 * TRACE * high:
+        low = 0.0
+    return f"{significant(low, 3)} – {significant(high, 3)}"
+
+
 def gpa(value: float | None) -> str:
     return "–" if value is None else f"{significant(value)} GPa"
 
@@ -57,12 +65,27 @@ def percent(value: float | None) -> str:
     return f"{value:+.{digits}f} %".replace("-", "−")
 
 
+def off(error: float) -> str:
+    """A relative error without a sign."""
+    return percent(abs(error)).removeprefix("+")
+
+
+MET = "met"
+_MET_WITHIN = 1e-4
+
+
 def missed(target: Objective, value: float) -> str:
-    """How far a value is from a target, signed: −19.0 %; in the unit of quantities that may be zero or negative."""
-    quantity = QUANTITIES[target.quantity]
+    """How far a value is from a target, signed: −19.0 %; in the unit of quantities that may be zero or negative.
+
+    An interval that contains the value is met, also if only up to its last digits.
+    """
+    quantity, nearest = QUANTITIES[target.quantity], target.nearest(value)
+    within = abs(value - nearest) <= _MET_WITHIN * max(abs(nearest), target.scale or 0.0)
+    if within and target.value is None:
+        return MET
     if quantity.positive:
         return percent(target.miss(value))
-    difference = significant(value - target.nearest(value), 2)
+    difference = "0" if within else significant(value - nearest, 2)
     sign = "" if difference.startswith("-") else "+" if difference != "0" else ""
     return f"{sign}{difference} {quantity.unit}".rstrip().replace("-", "−")
 

@@ -60,6 +60,31 @@ def test_two_sessions_take_turns_and_find_their_runs_again(tmp_path):
             assert_no_errors(page)
 
 
+def test_a_lattice_is_watched_by_direction_and_repeated(tmp_path):
+    with running_server(tmp_path / "library.db", tmp_path / "server.log") as server, open_browser() as page:
+        page.goto(server.address)
+        page.locator(".st-key-preset input").click()
+        page.get_by_role("option", name="Titanium lattice").click()
+        expect(page.get_by_text("Voigt–Reuss bounds")).to_be_visible(timeout=PATIENCE_MS)
+        settle(page)
+        start_design(page, count=2, steps=LONG)
+        await_step(page, 2)
+        live = page.locator(".st-key-live .denoising")
+        expect(live.locator(".polar .point[visibility='visible']")).to_have_count(8, timeout=PATIENCE_MS)
+        field = live.locator(".field").first
+        picture = field.evaluate("c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]")
+        assert min(picture[3::4]) < 255, "the page is seen through what is not all solid"
+        width = field.evaluate("c => c.width")
+        tile = live.get_by_role("button", name="Tile 2 × 2")
+        tile.click()
+        expect(tile).to_have_attribute("aria-pressed", "true")
+        assert field.evaluate("c => c.width") == 2 * width
+        assert shown_step(page) >= 2
+        page.get_by_role("button", name="Stop", exact=True).click()
+        expect(page.get_by_text("You stopped this run")).to_be_visible(timeout=PATIENCE_MS)
+        assert_no_errors(page)
+
+
 def test_a_killed_server_loses_nothing_that_was_shown(tmp_path):
     files = tmp_path / "library.db", tmp_path / "server.log"
     with open_browser() as page:

@@ -8,6 +8,7 @@ import pytest
 from relaxdesign.physics.anisotropy import (
     directional_young,
     young_in_plane,
+    young_in_plane_strain,
     young_surface,
 )
 
@@ -107,3 +108,16 @@ def test_bad_input_says_why(C, directions, words):
 def test_unknown_planes_are_named():
     with pytest.raises(ValueError, match="xy, yz, xz"):
         young_in_plane(np.eye(6), "zx")
+
+
+def test_under_plane_strain_an_isotropic_material_is_stiffer_and_fibres_show():
+    """E / (1 - ν²); and along the axes of an orthotropic plane C11 - C12² / C22."""
+    within = np.ix_([0, 1, 5], [0, 1, 5])
+    _, young = young_in_plane_strain(isotropic(70.0, 0.3)[within])
+    assert young == pytest.approx(70.0 / (1 - 0.3**2))
+    C = np.array([[30.0, 4.0, 0.0], [4.0, 10.0, 0.0], [0.0, 0.0, 3.0]])
+    angles, young = young_in_plane_strain(C, count=5)
+    assert angles[1] == pytest.approx(np.pi / 2)
+    assert young[:2] == pytest.approx([30.0 - 16.0 / 10.0, 10.0 - 16.0 / 30.0])
+    with pytest.raises(ValueError, match=r"expected \(3, 3\)"):
+        young_in_plane_strain(isotropic(70.0, 0.3))

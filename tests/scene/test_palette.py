@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from relaxdesign.scene.palette import PHASES, phase_colours
+from relaxdesign.scene.palette import PHASES, SOLID, VOID, phase_colours
+from relaxdesign.scene.scenes import BACKGROUNDS
 
 # Linear RGB as seen with all cones, without long, middle and short ones: Machado et al. 2009.
 EYES = {
@@ -38,3 +39,16 @@ def test_every_eye_tells_the_colours_of_phases_apart(eye):
 def test_any_number_of_phases_has_colours_and_two_keep_theirs():
     assert phase_colours(2) == ("#3B4D72", "#E6CF5B")
     assert phase_colours(8) == PHASES and len(phase_colours(10)) == 10
+
+
+def test_a_void_has_the_colour_of_none_and_a_solid_beside_it_stands_out_from_both_themes():
+    assert phase_colours(2, 0) == (VOID, SOLID) and phase_colours(2, 1) == (SOLID, VOID)
+    assert phase_colours(3, 1) == (PHASES[0], VOID, PHASES[2])
+    for page in BACKGROUNDS.values():
+        brighter, darker = sorted((luminance(SOLID), luminance(page)), reverse=True)
+        assert (brighter + 0.05) / (darker + 0.05) > 3, "contrast of WCAG 2.1"
+
+
+def luminance(colour: str) -> float:
+    rgb = np.array(to_rgb(colour))
+    return float(TO_XYZ[1] @ np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from relaxdesign.scene import Cut, best_limit, forming_scene, painted_scene, phase_scene
+from relaxdesign.scene import Cut, best_limit, forming_scene, lattice, painted_scene, phase_scene
 from relaxdesign.scene.browser import describe
 from relaxdesign.ui.colours import ModulusScale
 
@@ -50,6 +50,17 @@ def test_phases_have_their_colours_and_opacities():
     assert [(layer.colours, layer.opacity) for layer in scene.layers] == [("#222222", 1.0), ("#333333", 0.5)]
 
 
+def test_a_void_is_not_drawn_and_the_solid_has_a_surface_whichever_comes_first():
+    labels = np.zeros((N, N, N), dtype=np.uint8)
+    labels[:4] = 1
+    (solid,) = phase_scene(labels, ("#111111", "#222222"), void=0).layers
+    (matrix,) = phase_scene(1 - labels, ("#222222", "#111111"), void=1).layers
+    assert solid.colours == matrix.colours == "#222222" and solid.opacity == matrix.opacity == 1.0
+    np.testing.assert_allclose(solid.mesh.points, matrix.mesh.points)
+    shown = phase_scene(labels, ("#111111", "#222222"), opacities=(0.3, 1.0), void=0)
+    assert [layer.name for layer in shown.layers] == ["phase 1", "phase 0"]
+
+
 def test_a_painted_cell_shows_values_on_the_faces_of_the_cut():
     values = np.broadcast_to(np.arange(N, dtype=float)[:, None, None], (N, N, N))
     grey = lambda v: np.repeat(v[:, None].astype(np.uint8), 3, axis=1)  # noqa: E731
@@ -59,6 +70,37 @@ def test_a_painted_cell_shows_values_on_the_faces_of_the_cut():
     assert on_cut.sum() == 2 * N * N and (layer.colours[on_cut] == N // 2 - 1).all()
     (half,) = painted_scene(values, grey, shown=values < 4).layers
     assert half.mesh.bounds[1] == pytest.approx(4 / N, abs=1e-6)
+
+
+def wavy() -> np.ndarray:
+    """A periodic field without symmetry, GPa."""
+    x, y, z = 2 * np.pi * (np.indices((N, N, N)) + 0.3) / N
+    return np.exp(np.sin(x + 1) + np.cos(y) * np.sin(z + 2) + 0.5 * np.sin(2 * y + x))
+
+
+def test_copies_of_a_cell_are_as_large_and_lie_where_a_repeated_cell_has_its_phase():
+    one, copied = (forming_scene(wavy(), SCALE.paint, limit=1.0, times=times) for times in (1, 2))
+    assert copied.copies == 2 and copied.size == one.size and copied.camera == one.camera
+    assert copied.layers[0].mesh.n_points < 1.1 * one.layers[0].mesh.n_points, "one mesh is drawn eight times"
+    assert copied.corners == [(x / 2, y / 2, z / 2) for x, y, z in np.ndindex(2, 2, 2)]
+    whole = forming_scene(lattice(wavy(), 2), SCALE.paint, limit=1.0)
+    assert copied.layers[0].mesh.volume == pytest.approx(whole.layers[0].mesh.volume, rel=0.01)
+
+
+def test_a_surface_fits_to_copies_of_itself():
+    """Where it meets a wall it goes on beyond the opposite wall."""
+    mesh = forming_scene(wavy(), SCALE.paint, limit=1.0, times=2).layers[0].mesh
+    ends = [mesh.slice(normal="x", origin=(x, 0.5, 0.5)) for x in (1e-4, 1 - 1e-4)]
+    first, last = (end.points[np.lexsort(np.round(end.points[:, 1:], 3).T)][:, 1:] for end in ends)
+    distance = np.linalg.norm(first[:, None] - last[None], axis=2)
+    assert len(first) > 20 and distance.min(1).max() < 0.1 / N
+
+
+def test_a_cut_goes_through_all_copies():
+    scene = forming_scene(two_layers(), SCALE.paint, cut=Cut(x=0.75), times=2)
+    (layer,) = scene.layers
+    assert scene.copies == 1 and layer.mesh.bounds[1] == pytest.approx(0.75, abs=1e-3)
+    assert lattice(np.zeros((4, 3, 1)), 2).shape == (8, 6, 1), "a single layer stays one"
 
 
 def test_the_browser_gets_the_same_mesh():
@@ -75,7 +117,7 @@ def test_the_browser_gets_the_same_mesh():
     np.testing.assert_array_equal(triangles, layer.mesh.regular_faces)
     colours = np.frombuffer(base64.b64decode(sent["colours"]), "u1").reshape(-1, 3)
     np.testing.assert_array_equal(colours, layer.colours)
-    assert told["size"] == (1.0, 1.0, 1.0)
+    assert told["size"] == (1.0, 1.0, 1.0) and told["corners"] == [(0.0, 0.0, 0.0)] and told["share"] == 1.0
 
 
 def test_a_homogeneous_field_gives_a_scene():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from relaxdesign.scene import painted_scene, phase_scene
+from relaxdesign.scene import forming_scene, painted_scene, phase_scene
 from relaxdesign.scene.stills import can_render, on_background, studio, webp
 
 N = 8
@@ -47,6 +47,18 @@ def test_a_scene_takes_the_place_of_the_one_before():
     cube((0, 200, 0))
     again = shown(phase_scene(labels, ("#3B4D72", "#E6CF5B")))
     np.testing.assert_array_equal(first, again)
+
+
+def test_copies_are_drawn_in_the_same_outline():
+    young = np.ones((N, N, N))
+    young[2:6, 2:6, 2:6] = 100.0
+    paint = lambda values: np.tile(np.array([200, 40, 40], np.uint8), (len(values), 1))  # noqa: E731
+    red = lambda picture: picture[..., 0] > picture[..., 2].astype(int) + 50  # noqa: E731
+    one, eight = (red(shown(forming_scene(young, paint, times=times))) for times in (1, 2))
+    widths = [np.ptp(np.flatnonzero(seen.any(0))) for seen in (one, eight)]
+    assert widths[1] > 1.3 * widths[0], "the copies reach further than the one body"
+    gone = shown(phase_scene(np.zeros((N, N, N), int), ("#000000", "#ffffff"), void=0))
+    assert not red(gone).any(), "all copies make way for the next scene"
 
 
 def test_pictures_go_on_any_background_and_into_files():

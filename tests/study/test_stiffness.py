@@ -9,10 +9,12 @@ from relaxdesign.study.stiffness import (
     IN_PLANE,
     NINE,
     check_attainable,
+    known_stiffness,
     of_stiffness,
     read_stiffness,
     stiffness_error,
     stiffness_objectives,
+    wanted_stiffness,
 )
 
 
@@ -37,6 +39,17 @@ def test_its_error_is_the_frobenius_norm(dim, count):
     assert stiffness_error(objectives, values(other)) == pytest.approx(expected)
     assert stiffness_error(objectives, values(C)) == 0.0
     assert stiffness_error((), values(C)) is None
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_it_is_put_together_from_its_entries(dim):
+    C = isotropic(10.0, 4.0)
+    C[0, 5] = C[5, 0] = 0.2
+    at = [0, 1, 5] if dim == 2 else list(range(6))
+    for found in (known_stiffness(values(C), dim), wanted_stiffness(stiffness_objectives(C, dim), dim)):
+        np.testing.assert_allclose(found, C[np.ix_(at, at)])
+    assert known_stiffness({**values(C), "C11": None}, dim) is None
+    assert wanted_stiffness(stiffness_objectives(C, dim)[1:], dim) is None
 
 
 def test_what_no_cell_can_have_is_refused():

@@ -9,12 +9,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from relaxdesign.library.replay import Frame
+from relaxdesign.materials.material import VOID
+from relaxdesign.scene.palette import SOLID
 from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.stiffness import stiffness_objectives
 from relaxdesign.study.trust import Trust
 from relaxdesign.ui import vtkjs
-from relaxdesign.ui.colours import ModulusScale, viridis
-from relaxdesign.ui.components import candidates, charts, film, measures
+from relaxdesign.ui.colours import ModulusScale, rgb, viridis
+from relaxdesign.ui.components import candidates, charts, film, inspector, measures
+from relaxdesign.ui.components.microstructures import picture
 from tests.scripted_study import scripted_design, scripted_step
 
 DESIGNS = [
@@ -149,3 +153,29 @@ def test_cards_say_how_well_a_quantity_is_known():
     assert "**K = 100.6 ± 0.4 GPa**" in candidates.headline(known).replace("\\", "")
     assert candidates.intervals(known) == "±0.41 %, mostly grid" and candidates.intervals(design) == ""
     assert "±" not in candidates.headline(design) and candidates.headline(design).startswith("**K = ")
+
+
+def test_the_page_is_seen_through_the_voids_of_a_card():
+    solid = scripted_design(0)
+    lattice = replace(solid, materials=(VOID, solid.materials[1]))
+    seen = candidates.phase_image(lattice)
+    void = np.kron(picture(lattice.labels), np.ones((16, 16), np.uint8)) == 0
+    assert (seen[void, 3] == 0).all() and (seen[~void] == (*rgb(SOLID), 255)).all()
+    assert (candidates.phase_image(solid)[..., 3] == 255).all()
+    colours = [colour for colour, *_ in candidates.phases(lattice)]
+    assert "□" in candidates.swatch(colours[0]) and "■" in candidates.swatch(colours[1])
+
+
+def test_a_whole_stiffness_is_told_by_its_error():
+    C = np.diag([8.0, 8.0, 8.0, 4.0, 4.0, 4.0]) + 2.0
+    wanted = stiffness_objectives(C, 2)
+    reached = {target.quantity: 1.002 * (target.value or 0.0) for target in wanted}
+    trust = {"C11": Trust(10.02, 0.6), "C66": Trust(6.01, 0.1)}
+    design = replace(scripted_design(0), objectives=wanted, stages={"realised": reached}, trust=trust)
+    assert candidates.headline(design) == "**Stiffness** :green-badge[0.20 % off]"
+    assert candidates.intervals(design) == "C11 ±6 %, mostly grid", "that of the widest interval"
+    assert inspector._title(design) == "stiffness 0.20 % off the target"
+    row = inspector._stages(design).iloc[-1]
+    assert list(row.index) == ["K, GPa", "Stiffness", "Error"] and row["Stiffness"] == "0.20 % off"
+    few = replace(design, objectives=wanted[:2])
+    assert candidates.headline(few).startswith("**C11 = ")

@@ -100,6 +100,7 @@ def test_dropped_candidates_have_no_picture_and_no_scene():
         (None, View()),
         ({"soft": True, "axis": 2, "share": 0.5}, View(soft=True, axis=2, share=0.5)),
         ({"limit": 12.5, "stretched": True}, View(stretched=True, limit=12.5)),
+        ({"tiled": True}, View(tiled=True)),
         ({"axis": 99, "share": -4}, View(axis=2, share=0.05)),
         ({"share": "half"}, View()),
         ("nonsense", View()),
@@ -120,6 +121,13 @@ def test_the_scene_in_focus_is_bounded_by_the_chosen_modulus_and_cut():
     young = frame.young_of(0)
     higher, told = forming.focus_scene(frame, 0, SCALE, View(limit=float(young.max()) * 2)) or pytest.fail("no scene")
     assert told == pytest.approx(2 * young.max()) and not higher.layers and best.layers
+
+
+def test_the_scene_in_focus_is_repeated_on_request_and_tiles_are_not():
+    frame, view = solid_frame(8), View(tiled=True)
+    repeated, _ = forming.focus_scene(frame, 0, SCALE, view) or pytest.fail("no scene")
+    tile = forming.tile_scene(frame, 0, SCALE, view) or pytest.fail("no scene")
+    assert repeated.copies == 2 and tile.copies == 1
 
 
 def test_real_pictures_are_small_and_transparent():

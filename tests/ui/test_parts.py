@@ -12,12 +12,14 @@ import pytest
 from relaxdesign.library import Curves
 from relaxdesign.library.replay import Frame
 from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.scene.palette import SOLID, VOID
 from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import text
-from relaxdesign.ui.colours import ModulusScale, cividis, viridis
+from relaxdesign.ui.colours import ModulusScale, cividis, rgb, viridis
 from relaxdesign.ui.components import ashby, curves
 from relaxdesign.ui.components.microstructures import describe, picture
+from relaxdesign.ui.components.objectives import PRESETS
 from tests.scripted_study import scripted_step
 
 REQUEST = DesignRequest(target_bulk=120.0, count=3, steps=10)
@@ -46,6 +48,11 @@ def test_significant_digits_without_exponents(value, shown):
 )
 def test_errors_are_signed_percentages(value, shown):
     assert text.percent(value) == shown
+
+
+def test_what_can_be_had_begins_at_nothing_beside_a_void():
+    assert text.span(1.1e-6, 113.8) == "0 – 114" and text.span(0.002, 400) == "0.002 – 400"
+    assert text.span(-42.4, 42.4) == "-42.4 – 42.4"
 
 
 def test_durations():
@@ -97,11 +104,26 @@ def test_the_fixed_scale_tells_moduli_apart_whatever_is_asked(objective, within)
 
 
 def test_the_stretched_scale_spans_the_frame():
-    scale = ModulusScale.over(FRAME)
+    scale = ModulusScale.of(REQUEST).over(FRAME)
     young = FRAME.young[np.isfinite(FRAME.low)]
     assert scale.index(young).min() == 0 and scale.index(young).max() == 255
     nothing = replace(FRAME, low=np.full_like(FRAME.low, np.nan), high=np.full_like(FRAME.high, np.nan))
-    assert ModulusScale.over(nothing).low > 0
+    assert scale.over(nothing).low > 0
+
+
+def test_beside_a_void_the_solid_fades_into_the_page():
+    lattice = DesignRequest.model_validate({"dim": 2, **PRESETS["Titanium lattice"]})
+    scale = ModulusScale.of(lattice)
+    assert scale.fading and scale.high == pytest.approx(113.8) and scale.low == pytest.approx(0.1138)
+    opacity = scale.palette[:, 3].astype(int)
+    assert opacity[0] < 5 and opacity[-1] == 255 and (np.diff(opacity) >= 0).all()
+    assert (scale.palette[:, :3] == rgb(SOLID)).all() and (scale.paint(np.array([113.8])) == rgb(SOLID)).all()
+    assert np.abs(scale.colours[0].astype(int) - rgb(VOID)).max() <= 2, "where no page is seen through"
+    middle = (rgb(SOLID).astype(int) + rgb(VOID)) / 2
+    assert np.abs(scale.paint(np.array([0.1138])) - middle).max() <= 1, "no surface is as light as a void"
+    assert scale.over(FRAME).fading, "the stretched scale has the same colours"
+    solids = lattice.model_copy(update={"phases": ("epoxy-unfilled", "alumina-ad-995")})
+    assert not ModulusScale.of(solids).fading and (ModulusScale.of(solids).palette[:, 3] == 255).all()
 
 
 @pytest.mark.parametrize("colours", [viridis, cividis])

@@ -21,7 +21,7 @@ ACCEPTED = 0.01
 _DOUBT = 0.02
 """Largest distance of a target from its value on the finer grid with which a limit of fine grids counts as known."""
 _FINEST = {2: 2, 3: 1}
-"""Voxels per edge of the coarser of the finest two grids that are solved, by dimension, in multiples of the design's."""
+"""Voxels per edge of the coarser of the two finest grids, by dimension, in multiples of the design's."""
 LEAST_GAIN = 0.1
 """Of the miss, by a whole step of a look; what gains less leads nowhere."""
 

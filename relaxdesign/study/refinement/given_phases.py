@@ -74,8 +74,8 @@ def refine_given_phases(fit: Fit, family: Shape, task: Task) -> Realised:
 def _shifted(level: Level, interface: Interface, making: _Making, *, strict: bool) -> tuple[float, Level]:
     """Its thin parts widened and its interface shifted onto the targets, twice, since steps thin some parts again.
 
-    Returns the largest residual and the cell; if it need not be strict and the first round came nearer, that one. Raises
-    RefinementError, ConvergenceError.
+    Returns the largest residual and the cell; if it need not be strict and the first round came nearer, that one.
+    Raises RefinementError, ConvergenceError.
     """
     best: tuple[float, Level] | None = None
     for _ in range(_ROUNDS if interface.width else 1):

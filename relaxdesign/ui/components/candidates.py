@@ -15,14 +15,16 @@ from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure import FAMILIES, known_parameters
 from relaxdesign.microstructure.base import VOLUME_FRACTION
 from relaxdesign.scene import phase_scene
+from relaxdesign.scene.palette import VOID
 from relaxdesign.scene.stills import studio
 from relaxdesign.study import pareto
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.result import Design
+from relaxdesign.study.stiffness import of_stiffness
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import phase_colours, rgb
 from relaxdesign.ui.components.microstructures import picture
-from relaxdesign.ui.text import escape, missed, percent, plain
+from relaxdesign.ui.text import escape, missed, off, percent, plain
 
 CARD_WIDTH = 184
 INTERVALS = (
@@ -33,6 +35,9 @@ PIXELS = 256
 
 ON_TARGET, NEAR_TARGET = 0.01, 0.05
 """Largest misses of designs that are called on target, or near it."""
+
+MOST_ENTRIES = 2
+"""Of a wanted stiffness, that are told one by one, as in the title of a request."""
 
 STAGES = {
     "relaxed": "Relaxed field",
@@ -96,39 +101,61 @@ def shortfall(design: Design) -> str:
     return ", ".join(f"{o.quantity} {missed(o, value)}" for o, value in far)
 
 
+def entries(design: Design) -> tuple[str, ...]:
+    """The entries of a wanted stiffness that are told as one; none where few were asked for."""
+    names = tuple(target.quantity for target in of_stiffness(design.objectives))
+    return names if len(names) > MOST_ENTRIES and design.stiffness_error is not None else ()
+
+
 def headline(design: Design) -> str:
-    """What was asked for, as the realised cell has it: the quantity of every target with its miss."""
-    reached = outcome(design)
+    """What was asked for, as the realised cell has it: the quantity of every target with its miss.
+
+    Of a whole stiffness its error relative to the norm.
+    """
+    reached, one = outcome(design), entries(design)
     if not reached:
         return f"**K = {escape(design.told('K'))}** {error_badge(design.error)}"
-    return "  \n".join(
+    error = design.stiffness_error
+    lines = [f"**Stiffness** {error_badge(error, f'{off(error)} off')}"] if one and error is not None else []
+    lines += [
         f"**{o.quantity} = {escape(design.told(o.quantity))}** {error_badge(o.miss(value), missed(o, value))}"
         for o, value in reached
-    )
+        if o.quantity not in one
+    ]
+    return "  \n".join(lines)
+
+
+def known(design: Design) -> list[str]:
+    """The targets' quantities, or K, of which it is known how well they are known; of a whole stiffness the worst."""
+    names, one = [name for name in design.misses or ("K",) if name in design.trust], entries(design)
+    worst = max((name for name in names if name in one), key=lambda name: design.trust[name].width, default=None)
+    return [name for name in names if name not in one or name == worst]
 
 
 def intervals(design: Design) -> str:
     """How well the targets' quantities, or K, are known, and by what that is limited."""
-    names = [name for name in design.misses or ("K",) if name in design.trust]
-    return "  \n".join(f"{name if len(names) > 1 else ''} {design.trust[name].brief}".lstrip() for name in names)
+    names = known(design)
+    named = len(names) > 1 or bool(entries(design))
+    return "  \n".join(f"{name if named else ''} {design.trust[name].brief}".lstrip() for name in names)
 
 
 def phase_image(design: Design) -> np.ndarray:
-    """The realised phases as a picture, the first one dark; 3D cells in perspective.
+    """The realised phases as a picture, RGBA, through whose voids the page is seen; 3D cells in perspective.
 
     Where this machine cannot render, the plane through their middle stands for them.
     """
     cell = design.cell
-    colours = phase_colours(len(cell.materials))
+    colours = phase_colours(len(cell.materials), cell.void)
     if cell.dim == 3 and server.can_render():
-        return studio().picture(phase_scene(cell.labels, colours), PIXELS, PIXELS)
+        return studio().picture(phase_scene(cell.labels, colours, void=cell.void), PIXELS, PIXELS)
     labels = picture(cell.labels)
     labels = np.kron(labels, np.ones((max(1, PIXELS // labels.shape[0]),) * 2, labels.dtype))
-    return np.array([rgb(colour) for colour in colours])[labels]
+    return np.array([(*rgb(c), 0 if i == cell.void else 255) for i, c in enumerate(colours)], np.uint8)[labels]
 
 
 def swatch(colour: str) -> str:
-    return f'<span style="color:{colour};-webkit-text-stroke:0.5px #8894a6">■</span>'
+    square = "□" if colour == VOID else "■"
+    return f'<span style="color:{colour};-webkit-text-stroke:0.5px #8894a6">{square}</span>'
 
 
 def error_badge(error: float | None, text: str = "") -> str:
@@ -216,8 +243,8 @@ def _card(key: str, design: Design, *, trade_off: bool) -> None:
         unsafe_allow_html=True,
     )
     density = design.value("density")
-    if known := intervals(design):
-        st.caption(known, help=INTERVALS)
+    if told := intervals(design):
+        st.caption(told, help=INTERVALS)
     st.caption(
         f"{_shape(design)}  \nρ {'–' if density is None else f'{density:.3g} g/cm³'}  \n"
         f"{bounds_verdict(design)[:1].upper()}{bounds_verdict(design)[1:]}"
@@ -235,15 +262,16 @@ def _shape(design: Design) -> str:
 
 def described(design: Design) -> dict[str, float]:
     """The volume fraction and the parameters of the family, by symbol."""
-    known = {} if design.volume_fraction is None else {VOLUME_FRACTION.symbol: design.volume_fraction}
+    shown = {} if design.volume_fraction is None else {VOLUME_FRACTION.symbol: design.volume_fraction}
     symbols = {parameter.name: parameter.symbol for parameter in FAMILIES[design.family].parameters}
-    return known | {symbols[name]: value for name, value in design.parameters.items()}
+    return shown | {symbols[name]: value for name, value in design.parameters.items()}
 
 
 def phases(design: Design) -> list[tuple[str, str, Material]]:
     """Colour, title and material of every phase; none where the design was not realised."""
     titles = (name.capitalize() for name in design.phases)
-    return list(zip(phase_colours(len(design.materials)), titles, design.materials, strict=False))
+    void = next((i for i, material in enumerate(design.materials) if material.void), None)
+    return list(zip(phase_colours(len(design.materials), void), titles, design.materials, strict=False))
 
 
 def _phase(colour: str, material: Material) -> str:

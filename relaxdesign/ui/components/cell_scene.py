@@ -23,6 +23,10 @@ _FRONTEND = Path(__file__).parent / "frontend"
 HEIGHT = 400
 STILL = (640, HEIGHT)
 
+TIMES = 2
+TILING = {False: "2 × 2 × 2", True: "2 × 2"}
+"""How often a cell is repeated on request, in words; by whether it is a 2D cell."""
+
 _component = component(
     "relaxdesign_cell_view",
     html='<div class="cell-view"></div>',
@@ -33,27 +37,36 @@ _component = component(
 
 @dataclass(frozen=True)
 class Look:
-    """How a cell is looked at: what is left of it, and how opaque each phase is."""
+    """How a cell is looked at: what is left of it, how opaque each phase is, and how often it is repeated."""
 
     cut: Cut
     opacities: tuple[float, ...]
+    times: int = 1
 
 
-def choose_look(flat: bool, names: Sequence[str]) -> Look:
-    """Cuts and opacities, the same for every cell; a 2D cell is not cut along its thickness. names: of the phases."""
+def choose_look(flat: bool, names: Sequence[str], void: int | None = None) -> Look:
+    """Cuts, opacities and repetition, the same for every cell; a 2D cell keeps its thickness.
+
+    names: of the phases. void: which of them is one, if any: it is not seen unless that is asked for.
+    """
     with st.popover("Cut and opacity" if names else "Cut", icon=":material/content_cut:"):
         shares = {
             axis: st.slider(f"Cut along {axis}", 0.1, 1.0, 1.0, 0.05, key=f"cut-{axis}", persist_state="session")
             for axis in ("xy" if flat else "xyz")
         }
+        usual = [1.0] * len(names) if void is not None else [0.2, *[1.0] * (len(names) - 1)]
         opacities = tuple(
             st.slider(
-                f"Opacity: {name}", 0.0, 1.0, 1.0 if phase else 0.2, 0.05, key=f"opacity-{phase}",
-                persist_state="session",
+                f"Opacity: {name}", 0.0, 1.0, 0.0 if phase == void else usual[phase], 0.05,
+                key=f"opacity-{phase}" if void is None else f"opacity-{phase}-of-{void}", persist_state="session",
             )
             for phase, name in enumerate(names)
         )  # fmt: skip
-    return Look(Cut(**shares), opacities)
+    tiled = st.toggle(
+        f"Tile {TILING[flat]}", key="tiled", persist_state="session",
+        help="The cell is periodic: repeated, it shows the material that is made of it.",
+    )  # fmt: skip
+    return Look(Cut(**shares), opacities, TIMES if tiled else 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from relaxdesign.physics.anisotropy import PLANES, young_in_plane, young_surface
 from relaxdesign.physics.effective_properties import Evaluation, evaluate, fields_under
 from relaxdesign.physics.fem import LOADS, ConvergenceError, LocalFields
 from relaxdesign.physics.voxel_fields import VoxelFields
-from relaxdesign.scene import painted_scene, phase_scene
+from relaxdesign.scene import lattice, painted_scene, phase_scene
 from relaxdesign.scene.palette import PHASES
 from relaxdesign.ui import background
 from relaxdesign.ui.colours import DISTINCT, phase_colours
@@ -71,6 +71,13 @@ class ViewedCell:
         return bool((self.data.E[self.labels == phase] > 0.0).any())
 
     @property
+    def void(self) -> int | None:
+        """The phase that is void, if one is."""
+        if self.labels is None:
+            return None
+        return next((phase for phase in np.unique(self.labels).tolist() if not self.solid(phase)), None)
+
+    @property
     def flat(self) -> bool:
         return self.data.E.shape[2] == 1
 
@@ -93,13 +100,16 @@ def picture(cell: ViewedCell, key: str, *, exported: bool = False) -> None:
 
     exported: in stpyvista's viewer, which is a page of its own, instead of the one that keeps its camera.
     """
-    look = cell_scene.choose_look(cell.flat, cell.names)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        look = cell_scene.choose_look(cell.flat, cell.names, cell.void)
     if cell.labels is None:
         scalar = Scalar(cell.data.E, "Young’s modulus, GPa")
-        scene = painted_scene(scalar.values, scalar.paint, cut=look.cut)
+        scene = painted_scene(lattice(scalar.values, look.times), scalar.paint, cut=look.cut)
         cell_scene.show(scene, key=f"cell-{key}", scalar=scalar, label="Young’s modulus of the cell in 3D")
     else:
-        scene = phase_scene(cell.labels, phase_colours(len(cell.names)), opacities=look.opacities, cut=look.cut)
+        colours = phase_colours(len(cell.names), cell.void)
+        labels = lattice(cell.labels, look.times)
+        scene = phase_scene(labels, colours, opacities=look.opacities, void=cell.void, cut=look.cut)
         if exported:
             viewer.show(scene, f"{key}-{background.digest(cell.labels)}", look)
         else:
@@ -152,7 +162,8 @@ def _solid(cell: ViewedCell, scalar: Scalar, key: str, label: str) -> None:
             )  # fmt: skip
     if name in solid:
         shown = cell.labels == cell.names.index(name)
-    scene = painted_scene(scalar.values, scalar.paint, shown=shown, cut=look.cut)
+    values, shown = lattice(scalar.values, look.times), None if shown is None else lattice(shown, look.times)
+    scene = painted_scene(values, scalar.paint, shown=shown, cut=look.cut)
     cell_scene.show(scene, key=f"field-{key}", scalar=scalar, label=label)
 
 

@@ -16,7 +16,7 @@ from relaxdesign.study.request import DesignRequest, problems, request_file
 from relaxdesign.ui import navigation, server
 from relaxdesign.ui.components import ashby, materials_form, objectives, offer, settings
 from relaxdesign.ui.errors import guard
-from relaxdesign.ui.text import NOTE_2D, duration, escape, significant
+from relaxdesign.ui.text import NOTE_2D, duration, escape, span
 
 DEFAULT = DesignRequest.model_validate({"target_bulk": 120.0})
 
@@ -210,12 +210,13 @@ def _request(chart: DeltaGenerator) -> tuple[DesignRequest | None, str]:
     except ValueError as error:
         return None, str(error)
     with chart:
-        if (scale := offer.scale(name)) and name in ashby.AXES:
+        if (scale := offer.scale(name)) and name in ashby.AXES and not offer.given():
             figure = ashby.strip(name, offered, offer.catalogue(), scale, reachable, objectives.intervals()[name])
             low, high = (format_value(name, end) for end in reachable)
             alt = f"Materials by {objectives.QUANTITIES[name].label}; reachable are {low} to {high}"
             st.plotly_chart(figure, key="target_chart", config={"displayModeBar": False}, alt=alt)
-        st.caption(f"{_interval(name, reachable)}, {len(offered)} materials")
+        of = "cells of the two phases" if offer.given() else f"{len(offered)} materials"
+        st.caption(f"{_interval(name, reachable)}, {of}")
     try:
         request = current()
     except ValidationError as error:
@@ -233,6 +234,5 @@ def current() -> DesignRequest:
 
 
 def _interval(name: str, reachable: tuple[float, float]) -> str:
-    low, high = (significant(value, 3) for value in reachable)
     unit = objectives.QUANTITIES[name].unit
-    return f"Reachable: **{low} – {high}{' ' + unit if unit else ''}**"
+    return f"Reachable: **{span(*reachable)}{' ' + unit if unit else ''}**"

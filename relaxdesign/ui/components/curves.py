@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from relaxdesign.library import Curves
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import ON_TARGET
+from relaxdesign.study.stiffness import of_stiffness, stiffness_error
 from relaxdesign.ui.colours import line_colours
 
 # Losses reach round-off; below this they are drawn as this.
@@ -15,11 +19,19 @@ MOST_POINTS = 320
 
 
 def describe(curves: Curves, request: DesignRequest) -> dict:
-    """One panel per quantity asked for, with its target band, and one per loss, on a common axis of steps."""
+    """One panel per quantity asked for, with its target band, and one per loss, on a common axis of steps.
+
+    The entries of a wanted stiffness have one for all of them: its relative error.
+    """
     stride = -(-len(curves.step) // MOST_POINTS) or 1
     kept = slice((len(curves.step) - 1) % stride if curves.step else 0, None, stride)  # the newest is always in
-    panels = [_quantity_panel(objective, curves, kept) for objective in request.objectives]
+    entries = of_stiffness(request.objectives)
+    panels = [_stiffness_panel(entries, curves, kept)] if entries else []
+    panels += [_quantity_panel(objective, curves, kept) for objective in request.objectives if objective not in entries]
+    told = {QUANTITIES[entry.quantity].label for entry in entries}
     for name, rows in curves.losses.items():
+        if name in told:
+            continue
         panels.append(_panel(f"Loss of {name.replace('_', ' ')}", "", rows[kept], floor=SMALLEST_LOSS))
     for panel in panels:
         panel["series"] = panel["series"] or [[] for _ in range(request.count)]  # nothing measured yet
@@ -37,6 +49,23 @@ def _quantity_panel(objective: Objective, curves: Curves, kept: slice) -> dict:
     rows = curves.values.get(quantity.name) or {"K": curves.bulk, "density": curves.density}.get(quantity.name, [])
     title = ", ".join(filter(None, (quantity.label[:1].upper() + quantity.label[1:], quantity.unit)))
     return _panel(title, quantity.unit, rows[kept], target=_band(objective), log=quantity.positive)
+
+
+def _stiffness_panel(entries: Sequence[Objective], curves: Curves, kept: slice) -> dict:
+    """How far the stiffness of every candidate is from the wanted one, in per cent of its norm."""
+    measured = [curves.values[entry.quantity][kept] for entry in entries if entry.quantity in curves.values]
+    names = [entry.quantity for entry in entries]
+
+    def error(values: tuple[float | None, ...]) -> float | None:
+        known = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        off = stiffness_error(entries, known)
+        return None if off is None else 100 * off
+
+    whole = len(measured) == len(names)
+    rows = (
+        [[error(values) for values in zip(*row, strict=True)] for row in zip(*measured, strict=True)] if whole else []
+    )
+    return _panel("Error of the stiffness, % of its norm", "%", rows, target=[None, 100 * ON_TARGET])
 
 
 def _band(objective: Objective) -> list[float | None] | None:

@@ -20,9 +20,11 @@ from relaxdesign.scene.browser import describe
 from relaxdesign.scene.stills import studio, webp
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import background, server
-from relaxdesign.ui.colours import ModulusScale, viridis
+from relaxdesign.ui.colours import ModulusScale
 from relaxdesign.ui.components import curves as lines
 from relaxdesign.ui.components import forming, microstructures
+from relaxdesign.ui.components.cell_scene import TILING, TIMES
+from relaxdesign.ui.components.directions import Directions
 from relaxdesign.ui.components.forming import View
 
 _FRONTEND = Path(__file__).parent / "frontend"
@@ -37,7 +39,7 @@ _component = component(
     "relaxdesign_denoising",
     html='<div class="denoising"></div>',
     css=(_FRONTEND / "denoising.css").read_text(),
-    js="\n".join((_FRONTEND / f"{name}.js").read_text() for name in ("tiles", "curves", "scene", "denoising")),
+    js="\n".join((_FRONTEND / f"{name}.js").read_text() for name in ("tiles", "curves", "polar", "scene", "denoising")),
 )
 
 
@@ -129,6 +131,9 @@ def _mount(
 ) -> None:
     scale = ModulusScale.of(request)
     cube = not _flat(frame)
+    directions = Directions.of(request.objectives, request.dim)
+    if directions is not None:
+        described = [told | {"polar": directions.present(curves, told["step"], request.count)} for told in described]
     data = {
         "key": key,
         "frames": list(described),
@@ -136,10 +141,12 @@ def _mount(
         "columns": _columns(request.count, cube=cube),
         "shape": frame.codes.shape[1:3],
         "cube": cube,
-        "palette": microstructures.encode(viridis()),
+        "tiling": {"times": TIMES, "words": TILING[not cube]},
+        "palette": microstructures.encode(scale.palette),
         "scale": {"low": scale.low, "high": scale.high},
         "tiles": [{"number": str(i + 1), "message": dropped.get(i, "")} for i in range(request.count)],
         "curves": lines.describe(curves, request),
+        "polar": None if directions is None else directions.describe(),
     }
     if cube:
         view, focus = _view(key), _focus(key, frame)

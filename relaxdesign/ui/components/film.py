@@ -13,7 +13,7 @@ from relaxdesign.scene import forming_scene
 from relaxdesign.scene.stills import studio
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import server
-from relaxdesign.ui.colours import ModulusScale, viridis
+from relaxdesign.ui.colours import ModulusScale
 from relaxdesign.ui.components.microstructures import picture
 from relaxdesign.ui.text import gpa, significant
 
@@ -63,14 +63,14 @@ def _field(young: np.ndarray, scale: ModulusScale, edge: int) -> np.ndarray:
         return studio().picture(forming_scene(young, scale.paint), edge, edge)
     labels = picture(scale.index(young))
     rows, columns = ((np.arange(edge) * n) // edge for n in labels.shape)
-    return viridis()[labels[np.ix_(rows, columns)]]
+    return scale.colours[labels[np.ix_(rows, columns)]]
 
 
 def _bar(sheet: Image.Image, pen: ImageDraw.ImageDraw, scale: ModulusScale, top: int) -> None:
     text = "Young’s modulus, GPa"
     left, width = MARGIN + 190, 420
     pen.text((MARGIN, top - 2), text, INK, _font(15))
-    ramp = viridis()[np.linspace(0, 255, width).round().astype(int)]
+    ramp = scale.colours[np.linspace(0, 255, width).round().astype(int)]
     sheet.paste(Image.fromarray(np.broadcast_to(ramp, (12, width, 3)).copy()), (left, top))
     middle = math.sqrt(scale.low * scale.high)
     ends = ((scale.low, "up to ", "la", 0), (middle, "", "ma", width // 2), (scale.high, "from ", "ra", width))

@@ -21,6 +21,7 @@ from relaxdesign.scene import Cut, Scene, best_limit, forming_scene
 from relaxdesign.scene.browser import describe
 from relaxdesign.scene.stills import Studio, studio, webp
 from relaxdesign.ui.colours import ModulusScale
+from relaxdesign.ui.components.cell_scene import TIMES
 
 TILE = 240  # pixels
 LARGE = (640, 480)
@@ -34,7 +35,7 @@ class View:
     """How the forming phase is looked at, as the reader chose.
 
     stretched: colours from the least to the largest modulus of the step. soft: the soft phase. axis, share: the cut.
-    limit: modulus between the phases, GPa; None: the best.
+    limit: modulus between the phases, GPa; None: the best. tiled: repeated along each axis.
     """
 
     stretched: bool = False
@@ -42,6 +43,7 @@ class View:
     axis: int = 0
     share: float = 1.0
     limit: float | None = None
+    tiled: bool = False
 
     @staticmethod
     def of(state: Mapping[str, Any] | None) -> View:
@@ -51,7 +53,8 @@ class View:
             limit = None if told.get("limit") is None else float(told["limit"])
             share = min(1.0, max(0.05, float(told.get("share", 1.0))))
             axis = min(2, max(0, int(told.get("axis", 0))))
-            return View(bool(told.get("stretched")), bool(told.get("soft")), axis, share, limit)
+            stretched, soft, tiled = (bool(told.get(name)) for name in ("stretched", "soft", "tiled"))
+            return View(stretched, soft, axis, share, limit, tiled)
         except (TypeError, ValueError):
             return View()
 
@@ -67,8 +70,9 @@ def focus_scene(frame: Frame, index: int, scale: ModulusScale, view: View) -> tu
         return None
     young = frame.young_of(index)
     limit = best_limit(young) if view.limit is None else view.limit
-    paint = (ModulusScale.over(frame) if view.stretched else scale).paint
-    return forming_scene(young, paint, limit=limit, soft=view.soft, cut=view.cut), limit
+    paint = (scale.over(frame) if view.stretched else scale).paint
+    times = TIMES if view.tiled else 1
+    return forming_scene(young, paint, limit=limit, soft=view.soft, cut=view.cut, times=times), limit
 
 
 def tile_scene(frame: Frame, index: int, scale: ModulusScale, view: View) -> Scene | None:

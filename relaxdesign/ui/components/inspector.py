@@ -15,13 +15,15 @@ from relaxdesign.library.stored import stored_result
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.result import Design
+from relaxdesign.study.stiffness import stiffness_error
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import DISTINCT
 from relaxdesign.ui.components import candidates, cell_views, comparison, downloads
 from relaxdesign.ui.components.cell_views import ViewedCell
+from relaxdesign.ui.components.directions import Directions
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.errors import guard
-from relaxdesign.ui.text import NOTE_2D, escape, missed, percent, significant
+from relaxdesign.ui.text import MET, NOTE_2D, escape, missed, off, percent, significant
 
 VIEWS = ("Overview", "Local fields", "Stiffness", "Correlation")
 BUTTONS = {"abaqus": "Abaqus", "calculix": "CalculiX", "ansys": "Ansys", "json": "JSON", "csv": "CSV", "vti": "VTK"}
@@ -54,13 +56,17 @@ def render(run_id: str, design: Design) -> None:
 
 def _title(design: Design) -> str:
     """What the cell has of every target and how far off it is."""
-    reached = candidates.outcome(design)
+    reached, one = candidates.outcome(design), candidates.entries(design)
     if not reached:
         return f"K = {design.told('K')}"
     if len(reached) == 1:
         target, value = reached[0]
-        return f"{target.quantity} = {design.told(target.quantity)}, {missed(target, value)} off the target"
-    return ", ".join(f"{o.quantity} = {design.told(o.quantity)} ({missed(o, v)})" for o, v in reached)
+        miss = missed(target, value)
+        how = "as wanted" if miss == MET else f"{miss} off the target"
+        return f"{target.quantity} = {design.told(target.quantity)}, {how}"
+    told = [f"{o.quantity} = {design.told(o.quantity)} ({missed(o, v)})" for o, v in reached if o.quantity not in one]
+    whole = [f"stiffness {off(design.stiffness_error)} off the target"] if one and design.stiffness_error else []
+    return ", ".join(whole + told)
 
 
 def _overview(design: Design, cell: ViewedCell, key: str) -> None:
@@ -77,6 +83,13 @@ def _overview(design: Design, cell: ViewedCell, key: str) -> None:
         if design.bounds is not None:
             st.markdown(f"**K between its bounds** :gray[{candidates.bounds_verdict(design)}]")
             st.plotly_chart(_bounds_chart(design), key=f"bounds-{key}", config={"displayModeBar": False})
+        wanted = Directions.of(design.objectives, design.cell.dim)
+        if wanted is not None and design.stiffness is not None:
+            st.markdown(f"**{wanted.title}**")
+            st.plotly_chart(
+                wanted.figure(design.stiffness), key=f"directions-{key}", config={"displayModeBar": False},
+                alt="Young's modulus by direction, wanted and of this cell",
+            )  # fmt: skip
     with picture:
         st.markdown("**Every stage**")
         st.table(_stages(design))
@@ -93,19 +106,30 @@ def _material(colour: str, role: str, material: Material) -> str:
 
 
 def _stages(design: Design) -> pd.DataFrame:
-    """K and the quantities of the targets at every stage, with the worst miss where all are known."""
-    names = list(dict.fromkeys(["K", *design.misses]))
+    """K and the quantities of the targets at every stage, with the worst miss where all are known.
+
+    Of a whole stiffness its error relative to the norm.
+    """
+    one = candidates.entries(design)
+    names = [name for name in dict.fromkeys(["K", *design.misses]) if name not in one]
     rows = []
     for stage, title in candidates.STAGES.items():
         values = design.stages.get(stage, {})
         misses = design.misses_at(stage)
         worst = percent(max(misses.values(), key=abs, default=None) if misses.keys() == design.misses.keys() else None)
-        shown = {_with_unit(name): _value(values.get(name)) for name in names}
-        rows.append({"Stage": title, **shown, "Error": worst})
+        rows.append({"Stage": title, **_shown(design, names, values), "Error": worst})
     for title, known in (("On twice the grid", design.verified), ("Its voxels", design.voxels)):
         if known:
-            rows.append({"Stage": title, **{_with_unit(name): _value(known.get(name)) for name in names}})
+            rows.append({"Stage": title, **_shown(design, names, known)})
     return pd.DataFrame(rows).set_index("Stage")
+
+
+def _shown(design: Design, names: list[str], values: dict[str, float]) -> dict[str, str]:
+    shown = {_with_unit(name): _value(values.get(name)) for name in names}
+    if candidates.entries(design):
+        error = stiffness_error(design.objectives, values)
+        shown["Stiffness"] = "–" if error is None else f"{off(error)} off"
+    return shown
 
 
 def _value(value: float | None) -> str:
@@ -118,11 +142,8 @@ def _with_unit(name: str) -> str:
 
 
 def _proof(design: Design) -> str:
-    parts = []
-    for name in design.misses or ("K",):
-        if name in design.trust:
-            parts.append(f"{name}: {design.trust[name].words}.")
-    if design.if_off:
+    parts = [f"{name}: {design.trust[name].words}." for name in candidates.known(design)]
+    if design.if_off and not candidates.entries(design):
         parts.append(f"{design.if_off}.")
     if design.spread is not None and not design.trust:
         parts.append(f"Other placements of the same design scatter by ±{significant(design.spread, 2)} GPa.")

@@ -11,7 +11,7 @@ from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui.components import offer
-from relaxdesign.ui.text import significant
+from relaxdesign.ui.text import significant, span
 
 OFFERED = (
     *("K", "G", "E", "nu", "density", "solid", "conductivity", "price"),
@@ -285,6 +285,4 @@ def _reach(name: str) -> str:
     except ValueError as error:
         return str(error)
     unit = QUANTITIES[name].unit
-    return (
-        f"Reachable: {significant(low, 3)} – {significant(high, 3)} {unit}" if np.isfinite(high) else "Reachable: ≥ 0"
-    )
+    return f"Reachable: {span(low, high)} {unit}".rstrip() if np.isfinite(high) else "Reachable: ≥ 0"

@@ -1,20 +1,29 @@
-"""The chart of materials that fills the design page before a run."""
+"""The chart that fills the design page before a run: of materials or, where two are given, of what they bound."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from relaxdesign.physics.attainable import BOUNDED
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.selection import with_known_properties
-from relaxdesign.ui.components import ashby, objectives, offer
+from relaxdesign.ui.components import ashby, bounds_chart, objectives, offer
+from relaxdesign.ui.components.ashby import Interval
 from relaxdesign.ui.errors import guard
+from relaxdesign.ui.text import escape
 
 
 def materials_chart() -> None:
-    """All materials on offer, by the first quantity wanted that they have too; with what is reachable and wanted."""
+    """All materials on offer, by the first quantity wanted that they have too; with what is reachable and wanted.
+
+    Of given phases what their cells can have.
+    """
     with guard("the chart of materials"):
         wanted = objectives.intervals()
+        if offer.given():
+            _given_phases(wanted)
+            return
         name = next((name for name in wanted if name in ashby.AXES and offer.scale(name)), "K")
         try:
             offered = with_known_properties(offer.selected(), [Objective(quantity=name, sense="minimise")])
@@ -31,3 +40,32 @@ def materials_chart() -> None:
             f"{count} {'materials of your own' if own else 'real materials, each with a source'}. "
             f"Shaded blue: the {label} that pairs of them can reach; orange: what is wanted."
         )
+
+
+def _given_phases(wanted: dict[str, Interval]) -> None:
+    """Bounds on the first quantity wanted that has some over the fraction of the phases; else what is sought."""
+    try:
+        phases = offer.selected().materials
+    except ValueError:
+        return  # the sidebar says what is wrong
+    names = " and ".join(material.name for material in phases)
+    name = next((name for name in wanted if name in BOUNDED), None)
+    if name is None:
+        asked = ", ".join(
+            f"{QUANTITIES[each].label} {ashby.words(ends)} {QUANTITIES[each].unit}".rstrip()
+            for each, ends in wanted.items()
+        )
+        with st.container(border=True):
+            st.markdown(
+                f":material/search: **Sought are cells of {escape(names)}**  \n:gray[with {escape(asked)}]",
+            )
+            st.caption("For these quantities the fractions of the phases alone set no bounds that could be drawn.")
+        return
+    label, bound = QUANTITIES[name].label, BOUNDED[name]
+    figure = bounds_chart.chart(name, phases, wanted)
+    alt = f"{bound} bounds on the {label} of cells of {names}"
+    st.plotly_chart(figure, key="bounds", config={"displayModeBar": False}, alt=alt)
+    said = f"Shaded blue: the {label} that cells of {escape(names)} can have ({bound} bounds); orange: what is wanted."
+    if (least := bounds_chart.least_fraction(name, phases, wanted[name])) is not None:
+        said += f" {bounds_chart.fraction_of(phases)}: at least {100 * least:.0f} %."
+    st.caption(said)

@@ -5,9 +5,10 @@
 // What the reader set, by run: it outlives the component, which is mounted anew when the page is.
 const settings = new Map();
 
-const DEFAULTS = { stretched: false, chosen: null, at: null, soft: false, axis: 0, share: 1, limit: null, camera: null };
+const DEFAULTS = { stretched: false, chosen: null, at: null, soft: false, axis: 0, share: 1, limit: null, tiled: false,
+                   camera: null };
 // What the server must know to build the scenes.
-const SHOWN = ["stretched", "soft", "axis", "share", "limit"];
+const SHOWN = ["stretched", "soft", "axis", "share", "limit", "tiled"];
 const shownOf = (set) => Object.fromEntries(SHOWN.map((name) => [name, set[name]]));
 
 function choice(parent, label, options, onChange) {
@@ -22,6 +23,13 @@ function choice(parent, label, options, onChange) {
     return button;
   });
   return { group, show: (chosen) => buttons.forEach((b, i) => b.setAttribute("aria-checked", String(i === chosen))) };
+}
+
+function toggle(parent, label, title, onChange) {
+  const button = element(parent, "button", "small toggle", label);
+  Object.assign(button, { type: "button", title });
+  button.addEventListener("click", () => onChange(button.getAttribute("aria-pressed") !== "true"));
+  return { button, show: (on) => button.setAttribute("aria-pressed", String(on)) };
 }
 
 // onChange: when it is let go; onInput: while it is moved.
@@ -49,7 +57,9 @@ function build(root, data) {
   };
   const stage = element(root, "div", "stage");
   const fields = element(stage, "div", "fields");
-  if (data.cube) buildFocus(view, element(fields, "div", "focus"), set);
+  const tiling = (parent) => (view.tiling = toggle(parent, `Tile ${data.tiling.words}`,
+    "The cell is periodic: repeated, it shows the material that is made of it.", (tiled) => set({ tiled })));
+  if (data.cube) buildFocus(view, element(fields, "div", "focus"), set, tiling);
   view.grid = element(fields, "div", "grid");
   view.parts = data.tiles.map((tile, i) =>
     buildTile(view.grid, tile.number, () => {
@@ -65,16 +75,22 @@ function build(root, data) {
   view.ticks = element(bar, "div", "ticks");
   view.mode = choice(scale, "Colour scale", ["Fixed", "Stretched"], (i) => set({ stretched: i === 1 }));
   view.mode.group.title = "Fixed: the same colours at every step. Stretched: from the least to the largest value shown now.";
+  if (!data.cube) tiling(scale);
   const side = element(stage, "div", "lines");
   const colours = data.curves.colours;
   const height = data.curves.panels.length > 2 ? 110 : 165;
-  view.charts = data.curves.panels.map((panel) => buildPanel(side, panel, colours, height));
+  const losses = data.curves.panels.findIndex((panel) => panel.floor !== null);
+  view.charts = data.curves.panels.map((panel, i) => {
+    if (data.polar && i === losses) view.polar = buildPolar(side, data.polar, colours);
+    return buildPanel(side, panel, colours, height);
+  });
+  if (data.polar) view.polar ??= buildPolar(side, data.polar, colours); // no loss is known yet
   element(side, "div", "below", "Denoising step · press a candidate to follow it");
   if (data.player) buildPlayer(view, element(root, "div", "player"), set);
   return view;
 }
 
-function buildFocus(view, parent, set) {
+function buildFocus(view, parent, set, tiling) {
   view.focus = element(parent, "div", "surface");
   view.focus.setAttribute("role", "img");
   view.picture = element(parent, "img", "focus-picture");
@@ -88,6 +104,7 @@ function buildFocus(view, parent, set) {
   view.limit = slider(controls, "Surface at", 0, 255, 1, (code) => set({ limit: modulus(code) }),
     (code) => (view.limit.value.textContent = `${readable(modulus(code))} GPa`));
   const buttons = element(controls, "div", "buttons");
+  tiling(buttons);
   const automatic = element(buttons, "button", "small", "Automatic surface");
   const reset = element(buttons, "button", "small", "Reset view");
   automatic.type = reset.type = "button";
@@ -129,6 +146,7 @@ function draw(root, view) {
   const frame = data.player ? data.frames[at] : view.frame;
   const range = colourRange(data, frame, set.stretched);
   view.mode.show(set.stretched ? 1 : 0);
+  view.tiling.show(set.tiled);
   drawBar(view, range, view.palette);
   if (frame.pictures) view.pictures = frame.pictures;
   if (frame.meshes) view.meshes = frame.meshes;
@@ -144,6 +162,7 @@ function draw(root, view) {
     chart.cursor.setAttribute("visibility", data.player ? "visible" : "hidden");
   });
   view.drawnCurves = data.curves.key;
+  if (view.polar) drawPolar(view.polar, frame.polar, set.chosen);
   if (data.cube) drawFocus(view, frame);
   view.drawn = pictureOf(view);
   if (data.player) {

@@ -102,7 +102,7 @@ function meshOf(vtk, layer) {
   return { mesh, byTriangle };
 }
 
-function actorOf(vtk, layer) {
+function mapperOf(vtk, layer) {
   const { mesh, byTriangle } = meshOf(vtk, layer);
   const mapper = vtk.Rendering.Core.vtkMapper.newInstance();
   mapper.setColorModeToDirectScalars();
@@ -110,6 +110,10 @@ function actorOf(vtk, layer) {
   if (byTriangle) mapper.setScalarModeToUseCellData();
   else mapper.setScalarModeToUsePointData();
   mapper.setInputData(mesh);
+  return mapper;
+}
+
+function actorOf(vtk, layer, mapper) {
   const actor = vtk.Rendering.Core.vtkActor.newInstance();
   actor.setMapper(mapper);
   const property = actor.getProperty();
@@ -157,9 +161,14 @@ function drawScene(viewer, scene, camera = null) {
   renderer.removeAllActors();
   let points = 0;
   for (const layer of scene.layers) {
-    const actor = actorOf(vtk, layer);
-    points += actor.getMapper().getInputData().getPoints().getNumberOfPoints();
-    renderer.addActor(actor);
+    const mapper = mapperOf(vtk, layer);
+    points += mapper.getInputData().getPoints().getNumberOfPoints();
+    for (const corner of scene.corners) {
+      const actor = actorOf(vtk, layer, mapper);
+      actor.setPosition(...corner);
+      actor.setScale(scene.share, scene.share, scene.share);
+      renderer.addActor(actor);
+    }
   }
   renderer.addActor(outlineOf(vtk, scene));
   if (!viewer.placed) {

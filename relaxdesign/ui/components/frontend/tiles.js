@@ -22,14 +22,14 @@ function colourRange(data, frame, stretched) {
   return { low, high, open: false };
 }
 
-// Colours (r, g, b) of a tile's 256 codes.
+// Colours (r, g, b, opacity) of a tile's 256 codes.
 function colourTable(tile, range, palette) {
-  const table = new Uint8Array(3 * 256);
+  const table = new Uint8Array(4 * 256);
   const perUnit = 255 / Math.log(range.high / range.low);
   for (let code = 0; code < 256; code++) {
     const position = Math.round(perUnit * Math.log(modulusOf(tile, code) / range.low));
-    const index = 3 * Math.min(255, Math.max(0, position));
-    table.set(palette.subarray(index, index + 3), 3 * code);
+    const index = 4 * Math.min(255, Math.max(0, position));
+    table.set(palette.subarray(index, index + 4), 4 * code);
   }
   return table;
 }
@@ -39,14 +39,8 @@ function painted(field, width, height, table) {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
-  const pixels = image.data;
-  for (let i = 0; i < field.length; i++) {
-    const c = 3 * field[i];
-    pixels[4 * i] = table[c];
-    pixels[4 * i + 1] = table[c + 1];
-    pixels[4 * i + 2] = table[c + 2];
-    pixels[4 * i + 3] = 255;
-  }
+  const pixels = new Uint32Array(image.data.buffer), colours = new Uint32Array(table.buffer);
+  for (let i = 0; i < field.length; i++) pixels[i] = colours[field[i]];
   context.putImageData(image, 0, 0);
   return canvas;
 }
@@ -71,7 +65,7 @@ function drawTile(view, index, tile, range) {
   const part = view.parts[index];
   const stopped = tile.low === null;
   if (!stopped && data.cube) drawForming(view, index);
-  if (!stopped && !data.cube) drawField(part, tile, data.shape, colourTable(tile, range, palette));
+  if (!stopped && !data.cube) drawField(part, tile, data.shape, colourTable(tile, range, palette), view.set.tiled ? data.tiling.times : 1);
   part.tile.dataset.state = stopped ? "stopped" : "ok";
   part.main.textContent = stopped ? "stopped" : tile.main;
   part.short.textContent = stopped ? "stopped" : tile.short;
@@ -79,15 +73,19 @@ function drawTile(view, index, tile, range) {
   part.tile.setAttribute("aria-label", `Candidate ${part.number.textContent}: ${part.main.textContent} ${tile.extra}`);
 }
 
-function drawField(part, tile, [width, height], table) {
+// times: how often the field is shown along each axis.
+function drawField(part, tile, [width, height], table, times) {
   const field = unpacked(tile.pixels);
-  part.canvas.width = width;
-  part.canvas.height = height;
-  part.canvas.getContext("2d").drawImage(painted(field, width, height, table), 0, 0);
+  part.canvas.width = times * width;
+  part.canvas.height = times * height;
+  const context = part.canvas.getContext("2d"), picture = painted(field, width, height, table);
+  for (let i = 0; i < times * times; i++)
+    context.drawImage(picture, (i % times) * width, Math.floor(i / times) * height);
   part.canvas.onpointermove = (event) => {
     const box = part.canvas.getBoundingClientRect();
-    const x = Math.min(width - 1, Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * width)));
-    const y = Math.min(height - 1, Math.max(0, Math.floor(((event.clientY - box.top) / box.height) * height)));
+    const along = (share, n) => Math.min(times * n - 1, Math.max(0, Math.floor(share * times * n))) % n;
+    const x = along((event.clientX - box.left) / box.width, width);
+    const y = along((event.clientY - box.top) / box.height, height);
     part.value.textContent = `E = ${readable(modulusOf(tile, field[y * width + x]))} GPa`;
     part.value.classList.add("shown");
   };
@@ -134,7 +132,7 @@ function drawBar(view, range, palette) {
   view.ramp.height = 1;
   const context = view.ramp.getContext("2d");
   const row = context.createImageData(256, 1);
-  for (let i = 0; i < 256; i++) row.data.set([palette[3 * i], palette[3 * i + 1], palette[3 * i + 2], 255], 4 * i);
+  row.data.set(palette);
   context.putImageData(row, 0, 0);
   view.ticks.replaceChildren();
   const place = (value) => Math.log(value / range.low) / Math.log(range.high / range.low);
