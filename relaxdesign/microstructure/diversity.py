@@ -53,5 +53,5 @@ def _turned(cell: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
     """A cell in all orientations: 8 in 2D, 48 in 3D, mirrored ones too."""
     for axes in permutations(range(cell.ndim)):
         for flips in product((False, True), repeat=cell.ndim):
-            flipped = [axis for axis, flip in enumerate(flips) if flip]
+            flipped = tuple(axis for axis, flip in enumerate(flips) if flip)
             yield np.flip(cell.transpose(axes), flipped)

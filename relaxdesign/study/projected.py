@@ -27,6 +27,7 @@ SHARPEST = 25.0
 """A β at which nearly every voxel is of one phase."""
 
 _SMOOTHING = 1.0  # voxels
+_LEAST_SLOPE = 0.1  # of a smoothed field per voxel: where it is flat, a voxel is of one phase
 _PENALTY = {4.5: 1.5, SHARPEST: 3.0}
 """Power of the share by β, linear in its logarithm between and constant beyond."""
 
@@ -69,6 +70,14 @@ class Projected:
 def shares(values: Values, sharpness: float) -> Values:
     """Of the second phase in the voxels of a field (*grid), 0 to 1."""
     return _share(torch.from_numpy(_smoothed(values)), sharpness).numpy()
+
+
+def crisp_shares(values: Values) -> Values:
+    """Of the second phase in the voxels of a field (*grid), the zeros of which, smoothed, are a sharp interface."""
+    smooth = _smoothed(values)
+    slopes = [0.5 * (np.roll(smooth, -1, axis) - np.roll(smooth, 1, axis)) for axis in range(smooth.ndim)]
+    slope = np.maximum(np.sqrt(np.square(slopes).sum(0)), _LEAST_SLOPE)
+    return np.clip(0.5 + smooth / slope, 0.0, 1.0)
 
 
 def _smoothed(values: Values) -> Values:

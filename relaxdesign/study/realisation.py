@@ -30,7 +30,7 @@ from relaxdesign.study.simulation import Cost, Simulation
 
 REVISION = 3
 """Of refinement and realisation: each change that may change designs raises it (1: version 0.2, on voxels)."""
-SHAPE_REVISION = 5
+SHAPE_REVISION = 6
 """The same of shapes, whose interface is shifted."""
 
 _FAILURES = (FitError, PlacementError, RefinementError, ConvergenceError)

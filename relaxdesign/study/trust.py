@@ -212,7 +212,7 @@ def verified(
     """
     whole = found
     if whole is None or whole.stiffness is None:
-        whole = resolve(simulation, materials, geometry, _WHOLE)
+        whole = resolve(simulation, materials, geometry, _WHOLE, times=1 if found is None else found.times)
     return replace(whole, sensitivity=sensitivities(simulation, materials, geometry, whole.coarse, whole.times))
 
 

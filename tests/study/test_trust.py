@@ -89,7 +89,7 @@ def test_a_design_says_what_it_comes_to_on_finer_grids(design):
 def test_a_cell_that_cannot_be_solved_on_finer_grids_is_no_design(monkeypatch):
     """A solver that did not converge is an error, never a number."""
 
-    def fails(*_):
+    def fails(*_, **__):
         raise ConvergenceError((SolveStatus.MAX_ITERATIONS,), torch.tensor([5]), torch.tensor([1.0]))
 
     monkeypatch.setattr(limit, "resolve", fails)

@@ -19,7 +19,6 @@ from relaxdesign.microstructure.shares import plane_shares
 _SMOOTHING = 1.0  # voxels
 _PARTS = {2: 4, 3: 2}
 """Parts per voxel and axis, each cut by a plane: what is narrower than a voxel counts on every grid alike."""
-_PROBE = 0.05  # voxels by which the interface moves for the answer of shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,15 +35,19 @@ class LevelSet:
     def by_level(self, by_share: Tensor) -> NDArray[np.float64]:
         """Derivatives (count, *level) by the level, of functions of the shares that have these derivatives by them.
 
-        by_share: (count, *grid). The slope of the interface in a part of a voxel counts as constant.
+        by_share: (count, *grid).
         """
         dim, grid, parts = self.level.ndim, by_share.shape[-1], self._per_axis
-        level, slope = self._parts(grid)
-        rise = (plane_shares(level + _PROBE, slope) - plane_shares(level - _PROBE, slope)) / (2.0 * _PROBE * parts**dim)
-        derivatives = by_share
+        level, slope = (part.requires_grad_() for part in self._parts(grid))
+        rise, turn = torch.autograd.grad(plane_shares(level, slope).sum() / parts**dim, (level, slope))
+        by_part = by_share
         for axis in range(1, dim + 1):
-            derivatives = derivatives.repeat_interleave(parts, axis)
-        return _along_all_axes(derivatives * rise, self._interpolation(grid).T).numpy()
+            by_part = by_part.repeat_interleave(parts, axis)
+        by_level = by_part * rise
+        for axis in range(dim):  # the adjoint of the slope's central difference
+            turned = by_part * turn[..., axis]
+            by_level += 0.5 * (turned.roll(1, axis + 1) - turned.roll(-1, axis + 1))
+        return _along_all_axes(by_level, self._interpolation(grid).T).numpy()
 
     def _parts(self, grid: int) -> tuple[Tensor, Tensor]:
         """Level (fine,)*dim and slope (*, dim) in the parts of the voxels of a grid."""

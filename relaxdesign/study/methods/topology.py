@@ -19,7 +19,7 @@ from relaxdesign.microstructure.symmetry import Symmetry
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.study.guidance import Candidates, SamplerStep, failures
 from relaxdesign.study.methods.base import Task
-from relaxdesign.study.projected import SHARPEST, Projected, shares
+from relaxdesign.study.projected import SHARPEST, Projected, crisp_shares, shares
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.simulation import Simulation
 
@@ -62,12 +62,14 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
         if failed:
             task.objectives.keep(candidates.drop(failed))
         left = candidates.alive.nonzero().flatten().tolist()
-        fields = [torch.from_numpy(2.0 * shares(values[index], sharpness) - 1.0).float() for index in left]
+        last = stage == len(stages)
+        read = [crisp_shares(values[index]) if last else shares(values[index], sharpness) for index in left]
+        fields = [torch.from_numpy(2.0 * share - 1.0).float() for share in read]
         if not fields:
             yield candidates.step(request.steps, request.steps, 0.0, torch.zeros(0, *prior.field_shape), None)
             return
         clean = torch.stack(fields)[:, None]
-        evaluation = task.objectives.evaluate(prior, clean, finished=stage == len(stages), unrelated=True)
+        evaluation = task.objectives.evaluate(prior, clean, finished=last, unrelated=True)
         if failed := failures(clean, evaluation):
             survivors = candidates.drop(failed)
             task.objectives.keep(survivors)
@@ -75,7 +77,7 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
         task.objectives.load_cases += simulation.cost.load_cases
         task.objectives.iterations += simulation.cost.iterations
         simulation.cost.load_cases = simulation.cost.iterations = 0
-        done = request.steps if stage == len(stages) else stage * (each + 1)
+        done = request.steps if last else stage * (each + 1)
         yield candidates.step(done, request.steps, 1.0 - stage / len(stages), clean, evaluation)
         if not len(clean):
             return

@@ -18,8 +18,8 @@ from relaxdesign.study.trust import Resolution, verified
 
 ACCEPTED = 0.01
 """Largest residual of a cell that counts as met."""
-_DOUBT = 0.02
-"""Largest distance of a target from its value on the finer grid with which a limit of fine grids counts as known."""
+_DOUBT = {2: 0.02, 3: 0.05}
+"""Largest distance of a target from its value on the finer grid with which a limit counts as known, by dimension."""
 _FINEST = {2: 2, 3: 1}
 """Voxels per edge of the coarser of the two finest grids, by dimension, in multiples of the design's."""
 LEAST_GAIN = 0.1
@@ -31,7 +31,7 @@ class Attempt:
     """What a pair came to.
 
     miss: largest residual. found: at the limit of fine grids, once it was sought there. doubt: how far that limit is
-    from what was solved.
+    from what was solved, relative to what is too far.
     """
 
     miss: float
@@ -43,19 +43,18 @@ class Attempt:
     @property
     def rank(self) -> float:
         """Lower is better; below `ACCEPTED` the targets are met, as far as grids tell."""
-        return max(self.miss, self.doubt * ACCEPTED / _DOUBT)
+        return max(self.miss, self.doubt * ACCEPTED)
 
 
 def to_limit(look: Attempt, interface: Interface) -> Attempt:
     """The cell shifted on the design's grid, and then until its limit meets the targets.
 
     If it does not, or the limit is not well known, because thin parts carry otherwise on finer grids, it is shifted on
-    a grid twice as fine.
+    a grid twice as fine. In 3D that serves the former alone, since its limit would take grids too fine to be solved.
     """
-    best: Attempt | None = None
+    dim, best = interface.simulation.dim, None
     for times in (1, 2):
         on_grid = interface if times == 1 else replace(interface, times=times, least_gain=LEAST_GAIN)
-        resolved = min(times, _FINEST[interface.simulation.dim])
 
         def shifted(
             level: NDArray[np.float64], shift: Mapping[str, float], on_grid: Interface = on_grid
@@ -72,12 +71,12 @@ def to_limit(look: Attempt, interface: Interface) -> Attempt:
             interface.simulation,
             TOLERANCE,
             times=times,
-            resolved=resolved,
+            resolved=min(times, _FINEST[dim]),
         )
         doubt = found.doubt(targets) if interface.simulation.void else 0.0  # of solids intervals tell how it is known
-        attempt = Attempt(miss, level, look.pair, found, doubt)
+        attempt = Attempt(miss, level, look.pair, found, doubt / _DOUBT[dim])
         best = attempt if best is None or attempt.rank < best.rank else best
-        if best.rank < ACCEPTED:
+        if (best.rank if times < _FINEST[dim] else best.miss) < ACCEPTED:
             break
     assert best is not None
     return best

@@ -21,7 +21,7 @@ from relaxdesign.study.refinement.attempt import ACCEPTED, Attempt, finished, le
 from relaxdesign.study.refinement.interface import TOLERANCE, Interface, Level
 from relaxdesign.study.refinement.outcome import Realised, RefinementError
 from relaxdesign.study.refinement.sharpening import sharpened
-from relaxdesign.study.refinement.solid import opened, solid_of, whole
+from relaxdesign.study.refinement.solid import check_endless, opened, solid_of, whole
 from relaxdesign.study.refinement.task import Task
 
 _WIDTH = {2: 3.0, 3: 2.0}
@@ -108,14 +108,15 @@ class _Making:
 
         Raises RefinementError.
         """
-        return self.admitted(thickened(level, width) if width else level)
+        return self.admitted(whole(thickened(level, width) if width else level, self.solid))
 
     def admitted(self, level: Level) -> Level:
-        """What every step towards the targets keeps to: symmetric, without loose pieces and enclosed voids.
+        """What every step towards the targets keeps to: symmetric, endless along all axes, without enclosed voids.
 
         Raises RefinementError.
         """
-        level = whole(self.symmetry.averaged(level), self.solid)
+        level = self.symmetry.averaged(level)
+        check_endless(level, self.solid)
         return opened(level, self.solid) if self.open_voids else level
 
 

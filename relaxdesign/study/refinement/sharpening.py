@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.study.objective import Objective
-from relaxdesign.study.projected import SHARPEST, Projected, shares
+from relaxdesign.study.projected import SHARPEST, Projected, crisp_shares
 from relaxdesign.study.refinement.steps import closing_amplitudes
 from relaxdesign.study.simulation import Simulation
 
@@ -40,7 +40,7 @@ def sharpened(sampled: Values, materials: Sequence[Material], simulation: Simula
             if step and np.linalg.norm(projected.gaps(coordinates)) < _NEAR:
                 break
             values = np.clip(values + _step(values, coordinates, gradients, simulation.targets), -1.0, 1.0)
-    return shares(values, SHARPEST)
+    return crisp_shares(values)
 
 
 def _step(values: Values, coordinates: Values, gradients: Values, targets: Sequence[Objective]) -> Values:

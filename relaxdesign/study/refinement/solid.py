@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
 from relaxdesign.materials.material import Material
-from relaxdesign.microstructure.connectivity import pieces
+from relaxdesign.microstructure.connectivity import Pieces, pieces
 from relaxdesign.microstructure.features import distance
 from relaxdesign.study.refinement.outcome import RefinementError
 
@@ -40,16 +40,28 @@ def whole(level: Level, solid: int | None) -> Level:
     """
     if solid is None:
         return level
-    inside = (level > 0) == bool(solid)
-    found = pieces(inside)
-    if not len(found.voxels) or found.spans[0] < level.ndim:
-        raise RefinementError("the solid does not hang together along all axes: it carries nothing along one of them")
+    inside, found = _pieces(level, solid)
     loose = 1.0 - float(found.voxels[0]) / float(found.voxels.sum())
     if loose > LARGEST_LOOSE:
         raise RefinementError(
             f"the solid is in {len(found.voxels)} pieces, {100 * loose:.0f} % of it beside the largest"
         )
     return np.where(inside & ~found.largest, -_AWAY if solid else _AWAY, level)
+
+
+def check_endless(level: Level, solid: int | None) -> None:
+    """Raises RefinementError if the largest piece of the solid ends somewhere. solid: as in `whole`."""
+    if solid is not None:
+        _pieces(level, solid)
+
+
+def _pieces(level: Level, solid: int) -> tuple[NDArray[np.bool_], Pieces]:
+    """The solid and its pieces. Raises RefinementError if the largest ends somewhere."""
+    inside = (level > 0) == bool(solid)
+    found = pieces(inside)
+    if not len(found.voxels) or found.spans[0] < level.ndim:
+        raise RefinementError("the solid does not hang together along all axes: it carries nothing along one of them")
+    return inside, found
 
 
 def opened(level: Level, solid: int | None) -> Level:
