@@ -39,7 +39,7 @@ def betti_numbers(phase: NDArray[np.bool_]) -> tuple[int, ...]:
 
     cells = np.where(phase, 0.0, 1.0)
     complex_ = PeriodicCubicalComplex(top_dimensional_cells=cells, periodic_dimensions=[True] * phase.ndim)
-    complex_.compute_persistence(homology_coeff_field=2, min_persistence=-1.0)
+    complex_.compute_persistence(homology_coeff_field=2, min_persistence=-1)
     return tuple(complex_.persistent_betti_numbers(0.0, 0.5)[: phase.ndim])
 
 

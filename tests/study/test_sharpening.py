@@ -53,19 +53,20 @@ def test_derivatives_by_the_level_set_are_those_of_the_shares(dim):
 
 @pytest.mark.parametrize("dim", [2, 3])
 def test_derivatives_hold_where_the_level_set_has_kinks(dim):
-    """As that of a crisp cell of random bumps has, where the slope of the interface changes from voxel to voxel."""
+    """As that of a crisp cell of random bumps has: slopes change from voxel to voxel, and interfaces lie on faces."""
     grid, rng = 24, np.random.default_rng(4)
     bumps = gaussian_filter(rng.standard_normal((grid,) * dim), 1.5, mode="wrap")
     level = FREE_FORM.level_set(np.clip(0.5 + 20.0 * bumps, 0.0, 1.0))
-    change = gaussian_filter(rng.standard_normal(level.shape), 2.0, mode="wrap")
+    waves = gaussian_filter(rng.standard_normal(level.shape), 3.0, mode="wrap")
+    change = gaussian_filter((waves > 0).astype(float), 2.0, mode="wrap")
     weights = torch.from_numpy(rng.random(level.shape))
 
     def total(amount):
         return float((weights * FREE_FORM.geometry(level + amount * change).shares(grid)).sum())
 
-    expected = (total(1e-4) - total(-1e-4)) / 2e-4
+    expected = (total(1e-3) - total(-1e-3)) / 2e-3
     found = (FREE_FORM.geometry(level).by_level(weights[None])[0] * change).sum()
-    assert found == pytest.approx(expected, rel=1e-3)
+    assert found == pytest.approx(expected, rel=5e-3)
 
 
 def test_a_wall_that_is_blurred_away_is_found_again_on_the_target():
