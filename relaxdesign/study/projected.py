@@ -21,6 +21,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Material
+from relaxdesign.study.objective import Objective
 from relaxdesign.study.simulation import Simulation
 
 SHARPEST = 25.0
@@ -36,14 +37,18 @@ Values = NDArray[np.float64]
 
 @dataclass(eq=False)
 class Projected:
-    """Fields between two materials, solved for the targets of a simulation. Keeps the last solution as warm start."""
+    """Fields between two materials, solved for the targets of a simulation. Keeps the last solution as warm start.
+
+    extremes: what is to be small or large besides.
+    """
 
     materials: Sequence[Material]
     simulation: Simulation
+    extremes: Sequence[Objective] = ()
     _displacement: Tensor | None = field(default=None, repr=False)
 
     def solved(self, values: Values, sharpness: float) -> tuple[Values, Values]:
-        """Coordinates of the targets and their derivatives by a field (*grid), (targets, *grid).
+        """Coordinates of the targets and the extremes, and their derivatives by a field (*grid), (coordinates, *grid).
 
         Raises ConvergenceError.
         """
@@ -56,14 +61,15 @@ class Projected:
         effective = evaluator(fields, initial=self._displacement)
         self.simulation.cost.add(effective)
         self._displacement = effective.displacement.detach()
-        coordinates = [t.coordinate(effective.values[t.quantity][0]) for t in self.simulation.targets]
+        asked = (*self.simulation.targets, *self.extremes)
+        coordinates = [each.coordinate(effective.values[each.quantity][0]) for each in asked]
         slopes = [torch.autograd.grad(c, smooth, retain_graph=True)[0].numpy() for c in coordinates]
         derivatives = self.simulation.symmetry.averaged(np.stack([_smoothed(slope) for slope in slopes]))
         return np.array([float(c.detach()) for c in coordinates]), derivatives
 
     def gaps(self, coordinates: Values) -> Values:
-        """Signed distances of coordinates from the targets' intervals."""
-        pairs = zip(self.simulation.targets, coordinates, strict=True)
+        """Signed distances of the targets' coordinates, the first ones of `solved`, from their intervals."""
+        pairs = zip(self.simulation.targets, coordinates, strict=False)
         return np.array([float(target.gap(coordinate)) for target, coordinate in pairs])
 
 

@@ -1,8 +1,8 @@
 """Topology optimisation of shapes of two given phases, without a prior.
 
 By density with smoothing, projection and continuation (`relaxdesign.study.projected`), from random fields, one per
-candidate: the weighted squares of the misses are minimised by the method of moving asymptotes (Svanberg 2002,
-doi:10.1137/S1052623499362822) of NLopt.
+candidate: the weighted squares of the misses, and what is to be small or large, are minimised by the method of moving
+asymptotes (Svanberg 2002, doi:10.1137/S1052623499362822) of NLopt.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from relaxdesign.microstructure.symmetry import Symmetry
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.study.guidance import Candidates, SamplerStep, failures
 from relaxdesign.study.methods.base import Task
+from relaxdesign.study.objective import extremes_of
 from relaxdesign.study.projected import SHARPEST, Projected, crisp_shares, shares
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.simulation import Simulation
@@ -26,6 +27,7 @@ from relaxdesign.study.simulation import Simulation
 _SHARPNESS = (1.0, 2.5, 5.0, 10.0, SHARPEST)
 _SPECKLE = 3.0  # voxels, of the random fields that it begins from
 _DEPTH = 0.5  # their standard deviation
+_MISS = 200.0  # worth of a squared miss where something is to be small or large, in coordinates of that
 
 
 def refusal(request: DesignRequest) -> str:
@@ -47,7 +49,8 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
     """
     request, prior = task.request, task.prior
     simulation = Simulation.for_request(request, prior.grid, void=task.materials.has_void)
-    problems = [Projected(task.materials.materials, simulation) for _ in range(request.count)]
+    extremes = extremes_of(request.objectives)
+    problems = [Projected(task.materials.materials, simulation, extremes) for _ in range(request.count)]
     values = [_start(prior.field_shape[1:], simulation.symmetry, task.generator) for _ in problems]
     candidates = Candidates.of(request.count)
     stages = _SHARPNESS[-max(1, min(len(_SHARPNESS), request.steps // 2)) :]
@@ -94,7 +97,9 @@ def _optimised(problem: Projected, start: NDArray[np.float64], sharpness: float,
     """The best field seen within so many evaluations. Raises ConvergenceError."""
     import nlopt
 
-    weights = np.array([target.weight for target in problem.simulation.targets])
+    worth = _MISS if problem.extremes else 1.0
+    weights = worth * np.array([target.weight for target in problem.simulation.targets])
+    signs = np.array([extreme.weight * extreme.sign for extreme in problem.extremes])
     best, least, failed = start, np.inf, []
 
     def loss(flat: NDArray[np.float64], gradient: NDArray[np.float64]) -> float:
@@ -106,8 +111,8 @@ def _optimised(problem: Projected, start: NDArray[np.float64], sharpness: float,
             failed.append(error)
             raise nlopt.ForcedStop from error
         gaps = problem.gaps(coordinates)
-        gradient[:] = np.tensordot(2.0 * weights * gaps, slopes, 1).ravel()
-        found = float((weights * np.square(gaps)).sum())
+        gradient[:] = np.tensordot(np.concatenate((2.0 * weights * gaps, signs)), slopes, 1).ravel()
+        found = float((weights * np.square(gaps)).sum() + signs @ coordinates[len(gaps) :])
         if found < least:
             best, least = values.copy(), found
         return found
