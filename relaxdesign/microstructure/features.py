@@ -1,7 +1,9 @@
 """How thin the parts of a phase are, and a cell without the thinnest ones.
 
 What a disc or ball of some width cannot enter is found by opening. Of that, corners do not count; a part that touches
-what is left in one place is a spur, one that joins two places a neck or a wall.
+what is left in one place is a spur, one that joins two places a neck or a wall. A neck that is shorter than it is wide
+balls enter from both sides: it is found by erosion, which leaves how a phase hangs together as it is until a neck or a
+wall is worn away.
 """
 
 from __future__ import annotations
@@ -11,22 +13,28 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, distance_transform_edt, find_objects, label, maximum_filter
+from scipy.ndimage import binary_dilation, distance_transform_edt, find_objects, label, maximum, maximum_filter
 
-from relaxdesign.microstructure.connectivity import pieces
+from relaxdesign.microstructure.connectivity import euler_characteristic, pieces
 
 Voxels = NDArray[np.bool_]
 
 _CORNER = 0.8
 """How far from what is left an opening may take voxels away, of its radius, as it rounds off corners (cube: √3 − 1)."""
+_ROUGH = 0.75
+"""Voxels by which what an erosion leaves in several pieces has to be thicker: voxels make ridges of distance uneven."""
 _AWAY = 0.5  # voxels beyond the interface to which spurs are moved
 
 
 def smallest_feature(phase: Voxels) -> float:
     """Width in voxels of the thinnest neck, wall or spur of a phase (*grid) in a periodic cell, to half a voxel."""
     phase = phase.squeeze()
-    radius, widest = 0.5, float(distance(phase).max())
-    while radius + 0.25 < widest and not any(True for _ in _thin_parts(phase, radius + 0.25)):
+    inside = distance(phase)
+    erosion = _Erosion(phase, inside)
+    radius, widest = 0.5, float(inside.max())
+    while radius + 0.25 < widest and not (
+        erosion.parts(radius + 0.25) or any(True for _ in _thin_parts(phase, inside, radius + 0.25))
+    ):
         radius += 0.25
     return 2.0 * radius
 
@@ -38,8 +46,8 @@ def thickened(level: NDArray[np.float64], width: float) -> NDArray[np.float64]:
     """
     for sign in (-1.0, 1.0):
         phase = sign * level > 0
-        necks, spurs = _thin(phase, width)
         inside = distance(phase)
+        necks, spurs = _thin(phase, inside, width)
         middle = necks & (inside >= maximum_filter(inside, 3, mode="wrap"))
         level = np.where(spurs, -sign * _AWAY, level)
         if middle.any():
@@ -49,13 +57,16 @@ def thickened(level: NDArray[np.float64], width: float) -> NDArray[np.float64]:
 
 def thin(level: NDArray[np.float64], width: float) -> tuple[Voxels, Voxels]:
     """Necks and walls of phases 1 and 0 that are thinner than a width in voxels, and what is next to them."""
-    first, second = (_widened(_thin(phase, width)[0], 1) for phase in (level > 0, level <= 0))
+    first, second = (_widened(_thin(phase, distance(phase), width)[0], 1) for phase in (level > 0, level <= 0))
     return first, second
 
 
-def distance(phase: Voxels) -> NDArray[np.float64]:
-    """Voxels from the centre of each voxel of a phase to the nearest centre outside, periodic; 0 outside."""
-    margin = phase.shape[0] // 2
+def distance(phase: Voxels, most: float = np.inf) -> NDArray[np.float64]:
+    """Voxels from the centre of each voxel of a phase to the nearest centre outside, periodic; 0 outside.
+
+    most: voxels beyond which it may be too large, which is quicker.
+    """
+    margin = min(phase.shape[0] // 2, int(min(most, phase.shape[0])) + 1)
     middle = tuple(slice(margin, margin + edge) for edge in phase.shape)
     return np.asarray(distance_transform_edt(np.pad(phase, margin, mode="wrap")))[middle]
 
@@ -68,37 +79,76 @@ class _Part:
     joins: bool
 
 
-def _thin_parts(phase: Voxels, radius: float) -> Iterator[_Part]:
-    """The parts of a phase that a disc or ball cannot enter, but for corners."""
-    core = distance(phase) > radius
-    opened = (distance(~core) <= radius) & phase if core.any() else np.zeros_like(phase)
-    far = distance(~opened) if opened.any() else np.full(phase.shape, np.inf)
+class _Erosion:
+    """How a phase (*grid) hangs together, against what is left of it by erosions. inside: its distance in voxels."""
+
+    def __init__(self, phase: Voxels, inside: NDArray[np.float64]) -> None:
+        self._inside = inside
+        self._phase, self._outside = pieces(phase, corners=True), pieces(~phase)
+        self._loops = len(self._phase.voxels) - euler_characteristic(phase)
+
+    def parts(self, radius: float) -> bool:
+        """Whether an erosion by a radius in voxels wears a neck or a wall away.
+
+        Then a piece is cut in two, goes on along fewer directions or has fewer loops, or what is outside has fewer
+        pieces or goes on along more directions.
+        """
+        core = self._inside > radius
+        outside = pieces(~core)
+        if len(outside.voxels) < len(self._outside.voxels) or sum(outside.spans) > sum(self._outside.spans):
+            return True
+        left = pieces(core, corners=True)
+        if not len(left.voxels):
+            return False
+        number = np.arange(1, len(left.voxels) + 1)
+        of = np.asarray(maximum(self._phase.numbers, left.numbers, number), dtype=int)
+        thick = np.asarray(maximum(self._inside, left.numbers, number)) > radius + _ROUGH
+        if np.bincount(of[thick]).max(initial=0) > 1:
+            return True
+        spans = np.zeros(len(self._phase.voxels) + 1, dtype=int)
+        np.maximum.at(spans, of, left.spans)
+        if (spans[1:] < self._phase.spans).any():
+            return True
+        return len(left.voxels) - euler_characteristic(core) < self._loops  # the cavities being as many
+
+
+def _thin_parts(phase: Voxels, inside: NDArray[np.float64], radius: float) -> Iterator[_Part]:
+    """The parts of a phase that a disc or ball cannot enter, but for corners. inside: its distance in voxels."""
+    core, corner = inside > radius, _CORNER * radius + 1.0
+    opened = (distance(~core, radius) <= radius) & phase if core.any() else np.zeros_like(phase)
+    far = distance(~opened, corner) if opened.any() else np.full(phase.shape, np.inf)
     found = pieces(phase & ~opened, corners=True)  # a thin wall may go on across corners
     for number, box in enumerate(find_objects(found.numbers), 1):
         part = found.numbers == number
         places = _places(part, opened, box)
         if places > 1 or (not places and found.spans[number - 1]):
             yield _Part(part, True)
-        elif not places or (far[part] > _CORNER * radius + 1.0).any():
+        elif not places or (far[part] > corner).any():
             yield _Part(part, False)
 
 
-def _thin(phase: Voxels, width: float) -> tuple[Voxels, Voxels]:
-    """Necks and walls of a phase, and spurs, that are thinner than a width in voxels."""
+def _thin(phase: Voxels, inside: NDArray[np.float64], width: float) -> tuple[Voxels, Voxels]:
+    """Necks and walls of a phase, and spurs, thinner than a width in voxels. inside: its distance in voxels."""
     necks, spurs = np.zeros_like(phase), np.zeros_like(phase)
-    for part in _thin_parts(phase, width / 2.0):
+    for part in _thin_parts(phase, inside, width / 2.0):
         (necks if part.joins else spurs)[part.voxels] = True
     return necks, spurs
 
 
 def _places(part: Voxels, opened: Voxels, box: tuple[slice, ...]) -> int:
     """In how many places a part, which a box holds, touches what is left."""
-    inside = all(s.start > 0 and s.stop < edge for s, edge in zip(box, part.shape, strict=True))
-    if inside:  # so that nothing crosses a face of the cell
-        around = tuple(slice(s.start - 1, s.stop + 1) for s in box)
-        neighbours = np.ones((3,) * part.ndim, dtype=bool)
-        return label(binary_dilation(part[around], neighbours) & opened[around], neighbours)[1]  # type: ignore[index]
-    return len(pieces(_widened(part, 1) & opened, corners=True).voxels)
+    crossing = [axis for axis, s in enumerate(box) if s.start == 0 or s.stop == part.shape[axis]]
+    for axis in crossing:  # translated so that nothing crosses a face of the cell, if that can be
+        empty = ~part.any(tuple(a for a in range(part.ndim) if a != axis))
+        between = np.flatnonzero(empty & np.roll(empty, 1))
+        if not len(between):
+            return len(pieces(_widened(part, 1) & opened, corners=True).voxels)
+        part, opened = (np.roll(each, -between[0], axis) for each in (part, opened))
+    if crossing:
+        box = find_objects(part.astype(np.uint8))[0]  # type: ignore[assignment]
+    around = tuple(slice(s.start - 1, s.stop + 1) for s in box)
+    neighbours = np.ones((3,) * part.ndim, dtype=bool)
+    return label(binary_dilation(part[around], neighbours) & opened[around], neighbours)[1]  # type: ignore[index]
 
 
 def _widened(voxels: Voxels, by: int) -> Voxels:
