@@ -3,7 +3,7 @@
 What a disc or ball of some width cannot enter is found by opening. Of that, corners do not count; a part that touches
 what is left in one place is a spur, one that joins two places a neck or a wall. A neck that is shorter than it is wide
 balls enter from both sides: it is found by erosion, which leaves how a phase hangs together as it is until a neck or a
-wall is worn away.
+wall is worn away. Widths are known to a voxel.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ _CORNER = 0.8
 """How far from what is left an opening may take voxels away, of its radius, as it rounds off corners (cube: √3 − 1)."""
 _ROUGH = 0.75
 """Voxels by which what an erosion leaves in several pieces has to be thicker: voxels make ridges of distance uneven."""
+_STEP = 0.25  # voxels, of radii
+_ROUNDS = 12  # of making what is thinnest thicker
+_GROWTH = 1.25  # voxels from the centres of voxels to the interface around them, so that neighbours belong to them
+_BESIDE = 2  # voxels within which a neck that an erosion wears away has what is left on both sides
 _AWAY = 0.5  # voxels beyond the interface to which spurs are moved
 
 
@@ -30,13 +34,7 @@ def smallest_feature(phase: Voxels) -> float:
     """Width in voxels of the thinnest neck, wall or spur of a phase (*grid) in a periodic cell, to half a voxel."""
     phase = phase.squeeze()
     inside = distance(phase)
-    erosion = _Erosion(phase, inside)
-    radius, widest = 0.5, float(inside.max())
-    while radius + 0.25 < widest and not (
-        erosion.parts(radius + 0.25) or any(True for _ in _thin_parts(phase, inside, radius + 0.25))
-    ):
-        radius += 0.25
-    return 2.0 * radius
+    return 2.0 * (_thinnest(phase, inside, float(inside.max())) - _STEP)
 
 
 def thickened(level: NDArray[np.float64], width: float) -> NDArray[np.float64]:
@@ -52,6 +50,20 @@ def thickened(level: NDArray[np.float64], width: float) -> NDArray[np.float64]:
         level = np.where(spurs, -sign * _AWAY, level)
         if middle.any():
             level = sign * np.maximum(sign * level, width / 2.0 - distance(~middle))
+    return level
+
+
+def mended(level: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """A level set (*grid) whose smallest feature, of either phase, is no less than a width in voxels if that can be.
+
+    The thinnest necks and walls become thicker by a voxel all around, round after round, and spurs go.
+    """
+    for _ in range(_ROUNDS):
+        before = level > 0
+        for sign in (-1.0, 1.0):
+            level = sign * _thinnest_mended(sign * level, width)
+        if np.array_equal(level > 0, before):
+            break
     return level
 
 
@@ -77,6 +89,29 @@ class _Part:
 
     voxels: Voxels
     joins: bool
+
+
+def _thinnest(phase: Voxels, inside: NDArray[np.float64], most: float) -> float:
+    """The smallest radius in voxels, by steps, with which something is too thin; that from `most` on if nothing is."""
+    erosion, radius = _Erosion(phase, inside), 0.5 + _STEP
+    while radius < most and not (erosion.parts(radius) or any(True for _ in _thin_parts(phase, inside, radius))):
+        radius += _STEP
+    return radius
+
+
+def _thinnest_mended(level: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """A level set whose thinnest necks and walls where it is positive, if thinner than a width in voxels, grow."""
+    phase = level > 0
+    inside = distance(phase)
+    radius = _thinnest(phase, inside, width / 2.0 + _STEP)
+    if radius > width / 2.0:
+        return level
+    necks, spurs = _thin(phase, inside, 2.0 * radius)
+    level = np.where(spurs, -_AWAY, level)
+    for part, around in ((necks, _GROWTH), (_worn_away(inside, radius), radius + 0.5)):
+        if part.any():
+            level = np.maximum(level, around - distance(~part))
+    return level
 
 
 class _Erosion:
@@ -133,6 +168,15 @@ def _thin(phase: Voxels, inside: NDArray[np.float64], width: float) -> tuple[Vox
     for part in _thin_parts(phase, inside, width / 2.0):
         (necks if part.joins else spurs)[part.voxels] = True
     return necks, spurs
+
+
+def _worn_away(inside: NDArray[np.float64], radius: float) -> Voxels:
+    """Of what the last step of an erosion takes away, what has more than one part of what is left close by."""
+    core = np.pad(inside > radius, _BESIDE, mode="wrap")
+    neighbours, worn = np.ones((3,) * inside.ndim, dtype=bool), (inside > radius - _STEP) & (inside <= radius)
+    for at in np.argwhere(worn):
+        worn[tuple(at)] = label(core[tuple(slice(i, i + 2 * _BESIDE + 1) for i in at)], neighbours)[1] > 1  # type: ignore[index]
+    return worn
 
 
 def _places(part: Voxels, opened: Voxels, box: tuple[slice, ...]) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from relaxdesign.microstructure.connectivity import pieces
-from relaxdesign.microstructure.features import smallest_feature, thickened, thin
+from relaxdesign.microstructure.features import mended, smallest_feature, thickened, thin
 from relaxdesign.microstructure.free_form import FREE_FORM
 
 EDGE = 40
@@ -107,3 +107,17 @@ def test_a_ring_is_as_thin_as_where_it_is_thinnest():
     ring = (around < 16) & (np.hypot(first - 5, second) > 5) & (np.abs(third) < 8)
     assert smallest_feature(ring) == pytest.approx(16 - 10, abs=1.0)
     assert smallest_feature((around < 16) & (np.abs(third) < 8)) > 14
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_short_necks_are_mended_and_what_is_thick_stays(dim):
+    """An hourglass that goes on for ever and narrows to three voxels, in either phase."""
+    along, *across = axes(dim, 24, 11.0)
+    hourglass = np.sqrt(sum(axis**2 for axis in across)) <= 1.5 + 6 * np.abs(np.sin(np.pi * along / 24))
+    level = FREE_FORM.level_set(hourglass.astype(float))
+    assert np.array_equal(mended(level, 3.0), level)
+    assert smallest_feature(hourglass) == pytest.approx(3.0, abs=1.0)
+    for cell in (level, -level):
+        wider = mended(cell, 6.0) > 0
+        assert min(smallest_feature(phase) for phase in (wider, ~wider)) >= 5.5
+        assert (wider != (cell > 0)).mean() < 0.05
