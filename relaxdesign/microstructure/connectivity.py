@@ -66,6 +66,17 @@ def pieces(phase: NDArray[np.bool_], *, corners: bool = False) -> Pieces:
     return Pieces(numbers, voxels[order], spans)
 
 
+def euler_characteristic(phase: NDArray[np.bool_]) -> int:
+    """Pieces less tunnels plus cavities of a phase (*grid) in a periodic cell, its voxels sharing corners.
+
+    The alternating sum of corners, edges, faces and interiors of its voxels.
+    """
+    cells = [(1, phase)]  # sign, and where there is one: interiors of voxels, of which each axis makes faces too
+    for axis in range(phase.ndim):
+        cells = [each for sign, at in cells for each in ((sign, at), (-sign, at | np.roll(at, 1, axis)))]
+    return (-1) ** phase.ndim * sum(sign * int(at.sum()) for sign, at in cells)
+
+
 def _links(inside: NDArray) -> list[tuple[int, int, int]]:
     """Pairs of pieces (from 1 on) that meet across a face of the cell, each with the axis that is crossed."""
     links = set()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from relaxdesign.microstructure.connectivity import pieces
+from relaxdesign.microstructure.connectivity import euler_characteristic, pieces
 from relaxdesign.microstructure.solid import Solid, smallest_feature
 
 
@@ -71,3 +71,12 @@ def test_the_solid_of_a_frame_is_connected():
     assert solid.connected and solid.components == 1 and solid.min_feature == pytest.approx(4 / 16, abs=1.01 / 16)
     assert Solid.from_dict({"connected": True, "components": 1, "min_feature": 0.25}) == Solid(True, 1, 0.25)
     assert Solid.from_dict({}) is None
+
+
+def test_the_euler_characteristic_counts_pieces_less_tunnels_plus_cavities():
+    cube = np.zeros((8, 8, 8), dtype=bool)
+    cube[2:5, 2:5, 2:5] = True
+    ring, shell = cube.copy(), cube.copy()
+    ring[3, 3], shell[3, 3, 3] = False, False
+    assert [euler_characteristic(phase) for phase in (cube, ring, shell, ring[:, :, 2])] == [1, 0, 2, 0]
+    assert euler_characteristic(bars(0, 1, 2, grid=16, width=4)) == 1 - 3  # a bar along each axis, closed periodically

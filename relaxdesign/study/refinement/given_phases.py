@@ -13,7 +13,7 @@ import numpy as np
 
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Fit, Shape
-from relaxdesign.microstructure.features import smallest_feature, thickened
+from relaxdesign.microstructure.features import mended, smallest_feature, thickened
 from relaxdesign.microstructure.symmetry import Symmetry
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.study.objective import extremes_of
@@ -41,7 +41,7 @@ def refine_given_phases(fit: Fit, family: Shape, task: Task) -> Realised:
     """
     materials, asked = task.materials_of(_PAIR), task.request.min_feature * task.simulation.grid
     width = asked + _SPARE if asked else _WIDTH[task.request.dim]
-    making = _Making(solid_of(materials), task.request.open_voids, task.simulation.symmetry)
+    making = _Making(solid_of(materials), task.request.open_voids, task.simulation.symmetry, asked)
     starts = [(_as_sampled, width), (_sharpened, width), (_sharpened, 0.0)]
     best: Attempt | None = None
     refused: Exception = RefinementError("no cell of the sample's shape was found")
@@ -96,12 +96,14 @@ def _shifted(level: Level, interface: Interface, making: _Making, *, strict: boo
 class _Making:
     """What a cell has to be whatever its targets are.
 
-    solid: label of the solid beside a void. open_voids: whether no void may be enclosed.
+    solid: label of the solid beside a void. open_voids: whether no void may be enclosed. asked: least width in voxels
+    that was asked for, 0 if none was.
     """
 
     solid: int | None
     open_voids: bool
     symmetry: Symmetry
+    asked: float = 0.0
 
     def makeable(self, level: Level, width: float = 0.0) -> Level:
         """Symmetric, without loose pieces, enclosed voids and, if there is a width, without thinner parts.
@@ -111,10 +113,12 @@ class _Making:
         return self.admitted(whole(thickened(level, width) if width else level, self.solid))
 
     def admitted(self, level: Level) -> Level:
-        """What every step towards the targets keeps to: symmetric, endless along all axes, without enclosed voids.
+        """What every step towards the targets keeps to: as thick as was asked for, symmetric, endless, voids open.
 
-        Raises RefinementError.
+        Raises RefinementError if the solid ends along an axis or the voids are too large to be filled.
         """
+        if self.asked:
+            level = mended(level, self.asked)
         level = self.symmetry.averaged(level)
         check_endless(level, self.solid)
         return opened(level, self.solid) if self.open_voids else level
