@@ -2,8 +2,9 @@
 
 The classical method (Allaire, Jouve & Toader 2004, doi:10.1016/j.jcp.2003.09.032): from the level set of a random
 field, one per candidate, shape derivatives of the targets move the interface, in Gauss–Newton steps (`Interface`) that
-are taken where the weighted squares of the misses become less and shortened where they do not. Holes merge, new
-ones do not arise. What is to be small or large is left to refinement.
+are taken where the weighted squares of the misses become less and shortened where they do not. Necks and gaps that are
+thinner than refinement makes them are held, without which many descents end where the solid would fall apart. New holes
+do not arise. What is to be small or large is left to refinement.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from relaxdesign.microstructure.free_form import FREE_FORM
 from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods.base import Task
 from relaxdesign.study.methods.staged import in_stages, random_field
-from relaxdesign.study.refinement.given_phases import Making
+from relaxdesign.study.refinement.given_phases import WIDTH, Making
 from relaxdesign.study.refinement.interface import Interface, Level, Solved, shortened
 from relaxdesign.study.refinement.outcome import RefinementError
 from relaxdesign.study.refinement.solid import check_endless, solid_of
@@ -38,7 +39,8 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
     simulation = Simulation.for_request(request, prior.grid, void=task.materials.has_void)
     solid = solid_of(materials)
     making = Making(solid, request.open_voids, simulation.symmetry)
-    descent = _Descent(Interface(FREE_FORM, materials, simulation, admitted=making.admitted))
+    interface = Interface(FREE_FORM, materials, simulation, width=WIDTH[request.dim], admitted=making.admitted)
+    descent = _Descent(interface)
     wanted = _solid_fraction(request)
     fields = [random_field(prior.field_shape[1:], simulation.symmetry, task.generator) for _ in range(request.count)]
     levels = [_start(field, wanted, solid) for field in fields]

@@ -24,7 +24,7 @@ from relaxdesign.study.refinement.sharpening import sharpened
 from relaxdesign.study.refinement.solid import check_endless, opened, solid_of, whole
 from relaxdesign.study.refinement.task import Task
 
-_WIDTH = {2: 3.0, 3: 2.0}
+WIDTH = {2: 3.0, 3: 2.0}
 """Voxels below which necks and walls of given phases are widened, by dimension: thinner ones carry otherwise on every
 grid. Where nothing is asked for, a cell that comes near its targets with thinner ones is a design too."""
 _ROUNDS = 2  # of widening
@@ -40,7 +40,7 @@ def refine_given_phases(fit: Fit, family: Shape, task: Task) -> Realised:
     RefinementError if no cell has a solid in one piece and parts as thick as was asked for, ConvergenceError.
     """
     materials, asked = task.materials_of(_PAIR), task.request.min_feature * task.simulation.grid
-    width = asked + _SPARE if asked else _WIDTH[task.request.dim]
+    width = asked + _SPARE if asked else WIDTH[task.request.dim]
     making = Making(solid_of(materials), task.request.open_voids, task.simulation.symmetry)
     starts = [(_as_sampled, width), (_sharpened, width), (_sharpened, 0.0)]
     best: Attempt | None = None
