@@ -58,8 +58,8 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
 
 def _solid_fraction(request: DesignRequest) -> float:
     """To begin with."""
-    asked = [target for target in request.targets if target.quantity == "solid"]
-    return asked[0].nearest(_USUAL) if asked else _USUAL
+    asked = [target.nearest(_USUAL) for target in request.targets if target.quantity == "solid"]
+    return float(np.clip(asked[0] if asked else _USUAL, *FREE_FORM.shares))
 
 
 def _start(field: NDArray[np.float64], wanted: float, solid: int | None) -> Level:
