@@ -39,8 +39,16 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
     simulation = Simulation.for_request(request, prior.grid, void=task.materials.has_void)
     solid = solid_of(materials)
     making = Making(solid, request.open_voids, simulation.symmetry)
-    interface = Interface(FREE_FORM, materials, simulation, width=WIDTH[request.dim], admitted=making.admitted)
-    descent = _Descent(interface)
+
+    def shares_of(level: Level) -> NDArray[np.float64]:
+        return FREE_FORM.geometry(level).shares(prior.grid).numpy()
+
+    def admitted(level: Level) -> Level:
+        level = making.admitted(level)
+        check_endless(shares_of(level) - 0.5, solid)  # as it is handed over
+        return level
+
+    descent = _Descent(Interface(FREE_FORM, materials, simulation, width=WIDTH[request.dim], admitted=admitted))
     wanted = _solid_fraction(request)
     fields = [random_field(prior.field_shape[1:], simulation.symmetry, task.generator) for _ in range(request.count)]
     levels = [_start(field, wanted, solid) for field in fields]
@@ -48,8 +56,7 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
     ends = [request.steps * stage // stages for stage in range(stages + 1)]
 
     def advance(index: int, stage: int, evaluations: int) -> NDArray[np.float64]:
-        level = descent.after(levels[index], evaluations)
-        shares = FREE_FORM.geometry(level).shares(prior.grid).numpy()
+        shares = shares_of(descent.after(levels[index], evaluations))
         levels[index] = FREE_FORM.level_set(shares)
         return shares
 
