@@ -28,8 +28,8 @@ class Chosen:
         list[str] | None,
         typer.Option(
             help="range, density, two-targets, directional, baselines, many-steps, few-steps or confirm (seeds that no "
-            "search has seen); of shapes held-out, two-solids, bones, bones-and-solid, different, bounds or auxetic; "
-            "repeat. Default: all."
+            "search has seen); of shapes held-out, methods, two-solids, bones, bones-and-solid, different, bounds or "
+            "auxetic; repeat. Default: all."
         ),
     ] = None
     dim: Annotated[list[int] | None, typer.Option(help="2 or 3; repeat. Default: both.")] = None

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 Schedule = Literal["constant", "rising", "falling"]
 SamplerChoice = Literal["auto", "ddpm", "ddim", "dpm++"]
 Method = Literal[
-    "guided", "noise", "best-of-n", "random", "pairs", "genetic", "cma-es", "gradient", "topology", "conditional"
+    "guided",
+    "noise",
+    "best-of-n",
+    "random",
+    "pairs",
+    "genetic",
+    "cma-es",
+    "gradient",
+    "topology",
+    "level-set",
+    "conditional",
 ]
 """What `relaxdesign.study.methods.METHODS` offers."""
 

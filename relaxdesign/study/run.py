@@ -94,7 +94,8 @@ class _Study:
             raise RequestError(f"the prior {prior.name} makes {makes}")
         prior.offer(materials)
         if request.phases:
-            prior = prior.of_kind(request.shape or (CONNECTED if materials.has_void else ""))
+            kind = request.shape or (CONNECTED if materials.has_void else "")
+            prior = prior.of_kind(kind) if kind else prior
             prior = prior.symmetric(Symmetry(request.symmetry, request.dim))
         kept = {design.index: design for design in finished}
         return _Study(request, materials, prior, cancel, kept, begun, started)

@@ -29,6 +29,8 @@ NOTE_2D = (
 
 def what_is_shown(method: str, *, shapes: bool = False) -> str:
     """What the fields and curves of a run's steps are, which are not yet designs. shapes: of given phases."""
+    if shapes and METHODS[method].discrete:
+        return "Random shapes that are tried on the way. The verified designs say what is met."
     if shapes:
         return "Forming shape: how likely every voxel is of either phase. The verified designs say what is met."
     if METHODS[method].discrete:

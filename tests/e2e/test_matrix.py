@@ -67,9 +67,9 @@ class Kind:
     def refusal(self) -> str:
         """What the app says of a kind that it does not compute; empty for the others."""
         request = self.request
-        if request.phases and (self.method in ("random", "pairs", "genetic", "cma-es", "conditional")):
+        if request.phases and (self.method in ("pairs", "genetic", "cma-es", "conditional")):
             return "does not search among shapes of given phases"
-        if self.method == "topology" and not request.phases:
+        if self.method in ("topology", "level-set") and not request.phases:
             return "searches among shapes of given phases"
         if self.method == "pairs" and len(request.targets) > 1:
             return "finds the root of one target"
@@ -101,6 +101,8 @@ SOME = [
     Kind("Titanium lattice", "free-form", 2, "guided"),
     Kind("Titanium lattice", "free-form", 2, "genetic"),
     Kind("Titanium lattice", "free-form", 2, "topology"),
+    Kind("Titanium lattice", "free-form", 2, "level-set"),
+    Kind("Titanium lattice", "free-form", 2, "random"),
     Kind("Stiff and light", "particles", 2, "topology"),
 ]
 """Every preset, projection, dimension, method and reason of refusal at least once."""

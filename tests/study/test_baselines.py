@@ -10,17 +10,19 @@ import torch
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import AsinhChannels
 from relaxdesign.microstructure import PARTICLES
+from relaxdesign.microstructure.connectivity import pieces
 from relaxdesign.microstructure.particles.fitting import project
 from relaxdesign.prior.model import PriorError, load_prior
 from relaxdesign.study import methods
 from relaxdesign.study import run as study
 from relaxdesign.study.events import StepEvent
 from relaxdesign.study.guidance import SamplerStep
-from relaxdesign.study.methods import sampler_for
+from relaxdesign.study.methods import level_set, random_shapes, sampler_for
 from relaxdesign.study.methods.discrete import DiscreteDesign, Encoding, search
 from relaxdesign.study.methods.searchers import PairSearch
 from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.objectives import Evaluation, Objectives
+from relaxdesign.study.refinement.interface import Interface
 from relaxdesign.study.request import DesignRequest, Method
 from relaxdesign.study.selection import PairTable
 from relaxdesign.study.tuning import TUNING
@@ -273,3 +275,91 @@ def test_gradients_are_not_reused_between_designs_that_have_nothing_in_common():
 
 def test_requests_can_name_every_method_and_no_other():
     assert set(get_args(Method)) == set(methods.METHODS)
+
+
+# ---- shapes of given phases ----
+
+TITANIUM = "titanium-alloy-ti-6al-4v-annealed"
+CASES = 6  # linear systems of an evaluation for these two and K
+STIFF_ALONG_X = ({"quantity": "C11", "low": 50, "high": 50}, {"quantity": "C22", "low": 25, "high": 25})
+
+
+def shapes_of(method: str, count: int = 2, steps: int = 12, **settings):
+    asked = {"family": "free-form", "phases": ("void", TITANIUM), "objectives": STIFF_ALONG_X, "method": method}
+    request = DesignRequest.model_validate(asked | {"count": count, "steps": steps} | settings)
+    materials, prior = study.check_request(request), load_prior("free-form-2d-64")
+    prior.offer(materials)
+    objectives = Objectives.from_request(request, materials, prior.channels)
+    return list(sampler_for(request, prior, objectives, materials)), objectives
+
+
+@pytest.mark.parametrize("method", ["level-set", "random"])
+def test_searches_among_shapes_keep_their_budget_and_end_better_than_they_began(monkeypatch, method):
+    solved, solve = [], Interface.solved
+    monkeypatch.setattr(Interface, "solved", lambda self, level: solved.append(level) or solve(self, level))
+    steps, objectives = shapes_of(method, steps=18)
+    shown = 18 if method == "random" else 3
+    assert [step.index for step in steps] == [18 // shown * (i + 1) for i in range(shown)]
+    assert len(solved) <= 2 * (18 - shown) and (method == "random" or len(solved) > 18 - shown)
+    assert objectives.load_cases == CASES * (2 * shown + len(solved))
+    began, ended = steps[0].evaluation, steps[-1].evaluation
+    assert began is not None and ended is not None
+    first, last = objectives.losses(began), objectives.losses(ended)
+    assert bool((last < 1.01 * first).all()), "the last ones are solved accurately"
+    assert float(last.mean()) < 0.5 * float(first.mean()) and float(last.max()) < 0.1
+    again, _ = shapes_of(method, steps=18)
+    assert torch.equal(steps[-1].clean, again[-1].clean)
+    assert not torch.equal(steps[-1].clean[0], steps[-1].clean[1])
+
+
+def test_a_candidate_draws_the_same_shapes_however_many_there_are():
+    few, many = (shapes_of("random", count=count, steps=3)[0] for count in (1, 17))
+    for one, other in zip(few[:2], many[:2], strict=True):
+        assert torch.equal(one.clean[0], other.clean[0]) and not torch.equal(other.clean[0], other.clean[1])
+
+
+def test_random_shapes_are_whole_symmetric_and_of_the_kind_that_is_asked_for():
+    for settings in ({}, {"symmetry": "orthotropic"}, {"shape": "lattice", "symmetry": "orthotropic"}):
+        (first, *_), _ = shapes_of("random", count=4, steps=2, **settings)
+        for field in first.clean[:, 0]:
+            assert set(field.unique().tolist()) == {-1.0, 1.0} and pieces((field > 0).numpy()).connected
+            if settings.get("symmetry"):
+                assert torch.equal(field, field.flip(0)) and torch.equal(field, field.flip(1))
+    swapped, _ = shapes_of("random", steps=2, phases=(TITANIUM, "void"))
+    assert all(pieces((field < 0).numpy()).connected for field in swapped[0].clean[:, 0]), "the solid, first here"
+
+
+def test_random_shapes_that_cannot_be_drawn_are_passed_over_and_said(monkeypatch):
+    def failing(*_):
+        raise RuntimeError("hardly any cell is one piece")
+
+    monkeypatch.setattr(random_shapes, "draw_shapes", failing)
+    steps, _ = shapes_of("random", steps=3)
+    assert not steps[-1].alive.any() and "hardly any" in steps[-1].messages[0]
+
+
+def test_level_sets_begin_with_a_solid_that_hangs_together_at_the_fraction_that_is_asked_for():
+    field = np.sin(np.arange(64) * np.pi / 16)[:, None] + np.sin(np.arange(64) * np.pi / 32)[None]
+    for solid in (0, 1):
+        level = level_set._start(field, 0.6, solid)
+        inside = (level > 0) == bool(solid)
+        assert pieces(inside).spans[0] == 2 and 0.55 < inside.mean() < 0.95
+    assert (level_set._start(field, 0.2, None) > 0).mean() == pytest.approx(0.2, abs=0.03)
+    asked = {"objectives": [{"quantity": "solid", "high": 0.4}, {"quantity": "K", "low": 5}]}
+    given = {"family": "free-form", "phases": ("void", TITANIUM)}
+    assert level_set._solid_fraction(DesignRequest.model_validate(asked | given)) == 0.4
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"method": "level-set"}, "the method level-set searches among shapes of given phases: give two"),
+        (
+            {"method": "pairs", "family": "free-form", "phases": ("void", TITANIUM)},
+            "these do: guided.*level-set, random",
+        ),
+    ],
+)
+def test_methods_refuse_what_they_cannot_search_among(wanted, said):
+    with pytest.raises(study.RequestError, match=said):
+        study.check_request(DesignRequest.model_validate({"target_bulk": 15} | wanted))

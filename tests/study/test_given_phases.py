@@ -274,3 +274,14 @@ def test_candidates_that_topology_optimisation_cannot_solve_are_dropped_and_the_
     designs = study.design(request(method="topology", count=2, steps=10)).designs
     assert [made.ok for made in designs] == ([True, False] if fail == {3} else [False, False])
     assert "stopped after" in designs[1].message
+
+
+def test_two_solids_need_no_kind_of_shape():
+    """Beside no void the prior is told nothing: any cell of the two will do."""
+    asked = {
+        "objectives": [{"quantity": "C11", "low": 12.0, "high": 12.0}],
+        "phases": ("epoxy-unfilled", "alumina-ad-995"),
+    }
+    request = DesignRequest.model_validate(asked | {"family": "free-form", "count": 1, "steps": 4, "seed": 3})
+    (design,) = study.design(request).designs
+    assert design.ok and design.on_target and design.solid is None

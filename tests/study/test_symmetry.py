@@ -140,7 +140,7 @@ def test_samples_of_a_symmetric_prior_are_symmetric_and_those_of_others_stay():
     assert float(drawn["cubic"].abs().mean()) > 0.9, "it is as crisp as other samples"
 
 
-@pytest.mark.parametrize("method", ["guided", "topology", "gradient", "noise"])
+@pytest.mark.parametrize("method", ["guided", "topology", "level-set", "random", "gradient", "noise"])
 def test_a_cubic_design_is_symmetric_to_the_last_voxel_and_meets_its_target(method):
     result = study.design(request(symmetry="cubic", method=method, count=2, steps=8))
     assert any(made.on_target for made in result.designs)

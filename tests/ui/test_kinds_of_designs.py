@@ -139,12 +139,17 @@ def live_page() -> None:
 @pytest.mark.parametrize(
     ("methods", "said"),
     [
-        (("guided", "noise", "best-of-n", "conditional", "gradient", "topology"), "any material in every voxel"),
+        (("guided", "noise", "best-of-n", "conditional", "gradient"), "any material in every voxel"),
         (("random", "pairs", "genetic", "cma-es"), "one random placement"),
     ],
 )
 def test_what_is_seen_on_the_way_is_said_of_every_method(methods: tuple[Method, ...], said):
     assert all(said in what_is_shown(method) for method in methods)
+
+
+def test_what_is_seen_of_shapes_on_the_way_is_said():
+    assert "Forming shape" in what_is_shown("level-set", shapes=True)
+    assert "Random shapes" in what_is_shown("random", shapes=True)
 
 
 def test_the_library_lists_and_compares_designs_of_any_shape(app):

@@ -17,7 +17,17 @@ import torch
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.guidance import SamplerStep
-from relaxdesign.study.methods import gradient, guided, noise_optimisation, searchers, topology, unguided
+from relaxdesign.study.methods import (
+    gradient,
+    guided,
+    level_set,
+    noise_optimisation,
+    random_shapes,
+    searchers,
+    staged,
+    topology,
+    unguided,
+)
 from relaxdesign.study.methods.base import Method, Task, serves_all
 from relaxdesign.study.objectives import Objectives
 from relaxdesign.study.request import DesignRequest
@@ -26,8 +36,8 @@ from relaxdesign.study.request import DesignRequest
 def _discrete(
     description: str, searcher: searchers.Make, refusal: Callable[[DesignRequest], str] = serves_all
 ) -> Method:
-    """A search among discrete designs."""
-    return Method(description, searchers.search_with(searcher), refusal, discrete=True, revision=2)
+    """A search among discrete designs of two materials on offer."""
+    return Method(description, searchers.search_with(searcher), refusal, discrete=True, shapes=False, revision=2)
 
 
 METHODS: dict[str, Method] = {
@@ -55,12 +65,23 @@ METHODS: dict[str, Method] = {
         prior_suffix="-conditional",
         passes=lambda _: 1,
         simulates=False,
+        shapes=False,
     ),
     "gradient": Method("gradient descent on the relaxed field, without a prior", gradient.steps_of, revision=2),
     "topology": Method(
         "topology optimisation by density from random fields, without a prior", topology.steps_of, topology.refusal
     ),
-    "random": _discrete("the best of many random designs", searchers.RandomSearch),
+    "level-set": Method(
+        "level-set descent by shape derivatives from random fields, without a prior",
+        level_set.steps_of,
+        staged.no_phases,
+    ),
+    "random": Method(
+        "the best of many random designs",
+        random_shapes.shapes_or(searchers.search_with(searchers.RandomSearch)),
+        discrete=True,
+        revision=2,
+    ),
     "pairs": _discrete(
         "random pairs of materials, root finding in the volume fraction",
         searchers.PairSearch,
@@ -83,8 +104,8 @@ METHODS: dict[str, Method] = {
 def check_method(request: DesignRequest) -> None:
     """Raises ValueError where the request's method cannot serve it, or not on this machine."""
     method = METHODS[request.method]
-    if request.phases and (method.discrete or method.prior_suffix):
-        able = ", ".join(name for name, other in METHODS.items() if not (other.discrete or other.prior_suffix))
+    if request.phases and not method.shapes:
+        able = ", ".join(name for name, other in METHODS.items() if other.shapes)
         raise ValueError(f"the method {request.method} does not search among shapes of given phases; these do: {able}")
     if refusal := method.refusal(request):
         raise ValueError(refusal)

@@ -43,6 +43,7 @@ class Method:
     passes: counts the passes of the prior's network per step and candidate; None: the method needs no network.
     simulates: whether every step solves the fields of all candidates.
     discrete: whether the fields of its steps are cells of two materials; else any material may be in every voxel.
+    shapes: whether it searches among shapes of given phases.
     guidance: whether the settings of the guidance steer it.
     revision: of how the method searches. Each change that may change its designs raises the number, so that the
     protocol measures the method again.
@@ -55,6 +56,7 @@ class Method:
     passes: Callable[[DesignRequest], int] | None = None
     simulates: bool = True
     discrete: bool = False
+    shapes: bool = True
     guidance: bool = False
     revision: int = 1
 

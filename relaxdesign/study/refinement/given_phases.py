@@ -24,7 +24,7 @@ from relaxdesign.study.refinement.sharpening import sharpened
 from relaxdesign.study.refinement.solid import check_endless, opened, solid_of, whole
 from relaxdesign.study.refinement.task import Task
 
-_WIDTH = {2: 3.0, 3: 2.0}
+WIDTH = {2: 3.0, 3: 2.0}
 """Voxels below which necks and walls of given phases are widened, by dimension: thinner ones carry otherwise on every
 grid. Where nothing is asked for, a cell that comes near its targets with thinner ones is a design too."""
 _ROUNDS = 2  # of widening
@@ -40,8 +40,8 @@ def refine_given_phases(fit: Fit, family: Shape, task: Task) -> Realised:
     RefinementError if no cell has a solid in one piece and parts as thick as was asked for, ConvergenceError.
     """
     materials, asked = task.materials_of(_PAIR), task.request.min_feature * task.simulation.grid
-    width = asked + _SPARE if asked else _WIDTH[task.request.dim]
-    making = _Making(solid_of(materials), task.request.open_voids, task.simulation.symmetry, asked)
+    width = asked + _SPARE if asked else WIDTH[task.request.dim]
+    making = Making(solid_of(materials), task.request.open_voids, task.simulation.symmetry, asked)
     starts = [(_as_sampled, width), (_sharpened, width), (_sharpened, 0.0)]
     best: Attempt | None = None
     refused: Exception = RefinementError("no cell of the sample's shape was found")
@@ -71,7 +71,7 @@ def refine_given_phases(fit: Fit, family: Shape, task: Task) -> Realised:
     return finished(_PAIR, level, family, task, found)
 
 
-def _shifted(level: Level, interface: Interface, making: _Making, *, strict: bool) -> tuple[float, Level]:
+def _shifted(level: Level, interface: Interface, making: Making, *, strict: bool) -> tuple[float, Level]:
     """Its thin parts widened and its interface shifted onto the targets, twice, since steps thin some parts again.
 
     Returns the largest residual and the cell; if it need not be strict and the first round came nearer, that one.
@@ -93,7 +93,7 @@ def _shifted(level: Level, interface: Interface, making: _Making, *, strict: boo
 
 
 @dataclass(frozen=True)
-class _Making:
+class Making:
     """What a cell has to be whatever its targets are.
 
     solid: label of the solid beside a void. open_voids: whether no void may be enclosed. asked: least width in voxels

@@ -46,7 +46,7 @@ Level = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class _Solved:
+class Solved:
     """A cell that was solved for the coordinates of its targets, a tensor each, whose gradients lead to the shares.
 
     cost: the sum of what is to be small or large, in coordinates, lower is better; None if nothing is.
@@ -97,11 +97,11 @@ class Interface:
         """One that meets the targets as well and is better in what is to be small or large. Raises ConvergenceError."""
         if not self.extremes:
             return level
-        best, length = self._solved(level), 1.0
+        best, length = self.solved(level), 1.0
         for _ in range(_IMPROVEMENTS):
             if length < _LEAST_DAMPING:
                 break
-            solved = self._allowed(best.level + self._descent(best, length))
+            solved = self.allowed(best.level + self._descent(best, length))
             if solved is None or solved.merit >= best.merit:
                 length *= 0.5
                 continue
@@ -110,14 +110,13 @@ class Interface:
 
     def shifted(self, level: Level) -> tuple[float, Level]:
         """Smallest largest residual reached, and the level set that has it. Raises ConvergenceError."""
-        best, damping, moves = self._solved(level), 1.0, None
+        best, damping, moves = self.solved(level), 1.0, None
         for _ in range(_STEPS):
             if best.miss < TOLERANCE / 2 or damping < _LEAST_DAMPING:
                 break
             if moves is None:  # of this level; a shorter step has the same direction
-                moves = self._step(best)
-            moved = best.level + min(damping, _LARGEST_SHIFT / max(float(np.abs(moves).max()), 1e-30)) * moves
-            solved = self._allowed(moved)
+                moves = self.step(best)
+            solved = self.allowed(best.level + shortened(moves, damping))
             if solved is None or solved.distance >= best.distance:
                 damping *= 0.4
                 continue
@@ -127,15 +126,19 @@ class Interface:
                 break
         return best.miss, best.level
 
-    def _allowed(self, level: Level) -> _Solved | None:
-        """A cell that is admitted and whose volume fraction the family supports, solved; None of others."""
+    def allowed(self, level: Level) -> Solved | None:
+        """A cell that is admitted and whose volume fraction the family supports, solved; None of others.
+
+        Raises ConvergenceError.
+        """
         try:
             level = self.admitted(level)
         except RefinementError:
             return None
-        return self._solved(level) if self.family.shares[0] <= (level > 0).mean() <= self.family.shares[1] else None
+        return self.solved(level) if self.family.shares[0] <= (level > 0).mean() <= self.family.shares[1] else None
 
-    def _solved(self, level: Level) -> _Solved:
+    def solved(self, level: Level) -> Solved:
+        """A cell with what leads from it to the targets. Raises ConvergenceError."""
         simulation = self.simulation
         evaluator = simulation.searching()
         shares = simulation.shares([self.family.geometry(level)], self.times).requires_grad_()
@@ -146,20 +149,20 @@ class Interface:
         coordinates = [target.coordinate(values[target.quantity]) for target in simulation.targets]
         costs = [o.weight * o.sign * o.coordinate(effective.values[o.quantity][0]) for o in self.extremes]
         cost = torch.stack(costs).sum() if costs else None
-        return _Solved(level, shares, coordinates, residual, cost)
+        return Solved(level, shares, coordinates, residual, cost)
 
-    def _step(self, solved: _Solved) -> Level:
+    def step(self, solved: Solved) -> Level:
         """The change of the level set that should meet the targets."""
         answers = self._answers(solved, solved.coordinates)
         weights, at = _weights(answers), self._coordinates(solved)
 
-        def step(free: NDArray[np.bool_]) -> Level:
+        def closing(free: NDArray[np.bool_]) -> Level:
             modes = _modes(answers, weights, free)
             return np.tensordot(closing_amplitudes(_gram(answers, modes), at, self.simulation.targets), modes, 1)
 
-        return self._held(solved.level, step)
+        return self._held(solved.level, closing)
 
-    def _descent(self, solved: _Solved, length: float) -> Level:
+    def _descent(self, solved: Solved, length: float) -> Level:
         """The change of the level set that lowers the cost, times a length, and should meet the targets."""
         assert solved.cost is not None
         answers = self._answers(solved, [*solved.coordinates, solved.cost])
@@ -172,7 +175,7 @@ class Interface:
             there = at - scale * gram[:targets, -1]
             amplitudes = closing_amplitudes(gram[:targets, :targets], there, self.simulation.targets)
             moves = np.tensordot(amplitudes, modes[:targets], 1) - scale * modes[-1]
-            return moves * min(1.0, _LARGEST_SHIFT / max(float(np.abs(moves).max()), 1e-30))
+            return shortened(moves)
 
         return self._held(solved.level, step)
 
@@ -187,16 +190,21 @@ class Interface:
                 return moves
             free &= ~held
 
-    def _answers(self, solved: _Solved, coordinates: Sequence[Tensor]) -> NDArray[np.float64]:
+    def _answers(self, solved: Solved, coordinates: Sequence[Tensor]) -> NDArray[np.float64]:
         """Derivatives of coordinates by the level set of every voxel, (coordinates, *grid)."""
         by_share = torch.cat([torch.autograd.grad(c, solved.shares, retain_graph=True)[0] for c in coordinates])
         cell = by_share.reshape(len(by_share), *by_share.shape[1 : 1 + solved.level.ndim])
         return self.simulation.symmetry.averaged(self.family.geometry(solved.level).by_level(cell))
 
-    def _coordinates(self, solved: _Solved) -> NDArray[np.float64]:
+    def _coordinates(self, solved: Solved) -> NDArray[np.float64]:
         """Of the targets, with what is added to them."""
         pairs = zip(solved.coordinates, self.simulation.targets, strict=True)
         return np.array([float(c.detach()) + self.shift.get(target.quantity, 0.0) for c, target in pairs])
+
+
+def shortened(moves: Level, damping: float = 1.0) -> Level:
+    """Part of a step, 0 to 1, that moves no voxel farther than a step may."""
+    return moves * min(damping, _LARGEST_SHIFT / max(float(np.abs(moves).max()), 1e-30))
 
 
 def _weights(answers: NDArray[np.float64]) -> Level:

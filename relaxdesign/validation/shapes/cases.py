@@ -36,6 +36,7 @@ VOID_AND_STIFF = {"phases": ("void", "stiff"), "materials_csv": _OWN}
 
 TARGETS = 200
 """Cells held out, of each choice of phases."""
+_OF_ALL_METHODS = 24  # of these, for which all methods are compared
 _COMPARED = {2: 12, 3: 6}  # targets for which the designs of a request are told apart
 _TOGETHER = {2: 8, 3: 4}  # designs of such a request
 FRACTIONS = (0.2, 0.3, 0.4, 0.5)
@@ -111,6 +112,12 @@ def _held_out(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
             yield method, 1, _of_cells(VOID_AND_SOLID, work, method)
 
 
+def _methods(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
+    if dim == 2:
+        for method in ("guided", "topology", "level-set", "gradient", "best-of-n", "random"):
+            yield method, 1, itertools.islice(_of_cells(VOID_AND_SOLID, work, method), _OF_ALL_METHODS)
+
+
 def _two_solids(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
     if dim == 2:
         for method in ("guided", "topology"):
@@ -162,6 +169,7 @@ def _auxetic(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
 
 _SETS = {
     "held-out": _held_out,
+    "methods": _methods,
     "two-solids": _two_solids,
     "bones": _bones,
     "bones-and-solid": _bones_and_solid,

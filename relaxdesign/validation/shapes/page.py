@@ -202,6 +202,13 @@ _SECTIONS: dict[tuple[str, ...], Callable[[Sequence[Line]], str]] = {
         "Void and Ti-6Al-4V: the plane stiffness of random cells of the generators, with seeds that no training has "
         "seen, kind by kind.",
     ),
+    ("methods",): _near(
+        "Against other methods",
+        "The first of these cells: the same requests, as many evaluations before refinement, the same refinement. "
+        "*topology*: topology optimisation by density; *level-set*: descent of a level set by shape derivatives; "
+        "*gradient*: of a relaxed field, all three from random fields; *best-of-n*: the best of unguided samples of "
+        "the prior; *random*: the best of random cells of the generators, which the cells held out are of as well.",
+    ),
     ("two-solids",): _near(
         "The same of two solids",
         f"Two solids with E = {STIFF / 10:g} and {STIFF:g} GPa, ν = 0.3; cells of all kinds of generators.",
