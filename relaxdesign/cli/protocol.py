@@ -78,8 +78,9 @@ class Chosen:
         planned = self._planned(tuple(self.only or usual), tuple(self.dim or ((2,) if self.quick else (2, 3))), work)
         cases = [case for case in planned if self.match in case.key]
         if not cases:
-            hint = f"there are, e.g., {planned[0].key}" if planned else "sets of bones are in 3D and need --bones"
-            raise ValueError(f"--match, --only, --dim: no case is left; {hint}")
+            if not planned:
+                raise ValueError("--only, --dim: no case is left; those of bones are in 3D and need --bones")
+            raise ValueError(f"--match: no case has {self.match!r} in its name; there are, e.g., {planned[0].key}")
         return cases
 
     def _planned(self, sets: tuple[str, ...], dims: tuple[int, ...], work: Path) -> list[Case] | list[ShapeCase]:

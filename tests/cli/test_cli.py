@@ -73,6 +73,14 @@ def test_protocol_names_a_case_when_none_matches(cli, monkeypatch, tmp_path):
     assert_one_clear_error(result, "--match", "'4d'", "range-guided-2d-q5")
 
 
+def test_protocol_of_shapes_says_what_it_lacks(cli, tmp_path):
+    bones = cli("protocol", "--family", "free-form", "--only", "bones", "--work", str(tmp_path))
+    assert_one_clear_error(bones, "--bones")
+    unknown = cli("protocol", "--family", "free-form", "--only", "range", "--work", str(tmp_path))
+    assert_one_clear_error(unknown, "unknown range", "held-out", "auxetic")
+    assert_one_clear_error(cli("protocol", "--family", "fibres", "--work", str(tmp_path)), "'fibres'", "free-form")
+
+
 def test_version_and_help_are_quick_and_do_not_load_torch():
     code = (
         "import sys; from relaxdesign.cli import app\n"
