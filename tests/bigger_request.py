@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from relaxdesign.study.fields import Ui
-from relaxdesign.study.request import DesignRequest, GuidanceSettings
+from relaxdesign.study.guidance_settings import GuidanceSettings
+from relaxdesign.study.request import DesignRequest
 
 
 class BiggerGuidance(GuidanceSettings):

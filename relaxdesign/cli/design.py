@@ -16,8 +16,9 @@ from relaxdesign.cli.options import AsJson, MaterialsFile, grouped
 from relaxdesign.cli.request_options import request_options
 from relaxdesign.cli.running import run_study
 from relaxdesign.cli.showing import exit_by, print_result
+from relaxdesign.study.guidance_settings import GuidanceSettings
 from relaxdesign.study.objective import Objective, parse_objective
-from relaxdesign.study.request import DesignRequest, GuidanceSettings
+from relaxdesign.study.request import DesignRequest
 
 if TYPE_CHECKING:
     from relaxdesign.cli.recording import Recording

@@ -22,8 +22,9 @@ from relaxdesign.physics.elasticity import needs_stiffness
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.prior.model import load_prior
 from relaxdesign.server.worker import study_threads
+from relaxdesign.study.guidance_settings import GuidanceSettings
 from relaxdesign.study.methods import METHODS
-from relaxdesign.study.request import DesignRequest, GuidanceSettings
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.version import __version__
 
 # Linear systems on the design's grid that finishing a design is worth, by dimension (measured over targets of all

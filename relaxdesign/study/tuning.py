@@ -19,7 +19,7 @@ from dataclasses import dataclass
 class Tuning:
     """Numbers found by search, in the order in which they act: sampling, choice of materials, refinement."""
 
-    # ---- guided sampling: defaults of `relaxdesign.study.request.GuidanceSettings` ----
+    # ---- guided sampling: defaults of `relaxdesign.study.guidance_settings.GuidanceSettings` ----
 
     steps: int = 30
     """Denoising steps of a request. Set "many-steps" against 50 and 100; fewer are in "few-steps"."""

@@ -19,8 +19,9 @@ from relaxdesign.io.fields import load_field
 from relaxdesign.library import Store
 from relaxdesign.library.replay import Replays
 from relaxdesign.study.events import DesignEvent, FinishedEvent
+from relaxdesign.study.guidance_settings import GuidanceSettings
 from relaxdesign.study.objective import parse_objective
-from relaxdesign.study.request import DesignRequest, GuidanceSettings
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, DesignResult
 from tests.command_line import assert_one_clear_error
 from tests.scripted_study import scripted_design, scripted_step, scripted_study

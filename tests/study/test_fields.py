@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field
 
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.study.fields import Group, Ui, describe
-from relaxdesign.study.request import DesignRequest, GuidanceSettings, Method
+from relaxdesign.study.guidance_settings import GuidanceSettings
+from relaxdesign.study.request import DesignRequest, Method
 from tests.bigger_request import BiggerRequest
 
 SETTINGS = {setting.name: setting for setting in describe(DesignRequest)}

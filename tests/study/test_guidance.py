@@ -10,10 +10,10 @@ from relaxdesign.prior.sampling import sample
 from relaxdesign.prior.schedule import NoiseSchedule
 from relaxdesign.prior.steps import ancestral_step
 from relaxdesign.study.guidance import step_direction
+from relaxdesign.study.guidance_settings import GuidanceSettings
 from relaxdesign.study.methods.guided import guided_sample
 from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.objectives import Linearisation, Objectives
-from relaxdesign.study.request import GuidanceSettings
 from tests.analytic_prior import DEVIATION, MEAN, MeanTarget, gaussian_prior, generator, last
 
 

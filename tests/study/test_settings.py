@@ -7,10 +7,11 @@ import torch
 from pydantic import ValidationError
 
 from relaxdesign.study import run as study
+from relaxdesign.study.guidance_settings import GuidanceSettings
 from relaxdesign.study.methods.guided import guided_sample
 from relaxdesign.study.objective import Objective, parse_objective
 from relaxdesign.study.objectives import Objectives
-from relaxdesign.study.request import DesignRequest, GuidanceSettings
+from relaxdesign.study.request import DesignRequest
 from tests.analytic_prior import gaussian_prior, generator, last
 
 

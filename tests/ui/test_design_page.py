@@ -7,7 +7,8 @@ import json
 import pytest
 
 from relaxdesign import __version__
-from relaxdesign.study.request import DesignRequest, GuidanceSettings, request_file
+from relaxdesign.study.guidance_settings import GuidanceSettings
+from relaxdesign.study.request import DesignRequest, request_file
 from relaxdesign.study.run import RequestError
 from relaxdesign.ui import server
 from tests.scripted_study import scripted_design

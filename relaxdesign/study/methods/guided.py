@@ -30,9 +30,10 @@ from torch import Tensor
 from relaxdesign.prior.model import Painted, Prior
 from relaxdesign.prior.steps import Sampler, advance, draw_noise, renoise
 from relaxdesign.study.guidance import Candidates, SamplerStep, clip_step, failures, pull_back, step_direction
+from relaxdesign.study.guidance_settings import GuidanceSettings
 from relaxdesign.study.methods.base import Task
 from relaxdesign.study.objectives import Evaluation, Linearisation, Objectives
-from relaxdesign.study.request import DesignRequest, GuidanceSettings
+from relaxdesign.study.request import DesignRequest
 
 _CLOSED = 2e-3
 """Residual at which a target counts as met by a finished field."""
