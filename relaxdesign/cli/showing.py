@@ -124,8 +124,9 @@ def _summary(result: DesignResult) -> str:
     pairs = {tuple(material.id for material in item.materials) for item in result.designs if item.ok}
     within = sum(item.on_target for item in result.designs)
     wanted = "the target" if len(result.request.targets) == 1 else "all targets"
+    different = "" if result.request.phases else f"{len(pairs)} different material pairs, "
     return (
-        f"{within} of {result.request.count} within 1 % of {wanted}, {len(pairs)} different material pairs, "
+        f"{within} of {result.request.count} within 1 % of {wanted}, {different}"
         f"{result.seconds:.1f} s, {result.solver_iterations} solver iterations, prior {result.prior}"
     )
 
