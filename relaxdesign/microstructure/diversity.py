@@ -33,9 +33,14 @@ def mean_difference(cells: Sequence[NDArray[np.bool_]]) -> float | None:
 def betti_numbers(phase: NDArray[np.bool_]) -> tuple[int, ...]:
     """Pieces, independent loops and, in 3D, closed surfaces of a phase (*grid) in its periodic cell.
 
-    Voxels that share a corner hang together. Needs GUDHI (extra ``baselines``).
+    Voxels that share a corner hang together. Raises ModuleNotFoundError without GUDHI (extra ``baselines``).
     """
-    from gudhi import PeriodicCubicalComplex
+    try:
+        from gudhi import PeriodicCubicalComplex
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f'Betti numbers need the extra "baselines": pip install "relaxdesign[baselines]" ({error.name} is missing)'
+        ) from None
 
     cells = np.where(phase, 0.0, 1.0)
     complex_ = PeriodicCubicalComplex(top_dimensional_cells=cells, periodic_dimensions=[True] * phase.ndim)
