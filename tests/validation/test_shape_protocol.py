@@ -83,6 +83,8 @@ def test_cells_held_out_carry_along_all_axes():
     name, C = next(cases._cells(cases.VOID_AND_SOLID, 0))
     assert name == "interpenetrating 0" and np.linalg.eigvalsh(C)[0] > 0.1
     assert np.allclose(C, C.T) and C.max() < 200.0
+    name, C = next(cases._cells(cases.TWO_SOLIDS, 9))
+    assert name == "particles 9" and 13.0 < C[0, 0] < 135.0
 
 
 def test_bones_are_asked_for_relative_to_the_solid(tmp_path):
