@@ -163,7 +163,8 @@ def _auxetic(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
             C = share * STIFF
             entries = dict.fromkeys(axial, C) | dict.fromkeys(coupling, across * C)
             objectives = [_exactly(entry, value, scale=C) for entry, value in entries.items()]
-            wanted = {"objectives": objectives, "method": method, "min_feature": WIDTH / GRIDS[dim]}
+            wanted = {"objectives": objectives, "method": method, "symmetry": "orthotropic"}  # no coupling to shear
+            wanted |= {"min_feature": WIDTH / GRIDS[dim]}
             asked.append((f"C11 = {share:g} E", VOID_AND_STIFF | wanted))
         yield method, _TOGETHER[dim], asked
 

@@ -189,8 +189,8 @@ def _auxetic(lines: Sequence[Line]) -> str:
         ("smallest feature", lambda row: _feature(row[0])),
     )
     text = (
-        "Entries of C along and between axes that make Poisson's ratio negative (2D: in the plane), with necks, walls "
-        f"and gaps of {WIDTH:g} voxels asked for; candidates that have thinner ones are dropped. *Lowest ν*: of the "
+        "Entries of C along and between axes that make Poisson's ratio negative (2D: in the plane), of orthotropic "
+        f"symmetry, with necks, walls and gaps of {WIDTH:g} voxels asked for; candidates that have thinner ones are dropped. *Lowest ν*: of the "
         "best design, the larger of its ratios between axes."
     )
     return "\n\n".join(("## Negative Poisson's ratios", text, written))
