@@ -190,8 +190,8 @@ def _auxetic(lines: Sequence[Line]) -> str:
     )
     text = (
         "Entries of C along and between axes that make Poisson's ratio negative (2D: in the plane), of orthotropic "
-        f"symmetry, with necks, walls and gaps of {WIDTH:g} voxels asked for; candidates that have thinner ones are dropped. *Lowest ν*: of the "
-        "best design, the larger of its ratios between axes."
+        f"symmetry, with necks, walls and gaps of {WIDTH:g} voxels asked for; candidates that have thinner ones are "
+        "dropped. *Lowest ν*: of the best design, the larger of its ratios between axes."
     )
     return "\n\n".join(("## Negative Poisson's ratios", text, written))
 
