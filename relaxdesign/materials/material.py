@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 KINDS = ("measured", "datasheet", "handbook", "computed")
@@ -168,3 +168,8 @@ def _positive(numbers: Mapping[str, Number], column: str, what: str) -> float | 
     if value is not None and value <= 0:
         raise ValueError(f"{numbers[column].written}; {what} must be above 0, leave it empty if unknown")
     return value
+
+
+def void_of(materials: Sequence[Material]) -> int | None:
+    """Which of the phases is void, the first one if several are; None if none is."""
+    return next((phase for phase, material in enumerate(materials) if material.void), None)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from relaxdesign.materials import Material
+from relaxdesign.materials.material import void_of
 from relaxdesign.physics.voxel_fields import VoxelFields
 
 MOST_PHASES = 256
@@ -66,7 +67,7 @@ class Cell:
     @property
     def void(self) -> int | None:
         """The phase that is void, if one is."""
-        return next((phase for phase, material in enumerate(self.materials) if material.void), None)
+        return void_of(self.materials)
 
     @cached_property
     def shares(self) -> tuple[float, ...]:

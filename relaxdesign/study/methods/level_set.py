@@ -2,7 +2,7 @@
 
 The classical method (Allaire, Jouve & Toader 2004, doi:10.1016/j.jcp.2003.09.032): from the level set of a random
 field, one per candidate, shape derivatives of the targets move the interface, in Gauss–Newton steps (`Interface`) that
-are taken where the weighted squares of the misses become less and shortened where they do not. Necks and gaps that are
+are taken where the distance from all targets becomes less and shortened where it does not. Necks and gaps that are
 thinner than refinement makes them are held, without which many descents end where the solid would fall apart. New holes
 do not arise. What is to be small or large is left to refinement.
 """
@@ -10,7 +10,6 @@ do not arise. What is to be small or large is left to refinement.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods.base import Task
 from relaxdesign.study.methods.staged import in_stages, random_field
 from relaxdesign.study.refinement.given_phases import WIDTH, Making
-from relaxdesign.study.refinement.interface import Interface, Level, Solved, shortened
+from relaxdesign.study.refinement.interface import Interface, Level
 from relaxdesign.study.refinement.outcome import RefinementError
 from relaxdesign.study.refinement.solid import check_endless, solid_of
 from relaxdesign.study.request import DesignRequest
@@ -29,8 +28,6 @@ from relaxdesign.study.simulation import Simulation
 _STAGE = 6  # evaluations after which the level set is made a distance again
 _USUAL = 0.5  # solid fraction to begin with where none is asked for
 _MORE = 0.05  # what is added to it until the solid hangs together
-_SHORTER, _LEAST = 0.4, 0.02  # of a step: at each failure, and at last
-_MET = 1e-6  # weighted squares of the misses
 
 
 def steps_of(task: Task) -> Iterator[SamplerStep]:
@@ -48,7 +45,7 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
         check_endless(shares_of(level) - 0.5, solid)  # as it is handed over
         return level
 
-    descent = _Descent(Interface(FREE_FORM, materials, simulation, width=WIDTH[request.dim], admitted=admitted))
+    interface = Interface(FREE_FORM, materials, simulation, width=WIDTH[request.dim], admitted=admitted)
     wanted = _solid_fraction(request)
     fields = [random_field(prior.field_shape[1:], simulation.symmetry, task.generator) for _ in range(request.count)]
     levels = [_start(field, wanted, solid) for field in fields]
@@ -56,7 +53,7 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
     ends = [request.steps * stage // stages for stage in range(stages + 1)]
 
     def advance(index: int, stage: int, evaluations: int) -> NDArray[np.float64]:
-        shares = shares_of(descent.after(levels[index], evaluations))
+        shares = shares_of(interface.shifted(levels[index], evaluations - 1)[1])
         levels[index] = FREE_FORM.level_set(shares)
         return shares
 
@@ -82,29 +79,3 @@ def _start(field: NDArray[np.float64], wanted: float, solid: int | None) -> Leve
             continue
         break
     return level
-
-
-@dataclass(frozen=True)
-class _Descent:
-    """Moves interfaces down the weighted squares of the misses."""
-
-    interface: Interface
-
-    def after(self, level: Level, evaluations: int) -> Level:
-        """The best level set of so many evaluations. Raises ConvergenceError."""
-        best, damping, moves = self.interface.solved(level), 1.0, None
-        spent = 1
-        while spent < evaluations and damping >= _LEAST and self._loss(best) > _MET:
-            if moves is None:  # of this level; a shorter step has the same direction
-                moves = shortened(self.interface.step(best))
-            found = self.interface.allowed(best.level + damping * moves)
-            spent += found is not None  # what is not allowed is not solved
-            if found is None or self._loss(found) >= self._loss(best):
-                damping *= _SHORTER
-            else:
-                best, damping, moves = found, 1.0, None
-        return best.level
-
-    def _loss(self, solved: Solved) -> float:
-        weights = [target.weight for target in self.interface.simulation.targets]
-        return float(np.dot(weights, np.square(solved.residual)))

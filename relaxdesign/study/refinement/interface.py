@@ -108,10 +108,13 @@ class Interface:
             best, length = solved, min(1.0, 1.5 * length)
         return best.level
 
-    def shifted(self, level: Level) -> tuple[float, Level]:
-        """Smallest largest residual reached, and the level set that has it. Raises ConvergenceError."""
+    def shifted(self, level: Level, steps: int = _STEPS) -> tuple[float, Level]:
+        """Smallest largest residual reached, and the level set that has it. Raises ConvergenceError.
+
+        steps: tried at most, each one solve, besides that of the level set as it is.
+        """
         best, damping, moves = self.solved(level), 1.0, None
-        for _ in range(_STEPS):
+        for _ in range(steps):
             if best.miss < TOLERANCE / 2 or damping < _LEAST_DAMPING:
                 break
             if moves is None:  # of this level; a shorter step has the same direction

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
-from relaxdesign.materials.material import Material
+from relaxdesign.materials.material import Material, void_of
 from relaxdesign.microstructure.connectivity import Pieces, pieces
 from relaxdesign.microstructure.features import distance
 from relaxdesign.study.refinement.outcome import RefinementError
@@ -29,7 +29,8 @@ Level = NDArray[np.float64]
 
 def solid_of(materials: Sequence[Material]) -> int | None:
     """The label of the solid of two phases, one of which is void; None of two solids."""
-    return next((1 - label for label, material in enumerate(materials) if material.void), None)
+    void = void_of(materials)
+    return None if void is None else 1 - void
 
 
 def whole(level: Level, solid: int | None) -> Level:

@@ -12,6 +12,7 @@ import streamlit as st
 from PIL import Image
 
 from relaxdesign.materials.catalogue import Material
+from relaxdesign.materials.material import void_of
 from relaxdesign.microstructure import FAMILIES, known_parameters
 from relaxdesign.microstructure.base import VOLUME_FRACTION
 from relaxdesign.scene import phase_scene
@@ -270,8 +271,9 @@ def described(design: Design) -> dict[str, float]:
 def phases(design: Design) -> list[tuple[str, str, Material]]:
     """Colour, title and material of every phase; none where the design was not realised."""
     titles = (name.capitalize() for name in design.phases)
-    void = next((i for i, material in enumerate(design.materials) if material.void), None)
-    return list(zip(phase_colours(len(design.materials), void), titles, design.materials, strict=False))
+    return list(
+        zip(phase_colours(len(design.materials), void_of(design.materials)), titles, design.materials, strict=False)
+    )
 
 
 def _phase(colour: str, material: Material) -> str:

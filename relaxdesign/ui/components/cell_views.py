@@ -22,10 +22,10 @@ from relaxdesign.ui import background
 from relaxdesign.ui.colours import DISTINCT, phase_colours
 from relaxdesign.ui.components import cell_scene, viewer
 from relaxdesign.ui.components.cell_scene import Scalar
+from relaxdesign.ui.components.directions import POLAR
 from relaxdesign.ui.text import escape, significant
 
 HEIGHT = 400
-GRID = "rgba(128,140,158,0.4)"  # to be seen on light and dark
 
 LOAD_NAMES = {
     "hydrostatic": "Hydrostatic",
@@ -243,11 +243,7 @@ def _polar(C: np.ndarray) -> go.Figure:
         height=HEIGHT - 40,
         margin={"l": 28, "r": 28, "t": 20, "b": 8},
         legend={"orientation": "h", "y": -0.08, "x": 0.5, "xanchor": "center"},
-        polar={
-            "radialaxis": {"rangemode": "tozero", "nticks": 4, "angle": 45, "gridcolor": GRID},
-            "angularaxis": {"dtick": 45, "gridcolor": GRID, "linecolor": GRID},
-            "bgcolor": "rgba(0,0,0,0)",  # the theme colours the page behind, not this disc
-        },
+        polar=POLAR,
         uirevision="kept",
     )
     return figure

@@ -26,7 +26,13 @@ ANGLES = np.linspace(0.0, 360.0, COUNT)
 RIM = 1.3
 """Of a chart, relative to the largest modulus that is wanted: it stays while the present ones come in."""
 HEIGHT = 300
-GRID = "rgba(128,140,158,0.4)"  # to be seen on light and dark
+_GRID = "rgba(128,140,158,0.4)"  # to be seen on light and dark
+POLAR = {
+    "radialaxis": {"rangemode": "tozero", "nticks": 4, "angle": 45, "gridcolor": _GRID},
+    "angularaxis": {"dtick": 45, "gridcolor": _GRID, "linecolor": _GRID},
+    "bgcolor": "rgba(0,0,0,0)",  # the theme colours the page behind, not the disc
+}
+"""Axes of a chart of moduli by direction."""
 
 WANTED = DISTINCT[5]
 _PRESENT = (DISTINCT[0], DISTINCT[2], DISTINCT[3])
@@ -111,11 +117,7 @@ class Directions:
             height=HEIGHT,
             margin={"l": 32, "r": 32, "t": 28, "b": 8},
             legend={"orientation": "h", "y": -0.1, "x": 0.5, "xanchor": "center"},
-            polar={
-                "radialaxis": {"rangemode": "tozero", "nticks": 4, "angle": 45, "gridcolor": GRID},
-                "angularaxis": {"dtick": 45, "gridcolor": GRID, "linecolor": GRID},
-                "bgcolor": "rgba(0,0,0,0)",  # the theme colours the page behind, not this disc
-            },
+            polar=POLAR,
             uirevision="kept",
         )
         return shown

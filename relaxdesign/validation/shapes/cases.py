@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ VOID_AND_STIFF = {"phases": ("void", "stiff"), "materials_csv": _OWN}
 TARGETS = 200
 """Cells held out, of each choice of phases."""
 _OF_ALL_METHODS = 24  # of these, for which all methods are compared
+_COMPARED_METHODS = ("guided", "topology")
 _COMPARED = {2: 12, 3: 6}  # targets for which the designs of a request are told apart
 _TOGETHER = {2: 8, 3: 4}  # designs of such a request
 FRACTIONS = (0.2, 0.3, 0.4, 0.5)
@@ -107,43 +108,39 @@ Line = tuple[str, int, Iterable[Target]]
 """Name of a line, designs per target, targets."""
 
 
-def _held_out(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
-    if dim == 2:
-        for method in ("guided", "topology"):
-            yield method, 1, _of_cells(VOID_AND_SOLID, work, method)
+Lines = Callable[[int, Path, Path | None], Iterator[Line]]
+"""(dimension, work folder, bones) -> the lines of a set."""
 
 
-def _methods(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
-    if dim == 2:
-        for method in ("guided", "topology", "level-set", "gradient", "best-of-n", "random"):
-            yield method, 1, itertools.islice(_of_cells(VOID_AND_SOLID, work, method), _OF_ALL_METHODS)
+def _plane_cells(phases: Mapping[str, Any], methods: Sequence[str], most: int | None = None) -> Lines:
+    """Cells of the generators, the first ones if there is a limit, by each method."""
+
+    def lines(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
+        for method in methods if dim == 2 else ():
+            yield method, 1, itertools.islice(_of_cells(phases, work, method), most)
+
+    return lines
 
 
-def _two_solids(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
-    if dim == 2:
-        for method in ("guided", "topology"):
-            yield method, 1, _of_cells(TWO_SOLIDS, work, method)
+def _published_bones(*, solid: bool) -> Lines:
+    """solid: whether the bone's solid fraction is asked for as well."""
 
+    def lines(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
+        if dim == 3:
+            yield "guided", 1, _of_bones(bones, solid=solid)
 
-def _bones(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
-    if dim == 3:
-        yield "guided", 1, _of_bones(bones)
-
-
-def _bones_and_solid(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
-    if dim == 3:
-        yield "guided", 1, _of_bones(bones, solid=True)
+    return lines
 
 
 def _different(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
-    for method in ("guided", "topology"):
+    for method in _COMPARED_METHODS:
         found = _of_cells(VOID_AND_SOLID, work, method) if dim == 2 else _of_bones(bones, method=method)
         yield method, _TOGETHER[dim], itertools.islice(found, _COMPARED[dim])
 
 
 def _bounds(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
     for modulus in ("K", "G"):
-        for method in ("guided", "topology"):
+        for method in _COMPARED_METHODS:
             wanted = [{"quantity": modulus, "sense": "maximise"}]
             asked = [
                 (f"{f:g}", VOID_AND_STIFF | {"objectives": [_exactly("solid", f), *wanted], "method": method})
@@ -157,7 +154,7 @@ def _auxetic(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
     ratio = AUXETIC[dim]
     across = ratio if dim == 2 else ratio / (1.0 - ratio)  # C12 / C11 of a cell that is alike along all axes
     axial, coupling = ("C11", "C22", "C33")[:dim], ("C12", "C13", "C23")[: 1 if dim == 2 else 3]
-    for method in ("guided", "topology"):
+    for method in _COMPARED_METHODS:
         asked = []
         for share in (0.01, 0.02, 0.04):
             C = share * STIFF
@@ -169,12 +166,14 @@ def _auxetic(dim: int, work: Path, bones: Path | None) -> Iterator[Line]:
         yield method, _TOGETHER[dim], asked
 
 
-_SETS = {
-    "held-out": _held_out,
-    "methods": _methods,
-    "two-solids": _two_solids,
-    "bones": _bones,
-    "bones-and-solid": _bones_and_solid,
+_SETS: dict[str, Lines] = {
+    "held-out": _plane_cells(VOID_AND_SOLID, _COMPARED_METHODS),
+    "methods": _plane_cells(
+        VOID_AND_SOLID, (*_COMPARED_METHODS, "level-set", "gradient", "best-of-n", "random"), _OF_ALL_METHODS
+    ),
+    "two-solids": _plane_cells(TWO_SOLIDS, _COMPARED_METHODS),
+    "bones": _published_bones(solid=False),
+    "bones-and-solid": _published_bones(solid=True),
     "different": _different,
     "bounds": _bounds,
     "auxetic": _auxetic,

@@ -66,9 +66,9 @@ def _median(attribute: str) -> Cell:
 
 
 def _errors(line: Line, attribute: str) -> np.ndarray:
-    values = [getattr(record, attribute) for record in line.records if not record.ok or attribute == "error"]
-    values += [getattr(r, attribute) for r in line.made if attribute != "error" and getattr(r, attribute) is not None]
-    return np.array([np.inf if value is None else value for value in values])
+    """Of all candidates: infinite without a design, left out where it was not measured."""
+    values = [getattr(record, attribute) if record.ok else np.inf for record in line.records]
+    return np.array([value for value in values if value is not None])
 
 
 def _in_one_piece(line: Line) -> str:

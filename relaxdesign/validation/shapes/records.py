@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from relaxdesign.microstructure.diversity import betti_numbers, mean_difference
-from relaxdesign.physics.bounds import bulk_bounds, in_plane_upper_bounds, shear_bounds
+from relaxdesign.microstructure.solid import Solid
+from relaxdesign.physics.attainable import bounds_on
+from relaxdesign.physics.bounds import in_plane_upper_bounds
 from relaxdesign.study.result import Design
 from relaxdesign.study.stiffness import stiffness_error
 from relaxdesign.validation.runner import chunk_path, load_chunk
@@ -48,18 +50,19 @@ class Record:
         """Of a design with its labels."""
         if not design.ok:
             return Record(message=design.message)
-        stiffer = _stiffer(design)
+        stiffer, phase = _stiffer(design), _stiffer_phase(design)
+        solid = None if design.solid is None else Solid.of(phase)  # by today's measures
         return Record(
             message=design.message,
             error=_error(design, design.stages["realised"]),
             verified=_error(design, design.verified),
             snapped=_error(design, design.stages.get("snapped", {})),
             solid=design.shares[stiffer],
-            connected=design.solid.connected if design.solid else None,
-            feature=design.solid.min_feature if design.solid else None,
+            connected=solid and solid.connected,
+            feature=solid and solid.min_feature,
             of_bound=_of_bound(design, stiffer),
             poisson=_poisson(design),
-            betti=betti_numbers(_stiffer_phase(design)),
+            betti=betti_numbers(phase),
         )
 
 
@@ -183,10 +186,7 @@ def _of_bound(design: Design, stiffer: int) -> float | None:
     (name,), C = wanted, np.array(design.stiffness)
     solid, share = design.materials[stiffer], design.shares[stiffer]
     if not _plane(design):
-        trace = 1e-9  # of the solid's moduli, in voids
-        of = bulk_bounds if name == "K" else shear_bounds
-        bounds = of([solid.bulk, trace * solid.bulk], [solid.shear, trace * solid.shear], [share, 1.0 - share])
-        return float(design.value(name) or 0.0) / float(bounds.hs_upper)
+        return float(design.value(name) or 0.0) / bounds_on(name, design.materials, design.shares)[1]
     bulk, shear = in_plane_upper_bounds(solid.bulk, solid.shear, share)
     if name == "K":
         return (C[0, 0] + C[1, 1] + 2.0 * C[0, 1]) / 4.0 / bulk
