@@ -14,6 +14,7 @@ from relaxdesign.cli.design import design
 from relaxdesign.cli.evaluate import evaluate
 from relaxdesign.cli.export import export
 from relaxdesign.cli.family_options import FamilyCommand
+from relaxdesign.cli.makeable import makeable
 from relaxdesign.cli.materials import materials
 from relaxdesign.cli.prior_report import prior_report
 from relaxdesign.cli.protocol import protocol
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 app.command(cls=RequestCommand)(design)
 app.command(cls=FamilyCommand)(evaluate)
-for command in (resume, campaign, export, sample, train, prior_report, protocol, materials):
+for command in (resume, campaign, export, sample, train, prior_report, protocol, materials, makeable):
     app.command()(command)
 app.command("app")(serve)
 app.add_typer(runs, name="runs")

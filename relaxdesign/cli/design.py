@@ -122,6 +122,13 @@ def design(
             "--request", metavar="JSON", help="A request from a file; options that are given replace its fields."
         ),
     ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A request to start from, as 'thermal interface'; options that are given replace its fields.",
+        ),
+    ] = None,
     settings: dict[str, Any],
     guide: Annotated[
         list[str] | None,
@@ -146,7 +153,7 @@ def design(
     with user_errors():
         from relaxdesign.export import check_sizes
 
-        request = _request(request_file, wanted, settings, guide or (), materials)
+        request = _request(request_file, preset, wanted, settings, guide or (), materials)
         check_sizes(request.dim, folder.cell_size, folder.thickness)
         result, record, files = _run(request, folder, library)
     if as_json:
@@ -157,16 +164,25 @@ def design(
 
 
 def _request(
-    path: Path | None, wanted: Wanted, settings: dict[str, Any], guide: Iterable[str], materials: Path | None
+    path: Path | None,
+    preset: str | None,
+    wanted: Wanted,
+    settings: dict[str, Any],
+    guide: Iterable[str],
+    materials: Path | None,
 ) -> DesignRequest:
-    """The request that the options describe, or that of a file, in which the options that were given replace fields.
+    """The request that the options describe, or that of a file or a preset, in which those given replace fields.
 
-    Raises ValueError for what cannot be used, and for objectives in both.
+    Raises ValueError for what cannot be used, and for objectives as options beside a file.
     """
     from relaxdesign.materials.catalogue import Catalogue
+    from relaxdesign.study.presets import fields_of
 
-    values: dict[str, Any] = {"objectives": ()} | (objectives := wanted.fields())
+    objectives = wanted.fields()
+    values: dict[str, Any] = {"objectives": ()} | (fields_of(preset) if preset else {}) | objectives
     if path is not None:
+        if preset:
+            raise ValueError("give either a request file or a preset, not both")
         if objectives:
             raise ValueError("give the objectives either in the request file or as options, not both")
         values = DesignRequest.model_validate_json(path.read_bytes()).model_dump()

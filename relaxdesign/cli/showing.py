@@ -106,6 +106,9 @@ def _table(result: DesignResult) -> Table:
         *others,
     ):
         table.add_column(name, justify="right", no_wrap=True)
+    told = any(item.makeable for item in result.designs)
+    if told:
+        table.add_column("made by", justify="left")
     for item in result.designs:
         table.add_row(
             _number_of(item),
@@ -116,6 +119,7 @@ def _table(result: DesignResult) -> Table:
             str(item.trust.get(first, _format(item.at("realised", first), ".4g"))),
             _error_text(item),
             *(_format((item.properties or {}).get(name), ".4g") for name in others),
+            *([item.makeable.brief if item.makeable else "-"] if told else []),
         )
     return table
 

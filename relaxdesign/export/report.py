@@ -158,7 +158,8 @@ def _chapter(export: DesignExport) -> Chapter:
             (phase.capitalize(), material, web_address(material.url))
             for phase, material in zip(export.phases, export.cell.materials, strict=True)
         ],
-        filling=f"{filling(design)}.",
+        filling=f"{filling(design)}."
+        + ("" if design.makeable is None else f" How it is made: {design.makeable.words}"),
         stages=_stages(design),
         certainty=_certainty(design),
         properties=_properties(export),

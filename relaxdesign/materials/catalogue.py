@@ -7,12 +7,13 @@ that is shipped (``assets/materials.csv``, a source for every row); users can lo
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from torch import Tensor
 
@@ -28,6 +29,7 @@ from relaxdesign.materials import (
     read_materials,
 )
 from relaxdesign.materials.channels import Channels, Properties
+from relaxdesign.materials.compatibility import Makeable, at_least
 from relaxdesign.materials.material import VOID, VOID_NAMES
 
 __all__ = ["DEFAULT_CATALOGUE", "KINDS", "Catalogue", "CatalogueError", "Material", "Reading", "occupied_cells"]
@@ -40,13 +42,21 @@ GRID_CELLS = 10
 GRID_MAXIMA = (500.0, 0.5, 10.0)
 GRID_LOWEST = (0, -20, 0)
 
+_DRAWS = 100  # of pairs, before those that may be combined are counted
+
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """An ordered set of materials with array views of their properties. reading: how their file was understood."""
+    """An ordered set of materials with array views of their properties.
+
+    reading: how their file was understood. makeable: least level of the pairs that may be combined, of fibres in the
+    third direction (dim 2) or particles (3), see `relaxdesign.materials.compatibility`.
+    """
 
     materials: tuple[Material, ...]
     reading: Reading | None = None
+    makeable: Makeable = "any"
+    dim: int = 3
 
     def __post_init__(self) -> None:
         if not self.materials:
@@ -140,6 +150,32 @@ class Catalogue:
             )
         )
 
+    def combinable(self, makeable: Makeable, dim: int) -> Catalogue:
+        """The materials that make a composite with at least one other, and only such pairs of them.
+
+        Raises ValueError if there are none.
+        """
+        whole = replace(self, makeable=makeable, dim=dim)
+        allowed = ~whole.forbidden
+        some = allowed.any(0) | allowed.any(1)
+        if not some.any():
+            raise ValueError(
+                f"no two of the {len(self)} materials on offer make a composite that is {makeable}: offer others, or "
+                "allow any pairs"
+            )
+        return replace(whole, materials=tuple(m for m, keep in zip(self.materials, some, strict=True) if keep))
+
+    @cached_property
+    def forbidden(self) -> NDArray[np.bool_]:
+        """Which ordered pairs (matrix, inclusion) may not be combined, bool (len, len); none where any pair may."""
+        if self.makeable == "any":
+            return np.zeros((len(self), len(self)), dtype=bool)
+        names, which = np.unique([material.substance for material in self.materials], return_inverse=True)
+        allowed = [[at_least(str(one), str(other), self.makeable, self.dim) for other in names] for one in names]
+        forbidden = ~np.array(allowed)[which][:, which]
+        np.fill_diagonal(forbidden, True)
+        return forbidden
+
     def __len__(self) -> int:
         return len(self.materials)
 
@@ -181,6 +217,16 @@ class Catalogue:
         So rare kinds are not drowned by the many similar steels. Shape (count,), int64.
         """
         return torch.multinomial(self.weights, count, replacement=True, generator=generator)
+
+    def draw_pair(self, *, generator: torch.Generator) -> tuple[int, int]:
+        """Indices (matrix, inclusion) of a random pair that may be combined, each material drawn as by `draw`."""
+        for _ in range(_DRAWS):
+            matrix, inclusion = self.draw(2, generator=generator).tolist()
+            if not self.forbidden[matrix, inclusion]:
+                return matrix, inclusion
+        likely = self.weights[:, None] * self.weights * torch.from_numpy(~self.forbidden)
+        drawn = int(torch.multinomial(likely.flatten(), 1, generator=generator))
+        return drawn // len(self), drawn % len(self)
 
     def nearest(self, channels: Channels, values: Tensor, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """The ``count`` materials nearest to channel values, nearest first.

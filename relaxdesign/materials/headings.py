@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 REQUIRED = ("id", "name", "E_GPa", "nu", "rho_g_cm3")
-_UNUSED = ("checked",)  # of the shipped catalogue: for people, not for designs
+_UNUSED = ("checked", "thermal_source")  # of the shipped catalogue: for people, not for designs
 
 _PSI = Fraction("4.4482216152605") / Fraction("0.0254") ** 2  # Pa: a pound-force on a square inch
 _POUND, _INCH = Fraction("453.59237"), Fraction("2.54")  # g, cm
@@ -73,7 +73,7 @@ QUANTITIES = {
 
 TEXTS = {
     "id": ("id",), "name": ("name", "material"), "category": ("category",), "kind": ("kind",), "flag": ("flag",),
-    "source": ("source",), "url": ("url",),
+    "substance": ("substance",), "source": ("source",), "url": ("url",),
 }  # fmt: skip
 
 _NAMES = sorted((name for quantity in QUANTITIES.values() for name in quantity.names), key=len, reverse=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
+from relaxdesign.materials.substances import price_of
+
 KINDS = ("measured", "datasheet", "handbook", "computed")
-TEXTS = ("id", "name", "category", "kind", "flag", "source", "url")
+TEXTS = ("id", "name", "category", "substance", "kind", "flag", "source", "url")
 
 # Below these a voxel would be a void and the elastic problem singular.
 MIN_BULK_GPA = 1e-5
@@ -39,6 +41,7 @@ class Material:
     url: str = ""
     young_std: float | None = None  # standard uncertainty of young, GPa
     conductivity_std: float | None = None  # W/(m K)
+    substance: str = ""  # id of what its grades share, see `relaxdesign.materials.substances`
 
     @property
     def void(self) -> bool:
@@ -50,11 +53,19 @@ class Material:
         """Its contribution to the solid fraction."""
         return 0.0 if self.void else 1.0
 
+    @property
+    def price_per_litre(self) -> float | None:
+        """Its price by volume, None where that by mass is not known."""
+        return None if self.price is None else self.price * self.density
+
     def uncertainty(self, name: str) -> float:
         """Relative standard uncertainty of a coefficient; ``bulk`` and ``shear`` have that of E, at the same ν.
 
-        What the table says, else what is usual for numbers of this kind of source (see assets/MATERIALS.md).
+        What the table says, else what is usual for numbers of this kind of source (see assets/MATERIALS.md). A price is
+        an order of magnitude where it is that of the substance; one of its own, densities and voids are exact.
         """
+        if name in ("density", "solid", "price"):
+            return _ORDER_OF_MAGNITUDE if name == "price" and self.price == price_of(self.substance) else 0.0
         usual = _USUAL.get(self.kind, _USUAL["handbook"])
         if name in ("bulk", "shear"):
             return usual if self.young_std is None else self.young_std / self.young
@@ -63,7 +74,9 @@ class Material:
         return 2 * usual
 
 
-VOID = Material("void", "Void", "void", young=0.0, poisson=0.0, bulk=0.0, shear=0.0, density=0.0, conductivity=0.0)
+VOID = Material(
+    "void", "Void", "void", young=0.0, poisson=0.0, bulk=0.0, shear=0.0, density=0.0, conductivity=0.0, price=0.0
+)
 """Nothing: a phase without stiffness, mass and conductivity; never on offer, but what a phase may be made of."""
 
 VOID_NAMES = ("void", "voids", "pore", "pores", "empty", "vacuum")
@@ -73,6 +86,9 @@ _USUAL = {"measured": 0.02, "datasheet": 0.02, "computed": 0.02, "handbook": 0.0
 (27, glasses left out) they differ by 2.5 % in the median, those of handbooks by 5 % (root of the mean square); in
 conductivity (11) by twice as much.
 """
+
+_ORDER_OF_MAGNITUDE = 0.4
+"""Relative standard uncertainty of prices of substances: grade, quantity and year make a factor of two."""
 
 MAY_LACK = frozenset(each.name for each in fields(Material) if each.default is None)
 """Numbers that need not be known of a material."""
@@ -119,7 +135,7 @@ def material_of(texts: Mapping[str, str], numbers: Mapping[str, Number]) -> Mate
         density=density,
         conductivity=_positive(numbers, "k_W_mK", "the conductivity"),
         expansion=_optional(numbers, "cte_1e-6_K"),
-        price=_positive(numbers, "price_per_kg", "a price"),
+        price=_positive(numbers, "price_per_kg", "a price") or price_of(text["substance"]),
         young_std=_positive(numbers, "E_std_GPa", "an uncertainty"),
         conductivity_std=_positive(numbers, "k_std_W_mK", "an uncertainty"),
     )

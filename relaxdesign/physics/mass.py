@@ -22,9 +22,10 @@ def compute_density(task: Task) -> Computed:
 
 
 def compute_price(task: Task) -> Computed:
-    """Price per mass ⟨ρ p⟩ / ⟨ρ⟩."""
+    """Price per mass ⟨ρ p⟩ / ⟨ρ⟩ and per litre ⟨ρ p⟩, as g/cm³ are kg per litre."""
     density, price = task.fields["density"], task.fields["price"]
-    return Computed({"price": (density * price).flatten(1).sum(1) / density.flatten(1).sum(1)})
+    per_litre = (density * price).flatten(1).mean(1)
+    return Computed({"price": per_litre / density.flatten(1).mean(1), "price_per_litre": per_litre})
 
 
 def compute_solid(task: Task) -> Computed:
@@ -43,9 +44,10 @@ def mixed_density(name: str, matrix: Phase, particle: Phase, vf: NDArray, dim: i
 
 
 def mixed_price(name: str, matrix: Phase, particle: Phase, vf: NDArray, dim: int) -> NDArray:
-    """Price per mass of two phases; exact."""
+    """Price of two phases, per mass or per litre; exact."""
     light, heavy, cheap, dear = matrix["density"], particle["density"], matrix["price"], particle["price"]
-    return ((1 - vf) * light * cheap + vf * heavy * dear) / ((1 - vf) * light + vf * heavy)
+    per_litre = (1 - vf) * light * cheap + vf * heavy * dear
+    return per_litre if name == "price_per_litre" else per_litre / ((1 - vf) * light + vf * heavy)
 
 
 DENSITY = Physics(
@@ -65,7 +67,10 @@ SOLID = Physics(
 PRICE = Physics(
     "price",
     (DENSITY_OF_PHASE, PRICE_OF_PHASE),
-    (Quantity("price", "price", "per kg", "price", of_material="price"),),
+    (
+        Quantity("price", "price", "per kg", "price", of_material="price"),
+        Quantity("price_per_litre", "price per litre", "per l", "price", of_material="price_per_litre"),
+    ),
     compute_price,
     mixture=mixed_price,
 )

@@ -61,8 +61,8 @@ def attainable(catalogue: Catalogue, dim: int, name: str, family: str = "particl
     if not isinstance(kind, Inclusions):
         return [reachable_by_any(catalogue, dim, name)]
     estimates = kind.estimate(catalogue, shares(kind)[_COARSE], dim, name)
-    different = ~np.eye(len(catalogue), dtype=bool)
-    return _merged(estimates.min(0)[different], estimates.max(0)[different])
+    allowed = ~np.eye(len(catalogue), dtype=bool) & ~catalogue.forbidden
+    return _merged(estimates.min(0)[allowed], estimates.max(0)[allowed])
 
 
 def check_reachable(target: Objective, request: DesignRequest, materials: Catalogue) -> None:
@@ -113,6 +113,7 @@ def simulated_gap(
     for sign, end, values in ((1, gap.low, estimates.max(0)), (-1, gap.high, estimates.min(0))):
         beyond = np.where(sign * (end - values) >= 0, sign * (end - values), np.inf)
         np.fill_diagonal(beyond, np.inf)
+        beyond[catalogue.forbidden] = np.inf
         found = []
         for flat in np.argsort(beyond, axis=None, kind="stable")[:_SIMULATED_PAIRS]:
             m, p = divmod(int(flat), len(catalogue))

@@ -16,6 +16,12 @@ def request_of_version_0_1(values: dict[str, Any]) -> dict[str, Any]:
     return {"family": FAMILIES_OF_VERSION_0_1.get(named, named)} | values
 
 
+def request_before_makeable(values: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a request; one that an earlier version wrote in full took any pair of materials."""
+    written = "version" in values or values.keys() >= _ALWAYS_WRITTEN
+    return {"makeable": "any"} | values if written else values
+
+
 def of_version_0_1(values: dict[str, Any]) -> dict[str, Any]:
     """The JSON form of a design, from that of version 0.1.
 
@@ -54,4 +60,5 @@ def of_version_0_1(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_ALWAYS_WRITTEN = {"objectives", "dim", "count", "steps", "seed", "flagged", "boundary", "refine", "start_noise"}
 _GONE = {"matrix", "particle", "volume_fraction", "diameter", "K", "target_bulk", "density"}

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue, Material
+from relaxdesign.materials.compatibility import of_phases
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Fit, FitError, Inclusions, PlacementError
 from relaxdesign.microstructure.solid import Solid
@@ -130,16 +131,27 @@ class Finisher:
             bounds=Bounds(**{name: float(value) for name, value in asdict(bounds).items()}),
             iterations=int(resolution.fine.iterations[0]),
             residual=float(resolution.fine.residual[0]),
-            properties=resolution.values,
+            properties=resolution.values | _prices(materials, shares),
             trust=resolution.trust(realised.deviation),
             sensitivity=dict(resolution.sensitivity),
             voxels=simulation.voxels(materials, realised.labels),
             verified={name: float(resolution.fine.values[name][0]) for name in sorted(simulation.evaluator.quantities)},
+            makeable=of_phases(materials, simulation.dim, ordered=isinstance(FAMILIES[sampled.family], Inclusions)),
             stiffness=None if resolution.stiffness is None else resolution.stiffness.tolist(),
             load_cases=simulation.cost.load_cases,
             solid=_solid(materials, realised.labels.numpy()),
             labels=labels.numpy(),
         )
+
+
+def _prices(materials: Sequence[Material], shares: Sequence[float]) -> dict[str, float]:
+    """Price of the cell by mass and by volume, whether it was asked for or not; empty where one is not known."""
+    prices = [material.price_per_litre for material in materials]
+    known = [price * share for price, share in zip(prices, shares, strict=True) if price is not None]
+    if len(known) < len(prices):
+        return {}
+    mass = sum(material.density * share for material, share in zip(materials, shares, strict=True))
+    return {"price": sum(known) / mass, "price_per_litre": sum(known)}
 
 
 def _solid(materials: Sequence[Material], labels: np.ndarray) -> Solid | None:

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from relaxdesign.study.earlier import request_of_version_0_1
+from relaxdesign.materials.compatibility import Makeable
+from relaxdesign.study.earlier import request_before_makeable, request_of_version_0_1
 from relaxdesign.study.fields import Ui
 from relaxdesign.study.guidance_settings import GuidanceSettings
 from relaxdesign.study.objective import Objective, targets_of
@@ -125,6 +126,14 @@ class DesignRequest(BaseModel):
         Field(description="Also offer materials with a flag: toxic, exotic, …"),
         Ui("Include flagged materials", "materials"),
     ] = False
+    makeable: Annotated[
+        Makeable,
+        Field(
+            description="How sure it must be that the two materials can be made into a composite. established: of a "
+            "known class; plausible: a process is known that both bear; any: all pairs."
+        ),
+        Ui("Pairs that can be made", "materials", words={"any": "any pair"}, segmented=True),
+    ] = "plausible"
     materials_csv: Annotated[
         str | None,
         Field(
@@ -217,6 +226,11 @@ class DesignRequest(BaseModel):
     def _without_version(cls, values: Any) -> Any:
         """A request file also tells the version that wrote it, see `request_file`."""
         return {key: values[key] for key in values if key != "version"} if isinstance(values, dict) else values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _before_makeable(cls, values: Any) -> Any:
+        return request_before_makeable(values) if isinstance(values, dict) else values
 
     @model_validator(mode="before")
     @classmethod

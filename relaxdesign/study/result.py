@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from relaxdesign.materials.catalogue import Material
+from relaxdesign.materials.compatibility import Verdict
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.microstructure.solid import Solid
@@ -60,6 +61,7 @@ class Design:
     the geometry decides, by name; empty for designs of version 0.1. sensitivity: of each to what a maker cannot hold
     exactly, by name. voxels: K, density and the quantities of the objectives of ``labels`` as they are, on their grid.
     verified: the same of the realised cell on a grid twice as fine, in composite voxels; empty for earlier designs.
+    makeable: whether a composite of its materials can be made, and how.
     snapped: the sample's own materials; None if it has no phases, and for designs of version 0.1. geometry: what it
     takes to build the realised cell again on any grid, in cell edges (of particles ``centres`` and ``diameter``), where
     it is known.
@@ -80,6 +82,7 @@ class Design:
     sensitivity: dict[str, Sensitivity] = field(default_factory=dict)
     voxels: dict[str, float] = field(default_factory=dict)
     verified: dict[str, float] = field(default_factory=dict)
+    makeable: Verdict | None = None  # None with a void, and for designs of earlier versions
     geometry: dict[str, Any] = field(default_factory=dict)
     stiffness: list[list[float]] | None = None  # C in GPa, Voigt order xx, yy, zz, yz, xz, xy
     iterations: int | None = None  # of the verifying solve on the finer grid
@@ -204,6 +207,7 @@ class Design:
             "sensitivity": {name: of.to_dict() for name, of in self.sensitivity.items()},
             "voxels": self.voxels,
             "verified": self.verified,
+            "makeable": None if self.makeable is None else asdict(self.makeable),
             "geometry": self.geometry,
             "stiffness": self.stiffness,
             "load_cases": self.load_cases,
@@ -231,6 +235,7 @@ class Design:
             sensitivity={name: Sensitivity.from_dict(of) for name, of in values.get("sensitivity", {}).items()},
             voxels=values.get("voxels", {}),
             verified=values.get("verified", {}),
+            makeable=(made := values.get("makeable")) and Verdict(**made),
             geometry=values.get("geometry", {}),
             snapped=snapped and Snapped(tuple(snapped["materials"]), tuple(snapped["shares"])),
             solid=Solid.from_dict(values),

@@ -23,6 +23,7 @@ from relaxdesign.study.attainable import check_reachable
 from relaxdesign.study.events import DesignEvent, Event, FinishedEvent, StepEvent
 from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods import METHODS, check_method, sampler_for
+from relaxdesign.study.objective import Objective
 from relaxdesign.study.objectives import Objectives
 from relaxdesign.study.pareto import conflict, missed
 from relaxdesign.study.realisation import Finisher
@@ -223,7 +224,8 @@ def materials_on_offer(request: DesignRequest, catalogue: Catalogue | None = Non
             materials = catalogue.select(
                 categories=request.categories, exclude=request.exclude, flagged=request.flagged
             )
-        materials = with_known_properties(materials, request.objectives)
+        known = with_known_properties(materials, request.objectives)
+        materials = known if request.phases else known.combinable(request.makeable, request.dim)
     except ValueError as error:
         raise RequestError(str(error)) from None
     if request.open_voids and not materials.has_void:
@@ -231,7 +233,10 @@ def materials_on_offer(request: DesignRequest, catalogue: Catalogue | None = Non
             f"open voids take void as a phase, got {', '.join(request.phases)}: leave them out, or give void"
         )
     for target in request.targets:
-        check_reachable(target, request, materials)
+        try:
+            check_reachable(target, request, materials)
+        except RequestError as error:
+            raise RequestError(f"{error}{_by_any_pair(target, request, known)}") from None
     if request.phases:
         stiffest = max(materials.materials, key=lambda material: material.bulk)
         try:
@@ -239,6 +244,17 @@ def materials_on_offer(request: DesignRequest, catalogue: Catalogue | None = Non
         except ValueError as error:
             raise RequestError(str(error)) from None
     return materials
+
+
+def _by_any_pair(target: Objective, request: DesignRequest, known: Catalogue) -> str:
+    """What to do about a target that only pairs reach which are not known to be makeable; empty if none does."""
+    if request.phases or request.makeable == "any":
+        return ""
+    try:
+        check_reachable(target, request, known)
+    except RequestError:
+        return ""
+    return f", or allow any pair (--makeable any): some that are less than {request.makeable} to be made reach it"
 
 
 def _step_event(prior: Prior, request: DesignRequest, step: SamplerStep, spent: Cost, seconds: float) -> StepEvent:

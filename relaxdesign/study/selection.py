@@ -7,7 +7,7 @@ the targets best. Nothing here is shown as a result.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -44,7 +44,7 @@ def with_known_properties(catalogue: Catalogue, objectives: Sequence[Objective])
                 f"the {COEFFICIENTS[name].label} of {len(known) or 'none'} of the materials on offer is known: "
                 "offer others, or give it in an own catalogue"
             )
-        catalogue = Catalogue(known)
+        catalogue = replace(catalogue, materials=known)
     return catalogue
 
 
@@ -88,6 +88,7 @@ class PairTable:
         weights = np.array([target.weight for target in self.targets])
         share, miss = best_share(self.shares, residuals, weights)
         np.fill_diagonal(miss, np.inf)
+        miss[catalogue.forbidden] = np.inf
         limit = max(_GOOD_MISS, float(miss.min()) * 1.5) if miss.min() > TUNING.fair_miss else TUNING.fair_miss
         if len(self.targets) == 1:  # fractions that meet it exactly, or pairs that may in truth, though not by estimate
             limit = _GOOD_MISS if miss.min() <= _GOOD_MISS else float(miss.min()) + TUNING.estimate_error

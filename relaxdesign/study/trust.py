@@ -124,6 +124,8 @@ class Resolution:
         found = {}
         for name in self.fine.values:
             if _is_mixture(name):
+                if material := self._of_mixture(name):
+                    found[name] = Trust(self._two(name)[1], 0.0, None, material)
                 continue
             value, grid = limit(*self._two(name), self._contrast(name), self.dim, gap=self.gap)
             spread = (deviation or {}).get(name)
@@ -173,6 +175,20 @@ class Resolution:
         coefficient = PHYSICS[QUANTITIES[name].physics].coefficients[0].name
         parts = zip(self.sensitivity[name].phases, self.materials, strict=True)
         return _NORMAL * math.hypot(*(slope * material.uncertainty(coefficient) for slope, material in parts))
+
+    def _of_mixture(self, name: str) -> float:
+        """As `_material`, of a quantity that volume fractions alone decide."""
+        physics = PHYSICS[QUANTITIES[name].physics]
+        names, share = [c.name for c in physics.coefficients], np.asarray(self.share)
+        assert physics.mixture is not None
+        known = [{c: np.asarray(float(getattr(m, c))) for c in names} for m in self.materials]
+        value, parts = physics.mixture(name, *known, share, self.dim), []
+        for phase, material in enumerate(self.materials):
+            for c in names:
+                less = [dict(each) for each in known]
+                less[phase][c] = (1.0 - material.uncertainty(c)) * less[phase][c]
+                parts.append(float(value - physics.mixture(name, *less, share, self.dim)))
+        return _NORMAL * math.hypot(*parts)
 
     def _two(self, name: str) -> tuple[float, float]:
         return float(self.coarse.values[name][0]), float(self.fine.values[name][0])

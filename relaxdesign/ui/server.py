@@ -16,6 +16,7 @@ import streamlit as st
 if TYPE_CHECKING:
     from relaxdesign.library import Store
     from relaxdesign.materials.catalogue import Catalogue
+    from relaxdesign.materials.compatibility import Makeable
     from relaxdesign.server import JobManager
     from relaxdesign.study.request import DesignRequest
 
@@ -114,12 +115,13 @@ def reachable(
     csv: str | None = None,
     exclude: tuple[str, ...] = (),
     phases: tuple[str, ...] = (),
+    makeable: Makeable = "any",
 ) -> tuple[float, float]:
     """Smallest and largest effective value of a quantity that pairs of these materials can reach.
 
     csv: the visitor's own materials instead of the shipped ones. exclude: ids of those left out. phases: the two that
-    are given; then no others are on offer. Raises ValueError if
-    the quantity is unknown of the rest, or fewer than two are left.
+    are given; then no others are on offer. makeable: least level of the pairs. Raises ValueError if the quantity is
+    unknown of the rest, or fewer than two are left.
     """
     from relaxdesign.study.attainable import attainable
     from relaxdesign.study.objective import Objective
@@ -131,7 +133,10 @@ def reachable(
         selected = materials.of_phases(phases)
     else:
         selected = materials.select(categories=categories, flagged=flagged, exclude=exclude)
-    intervals = attainable(with_known_properties(selected, [wanted]), dim, quantity, family)
+    selected = with_known_properties(selected, [wanted])
+    if not phases:
+        selected = selected.combinable(makeable, dim)
+    intervals = attainable(selected, dim, quantity, family)
     return intervals[0][0], intervals[-1][1]
 
 

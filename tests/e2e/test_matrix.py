@@ -26,9 +26,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from relaxdesign.library import Store
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.study.presets import KINDS_OF_TARGETS
 from relaxdesign.study.request import DesignRequest, Method
 from relaxdesign.study.result import Design
-from relaxdesign.ui.components.objectives import PRESETS
 from tests.e2e.driving import (
     PATIENCE_MS,
     assert_no_errors,
@@ -61,7 +61,9 @@ class Kind:
         own = {"family": self.family, "dim": self.dim, "method": self.method}
         if self.family == "particles":
             own["phases"] = ()  # are given to shapes
-        return DesignRequest.model_validate({"count": COUNT, "steps": STEPS} | PRESETS[self.preset] | own)
+        return DesignRequest.model_validate(
+            {"count": COUNT, "steps": STEPS} | KINDS_OF_TARGETS[self.preset].fields | own
+        )
 
     @property
     def refusal(self) -> str:
@@ -82,7 +84,7 @@ class Kind:
         return ""
 
 
-EVERY = [Kind(*kind) for kind in product(PRESETS, ("particles", "free-form"), (2, 3), get_args(Method))]
+EVERY = [Kind(*kind) for kind in product(KINDS_OF_TARGETS, ("particles", "free-form"), (2, 3), get_args(Method))]
 SOME = [
     Kind("Stiff along x", "free-form", 2, "guided"),
     Kind("Soft and dense", "free-form", 3, "guided"),

@@ -14,12 +14,12 @@ from relaxdesign.library.replay import Frame
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.scene.palette import SOLID, VOID
 from relaxdesign.study.objective import parse_objective
+from relaxdesign.study.presets import fields_of
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import text
 from relaxdesign.ui.colours import ModulusScale, cividis, rgb, viridis
 from relaxdesign.ui.components import ashby, curves
 from relaxdesign.ui.components.microstructures import describe, picture
-from relaxdesign.ui.components.objectives import PRESETS
 from tests.scripted_study import scripted_step
 
 REQUEST = DesignRequest(target_bulk=120.0, count=3, steps=10)
@@ -112,7 +112,7 @@ def test_the_stretched_scale_spans_the_frame():
 
 
 def test_beside_a_void_the_solid_fades_into_the_page():
-    lattice = DesignRequest.model_validate({"dim": 2, **PRESETS["Titanium lattice"]})
+    lattice = DesignRequest.model_validate({"dim": 2, **fields_of("Titanium lattice")})
     scale = ModulusScale.of(lattice)
     assert scale.fading and scale.high == pytest.approx(113.8) and scale.low == pytest.approx(0.1138)
     opacity = scale.palette[:, 3].astype(int)

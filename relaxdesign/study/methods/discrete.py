@@ -61,23 +61,26 @@ class Encoding:
     """Designs as points of the unit cube, for methods that need coordinates: near points, near materials."""
 
     points: NDArray[np.float64]  # channel values (materials, 3)
+    forbidden: NDArray[np.bool_]  # pairs that may not be combined, (materials, materials)
     family: Inclusions
 
     SIZE = 8
 
     @staticmethod
     def of(catalogue: Catalogue, channels: Channels, family: Inclusions) -> Encoding:
-        return Encoding(channels.encode(catalogue.properties, axis=-1).numpy(), family)
+        return Encoding(channels.encode(catalogue.properties, axis=-1).numpy(), catalogue.forbidden, family)
 
     def decode(self, x: NDArray[np.float64]) -> DiscreteDesign:
         """The design nearest to a point (8,) of the unit cube: 3 + 3 channels, share, size."""
         x = np.clip(x, 0.0, 1.0)
-        matrix, inclusion = (int(np.square(self.points - (2 * part - 1)).sum(1).argmin()) for part in (x[:3], x[3:6]))
+        matrix, inclusion = (np.square(self.points - (2 * part - 1)).sum(1) for part in (x[:3], x[3:6]))
+        far = np.where(self.forbidden, np.inf, matrix[:, None] + inclusion)
+        pair = divmod(int(far.argmin()), len(self.points))
         share, size = (
             low + part * (high - low)
             for part, (low, high) in zip(x[6:], (self.family.share.range, self.family.size.range), strict=True)
         )
-        return DiscreteDesign((matrix, inclusion), float(share), float(size))
+        return DiscreteDesign(pair, float(share), float(size))
 
     def encode(self, design: DiscreteDesign) -> NDArray[np.float64]:
         """A point that `decode` maps back to the design."""

@@ -27,10 +27,10 @@ class _Drawing:
         self.generator = torch.Generator().manual_seed(seed)
 
     def draw(self) -> DiscreteDesign:
-        matrix, inclusion = self.materials.draw(2, generator=self.generator).tolist()
+        pair = self.materials.draw_pair(generator=self.generator)
         limits = self.family.share.range, self.family.size.range
         share, size = (float(self.random.uniform(*ends)) for ends in limits)
-        return DiscreteDesign((matrix, inclusion), share, size)
+        return DiscreteDesign(pair, share, size)
 
 
 class RandomSearch(_Drawing):

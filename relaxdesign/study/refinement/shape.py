@@ -125,6 +125,7 @@ def _cost_of_pairs(
         - worth_of_new_kinds(task.materials, task.taken, extremes, each=TUNING.known_kind_free_form)
     )
     np.fill_diagonal(cost, np.inf)
+    cost[task.materials.forbidden] = np.inf
     share = float(fit.labels.mean())
     for target in task.simulation.targets:
         if target.quantity not in single:

@@ -47,6 +47,7 @@ class Task:
         points = self.channels.encode(self.materials.properties, axis=-1)
         far = [(points - values).square().sum(1) for values in fit.phases]
         cost = far[0][:, None] + far[1][None, :]
+        cost[torch.from_numpy(self.materials.forbidden)] = torch.inf
         for pair in () if self.request.refine else self.taken:
             cost[pair] = torch.inf
         nearest = divmod(int(cost.argmin()), len(points))

@@ -37,6 +37,9 @@ PIXELS = 256
 ON_TARGET, NEAR_TARGET = 0.01, 0.05
 """Largest misses of designs that are called on target, or near it."""
 
+MADE = {"established": "green", "plausible": "blue", "unlikely": "orange", "impossible": "red"}
+"""Colours of how sure it is that a design can be made."""
+
 MOST_ENTRIES = 2
 """Of a wanted stiffness, that are told one by one, as in the title of a request."""
 
@@ -250,6 +253,8 @@ def _card(key: str, design: Design, *, trade_off: bool) -> None:
         f"{_shape(design)}  \nρ {'–' if density is None else f'{density:.3g} g/cm³'}  \n"
         f"{bounds_verdict(design)[:1].upper()}{bounds_verdict(design)[1:]}"
     )
+    if (made := design.makeable) is not None:
+        st.caption(f":{MADE[made.level]}-badge[{escape(made.brief)}]", help=escape(made.reason))
     if trade_off:
         st.caption(":violet-badge[on the Pareto front]", help="No other candidate betters it in every objective.")
     if design.message:

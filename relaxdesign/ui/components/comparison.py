@@ -77,6 +77,8 @@ def _facts(run: RunRecord, design: Design) -> dict[str, str]:
             if parameter.name in design.parameters
         },
     }
+    if design.makeable is not None:
+        facts["Made by"] = escape(design.makeable.brief)
     for _, phase, material in candidates.phases(design):
         facts[phase] = escape(f"{material.name} ({material.category})")
         facts[f"{phase}, source"] = source(material) or "–"

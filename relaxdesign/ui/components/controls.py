@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from relaxdesign.physics.quantities import format_value
 from relaxdesign.server import JobLimit
 from relaxdesign.study.methods import METHODS
+from relaxdesign.study.presets import PRESETS
 from relaxdesign.study.request import DesignRequest, problems, request_file
 from relaxdesign.ui import navigation, server
 from relaxdesign.ui.components import ashby, materials_form, objectives, offer, settings
@@ -140,12 +141,13 @@ def _presets() -> None:
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     left.selectbox(
         "Start from",
-        list(objectives.PRESETS),
+        list(PRESETS),
         index=None,
         placeholder="a preset …",
         key="preset",
         on_change=_use_preset,
         label_visibility="collapsed",
+        format_func=lambda name: f"{name}: {PRESETS[name].about}",
     )
     with right.popover(
         "Open a request file", icon=":material/upload_file:", help="Open a request file", key="icon-open-request"
@@ -185,9 +187,8 @@ def load_waiting() -> None:
 
 
 def _use_preset() -> None:
-    preset = objectives.PRESETS.get(st.session_state["preset"] or "")
-    if preset is not None:
-        values = {"dim": st.session_state["dim"]} | preset
+    if chosen := st.session_state["preset"]:
+        values = {"dim": st.session_state["dim"]} | PRESETS[chosen].fields
         load(DesignRequest.model_validate(values))
 
 

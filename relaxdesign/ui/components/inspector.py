@@ -13,6 +13,7 @@ from relaxdesign.export import FORMATS, REPORT, DesignExport, ExportOptions, pro
 from relaxdesign.export.report import filling
 from relaxdesign.library.stored import stored_result
 from relaxdesign.materials.catalogue import Material
+from relaxdesign.materials.substances import substances
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.result import Design
 from relaxdesign.study.stiffness import stiffness_error
@@ -80,6 +81,9 @@ def _overview(design: Design, cell: ViewedCell, key: str) -> None:
         )
         density = design.value("density")
         st.caption(f"{filling(design)}." + ("" if density is None else f" Density {significant(density)} g/cm³."))
+        if made := _made(design):
+            st.markdown("**How it is made**")
+            st.caption(made)
         if design.bounds is not None:
             st.markdown(f"**K between its bounds** :gray[{candidates.bounds_verdict(design)}]")
             st.plotly_chart(_bounds_chart(design), key=f"bounds-{key}", config={"displayModeBar": False})
@@ -94,6 +98,19 @@ def _overview(design: Design, cell: ViewedCell, key: str) -> None:
         st.markdown("**Every stage**")
         st.table(_stages(design))
         st.caption(_proof(design))
+
+
+def _made(design: Design) -> str:
+    """The process, what it costs and what is dangerous about the materials, as far as that is known."""
+    parts = [] if design.makeable is None else [escape(design.makeable.words)]
+    cost, volume = design.value("price"), design.value("price_per_litre")
+    if cost is not None and volume is not None:
+        parts.append(f"Materials cost about {significant(cost, 2)} per kg, {significant(volume, 2)} per litre.")
+    for material in design.materials:
+        substance = substances().get(material.substance)
+        if substance is not None and substance.hazards:
+            parts.append(escape(f"{substance.name[:1].upper()}{substance.name[1:]}: {substance.hazards}."))
+    return "  \n".join(parts)
 
 
 def _material(colour: str, role: str, material: Material) -> str:

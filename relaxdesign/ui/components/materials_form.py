@@ -71,10 +71,11 @@ def _hidden(given: tuple[str, ...]) -> tuple[str, ...]:
     """Names of the settings that make no sense for what is chosen. given: the two phases, if both are."""
     if not given:
         return "min_feature", "symmetry", "open_voids"
+    choosing = "categories", "exclude", "flagged", "makeable"
     if st.session_state["dim"] == 3 and VOID.id in offer.phases():
-        return "categories", "exclude", "flagged"
+        return choosing
     st.session_state["open_voids"] = False  # cannot be asked for, and its control is not seen
-    return "categories", "exclude", "flagged", "open_voids"
+    return *choosing, "open_voids"
 
 
 def _shapes() -> None:

@@ -27,33 +27,6 @@ SENSES = {
 }
 WEIGHTS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 DENSITY_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
-PRESETS: dict[str, dict[str, Any]] = {
-    "Stiff and light": {"objectives": [{"quantity": "K", "low": 100.0}], "density_weight": 3.0},
-    "Soft and dense": {
-        "objectives": [{"quantity": "K", "high": 5.0}, {"quantity": "density", "sense": "maximise", "weight": 2.0}]
-    },
-    "Bone-like": {"objectives": [{"quantity": "E", "low": 15.0, "high": 20.0}, {"quantity": "density", "high": 2.2}]},
-    "Stiff along x": {
-        "objectives": [{"quantity": "K", "low": 60.0, "high": 60.0}, {"quantity": "Ex/Ey", "low": 1.5, "high": 1.5}],
-        "family": "free-form",
-    },
-    "Titanium lattice": {
-        "objectives": [
-            {"quantity": "Ex", "low": 18.0, "high": 18.0},
-            {"quantity": "Ey", "low": 18.0, "high": 18.0},
-            {"quantity": "solid", "high": 0.55},
-        ],
-        "family": "free-form",
-        "phases": ("void", "titanium-alloy-ti-6al-4v-annealed"),
-    },
-    "Conducts heat": {
-        "objectives": [
-            {"quantity": "K", "low": 80.0, "high": 80.0},
-            {"quantity": "conductivity", "low": 100.0},
-        ]
-    },
-}
-"""Requests to start from; what they leave out is as by default."""
 
 
 def label(name: str) -> str:

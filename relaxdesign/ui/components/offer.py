@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.materials.compatibility import Makeable
 from relaxdesign.materials.material import VOID
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study import selection as pairs
@@ -23,12 +24,13 @@ def selected() -> Catalogue:
     categories, flagged, exclude, two = _selection()
     if two:
         return catalogue().of_phases(two)
-    return catalogue().select(categories=categories, flagged=flagged, exclude=exclude)
+    chosen = catalogue().select(categories=categories, flagged=flagged, exclude=exclude)
+    return chosen.combinable(_makeable(), st.session_state["dim"])
 
 
 def reachable(quantity: str) -> tuple[float, float]:
     """What composites of the selected materials can have. Raises ValueError if that is unknown of them."""
-    return _reachable(quantity, *_selection())
+    return _reachable(quantity, *_selection(), _makeable())
 
 
 def scale(quantity: str) -> tuple[float, float] | None:
@@ -37,7 +39,7 @@ def scale(quantity: str) -> tuple[float, float] | None:
     None where that is unknown, not positive, or hardly more than one value.
     """
     try:
-        low, high = _reachable(quantity, None, True, (), given())
+        low, high = _reachable(quantity, None, True, (), given(), "any")
     except ValueError:
         return None
     return (low, high) if QUANTITIES[quantity].positive and 0 < 1.1 * low < high else None
@@ -67,6 +69,11 @@ def given() -> tuple[str, ...]:
     return phases() if len(phases()) == 2 else ()
 
 
+def _makeable() -> Makeable:
+    """How sure it must be that pairs can be made, as it is set now."""
+    return st.session_state.get("makeable") or "any"
+
+
 def _selection() -> tuple[tuple[str, ...] | None, bool, tuple[str, ...], tuple[str, ...]]:
     """(categories or None for all, flagged, exclude, phases) as they are set now."""
     state = st.session_state
@@ -80,8 +87,9 @@ def _reachable(
     flagged: bool,
     exclude: tuple[str, ...],
     two: tuple[str, ...],
+    makeable: Makeable,
 ) -> tuple[float, float]:
     state = st.session_state
     return server.reachable(
-        quantity, categories, flagged, state["dim"], state["family"], state["materials_csv"], exclude, two
+        quantity, categories, flagged, state["dim"], state["family"], state["materials_csv"], exclude, two, makeable
     )

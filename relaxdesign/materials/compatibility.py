@@ -1,0 +1,194 @@
+"""Whether a composite of two materials can be made, by which process, and why.
+
+A pair is *established* if it is of a known class of composites, *plausible* if a process of the matrix leaves the
+particles as they are and nothing is known against it, *unlikely* if it could be made but nobody does, *impossible* if
+the particles do not survive any process of the matrix or react with it. What is known stands in two tables:
+``assets/substances.csv`` (see `relaxdesign.materials.substances`) and the rules of ``assets/compatibility.csv``, which
+name known classes and known reactions with their source.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from relaxdesign.data import data_file
+from relaxdesign.materials.material import Material
+from relaxdesign.materials.substances import ROUTES, Route, Substance, substances
+
+RULES_FILE = data_file("assets/compatibility.csv")
+
+Level = Literal["impossible", "unlikely", "plausible", "established"]
+LEVELS: tuple[Level, ...] = ("impossible", "unlikely", "plausible", "established")
+"""In ascending order."""
+
+Makeable = Literal["established", "plausible", "any"]
+"""The least level of pairs that a request takes; any: all pairs."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of making a composite. route: the process, empty if there is none. reason: in words."""
+
+    level: Level
+    route: str
+    reason: str
+
+    @property
+    def brief(self) -> str:
+        """Level and process: ``established: resin casting``."""
+        return f"{self.level}: {self.route}" if self.route else self.level
+
+    @property
+    def words(self) -> str:
+        """A sentence with the reason."""
+        return f"{self.brief[:1].upper()}{self.brief[1:]} ({self.reason})."
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A pair of a list. matrix, particle: names of the materials. expected: as the list says, empty if it does not."""
+
+    matrix: str
+    particle: str
+    expected: str
+    found: Verdict
+
+    @property
+    def right(self) -> bool:
+        """Whether it was found as expected; of absurd pairs it does not matter how absurd they are."""
+        absurd = ("unlikely", "impossible")
+        return self.found.level == self.expected or (self.expected in absurd and self.found.level in absurd)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A row of the rules: a known class of composites (established), or what speaks against pairs.
+
+    Of the rows that match, the first decides. matrix, particle: selectors of substances, see `Substance.matches`.
+    route: of the matrix; empty: any. reason: the class of composites, or what happens.
+    """
+
+    level: Level
+    route: str
+    matrix: str
+    particle: str
+    reason: str
+    source: str
+
+
+def verdict(matrix: Material, particle: Material, dim: int = 3) -> Verdict:
+    """Whether particles of one material in another can be made. dim: 2 asks for parallel fibres, 3 for particles.
+
+    Of materials whose substance is not known (own ones without it) nothing speaks against it.
+    """
+    known = substances()
+    host, guest = known.get(matrix.substance), known.get(particle.substance)
+    if host is None or guest is None:
+        strange = matrix if host is None else particle
+        return Verdict("plausible", "", f"nothing is known of how {strange.name} is processed")
+    return _verdict(host.id, guest.id, dim)
+
+
+def judged_pairs(path: Path, find: Callable[[str], Material]) -> list[Judged]:
+    """The pairs of a CSV file with columns ``matrix``, ``particle`` and, if it is known, ``expected``.
+
+    find: a material by its id or name. Raises ValueError for a missing column, an unknown material or level.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"matrix", "particle"} <= rows[0].keys():
+        raise ValueError(f"{path.name}: give columns matrix and particle, and pairs below them")
+    judged = []
+    for row in rows:
+        expected = (row.get("expected") or "").strip()
+        if expected not in ("", *LEVELS):
+            raise ValueError(f"{path.name}: expected is {expected!r}; known are {', '.join(LEVELS)}")
+        matrix, particle = find(row["matrix"]), find(row["particle"])
+        judged.append(Judged(matrix.name, particle.name, expected, verdict(matrix, particle)))
+    return judged
+
+
+def of_phases(materials: Sequence[Material], dim: int, *, ordered: bool = True) -> Verdict | None:
+    """The verdict of a cell of two materials, of the first as the matrix; None with a void, or one material.
+
+    ordered: False where neither phase surrounds the other: the better way round counts.
+    """
+    if len(materials) != 2 or any(material.void for material in materials):
+        return None
+    first, second = materials
+    ways = [verdict(first, second, dim)] if ordered else [verdict(first, second, 3), verdict(second, first, 3)]
+    return max(ways, key=lambda way: LEVELS.index(way.level))
+
+
+def at_least(matrix: str, particle: str, makeable: Makeable, dim: int) -> bool:
+    """Whether pairs of two substances, by their ids, are of a level; of those that are not known plausible is said."""
+    if makeable == "any":
+        return True
+    both_known = matrix in substances() and particle in substances()
+    level = _verdict(matrix, particle, dim).level if both_known else "plausible"
+    return LEVELS.index(level) >= LEVELS.index(makeable)
+
+
+@lru_cache(maxsize=200_000)
+def _verdict(host_id: str, guest_id: str, dim: int) -> Verdict:
+    host, guest = substances()[host_id], substances()[guest_id]
+    if host is guest:
+        return Verdict("unlikely", "", f"both are {host.name}: grades of one substance are no composite")
+    if not host.routes:
+        return Verdict("impossible", "", f"no process puts particles into {host.name}: it comes as made")
+    ways = [_by_route(host, guest, route) for route in host.routes]
+    best = max(ways, key=lambda way: LEVELS.index(way.level))
+    if dim == 2 and best.level == "established" and "fibre" not in guest.forms:
+        return Verdict("plausible", best.route, f"{best.reason}; but parallel fibres of {guest.name} are not usual")
+    return best
+
+
+def _by_route(host: Substance, guest: Substance, route: Route) -> Verdict:
+    """The verdict of one process of the matrix."""
+    if guest.survives is None or guest.survives < route.low:
+        end = "" if guest.survives is None else f" {guest.limit} at {guest.survives:,.0f} °C"
+        what = f"{guest.name}{end}" if end else f"it is not known what {guest.name} bears"
+        return Verdict("impossible", "", f"{what}, {host.name} {route.words}")
+    found = [rule for rule in _by_pair().get((host.id, guest.id), ()) if rule.route in ("", route.name)]
+    if found and found[0].level != "established":
+        return Verdict(found[0].level, "", found[0].reason)
+    stable = f"{guest.name} {guest.limit} at {guest.survives:,.0f} °C"
+    if found:
+        return Verdict("established", route.name, f"{found[0].reason}; {host.name} {route.words}, {stable}")
+    if not host.may_be_matrix:
+        return Verdict("unlikely", route.name, f"{host.name} is not used as a matrix")
+    if not guest.divisible:
+        return Verdict("unlikely", route.name, f"{guest.name} is not sold as powder, beads or fibre")
+    if not guest.may_be_particle:
+        return Verdict("unlikely", route.name, f"{guest.name} is not used as a filler")
+    return Verdict("plausible", route.name, f"{host.name} {route.words}, {stable}")
+
+
+@lru_cache(maxsize=1)
+def rules(path: Path = RULES_FILE) -> tuple[Rule, ...]:
+    """All rules of a table, in its order. Raises ValueError for unknown levels and routes."""
+    with path.open(encoding="utf-8", newline="") as file:
+        found = tuple(Rule(**row) for row in csv.DictReader(file))  # type: ignore[arg-type]
+    for rule in found:
+        if rule.level not in LEVELS or rule.route not in ("", *ROUTES):
+            raise ValueError(f"rule {rule.matrix} | {rule.particle}: unknown level or route")
+    return found
+
+
+@lru_cache(maxsize=1)
+def _by_pair() -> dict[tuple[str, str], list[Rule]]:
+    """The rules that speak of each ordered pair of substances, in the order of the table."""
+    table: dict[tuple[str, str], list[Rule]] = {}
+    everything = substances().values()
+    for rule in rules():
+        hosts = [substance.id for substance in everything if substance.matches(rule.matrix)]
+        guests = [substance.id for substance in everything if substance.matches(rule.particle)]
+        for host in hosts:
+            for guest in guests:
+                table.setdefault((host, guest), []).append(rule)
+    return table
