@@ -29,7 +29,7 @@ from relaxdesign.materials import (
     read_materials,
 )
 from relaxdesign.materials.channels import Channels, Properties
-from relaxdesign.materials.compatibility import Makeable, at_least
+from relaxdesign.materials.compatibility import Makeable, most_at
 from relaxdesign.materials.material import VOID, VOID_NAMES
 
 __all__ = ["DEFAULT_CATALOGUE", "KINDS", "Catalogue", "CatalogueError", "Material", "Reading", "occupied_cells"]
@@ -168,13 +168,26 @@ class Catalogue:
     @cached_property
     def forbidden(self) -> NDArray[np.bool_]:
         """Which ordered pairs (matrix, inclusion) may not be combined, bool (len, len); none where any pair may."""
-        if self.makeable == "any":
-            return np.zeros((len(self), len(self)), dtype=bool)
+        return self.most_share <= 0.0
+
+    @cached_property
+    def most_share(self) -> NDArray[np.float64]:
+        """Largest volume fraction at which ordered pairs may be combined, float64 (len, len); 1 where any pair may."""
+        return self._most(self.makeable)
+
+    @cached_property
+    def unusual(self) -> NDArray[np.bool_]:
+        """Which ordered pairs are of no established class of composites, bool (len, len); none where any pair may."""
+        return self._most("any" if self.makeable == "any" else "established") <= 0.0
+
+    def _most(self, level: Makeable) -> NDArray[np.float64]:
+        if level == "any":
+            return np.ones((len(self), len(self)))
         names, which = np.unique([material.substance for material in self.materials], return_inverse=True)
-        allowed = [[at_least(str(one), str(other), self.makeable, self.dim) for other in names] for one in names]
-        forbidden = ~np.array(allowed)[which][:, which]
-        np.fill_diagonal(forbidden, True)
-        return forbidden
+        known = np.array([[most_at(str(one), str(other), level, self.dim) for other in names] for one in names])
+        most = known[which][:, which]
+        np.fill_diagonal(most, 0.0)
+        return most
 
     def __len__(self) -> int:
         return len(self.materials)

@@ -39,6 +39,11 @@ class Verdict:
     reason: str
 
     @property
+    def most(self) -> float:
+        """Largest volume fraction that the process reaches."""
+        return ROUTES[self.route].most if self.route else 1.0
+
+    @property
     def brief(self) -> str:
         """Level and process: ``established: resin casting``."""
         return f"{self.level}: {self.route}" if self.route else self.level
@@ -81,17 +86,20 @@ class Rule:
     source: str
 
 
-def verdict(matrix: Material, particle: Material, dim: int = 3) -> Verdict:
+def verdict(matrix: Material, particle: Material, dim: int = 3, share: float = 0.0) -> Verdict:
     """Whether particles of one material in another can be made. dim: 2 asks for parallel fibres, 3 for particles.
 
-    Of materials whose substance is not known (own ones without it) nothing speaks against it.
+    share: their volume fraction, which not every process reaches. Of materials whose substance is not known (own ones
+    without it) nothing speaks against it.
     """
     known = substances()
     host, guest = known.get(matrix.substance), known.get(particle.substance)
     if host is None or guest is None:
         strange = matrix if host is None else particle
         return Verdict("plausible", "", f"nothing is known of how {strange.name} is processed")
-    return _verdict(host.id, guest.id, dim)
+    ways = _ways(host.id, guest.id, dim)
+    best = LEVELS.index(ways[0].level)
+    return next((way for way in ways if LEVELS.index(way.level) == best and way.most >= share), ways[0])
 
 
 def judged_pairs(path: Path, find: Callable[[str], Material]) -> list[Judged]:
@@ -113,39 +121,51 @@ def judged_pairs(path: Path, find: Callable[[str], Material]) -> list[Judged]:
     return judged
 
 
-def of_phases(materials: Sequence[Material], dim: int, *, ordered: bool = True) -> Verdict | None:
+def of_phases(materials: Sequence[Material], dim: int, share: float = 0.0, *, ordered: bool = True) -> Verdict | None:
     """The verdict of a cell of two materials, of the first as the matrix; None with a void, or one material.
 
-    ordered: False where neither phase surrounds the other: the better way round counts.
+    share: volume fraction of the second. ordered: False where neither phase surrounds the other: the better way round
+    counts.
     """
     if len(materials) != 2 or any(material.void for material in materials):
         return None
     first, second = materials
-    ways = [verdict(first, second, dim)] if ordered else [verdict(first, second, 3), verdict(second, first, 3)]
+    ways = [verdict(first, second, dim, share)] if ordered else [verdict(first, second, 3), verdict(second, first, 3)]
     return max(ways, key=lambda way: LEVELS.index(way.level))
 
 
-def at_least(matrix: str, particle: str, makeable: Makeable, dim: int) -> bool:
-    """Whether pairs of two substances, by their ids, are of a level; of those that are not known plausible is said."""
+def most_at(matrix: str, particle: str, makeable: Makeable, dim: int) -> float:
+    """Largest volume fraction at which pairs of two substances, by their ids, are of a level; 0 if they are not.
+
+    Of substances that are not known plausible is said, at any fraction.
+    """
     if makeable == "any":
-        return True
-    both_known = matrix in substances() and particle in substances()
-    level = _verdict(matrix, particle, dim).level if both_known else "plausible"
-    return LEVELS.index(level) >= LEVELS.index(makeable)
+        return 1.0
+    if matrix not in substances() or particle not in substances():
+        return 1.0 if makeable == "plausible" else 0.0
+    enough = LEVELS.index(makeable)
+    ways = _ways(matrix, particle, dim)
+    return max((way.most for way in ways if LEVELS.index(way.level) >= enough), default=0.0)
 
 
 @lru_cache(maxsize=200_000)
-def _verdict(host_id: str, guest_id: str, dim: int) -> Verdict:
+def _ways(host_id: str, guest_id: str, dim: int) -> tuple[Verdict, ...]:
+    """The verdicts of all processes of the matrix, the best first; at least one."""
     host, guest = substances()[host_id], substances()[guest_id]
     if host is guest:
-        return Verdict("unlikely", "", f"both are {host.name}: grades of one substance are no composite")
+        return (Verdict("unlikely", "", f"both are {host.name}: grades of one substance are no composite"),)
     if not host.routes:
-        return Verdict("impossible", "", f"no process puts particles into {host.name}: it comes as made")
+        return (Verdict("impossible", "", f"no process puts particles into {host.name}: it comes as made"),)
     ways = [_by_route(host, guest, route) for route in host.routes]
-    best = max(ways, key=lambda way: LEVELS.index(way.level))
-    if dim == 2 and best.level == "established" and "fibre" not in guest.forms:
-        return Verdict("plausible", best.route, f"{best.reason}; but parallel fibres of {guest.name} are not usual")
-    return best
+    if dim == 2 and "fibre" not in guest.forms:
+        ways = [_without_fibres(way, guest) for way in ways]
+    return tuple(sorted(ways, key=lambda way: -LEVELS.index(way.level)))
+
+
+def _without_fibres(way: Verdict, guest: Substance) -> Verdict:
+    if way.level != "established":
+        return way
+    return Verdict("plausible", way.route, f"{way.reason}; but parallel fibres of {guest.name} are not usual")
 
 
 def _by_route(host: Substance, guest: Substance, route: Route) -> Verdict:
@@ -157,16 +177,21 @@ def _by_route(host: Substance, guest: Substance, route: Route) -> Verdict:
     found = [rule for rule in _by_pair().get((host.id, guest.id), ()) if rule.route in ("", route.name)]
     if found and found[0].level != "established":
         return Verdict(found[0].level, "", found[0].reason)
+    if against := _unused(host, guest):
+        return Verdict("unlikely", route.name, against)
     stable = f"{guest.name} {guest.limit} at {guest.survives:,.0f} °C"
     if found:
         return Verdict("established", route.name, f"{found[0].reason}; {host.name} {route.words}, {stable}")
-    if not host.may_be_matrix:
-        return Verdict("unlikely", route.name, f"{host.name} is not used as a matrix")
-    if not guest.divisible:
-        return Verdict("unlikely", route.name, f"{guest.name} is not sold as powder, beads or fibre")
-    if not guest.may_be_particle:
-        return Verdict("unlikely", route.name, f"{guest.name} is not used as a filler")
     return Verdict("plausible", route.name, f"{host.name} {route.words}, {stable}")
+
+
+def _unused(host: Substance, guest: Substance) -> str:
+    """Why nobody puts the one into the other, though a process would do; empty where nothing speaks against it."""
+    if not host.may_be_matrix:
+        return f"{host.name} is not used as a matrix"
+    if not guest.divisible:
+        return f"{guest.name} is not sold as powder, beads or fibre"
+    return "" if guest.may_be_particle else f"{guest.name} is not used as a filler"
 
 
 @lru_cache(maxsize=1)

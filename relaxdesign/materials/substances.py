@@ -17,22 +17,31 @@ from relaxdesign.data import data_file
 
 SUBSTANCES_FILE = data_file("assets/substances.csv")
 
+
+@dataclass(frozen=True)
+class Process:
+    """A way to put particles into a matrix. does: what the matrix does then. most: largest volume fraction of them."""
+
+    does: str
+    most: float
+
+
 ROUTES = {
-    "resin casting": "cures",
-    "melt compounding": "is compounded as a melt",
-    "compression sintering": "is pressed and sintered",
-    "rubber mixing": "is mixed and vulcanised",
-    "stir casting": "is cast with stirred-in particles",
-    "infiltration": "infiltrates a packed bed",
-    "powder metallurgy": "is sintered from powder",
-    "electrodeposition": "is deposited from a bath",
-    "ceramic sintering": "is sintered",
-    "glass sintering": "is sintered from powder",
-    "cement hydration": "sets",
-    "foaming": "foams",
-    "baking": "is baked",
+    "resin casting": Process("cures", 0.7),
+    "melt compounding": Process("is compounded as a melt", 0.6),
+    "compression sintering": Process("is pressed and sintered", 0.5),
+    "rubber mixing": Process("is mixed and vulcanised", 0.5),
+    "stir casting": Process("is cast with stirred-in particles", 0.35),
+    "infiltration": Process("infiltrates a packed bed", 0.8),
+    "powder metallurgy": Process("is sintered from powder", 0.9),
+    "electrodeposition": Process("is deposited from a bath", 0.3),
+    "ceramic sintering": Process("is sintered", 0.6),
+    "glass sintering": Process("is sintered from powder", 0.6),
+    "cement hydration": Process("sets", 0.8),
+    "foaming": Process("foams", 0.4),
+    "baking": Process("is baked", 0.6),
 }
-"""Processes that make a substance the matrix around particles, with what it does then."""
+"""Processes that make a substance the matrix around particles. The largest fractions are those of usual practice."""
 
 FORMS = ("powder", "fibre", "beads", "aggregate", "bulk", "foam")
 PARTICLE_FORMS = frozenset({"powder", "fibre", "beads", "aggregate"})
@@ -57,7 +66,7 @@ class Route:
     @property
     def words(self) -> str:
         """What the matrix does, e.g. ``cures at 20 to 180 °C``."""
-        return f"{ROUTES[self.name]} at {self.low:,.0f} to {self.high:,.0f} °C"
+        return f"{ROUTES[self.name].does} at {self.low:,.0f} to {self.high:,.0f} °C"
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue, Material
-from relaxdesign.materials.compatibility import of_phases
+from relaxdesign.materials.compatibility import Verdict, of_phases
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.microstructure.base import Fit, FitError, Inclusions, PlacementError
+from relaxdesign.microstructure.base import Family, Fit, FitError, Inclusions, PlacementError
 from relaxdesign.microstructure.solid import Solid
 from relaxdesign.physics.attainable import bounds_of
 from relaxdesign.physics.bounds import Bounds
@@ -136,12 +136,17 @@ class Finisher:
             sensitivity=dict(resolution.sensitivity),
             voxels=simulation.voxels(materials, realised.labels),
             verified={name: float(resolution.fine.values[name][0]) for name in sorted(simulation.evaluator.quantities)},
-            makeable=of_phases(materials, simulation.dim, ordered=isinstance(FAMILIES[sampled.family], Inclusions)),
+            makeable=_made(materials, simulation.dim, shares, FAMILIES[sampled.family]),
             stiffness=None if resolution.stiffness is None else resolution.stiffness.tolist(),
             load_cases=simulation.cost.load_cases,
             solid=_solid(materials, realised.labels.numpy()),
             labels=labels.numpy(),
         )
+
+
+def _made(materials: Sequence[Material], dim: int, shares: Sequence[float], family: Family) -> Verdict | None:
+    """Whether and how a cell can be made; of inclusions the first phase is the matrix."""
+    return of_phases(materials, dim, shares[-1], ordered=isinstance(family, Inclusions))
 
 
 def _prices(materials: Sequence[Material], shares: Sequence[float]) -> dict[str, float]:

@@ -88,7 +88,7 @@ class PairTable:
         weights = np.array([target.weight for target in self.targets])
         share, miss = best_share(self.shares, residuals, weights)
         np.fill_diagonal(miss, np.inf)
-        miss[catalogue.forbidden] = np.inf
+        miss[share > catalogue.most_share] = np.inf
         limit = max(_GOOD_MISS, float(miss.min()) * 1.5) if miss.min() > TUNING.fair_miss else TUNING.fair_miss
         if len(self.targets) == 1:  # fractions that meet it exactly, or pairs that may in truth, though not by estimate
             limit = _GOOD_MISS if miss.min() <= _GOOD_MISS else float(miss.min()) + TUNING.estimate_error
@@ -125,8 +125,8 @@ class PairTable:
         """The pairs that serve the targets, in ascending order of cost.
 
         The cost adds up the squared distance from a sample (channels and volume fraction), the estimated miss and that
-        which an inexact volume fraction would cause, the quantities to be small or large, and gaps that the grid does
-        not resolve; new kinds of materials lower it.
+        which an inexact volume fraction would cause, the quantities to be small or large, gaps that the grid does not
+        resolve, and that the pair is of no established class of composites; new kinds of materials lower it.
         taken: pairs that other designs of the result use.
         """
         matrix, inclusion, vf = self.matrix, self.inclusion, self.share
@@ -144,6 +144,7 @@ class PairTable:
             + TUNING.miss_weight * (np.square(self.miss) + self.fragility)
             + TUNING.rim_cost * rim
             + TUNING.unresolved_cost * unresolved
+            + TUNING.merely_plausible * self.catalogue.unusual[matrix, inclusion]
         )
         # New kinds are worth something where the pair serves, little where it misses.
         new = worth_of_new_kinds(self.catalogue, taken, self.extremes)

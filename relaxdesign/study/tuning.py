@@ -90,6 +90,13 @@ class Tuning:
     """As ``known_kind``, for free-form cells, whose shape is kept. With as much as ``known_kind`` fewer designs meet a
     direction (set "directional"); others tried: not recorded."""
 
+    merely_plausible: float = 15.0
+    """What it costs a pair of materials that composites of its class are not established, in squared channel units:
+    more than one new kind of material is worth, less than two. Chosen, not searched for."""
+
+    merely_plausible_free_form: float = 0.15
+    """As ``merely_plausible``, for free-form cells, beside ``known_kind_free_form``."""
+
     extremes_over_kinds: float = 85.0
     """How much less new kinds are worth beside quantities to be small or large: the worth is divided by 1 + this × the
     sum of their weights. At weight 1 0.12 is left of ``known_kind``, as much as a density smaller by a factor of 3.

@@ -11,9 +11,9 @@ import pytest
 from relaxdesign.materials.catalogue import DEFAULT_CATALOGUE, KINDS, Catalogue, occupied_cells
 
 COLUMNS = [
-    *("id", "name", "category", "kind"),
-    *("E_GPa", "nu", "K_GPa", "G_GPa", "rho_g_cm3", "k_W_mK", "cte_1e-6_K", "price_per_kg"),
-    *("flag", "checked", "source", "url"),
+    *("id", "name", "category", "substance", "kind"),
+    *("E_GPa", "nu", "K_GPa", "G_GPa", "rho_g_cm3", "k_W_mK", "cte_1e-6_K"),
+    *("flag", "checked", "source", "url", "thermal_source"),
 ]
 CATEGORIES = {
     "metal",
@@ -52,6 +52,16 @@ def test_columns_are_as_documented(rows):
 def test_there_are_enough_materials(catalogue):
     assert len(catalogue) >= 350
     assert len(catalogue.select()) >= 280
+
+
+def test_most_materials_on_offer_have_conductivity_and_expansion(catalogue):
+    offered = catalogue.select()
+    for name in ("conductivity", "expansion"):
+        assert np.isfinite(offered.column(name)).mean() >= 0.9, name
+
+
+def test_there_are_stiff_materials_on_offer(catalogue):
+    assert (catalogue.select().column("bulk") > 250.0).sum() >= 15
 
 
 def test_ids_and_names_are_unique(rows):
@@ -102,7 +112,7 @@ def test_kinds_checks_categories_and_flags_are_known(rows):
 
 
 def test_computed_rows_say_that_they_are_averages(rows):
-    words = ("average", "Hill", "aggregate")
+    words = ("average", "Hill", "aggregate", "Hashin")
     for row in rows:
         if row["kind"] == "computed":
             assert any(word in row["source"] for word in words), row["id"]

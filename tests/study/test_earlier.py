@@ -60,7 +60,7 @@ def test_a_design_that_failed():
 
 def test_requests_name_their_family_by_how_samples_were_read():
     old = DesignRequest.model_validate({"target_bulk": 60, "projection": "geometric", "version": "0.1.0"})
-    assert old == DesignRequest(target_bulk=60, family="free-form")
+    assert old == DesignRequest(target_bulk=60, family="free-form", makeable="any")
     assert DesignRequest.model_validate({"target_bulk": 60, "projection": "statistical"}).family == "particles"
     with pytest.raises(ValueError, match="unknown family 'round'"):
         DesignRequest.model_validate({"target_bulk": 60, "projection": "round"})

@@ -124,6 +124,7 @@ def _cost_of_pairs(
         + far[1]
         - worth_of_new_kinds(task.materials, task.taken, extremes, each=TUNING.known_kind_free_form)
     )
+    cost = cost + TUNING.merely_plausible_free_form * task.materials.unusual
     np.fill_diagonal(cost, np.inf)
     cost[task.materials.forbidden] = np.inf
     share = float(fit.labels.mean())
