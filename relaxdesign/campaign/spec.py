@@ -200,6 +200,9 @@ def request_hash(request: DesignRequest, materials: str = "") -> str:
     if "family" in asked:  # under the name it had in version 0.1, whose folders go on
         family = asked.pop("family")
         asked["projection"] = {new: old for old, new in FAMILIES_OF_VERSION_0_1.items()}.get(family, family)
+    asked.pop("makeable", None)
+    if request.makeable != "any" and not request.phases:  # earlier versions took any pair, and given phases are given
+        asked["makeable"] = request.makeable
     text = json.dumps([asked, materials], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 

@@ -68,5 +68,14 @@ def test_requests_name_their_family_by_how_samples_were_read():
 
 def test_campaigns_of_version_0_1_find_what_they_computed():
     """The hashes that version 0.1.0 gave these requests."""
-    assert request_hash(DesignRequest(target_bulk=60)) == "a55209b9845356494eb649e7"
-    assert request_hash(DesignRequest(target_bulk=60, family="free-form")) == "adb12ed59ea4f25ee06b1d03"
+    assert request_hash(DesignRequest(target_bulk=60, makeable="any")) == "a55209b9845356494eb649e7"
+    assert request_hash(DesignRequest(target_bulk=60, family="free-form", makeable="any")) == "adb12ed59ea4f25ee06b1d03"
+
+
+def test_requests_that_earlier_versions_wrote_take_any_pair():
+    whole = DesignRequest(target_bulk=60, makeable="any").model_dump(mode="json")
+    del whole["makeable"]
+    assert DesignRequest.model_validate(whole).makeable == "any", "as the library kept it"
+    assert DesignRequest.model_validate({"target_bulk": 60, "version": "0.2.0"}).makeable == "any", "as a file"
+    assert DesignRequest.model_validate({"target_bulk": 60}).makeable == "plausible"
+    assert request_hash(DesignRequest(target_bulk=60)) != request_hash(DesignRequest(target_bulk=60, makeable="any"))
