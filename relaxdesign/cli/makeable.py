@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from relaxdesign.cli.console import fail, output, user_errors
+from relaxdesign.cli.console import EXIT_NO_RESULT, fail, output, user_errors
 from relaxdesign.cli.options import AsJson, MaterialsFile, read_catalogue
+
+if TYPE_CHECKING:
+    from relaxdesign.materials.catalogue import Catalogue, Material
 
 
 def makeable(
-    matrix: Annotated[str | None, typer.Argument(help="Material of the matrix, by id or name.")] = None,
-    particle: Annotated[str | None, typer.Argument(help="Material of the particles or fibres.")] = None,
+    matrix: Annotated[str | None, typer.Argument(help="The matrix: a material or a substance, by id or name.")] = None,
+    particle: Annotated[str | None, typer.Argument(help="The particles or fibres.")] = None,
     dim: Annotated[int, typer.Option(min=2, max=3, help="2: parallel fibres; 3: particles.")] = 3,
     pairs: Annotated[
         Path | None,
@@ -45,7 +48,7 @@ def makeable(
         elif matrix is None or particle is None:
             raise ValueError("name two materials, that of the matrix first, or give a file of --pairs")
         else:
-            found = verdict(catalogue.find(matrix), catalogue.find(particle), dim)
+            found = verdict(_material(catalogue, matrix), _material(catalogue, particle), dim)
     if pairs is None:
         typer.echo(to_json(asdict(found)) if as_json else found.words, nl=not as_json)
         return
@@ -61,4 +64,11 @@ def makeable(
     compared = [each for each in judged if each.expected]
     wrong = sum(not each.right for each in compared)
     if wrong:
-        fail(f"{wrong} of {len(compared)} pairs are judged otherwise than expected")
+        fail(f"{wrong} of {len(compared)} pairs are judged otherwise than expected", EXIT_NO_RESULT)
+
+
+def _material(catalogue: Catalogue, text: str) -> Material:
+    """The material of this name, or any grade of a substance. Raises ValueError."""
+    wanted = text.strip().casefold()
+    grade = next((m for m in catalogue.materials if m.substance == wanted), None)
+    return grade or catalogue.find(text)

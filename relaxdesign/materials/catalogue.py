@@ -163,7 +163,7 @@ class Catalogue:
                 f"no two of the {len(self)} materials on offer make a composite that is {makeable}: offer others, or "
                 "allow any pairs"
             )
-        return replace(whole, materials=tuple(m for m, keep in zip(self.materials, some, strict=True) if keep))
+        return replace(whole, materials=tuple(m for m, keep in zip(self.materials, some.tolist(), strict=True) if keep))
 
     @cached_property
     def forbidden(self) -> NDArray[np.bool_]:

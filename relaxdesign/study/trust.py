@@ -179,15 +179,20 @@ class Resolution:
     def _of_mixture(self, name: str) -> float:
         """As `_material`, of a quantity that volume fractions alone decide."""
         physics = PHYSICS[QUANTITIES[name].physics]
-        names, share = [c.name for c in physics.coefficients], np.asarray(self.share)
-        assert physics.mixture is not None
-        known = [{c: np.asarray(float(getattr(m, c))) for c in names} for m in self.materials]
-        value, parts = physics.mixture(name, *known, share, self.dim), []
+        mixture, coefficients = physics.mixture, [coefficient.name for coefficient in physics.coefficients]
+        assert mixture is not None
+        share = np.asarray(self.share)
+
+        def value(phases: Sequence[Mapping[str, NDArray[np.float64]]]) -> float:
+            return float(mixture(name, phases[0], phases[1], share, self.dim))
+
+        known = [{c: np.asarray(float(getattr(material, c))) for c in coefficients} for material in self.materials]
+        parts = []
         for phase, material in enumerate(self.materials):
-            for c in names:
+            for c in coefficients:
                 less = [dict(each) for each in known]
                 less[phase][c] = (1.0 - material.uncertainty(c)) * less[phase][c]
-                parts.append(float(value - physics.mixture(name, *less, share, self.dim)))
+                parts.append(value(known) - value(less))
         return _NORMAL * math.hypot(*parts)
 
     def _two(self, name: str) -> tuple[float, float]:
