@@ -157,7 +157,7 @@ class Catalogue:
         """
         whole = replace(self, makeable=makeable, dim=dim)
         allowed = ~whole.forbidden
-        some = allowed.any(0) | allowed.any(1)
+        some = np.asarray(allowed.any(0) | allowed.any(1))
         if not some.any():
             raise ValueError(
                 f"no two of the {len(self)} materials on offer make a composite that is {makeable}: offer others, or "

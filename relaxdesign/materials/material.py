@@ -135,7 +135,9 @@ def material_of(texts: Mapping[str, str], numbers: Mapping[str, Number]) -> Mate
         density=density,
         conductivity=_positive(numbers, "k_W_mK", "the conductivity"),
         expansion=_optional(numbers, "cte_1e-6_K"),
-        price=_positive(numbers, "price_per_kg", "a price") or price_of(text["substance"]),
+        price=_positive(numbers, "price_per_kg", "a price")
+        if "price_per_kg" in numbers
+        else price_of(text["substance"]),
         young_std=_positive(numbers, "E_std_GPa", "an uncertainty"),
         conductivity_std=_positive(numbers, "k_std_W_mK", "an uncertainty"),
     )

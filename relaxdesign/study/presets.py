@@ -133,7 +133,7 @@ PRESETS = KINDS_OF_TARGETS | APPLICATIONS
 
 def fields_of(name: str) -> dict[str, Any]:
     """The fields of a request that a preset sets. name: in capitals or not. Raises ValueError for an unknown one."""
-    by_name = {title.casefold(): found for title, found in PRESETS.items()}
+    by_name = {title.replace("-", " ").casefold(): found for title, found in PRESETS.items()}
     wanted = name.strip().replace("-", " ").casefold()
     if wanted in by_name:
         return dict(by_name[wanted].fields)

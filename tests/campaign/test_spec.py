@@ -70,7 +70,9 @@ def test_the_same_request_is_planned_once():
 
 def test_hashes_name_what_is_asked_for_and_nothing_else():
     short = DesignRequest.model_validate({"target_bulk": 50, "makeable": "any"})
-    spelled = DesignRequest.model_validate({"objectives": [{"quantity": "K", "low": 50, "high": 50}], "seed": 0, "makeable": "any"})
+    spelled = DesignRequest.model_validate(
+        {"objectives": [{"quantity": "K", "low": 50, "high": 50}], "seed": 0, "makeable": "any"}
+    )
     assert request_hash(short) == request_hash(spelled)
     assert request_hash(short) != request_hash(short.model_copy(update={"seed": 1}))
     assert request_hash(short) != request_hash(short, "other materials")
