@@ -74,5 +74,5 @@ def new_id(name: str, taken: Iterable[str] | Mapping[str, object]) -> str:
 
 
 def _safe(column: str, cell: str) -> str:
-    """A text that no spreadsheet takes for a formula: it gets an apostrophe, which is not read. Numbers stay numbers."""
+    """A text that no spreadsheet takes for a formula: it gets an apostrophe, which is not read. Numbers stay as is."""
     return f"'{cell}" if column not in QUANTITIES and cell.startswith(tuple(FORMULA)) else cell
