@@ -42,7 +42,8 @@ def test_bad_and_good_files_of_materials(page: Page, tmp_path):
     upload(page, "materials_upload", tmp_path / "german.csv", GERMAN)
     expect(sidebar.get_by_text("Your own catalogue of 3 materials")).to_be_visible(timeout=PATIENCE_MS)
     expect(sidebar.get_by_text("did you mean price_per_kg?")).to_be_visible()
-    sidebar.get_by_role("button", name="Use the shipped materials").click()
+    sidebar.get_by_role("combobox", name="Catalogue").click()
+    page.get_by_role("option", name="Shipped materials").click()
     expect(sidebar.get_by_text("374 materials")).to_be_visible(timeout=PATIENCE_MS)
 
     upload(page, "materials_upload", tmp_path / "good.csv", GOOD)
