@@ -7,6 +7,7 @@ import pytest
 from relaxdesign.library import Catalogues
 from relaxdesign.materials import write_materials
 from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import navigation, server
 from relaxdesign.ui.components import catalogue_tools
 
@@ -68,10 +69,10 @@ def copy(app, material_id: str = STEEL, **values: str):
 def test_all_materials_are_there_and_can_be_searched(page):
     table = page.dataframe[0].value
     assert len(table) == len(SHIPPED) and "Own" not in table and "475 materials" in texts(page.caption)
-    page.text_input(key="material_words").set_value("6061 metal").run()
+    page.text_input(key="material_words-").set_value("6061 metal").run()
     found = page.dataframe[0].value
     assert list(found["Name"]) == ["Aluminium alloy 6061-T6"] and found["E, GPa"][0] == 68.9
-    page.text_input(key="material_words").set_value("nothing of the kind").run()
+    page.text_input(key="material_words-").set_value("nothing of the kind").run()
     assert "No material matches" in texts(page.info) and not page.dataframe
     assert "Your own materials" in texts(page.markdown)
 
@@ -175,7 +176,7 @@ def test_the_catalogue_of_the_page_is_that_of_requests(page):
     page.selectbox(key="catalogue_page").set_value(kept().list()[0].id).run()
     assert len(page.dataframe[0].value) == 3
     page.switch_page(DESIGN).run()
-    assert "3 materials" in texts(fine(page).sidebar.caption) and "materials of Lab" in texts(page.main.caption)
+    assert "3 materials" in texts(fine(page).sidebar.caption) and "materials of **Lab**" in texts(page.main.caption)
     page.number_input(key="target").set_value(20.0).run()
     page.button(key="design").click().run()
     request = server.store().run(page.query_params["run"]).request
@@ -239,6 +240,40 @@ def test_what_is_exported_is_imported_again(page):
     assert not again.warnings and [m.name for m in again.materials] == [m.name for m in before.materials]
     assert write_materials(again.materials) == kept().read(kept().list()[0].id)
     assert page.download_button(key="export").label == "Export"
+
+
+def test_a_file_of_the_sidebar_is_used_and_found_on_the_page(app):
+    app.run()
+    upload(app, "materials_upload", "bad.csv", OWN.replace("0.3", "0.9").encode())
+    assert "2 problems in bad.csv" in texts(app.sidebar.error) and app.session_state["materials_csv"] is None
+    upload(app, "materials_upload", "lab.csv", OWN.encode())
+    assert "3 materials is used" in texts(fine(app).sidebar.caption)
+    assert app.sidebar.selectbox(key="catalogue_choice").value == "other"
+    app.switch_page(PAGE).run()
+    assert "3 materials of a file or a request" in texts(fine(app).markdown) and len(app.dataframe[0].value) == 3
+    copy(app, "c", name="Delta")
+    press(app, "draft-save")
+    assert fine(app) and [m.name for m in saved("My materials").materials] == ["Alpha", "Beta", "Gamma", "Delta"]
+
+
+def test_a_request_brings_its_materials_and_finds_their_catalogue(app):
+    app.run()
+    lab = kept().save("Lab", OWN)
+    for text, chosen in ((OWN, lab), (OWN.replace("300", "310"), "other"), (None, "")):
+        app.session_state["to_load"] = DesignRequest.model_validate({"target_bulk": 20.0, "materials_csv": text})
+        app.run()
+        assert fine(app).sidebar.selectbox(key="catalogue_choice").value == chosen
+        assert app.session_state["materials_csv"] == text
+
+
+def test_given_phases_that_a_catalogue_lacks_are_dropped(app):
+    app.run()
+    lab = kept().save("Lab", OWN)
+    wanted = {"target_bulk": 20.0, "family": "free-form", "phases": ("void", "ti-6al-4v"), "shape": "lattice"}
+    app.session_state["to_load"] = DesignRequest.model_validate(wanted)
+    app.run()
+    app.sidebar.selectbox(key="catalogue_choice").set_value(lab).run()
+    assert fine(app).multiselect(key="phases").value == ["void"] and app.session_state["shape"] == ""
 
 
 def test_materials_of_a_file_are_kept(page):

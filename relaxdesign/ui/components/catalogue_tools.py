@@ -74,7 +74,7 @@ def remove(material: Material) -> None:
     try:
         before = catalogues.materials_of(record.id)
         catalogues.rewrite(record.id, [other for other in before if other.id != material.id])
-    except UnknownCatalogue:  # deleted meanwhile: the page says so
+    except (UnknownCatalogue, ValueError):  # deleted or spoilt meanwhile: the page says so
         return
     material_table.show(None)
     st.session_state["removed"] = (record.id, material)
@@ -89,10 +89,11 @@ def _undo() -> None:
 
     def restore() -> None:
         del st.session_state["removed"]
-        materials = catalogues.materials_of(record.id)
-        if material.id not in {other.id for other in materials}:
-            catalogues.rewrite(record.id, [*materials, material])
-        material_table.show(material.id)
+        with suppress(UnknownCatalogue, ValueError):
+            materials = catalogues.materials_of(record.id)
+            if material.id not in {other.id for other in materials}:
+                catalogues.rewrite(record.id, [*materials, material])
+            material_table.show(material.id)
 
     with st.container(border=True, key="undo"):
         text, button = st.columns([5, 1], vertical_alignment="center")
@@ -163,6 +164,7 @@ def _open_import() -> None:
     state = st.session_state
     state["importing"] = state.get("import_turn", 0) + 1
     state["import_turn"] = state["importing"]
+    state.pop("draft", None)  # one form at a time
 
 
 @st.dialog("Import materials", width="large", dismissible=False, icon=":material/upload_file:")
@@ -174,7 +176,7 @@ def _import() -> None:
             type=["csv", "tsv", "txt"],
             key=f"import-file-{turn}",
             max_upload_size=materials_form.LARGEST_UPLOAD_MB,
-            help="As exported here, or with columns id, name, E_GPa, nu, rho_g_cm3; see the README of the materials.",
+            help="As exported here, or with columns id, name, E_GPa, nu, rho_g_cm3; units in the headings.",
         )
         found = None if file is None else _read(file.name, file.getvalue())
         place, merge = None, False

@@ -73,6 +73,7 @@ def draw() -> None:
 def _open(material: Material, *, new: bool) -> None:
     turn = st.session_state.get("draft_turn", 0) + 1
     st.session_state.update(draft=Draft(material, new, turn), draft_turn=turn)
+    st.session_state.pop("importing", None)  # one form at a time
 
 
 def _form(draft: Draft) -> None:

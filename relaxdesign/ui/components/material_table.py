@@ -52,20 +52,20 @@ def show(material_id: str | None) -> None:
 def _search() -> list[Material]:
     """The materials that the search finds, own ones first."""
     own, materials, known = catalogues.own_ids(), offer.catalogue().materials, offer.catalogue().categories
-    state = st.session_state
-    state["material_categories"] = [each for each in state.get("material_categories", ()) if each in known]
+    state, of = st.session_state, st.session_state.get("catalogue") or ""  # another catalogue, another search
+    state[f"material_categories-{of}"] = [each for each in state.get(f"material_categories-{of}", ()) if each in known]
     text, categories, mine = st.columns([2.4, 2, 0.8], vertical_alignment="bottom")
     words = text.text_input(
-        "Search", placeholder="Words of a name, substance or flag", key="material_words", icon=":material/search:"
+        "Search", placeholder="Words of a name, substance or flag", key=f"material_words-{of}", icon=":material/search:"
     )
     chosen = categories.multiselect(
         "Categories",
         known,
         format_func=str.capitalize,
         placeholder="All",
-        key="material_categories",
+        key=f"material_categories-{of}",
     )
-    only_own = mine.toggle("Own only", key="material_own", disabled=not own, help="Those that are not as shipped")
+    only_own = mine.toggle("Own only", key=f"material_own-{of}", disabled=not own, help="Those that are not as shipped")
     found = [
         material
         for material in materials

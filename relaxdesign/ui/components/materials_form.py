@@ -104,9 +104,9 @@ def _upload() -> None:
         key="materials_upload",
         max_upload_size=LARGEST_UPLOAD_MB,
         on_change=_take,
-        help="Columns id, name, E_GPa, nu, rho_g_cm3; optional: category, kind, K_GPa, G_GPa, k_W_mK, cte_1e-6_K, "
-        "price_per_kg, E_std_GPa, k_std_W_mK (standard uncertainties), flag, source, url. Other units in headings: "
-        "E (MPa), rho (kg/m3).",
+        help="Columns id, name, E_GPa, nu, rho_g_cm3; optional: category, substance, kind, K_GPa, G_GPa, k_W_mK, "
+        "cte_1e-6_K, price_per_kg, E_std_GPa, k_std_W_mK (standard uncertainties), flag, source, url. Other units in "
+        "headings: E (MPa), rho (kg/m3).",
     )
     if file is not None:
         problems(st.session_state.get("wrong_rows", ()), file.name)

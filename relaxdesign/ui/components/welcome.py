@@ -45,7 +45,7 @@ def _origin() -> str:
     if st.session_state["materials_csv"] is None:
         return "real materials, each with a source"
     record = catalogues.in_use()
-    return "materials of your own" if record is None else f"materials of {escape(record.name)}"
+    return "materials of your own" if record is None else f"materials of **{escape(record.name)}**"
 
 
 def _given_phases(wanted: dict[str, Interval]) -> None:
