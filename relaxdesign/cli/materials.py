@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,10 +21,15 @@ def materials(
     flagged: Annotated[bool, typer.Option("--flagged", help="Also show toxic, exotic, … materials.")] = False,
     materials: MaterialsFile = None,
     as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV that --materials reads, to be edited.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write that CSV to a file; one that is there is replaced.")
+    ] = None,
 ) -> None:
     """List the base materials, softest first: moduli in GPa, density in g/cm3, source of the numbers.
 
     With --materials it checks a file of your own, and tells how its columns, units and decimal sign are understood.
+    With --csv or --out it writes them as a table to edit and read back: all of them with --flagged.
     """
     with user_errors():
         from dataclasses import asdict
@@ -34,6 +40,9 @@ def materials(
         if materials is not None:
             _tell_reading(materials.name, loaded)
         chosen = loaded.select(categories=category or None, flagged=flagged)
+        if as_csv or out is not None:
+            _write(chosen, out)
+            return
     ordered = sorted(chosen.materials, key=lambda material: material.bulk)
     if as_json:
         typer.echo(to_json([asdict(material) for material in ordered]), nl=False)
@@ -49,6 +58,18 @@ def materials(
         texts = (material.id, material.name + (f" ({material.flag})" if material.flag else ""), material.category)
         table.add_row(*map(escape, texts), *(f"{number:.4g}" for number in numbers), escape(material.source))
     output().print(table)
+
+
+def _write(catalogue: Catalogue, path: Path | None) -> None:
+    """Writes a catalogue as CSV, to standard output without a path."""
+    from relaxdesign.materials import write_materials
+
+    text = write_materials(catalogue.materials)
+    if path is None:
+        typer.echo(text, nl=False)
+        return
+    path.write_text(text, encoding="utf-8-sig", newline="")  # the mark, so that spreadsheets read names right
+    messages.print(f"{path}: {len(catalogue)} materials; edit it, and use it with --materials.", soft_wrap=True)
 
 
 def _tell_reading(name: str, catalogue: Catalogue) -> None:

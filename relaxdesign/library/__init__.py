@@ -7,6 +7,7 @@ is opened.
 """
 
 from relaxdesign.library.campaigns import CampaignRecord, Campaigns, UnknownCampaign
+from relaxdesign.library.catalogues import CatalogueRecord, Catalogues, UnknownCatalogue
 from relaxdesign.library.database import StoreError, default_url
 from relaxdesign.library.records import END_STATES, LIVE_STATES, Curves, DesignRecord, RunRecord, UnknownRun
 from relaxdesign.library.searching import DesignSearch, RunSearch
@@ -17,6 +18,8 @@ __all__ = [
     "LIVE_STATES",
     "CampaignRecord",
     "Campaigns",
+    "CatalogueRecord",
+    "Catalogues",
     "Curves",
     "DesignRecord",
     "DesignSearch",
@@ -25,6 +28,7 @@ __all__ = [
     "Store",
     "StoreError",
     "UnknownCampaign",
+    "UnknownCatalogue",
     "UnknownRun",
     "default_url",
 ]

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import JSON, LargeBinary
+from sqlalchemy.types import JSON, LargeBinary, Text
 
 
 class Base(DeclarativeBase):
@@ -120,3 +120,14 @@ class DesignDataRow(Base):
     __table_args__ = (
         ForeignKeyConstraint(["run_id", "index"], ["designs.run_id", "designs.index"], ondelete="CASCADE"),
     )
+
+
+class CatalogueRow(Base):
+    """Own materials. What runs were asked with stands in their requests."""
+
+    __tablename__ = "catalogues"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    csv: Mapped[str] = mapped_column(Text)
+    changed: Mapped[datetime]

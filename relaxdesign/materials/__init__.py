@@ -3,7 +3,16 @@
 from relaxdesign.materials.material import KINDS, Material
 from relaxdesign.materials.naming import find_material
 from relaxdesign.materials.numbers import SIGNS
-from relaxdesign.materials.table import DELIMITERS, MOST_SHOWN, CatalogueError, Reading, decode_table, read_materials
+from relaxdesign.materials.table import (
+    DELIMITERS,
+    MOST_SHOWN,
+    CatalogueError,
+    Reading,
+    decode_table,
+    read_material,
+    read_materials,
+)
+from relaxdesign.materials.writing import write_materials
 
 __all__ = [
     "DELIMITERS",
@@ -15,5 +24,7 @@ __all__ = [
     "Reading",
     "decode_table",
     "find_material",
+    "read_material",
     "read_materials",
+    "write_materials",
 ]

@@ -71,9 +71,9 @@ class Catalogue:
     def from_csv(source: str | Path | bytes) -> Catalogue:
         """Loads a catalogue from a path or from the bytes of a file.
 
-        Columns ``id, name, E_GPa, nu, rho_g_cm3`` are required; ``category, kind, K_GPa, G_GPa, k_W_mK, cte_1e-6_K,
-        price_per_kg, E_std_GPa, k_std_W_mK, flag, source, url`` are optional. Headings may have other units,
-        ``E (MPa)``; columns are separated by commas, semicolons or tabs; the decimal sign is that of the file.
+        Columns ``id, name, E_GPa, nu, rho_g_cm3`` are required; ``category, substance, kind, K_GPa, G_GPa, k_W_mK,
+        cte_1e-6_K, price_per_kg, E_std_GPa, k_std_W_mK, flag, source, url`` are optional. Headings may have other
+        units, ``E (MPa)``; columns are separated by commas, semicolons or tabs; the decimal sign is that of the file.
         Raises CatalogueError with one entry per bad column or row.
         """
         return Catalogue.from_text(*decode_table(source if isinstance(source, bytes) else Path(source).read_bytes()))

@@ -30,6 +30,11 @@ HIGHEST_SPECIFIC_STIFFNESS = 400.0
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _LONGEST_QUOTE = 40
 
+FORMULA = "=+-@＝＋－＠"
+"""What spreadsheets take for a formula if a cell begins with it."""
+_GUARD = re.compile(rf"^'(?=[{re.escape(FORMULA)}])")
+"""The apostrophe that keeps a cell from being one, see `relaxdesign.materials.writing`."""
+
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
@@ -113,6 +118,18 @@ def read_materials(text: str, warnings: Sequence[str] = ()) -> tuple[tuple[Mater
     return materials, Reading(delimiter, sign, tuple(columns), told)
 
 
+def read_material(cells: Mapping[str, str]) -> tuple[Material, tuple[str, ...]]:
+    """Reads one material of cells by column of the catalogue, as a row of a table, and warnings of it.
+
+    Raises ValueError, with the words that a table's row is refused with.
+    """
+    columns = [Column(key, key, position) for position, key in enumerate(cells)]
+    texts = {key: " ".join(text.split()) for key, text in cells.items()}
+    sign = decimal_sign((text for key, text in texts.items() if key in QUANTITIES), ",")
+    material = _material(_Row(0, texts), columns, sign)
+    return material, _implausible([material])
+
+
 def _materials(rows: Sequence[_Row], columns: Sequence[Column], sign: str) -> tuple[Material, ...]:
     materials: list[Material] = []
     problems: list[str] = []
@@ -186,7 +203,7 @@ def _records(text: str, delimiter: str, *, strict: bool = True) -> Iterator[tupl
     )
     try:
         for record in records:
-            cells = [cell.strip() for cell in record]
+            cells = [_GUARD.sub("", cell.strip()) for cell in record]
             if any(cells):
                 yield records.line_num, cells
     except csv.Error as error:

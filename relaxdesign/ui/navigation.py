@@ -13,6 +13,7 @@ _ICON = _BRAND / "icon.svg"
 # For st.page_link and st.switch_page. Whole paths: the app's script may lie elsewhere, see `relaxdesign.data`.
 DESIGN = str(_PAGES / "design.py")
 EVALUATE = str(_PAGES / "evaluate.py")
+MATERIALS = str(_PAGES / "materials.py")
 CAMPAIGNS = str(_PAGES / "campaigns.py")
 LIBRARY = str(_PAGES / "library.py")
 METHOD = str(_PAGES / "method.py")
@@ -34,6 +35,7 @@ def show_page() -> None:
         [
             st.Page(DESIGN, title="Design", icon=":material/grain:", default=True),
             st.Page(EVALUATE, title="Evaluate", icon=":material/science:"),
+            st.Page(MATERIALS, title="Materials", icon=":material/category:"),
             st.Page(CAMPAIGNS, title="Campaigns", icon=":material/grid_view:"),
             st.Page(LIBRARY, title="Library", icon=":material/folder_open:"),
             st.Page(METHOD, title="Method", icon=":material/menu_book:"),

@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from relaxdesign.materials.writing import COLUMNS
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.physics.voxel_fields import TRACE
 from relaxdesign.study.methods import METHODS
@@ -116,6 +117,12 @@ def moment(when: datetime, timezone: str | None) -> str:
 def escape(text: str) -> str:
     """A name that Markdown shows as it is written."""
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^])", r"\\\1", " ".join(text.split()))
+
+
+def sentence(error: Exception) -> str:
+    """The text of an error as Markdown; it begins with a capital letter unless with the name of a column."""
+    text = str(error)
+    return escape(text if text.split(" ", 1)[0] in COLUMNS else f"{text[:1].upper()}{text[1:]}")
 
 
 def plain(index: int, message: str) -> str:

@@ -507,6 +507,24 @@ def test_too_many_own_materials_are_refused_without_printing_them(cli, tmp_path)
     assert len(refused.stderr.splitlines()) == 12
 
 
+def test_materials_are_written_to_be_edited_and_read_back(cli, tmp_path):
+    listed = json.loads(cli("materials", "--json", "--flagged").stdout)
+    written = cli("materials", "--flagged", "--out", "all.csv")
+    assert written.exit_code == 0 and f"all.csv: {len(listed)} materials" in " ".join(written.stderr.split())
+    again = json.loads(cli("materials", "--materials", "all.csv", "--json", "--flagged").stdout)
+    assert len(again) == len(listed)
+    found = {material["id"]: material for material in again}
+    for before in listed:
+        after = found[before["id"]]
+        assert (before["name"], before["price"], before["young"]) == (after["name"], after["price"], after["young"])
+        assert before["bulk"] == pytest.approx(after["bulk"], rel=1e-5)
+    text = cli("materials", "--csv", "--category", "glass").stdout
+    edited = text.replace("glass,", "my glass,").replace("\r\n", "\n")
+    (tmp_path / "glass.csv").write_text(edited)
+    assert json.loads(cli("materials", "--materials", "glass.csv", "--json").stdout)[0]["category"] == "my glass"
+    assert_one_clear_error(cli("materials", "--out", "gone/all.csv"), "gone/all.csv")
+
+
 def test_materials_are_listed(cli):
     listed = json.loads(cli("materials", "--json").stdout)
     assert len(listed) >= 300

@@ -17,6 +17,8 @@ from tests.scripted_study import scripted_design
 FIRST_SCHEMA = Path(__file__).parent / "first_schema.sql"
 # Written by version 0.2: run …0a with a design of particles and one that failed, run …0b with a free-form one.
 SECOND_SCHEMA = Path(__file__).parent / "second_schema.sql"
+# Written before there were catalogues: run …0a with own materials and a design.
+THIRD_SCHEMA = Path(__file__).parent / "third_schema.sql"
 
 
 def written(schema: Path, path: Path) -> Path:
@@ -79,6 +81,20 @@ def test_what_version_0_2_wrote_can_be_searched(tmp_path):
     assert found["free-form"].parameters == {"volume_fraction": scripted_design(0).shares[1]}
     assert found["free-form"].materials == ("Aluminium 6061", "Silicon carbide")
     assert [design.ok for design in store.designs("00000000000a")] == [True, False]
+
+
+def test_a_library_without_catalogues_gets_them_and_keeps_its_runs(tmp_path):
+    from relaxdesign.library import Catalogues
+
+    store = Store(f"sqlite:///{written(THIRD_SCHEMA, tmp_path / 'third.db')}")
+    assert differences(store) == []
+    run = store.run("00000000000a")
+    assert run.request.materials_csv is not None and run.request.materials_csv.startswith("id,name,E_GPa")
+    assert [design.to_dict() for design in store.designs(run.id)] == [scripted_design(0, 50.0).to_dict()]
+    catalogues = Catalogues(store)
+    assert catalogues.list() == []
+    kept = catalogues.save("Mine", run.request.materials_csv)
+    assert catalogues.read(kept) == run.request.materials_csv
 
 
 def test_opening_twice_changes_nothing(old):

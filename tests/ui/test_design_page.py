@@ -324,7 +324,7 @@ def test_own_materials_say_what_is_not_used(app):
     app.session_state["materials_csv"] = OWN.replace(",", ";").replace("price_per_kg", "k_W_m_K")
     app.run()
     assert "did you mean k_W_mK?" in texts(app.sidebar.warning).replace("\\", "")
-    app.button(key="drop_own").click().run()
+    app.selectbox(key="catalogue_choice").set_value("").run()
     assert not app.sidebar.warning
 
 

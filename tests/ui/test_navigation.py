@@ -10,7 +10,8 @@ UI = Path(navigation.__file__).parent
 
 
 def test_every_page_has_its_place():
-    named = {navigation.DESIGN, navigation.EVALUATE, navigation.CAMPAIGNS, navigation.LIBRARY, navigation.METHOD}
+    pages = ("DESIGN", "EVALUATE", "MATERIALS", "CAMPAIGNS", "LIBRARY", "METHOD")
+    named = {getattr(navigation, page) for page in pages}
     assert named == {str(path) for path in UI.glob("pages/*.py")}
 
 

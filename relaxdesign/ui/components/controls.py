@@ -15,7 +15,7 @@ from relaxdesign.study.methods import METHODS
 from relaxdesign.study.presets import PRESETS
 from relaxdesign.study.request import DesignRequest, problems, request_file
 from relaxdesign.ui import navigation, server
-from relaxdesign.ui.components import ashby, materials_form, objectives, offer, settings
+from relaxdesign.ui.components import ashby, catalogues, materials_form, objectives, offer, settings
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import NOTE_2D, duration, escape, span
 
@@ -28,7 +28,7 @@ def load(request: DesignRequest) -> None:
     """Sets all controls to a request, e.g. of a reopened run. Call it before ``render``."""
     st.session_state["kept"] = request
     settings.fill(request)
-    materials_form.load(request.materials_csv)
+    catalogues.load(request.materials_csv)
     materials_form.load_phases(request.phases)
     objectives.load(request)
 
@@ -38,10 +38,15 @@ def render(*, alone: bool) -> None:
 
     alone: a change redraws the sidebar only, else the page too.
     """
-    if "kept" not in st.session_state:
-        load(DEFAULT)
+    prepare()
     with st.sidebar:
         (_form_alone if alone else _form)()
+
+
+def prepare() -> None:
+    """Sets the controls to the default request where nothing has set them yet."""
+    if "kept" not in st.session_state:
+        load(DEFAULT)
 
 
 def _kept() -> DesignRequest:
@@ -60,6 +65,7 @@ def _form() -> None:
 
 
 def _draw() -> None:
+    catalogues.refresh()
     dimensions = server.dimensions()
     if not dimensions:
         st.error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import streamlit as st
@@ -9,17 +10,13 @@ import streamlit as st
 from relaxdesign.materials import decode_table
 from relaxdesign.materials.catalogue import Catalogue, CatalogueError
 from relaxdesign.materials.material import VOID
-from relaxdesign.ui.components import offer, settings
+from relaxdesign.ui import navigation
+from relaxdesign.ui.components import catalogues, offer, settings
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import escape, plural
 
 LARGEST_UPLOAD_MB = 1
 MOST_PROBLEMS = 10
-
-
-def load(csv: str | None, warnings: tuple[str, ...] = ()) -> None:
-    """Offers own materials, None: the shipped ones. warnings: told when they were read."""
-    st.session_state["materials_csv"], st.session_state["reading_warnings"] = csv, warnings
 
 
 def load_phases(names: tuple[str, ...]) -> None:
@@ -32,7 +29,9 @@ def load_phases(names: tuple[str, ...]) -> None:
 
 
 def draw() -> None:
-    """What is chosen of the materials, and the upload of own ones."""
+    """Which catalogue is used, what is chosen of it, and the upload of own materials."""
+    catalogues.selector("catalogue_choice")
+    problems(st.session_state.get("wrong_catalogue", ()), "that catalogue")
     materials = offer.catalogue()
     flagged = sum(bool(material.flag) for material in materials.materials)
     given = offer.given()
@@ -44,7 +43,7 @@ def draw() -> None:
                 "choices": {VOID.id: VOID.name}
                 | {m.id: m.name for m in sorted(materials.materials, key=lambda m: m.name.casefold())},
                 "max_selections": 2,
-                "on_change": _shapes,
+                "on_change": offer.settle_shapes,
                 "placeholder": "Found by the search",
                 "help": "Void and a material for lattices and foams, or two materials: then only the shape is sought.",
             },
@@ -78,12 +77,12 @@ def _hidden(given: tuple[str, ...]) -> tuple[str, ...]:
     return *choosing, "open_voids"
 
 
-def _shapes() -> None:
-    """Phases are given to shapes: chooses their family; without phases nothing is asked of shapes. A callback."""
-    if offer.given():
-        st.session_state["family"] = "free-form"
-    else:
-        st.session_state.update(shape="", min_feature=0.0, symmetry="none", open_voids=False)
+def problems(wrong: Sequence[str], where: str) -> None:
+    """What is wrong with materials that could not be used, if anything is. where: the name of the file."""
+    if wrong:
+        first = f" The first {MOST_PROBLEMS}:" if len(wrong) > MOST_PROBLEMS else ""
+        st.error(f"{plural(len(wrong), 'problem')} in {escape(where)}; nothing was changed.{first}")
+        st.table({"What is wrong": [escape(text) for text in wrong[:MOST_PROBLEMS]]}, hide_index=True)
 
 
 def _own() -> None:
@@ -93,22 +92,24 @@ def _own() -> None:
         st.caption(f"Your own catalogue of {plural(len(materials), 'material')} is used.")
         for warning in st.session_state.get("reading_warnings") or materials.warnings:
             st.warning(escape(warning))
-        st.button("Use the shipped materials", on_click=_offer, args=(None,), key="drop_own", width="stretch")
-        return
+    else:
+        _upload()
+    st.page_link(navigation.MATERIALS, label="See and edit materials", icon=":material/table_view:")
+
+
+def _upload() -> None:
     file = st.file_uploader(
         "Own materials (CSV)",
         type=["csv", "tsv", "txt"],
         key="materials_upload",
         max_upload_size=LARGEST_UPLOAD_MB,
         on_change=_take,
-        help="Columns id, name, E_GPa, nu, rho_g_cm3; optional: category, kind, K_GPa, G_GPa, k_W_mK, cte_1e-6_K, "
-        "price_per_kg, E_std_GPa, k_std_W_mK (standard uncertainties), flag, source, url. Other units in headings: "
-        "E (MPa), rho (kg/m3).",
+        help="Columns id, name, E_GPa, nu, rho_g_cm3; optional: category, substance, kind, K_GPa, G_GPa, k_W_mK, "
+        "cte_1e-6_K, price_per_kg, E_std_GPa, k_std_W_mK (standard uncertainties), flag, source, url. Other units in "
+        "headings: E (MPa), rho (kg/m3).",
     )
-    if file is not None and (wrong := st.session_state.get("wrong_rows")):
-        first = f" The first {MOST_PROBLEMS}:" if len(wrong) > MOST_PROBLEMS else ""
-        st.error(f"{plural(len(wrong), 'problem')} in {escape(file.name)}; nothing was changed.{first}")
-        st.table({"What is wrong": [escape(text) for text in wrong[:MOST_PROBLEMS]]}, hide_index=True)
+    if file is not None:
+        problems(st.session_state.get("wrong_rows", ()), file.name)
 
 
 def _take() -> None:
@@ -124,11 +125,5 @@ def _take() -> None:
         except CatalogueError as error:
             state["wrong_rows"] = error.problems
         else:
-            _offer(text, materials.warnings)
-
-
-def _offer(csv: str | None, warnings: tuple[str, ...] = ()) -> None:
-    """Own materials, None: the shipped ones. A callback, since what is ticked was of the other materials."""
-    load(csv, warnings)
-    st.session_state["categories"], st.session_state["exclude"], st.session_state["phases"] = [], [], []
-    _shapes()
+            catalogues.load(text, materials.warnings)
+            catalogues.drop_unknown()

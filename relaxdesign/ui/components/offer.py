@@ -69,6 +69,14 @@ def given() -> tuple[str, ...]:
     return phases() if len(phases()) == 2 else ()
 
 
+def settle_shapes() -> None:
+    """Chooses the family of shapes where phases are given; without phases nothing is asked of shapes. A callback."""
+    if given():
+        st.session_state["family"] = "free-form"
+    else:
+        st.session_state.update(shape="", min_feature=0.0, symmetry="none", open_voids=False)
+
+
 def _makeable() -> Makeable:
     """How sure it must be that pairs can be made, as it is set now."""
     return st.session_state.get("makeable") or "any"

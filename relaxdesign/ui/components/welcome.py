@@ -8,7 +8,7 @@ from relaxdesign.physics.attainable import BOUNDED
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.selection import with_known_properties
-from relaxdesign.ui.components import ashby, bounds_chart, objectives, offer
+from relaxdesign.ui.components import ashby, bounds_chart, catalogues, objectives, offer
 from relaxdesign.ui.components.ashby import Interval
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import escape
@@ -35,11 +35,17 @@ def materials_chart() -> None:
         alt = f"Materials by {label} and density"
         st.plotly_chart(figure, key="materials", config={"displaylogo": False}, alt=alt)
         count = len(offered)
-        own = st.session_state["materials_csv"] is not None
         st.caption(
-            f"{count} {'materials of your own' if own else 'real materials, each with a source'}. "
-            f"Shaded blue: the {label} that pairs of them can reach; orange: what is wanted."
+            f"{count} {_origin()}. Shaded blue: the {label} that pairs of them can reach; orange: what is wanted."
         )
+
+
+def _origin() -> str:
+    """What the materials in use are."""
+    if st.session_state["materials_csv"] is None:
+        return "real materials, each with a source"
+    record = catalogues.in_use()
+    return "materials of your own" if record is None else f"materials of **{escape(record.name)}**"
 
 
 def _given_phases(wanted: dict[str, Interval]) -> None:
