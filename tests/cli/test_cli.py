@@ -386,11 +386,14 @@ def test_design_refuses_what_it_cannot_use(cli, scripted, tmp_path):
     assert not (tmp_path / "runs").exists() and not (tmp_path / "library.db").exists()
 
 
-def test_design_refuses_unreachable_targets_and_unknown_priors(cli):
+def test_design_refuses_unreachable_targets_and_unknown_priors(cli, tmp_path):
     """The real study, up to the point where it would start to work."""
     assert_one_clear_error(cli("design", "--target-bulk", 599, "--prior", "gone"), "599 GPa is out of reach")
     assert_one_clear_error(cli("design", "-o", "Ex/Ey = 1.5"), "out of reach", "free-form")
-    assert_one_clear_error(cli("design", "-o", "price <= 3", "-o", "K = 9"), "price of none of the materials")
+    own = tmp_path / "own.csv"
+    own.write_text("id,name,E_GPa,nu,rho_g_cm3\na,A,3,0.3,1\nb,B,70,0.3,3\n")
+    unknown = cli("design", "-o", "price <= 3", "-o", "K = 9", "--materials", str(own))
+    assert_one_clear_error(unknown, "price of none of the materials")
     assert_one_clear_error(cli("design", "--target-bulk", 50, "--prior", "gone"), "no prior at gone")
     assert_one_clear_error(cli("design", "--target-bulk", 50, "--category", "cheese"), "cheese")
     assert_one_clear_error(cli("design", "--target-bulk", 50, "--exclude", "cheese"), "cheese")

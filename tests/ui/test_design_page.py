@@ -341,7 +341,7 @@ def test_materials_left_out_narrow_every_range(app):
 
 def test_only_quantities_that_materials_have_are_offered(app):
     app.run()
-    assert "Price" not in app.selectbox(key="quantity").options
+    assert {"Price", "Thermal conductivity"} <= set(app.selectbox(key="quantity").options)
     use_own_materials(app)
     assert "Price" in app.selectbox(key="quantity").options
     assert "Thermal conductivity" not in app.selectbox(key="quantity").options
@@ -351,13 +351,14 @@ def test_only_quantities_that_materials_have_are_offered(app):
 
 def test_target_that_no_material_has_is_explained_and_kept(app):
     app.run()
-    wanted = [{"quantity": "K", "low": 50, "high": 50}, {"quantity": "price", "high": 5}]
+    wanted = [{"quantity": "K", "low": 50, "high": 50}, {"quantity": "conductivity", "high": 5}]
     for objectives in (wanted[1:], wanted):
-        app.session_state["to_load"] = DesignRequest.model_validate({"objectives": objectives})
+        request = {"objectives": objectives, "materials_csv": OWN}
+        app.session_state["to_load"] = DesignRequest.model_validate(request)
         app.run()
-        assert "price of none of the materials" in texts(app.warning) and not app.error and not app.exception
+        assert "conductivity of none of the materials" in texts(app.warning) and not app.error and not app.exception
         assert app.button(key="design").disabled
-    assert app.selectbox(key="quantity-1").value == "price" and app.number_input(key="low-1").value == 5
+    assert app.selectbox(key="quantity-1").value == "conductivity" and app.number_input(key="low-1").value == 5
 
 
 @pytest.mark.parametrize("value", [0.0, -3.0])
