@@ -1,4 +1,4 @@
-"""Back-projection: a relaxed field becomes particles of one diameter in a matrix.
+"""Back-projection: a relaxed field becomes particles, of one diameter or of several, in a matrix.
 
 Follows the protocol of Kreber et al. (arXiv 2602.15648): a two-component Gaussian mixture labels the voxels;
 either label may be the particles, and the one that inscribed discs (spheres) of equal size explain
@@ -21,14 +21,33 @@ from relaxdesign.microstructure.base import FitError
 from relaxdesign.microstructure.labelling import label_phases
 from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, particle_diameter
 
-# A phase must hold at most this share of voxels to be particles.
-_LARGEST_SHARE = 0.6
-# Inscribed discs smaller than this part of the largest are necks and corners, not particles.
-_SMALLEST_DISC = 0.5
-# Volume fraction and diameter in the middle of the supported ranges.
-_TYPICAL = (0.275, 0.275)
 # Random packings with noise on the field stay below 0.3; at this misfit the phase is no set of equal particles.
 _LARGEST_MISFIT = 0.75
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What counts as particles.
+
+    largest_share: of the voxels, that a phase may hold. smallest_disc: inscribed discs that are smaller than this part
+    of the largest are necks and corners. alike: whether particles have one size. sizes: diameters that are supported.
+    typical: volume fraction and diameter that stand for a sample without particles.
+    """
+
+    largest_share: float = 0.6
+    smallest_disc: float = 0.5
+    alike: bool = True
+    sizes: tuple[float, float] = DIAMETER_RANGE
+    typical: tuple[float, float] = (0.275, 0.275)  # the middle of what is supported
+
+    @property
+    def speckle(self) -> float:
+        """Diameter below which discs are no particles, in cell edges."""
+        return 0.5 * self.sizes[0] * (1.0 if self.alike else self.smallest_disc)
+
+
+EQUAL = Reading()
+"""Particles of one size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +55,8 @@ class Projection:
     """A relaxed field read as a particle composite.
 
     matrix, particle: median channel values (3,) of the phases. labels: bool (*grid), True = particle.
-    volume_fraction: voxel share. diameter: fraction of the edge. misfit: how badly equal
-    particles explain the phase (0: perfectly).
+    volume_fraction: voxel share. diameter: fraction of the edge, of unlike particles the mean weighted by volume.
+    misfit: how badly particles explain the phase (0: perfectly).
     """
 
     matrix: Tensor
@@ -54,55 +73,56 @@ class Projection:
         return not self.labels.any()
 
 
-def project(clean: Tensor, seed: int = 0) -> Projection:
+def project(clean: Tensor, seed: int = 0, reading: Reading = EQUAL) -> Projection:
     """Projects one relaxed field (3, *grid) in channel units.
 
-    Raises FitError for a homogeneous field or one without a particle-like phase.
+    reading: what counts as particles. Raises FitError for a homogeneous field or one without a particle-like phase.
     """
     first, medians, deviation = label_phases(clean, seed)
     dim = first.ndim
     readings = []
     for label in (True, False):
         phase = first == label
-        if phase.mean() > _LARGEST_SHARE:
+        if phase.mean() > reading.largest_share:
             continue
-        radii = inscribed_radii(phase)
+        radii = inscribed_radii(phase, reading.smallest_disc)
         if len(radii):
-            readings.append((_misfit(phase, radii), label, phase, radii))
+            readings.append((_misfit(phase, radii, alike=reading.alike), label, phase, radii))
     if not readings:
         raise FitError("neither phase of the sample consists of particles")
-    misfit, label, phase, radii = min(readings, key=lambda reading: reading[0])
-    if 2 * float(np.median(radii)) < 0.5 * DIAMETER_RANGE[0]:
+    misfit, label, phase, radii = min(readings, key=lambda found: found[0])
+    if 2 * float(np.median(radii)) < reading.speckle:
         raise FitError("the phases of the sample are speckle, not particles")
     if misfit > _LARGEST_MISFIT:
-        raise FitError(f"neither phase of the sample consists of equal particles (misfit {misfit:.2f})")
+        kind = "equal " if reading.alike else ""
+        raise FitError(f"neither phase of the sample consists of {kind}particles (misfit {misfit:.2f})")
     volume_fraction = float(phase.mean())
     return Projection(
         matrix=medians[not label],
         particle=medians[label],
         labels=phase,
         volume_fraction=volume_fraction,
-        diameter=_diameter(volume_fraction, radii, dim),
+        diameter=_diameter(volume_fraction, radii, dim) if reading.alike else _mean_diameter(radii, dim),
         misfit=misfit,
         within_phase_deviation=deviation,
     )
 
 
-def project_to_single_material(clean: Tensor) -> Projection:
+def project_to_single_material(clean: Tensor, reading: Reading = EQUAL) -> Projection:
     """What the protocol makes of a field without two phases: one material, the mean of the field.
 
     Fraction and diameter are those of a typical composite, for refinement to start from.
     """
     mean = clean.detach().double().flatten(1).mean(1).cpu()
     deviation = float((clean.double().flatten(1) - mean[:, None]).square().mean().sqrt())
-    return Projection(mean, mean, np.zeros(clean.shape[1:], dtype=bool), *_TYPICAL, np.inf, deviation)
+    return Projection(mean, mean, np.zeros(clean.shape[1:], dtype=bool), *reading.typical, np.inf, deviation)
 
 
-def inscribed_radii(phase: NDArray[np.bool_]) -> NDArray[np.float64]:
+def inscribed_radii(phase: NDArray[np.bool_], smallest: float = EQUAL.smallest_disc) -> NDArray[np.float64]:
     """Radii (fractions of the edge) of the particles of a phase, largest first.
 
-    Largest inscribed discs of the Euclidean distance transform, taken greedily; discs whose centre lies in one
-    already taken, or that mostly overlap one, belong to that particle.
+    Largest inscribed discs of the Euclidean distance transform, taken greedily, down to the part ``smallest`` of the
+    largest; discs whose centre lies in one already taken, or that mostly overlap one, belong to that particle.
     """
     edge = phase.shape[0]
     if phase.all():
@@ -122,7 +142,7 @@ def inscribed_radii(phase: NDArray[np.bool_]) -> NDArray[np.float64]:
     while free.any():
         best = int(np.argmax(free))
         radius = depth[best]
-        if radii and radius < _SMALLEST_DISC * radii[0]:
+        if radii and radius < smallest * radii[0]:
             break
         radii.append(radius)
         offset = points - points[best]
@@ -133,11 +153,11 @@ def inscribed_radii(phase: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.array(radii) / edge
 
 
-def _misfit(phase: NDArray[np.bool_], radii: NDArray[np.float64]) -> float:
-    """Spread of the radii plus the part of the phase that the discs leave unexplained."""
+def _misfit(phase: NDArray[np.bool_], radii: NDArray[np.float64], *, alike: bool) -> float:
+    """The part of the phase that the discs leave unexplained, plus the spread of the radii if they should be alike."""
     dim = phase.ndim
     explained = float((np.pi * radii**2 if dim == 2 else 4 / 3 * np.pi * radii**3).sum()) / float(phase.mean())
-    return float(radii.std() / radii.mean()) + abs(1 - explained)
+    return (float(radii.std() / radii.mean()) if alike else 0.0) + abs(1 - explained)
 
 
 def _diameter(volume_fraction: float, radii: NDArray[np.float64], dim: int) -> float:
@@ -145,3 +165,8 @@ def _diameter(volume_fraction: float, radii: NDArray[np.float64], dim: int) -> f
     median = 2 * float(np.median(radii))
     exact = particle_diameter(volume_fraction, len(radii), dim)
     return exact if abs(exact - median) < 0.2 * median else median
+
+
+def _mean_diameter(radii: NDArray[np.float64], dim: int) -> float:
+    """Mean of unlike diameters, weighted by volume."""
+    return 2 * float((radii ** (dim + 1)).sum() / (radii**dim).sum())
