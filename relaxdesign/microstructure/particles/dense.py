@@ -85,7 +85,8 @@ def _descended(centres: Array, first: NDArray, second: NDArray, wanted: Array, u
         overlap = np.maximum(wanted - apart, 0.0)
         push = (overlap / apart)[:, None] * offset
         slope = [np.bincount(second, along, count) - np.bincount(first, along, count) for along in push.T]
-        return 0.25 * float(np.square(overlap).sum()) / unit**2, 0.5 * np.stack(slope, 1).ravel() / unit
+        value = 0.25 * float(np.square(overlap).sum()) / unit**2
+        return value, np.stack(slope, 1, dtype=np.float64).ravel() * np.float64(0.5 / unit)
 
     options = {"maxiter": _STEPS, "ftol": 0.0, "gtol": 1e-12}
     found = minimize(energy, centres.ravel() / unit, jac=True, method="L-BFGS-B", options=options)

@@ -13,13 +13,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from relaxdesign.microstructure.base import FitError
 from relaxdesign.microstructure.labelling import label_phases
-from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, particle_diameter
+from relaxdesign.microstructure.particles.packing import DIAMETER_RANGE, Packing, particle_diameter
 
 # Random packings with noise on the field stay below 0.3; at this misfit the phase is no set of equal particles.
 _LARGEST_MISFIT = 0.75
@@ -44,6 +45,10 @@ class Reading:
     def speckle(self) -> float:
         """Diameter below which discs are no particles, in cell edges."""
         return 0.5 * self.sizes[0] * (1.0 if self.alike else self.smallest_disc)
+
+    def supports(self, mean: float) -> bool:
+        """Whether a mean diameter is that of supported particles, or nearly."""
+        return 0.5 * self.sizes[0] < mean < 1.4 * self.sizes[1]
 
 
 EQUAL = Reading()
@@ -85,11 +90,14 @@ def project(clean: Tensor, seed: int = 0, reading: Reading = EQUAL) -> Projectio
         phase = first == label
         if phase.mean() > reading.largest_share:
             continue
-        radii = inscribed_radii(phase, reading.smallest_disc)
+        centres, radii = inscribed_discs(phase, reading.smallest_disc)
         if len(radii):
-            readings.append((_misfit(phase, radii, alike=reading.alike), label, phase, radii))
+            misfit = _misfit(phase, radii) if reading.alike else _uncovered(phase, centres, radii)
+            readings.append((misfit, label, phase, radii))
     if not readings:
         raise FitError("neither phase of the sample consists of particles")
+    if not reading.alike:  # what large particles leave between them can be told by small discs, too
+        readings = [found for found in readings if reading.supports(_mean_diameter(found[3], dim))] or readings
     misfit, label, phase, radii = min(readings, key=lambda found: found[0])
     if 2 * float(np.median(radii)) < reading.speckle:
         raise FitError("the phases of the sample are speckle, not particles")
@@ -118,15 +126,20 @@ def project_to_single_material(clean: Tensor, reading: Reading = EQUAL) -> Proje
     return Projection(mean, mean, np.zeros(clean.shape[1:], dtype=bool), *reading.typical, np.inf, deviation)
 
 
-def inscribed_radii(phase: NDArray[np.bool_], smallest: float = EQUAL.smallest_disc) -> NDArray[np.float64]:
-    """Radii (fractions of the edge) of the particles of a phase, largest first.
+def inscribed_radii(phase: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Radii (fractions of the edge) of the equal particles of a phase, see `inscribed_discs`."""
+    return inscribed_discs(phase, EQUAL.smallest_disc)[1]
+
+
+def inscribed_discs(phase: NDArray[np.bool_], smallest: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Centres (count, dim) and radii (count,) of the particles of a phase, fractions of the edge, largest first.
 
     Largest inscribed discs of the Euclidean distance transform, taken greedily, down to the part ``smallest`` of the
     largest; discs whose centre lies in one already taken, or that mostly overlap one, belong to that particle.
     """
     edge = phase.shape[0]
     if phase.all():
-        return np.array([])
+        return np.zeros((0, phase.ndim)), np.array([])
     # A margin of half a cell on each side makes the transform periodic.
     margin = edge // 2
     tiled = np.pad(phase, margin, mode="wrap")
@@ -137,27 +150,36 @@ def inscribed_radii(phase: NDArray[np.bool_], smallest: float = EQUAL.smallest_d
     depth = inside[inside > 0]
     order = np.argsort(-depth, kind="stable")
     points, depth = points[order], depth[order]
-    free = np.ones(len(points), dtype=bool)
     radii: list[float] = []
-    while free.any():
-        best = int(np.argmax(free))
-        radius = depth[best]
+    centres: list[NDArray] = []
+    while len(points):
+        radius = depth[0]
         if radii and radius < smallest * radii[0]:
             break
         radii.append(radius)
-        offset = points - points[best]
+        centres.append(points[0])
+        offset = points - points[0]
         offset = offset - edge * np.round(offset / edge)
         distance = np.sqrt((offset**2).sum(1))
         # 1.6: centres of equal touching discs are 2 radii apart; shapes on a grid are a little ragged.
-        free &= distance > np.maximum(radius, 0.8 * (radius + depth))
-    return np.array(radii) / edge
+        free = distance > np.maximum(radius, 0.8 * (radius + depth))
+        points, depth = points[free], depth[free]
+    return (np.array(centres).reshape(-1, phase.ndim) + 0.5) / edge, np.array(radii) / edge
 
 
-def _misfit(phase: NDArray[np.bool_], radii: NDArray[np.float64], *, alike: bool) -> float:
-    """The part of the phase that the discs leave unexplained, plus the spread of the radii if they should be alike."""
+def _misfit(phase: NDArray[np.bool_], radii: NDArray[np.float64]) -> float:
+    """Spread of the radii plus the part of the phase that the discs leave unexplained."""
     dim = phase.ndim
     explained = float((np.pi * radii**2 if dim == 2 else 4 / 3 * np.pi * radii**3).sum()) / float(phase.mean())
-    return (float(radii.std() / radii.mean()) if alike else 0.0) + abs(1 - explained)
+    return float(radii.std() / radii.mean()) + abs(1 - explained)
+
+
+def _uncovered(phase: NDArray[np.bool_], centres: NDArray[np.float64], radii: NDArray[np.float64]) -> float:
+    """The part of the phase that no disc covers, plus what discs cover twice or beside it. Unlike radii are no misfit."""
+    discs = Packing.of(torch.from_numpy(centres), torch.from_numpy(2.0 * radii))
+    covered = discs.voxelise(phase.shape[0]).numpy()
+    whole = float(phase.mean())
+    return (float((phase & ~covered).mean()) + max(0.0, discs.share - float((phase & covered).mean()))) / whole
 
 
 def _diameter(volume_fraction: float, radii: NDArray[np.float64], dim: int) -> float:

@@ -82,7 +82,9 @@ class Packing:
     def to_dict(self) -> dict[str, Any]:
         """JSON form: centres [[x, y], …] or [[x, y, z], …] and diameter, or diameters of unlike particles."""
         known = {"centres": self.centres.tolist()}
-        return known | ({"diameter": self.diameter} if self.relative is None else {"diameters": self.diameters.tolist()})
+        return known | (
+            {"diameter": self.diameter} if self.relative is None else {"diameters": self.diameters.tolist()}
+        )
 
     @property
     def share(self) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -37,7 +37,7 @@ _NEWTON = 8
 class Powder(Particles):
     """Unlike particles without overlap. An `Inclusions` family. distribution: of their diameters."""
 
-    distribution: Distribution = TwoSizes()
+    distribution: Distribution = field(default_factory=TwoSizes)
 
     @property
     def reading(self) -> Reading:
@@ -86,7 +86,9 @@ class Powder(Particles):
         """Voxels between neighbours that placements keep, by share; less where that fails."""
         sizes = self.size.in_dimension(dim)
         fewest, most = limits(self.distribution, share, share, sizes.range, dim)
-        units = np.clip(nearest_count(self.distribution, share, sizes.clip(size), dim), fewest, np.maximum(fewest, most))
+        units = np.clip(
+            nearest_count(self.distribution, share, sizes.clip(size), dim), fewest, np.maximum(fewest, most)
+        )
         return grid * self._gap(share, units, dim, grid)
 
     def _placed(
@@ -120,13 +122,15 @@ class Powder(Particles):
         for parameter, value, name in ((self.share, share, "volume fraction"), (self.size, size, "mean diameter")):
             low, high = parameter.in_dimension(dim).range
             if not low - 1e-9 <= value <= high + 1e-9:
-                raise PlacementError(f"the {name} {value:.3f} is outside {low:g}…{high:g}, where {self.title} are placed")
+                raise PlacementError(
+                    f"the {name} {value:.3f} is outside {low:g}…{high:g}, where {self.title} are placed"
+                )
 
 
 TWO_SIZES = Powder(
     name="particles-two-sizes",
     title="Particles of two sizes",
-    summary="large and small particles, up to 65 % (2D: 75 %), placed anew",
+    summary="particles of two sizes placed anew",
     share=Parameter("volume_fraction", "volume fraction", "vf", 0.05, 0.65, plane=(0.05, 0.75)),
     size=Parameter("diameter", "mean diameter", "d", 0.24, 0.4, plane=(0.15, 0.4)),
     distribution=TwoSizes(),
@@ -136,7 +140,7 @@ TWO_SIZES = Powder(
 LOG_NORMAL = Powder(
     name="particles-log-normal",
     title="Particles of many sizes",
-    summary="particles of log-normal sizes, up to 65 % (2D: 75 %), placed anew",
+    summary="particles of many sizes placed anew",
     share=Parameter("volume_fraction", "volume fraction", "vf", 0.1, 0.65, plane=(0.1, 0.75)),
     size=Parameter("diameter", "mean diameter", "d", 0.28, 0.38, plane=(0.12, 0.3)),
     distribution=LogNormal(),
