@@ -183,7 +183,7 @@ class Placement(Geometry, Protocol):
         ...
 
     def largest_size(self, gap: float = 0.0) -> float:
-        """The size at which the first two come as near as this, in cell edges."""
+        """The size at which the first two come as near as this, in cell edges, or what is left of less room."""
         ...
 
     def voxelise(self, grid: int) -> Tensor:

@@ -124,7 +124,9 @@ def test_particles_grow_in_proportion_until_two_touch(family, dim):
     packing = placed(family, 0.4, 0.3, dim)[0]
     touching = packing.with_size(packing.largest_size())
     assert touching.gap == pytest.approx(0.0, abs=1e-12) and touching.share > packing.share
-    assert packing.with_size(packing.largest_size(0.01)).gap == pytest.approx(0.01, abs=1e-12)
+    assert packing.with_size(packing.largest_size(0.001)).gap == pytest.approx(0.001, abs=1e-12)
+    grown = packing.with_size(packing.largest_size(0.5))  # there is not that much room: half of what there is, is left
+    assert grown.size > packing.size and grown.gap == pytest.approx(0.5 * packing.gap, abs=1e-12)
     np.testing.assert_allclose(touching.diameters / touching.size, packing.diameters / packing.size, rtol=1e-12)
     assert packing.with_share(0.35).share == pytest.approx(0.35, rel=1e-12)
     moved = packing.moved(0.001)

@@ -22,9 +22,7 @@ K = 38.0
 @pytest.fixture(scope="module", params=["particles-two-sizes", "particles-log-normal"])
 def result(request):
     return design(
-        DesignRequest(
-            target_bulk=K, family=request.param, count=1, steps=8, seed=1, distinct=False, materials_csv=TWO
-        )
+        DesignRequest(target_bulk=K, family=request.param, count=1, steps=8, seed=1, distinct=False, materials_csv=TWO)
     )
 
 

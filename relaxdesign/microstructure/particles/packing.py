@@ -115,10 +115,14 @@ class Packing:
         return Packing.of(self.centres, self.diameters + 2.0 * distance)
 
     def largest_size(self, gap: float = 0.0) -> float:
-        """The (mean) diameter at which the first two are this far apart, across the cell's faces too."""
+        """The (mean) diameter at which the first two are this far apart, across the cell's faces too.
+
+        Unlike particles pack so densely that they may have less room from the start: they grow into half of it.
+        """
         apart = self._apart()
         if self.relative is None:
             return min(1.0, float(apart.min())) - gap
+        gap = min(gap, max(0.0, 0.5 * self.gap))
         pairs = 0.5 * (self.relative[:, None] + self.relative[None])
         return min(float(((apart - gap) / pairs).min()), (1.0 - gap) / float(self.relative.max()))
 
