@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
 import torch
 from scipy.stats import truncnorm
+from streamlit.testing.v1 import AppTest
 
 from relaxdesign.microstructure import FAMILIES, LOG_NORMAL, PARTICLES, TWO_SIZES, known_parameters
 from relaxdesign.microstructure.base import Bodies, Inclusions, Placement, PlacementError, Sized, draw, in_dimension
@@ -17,7 +20,9 @@ from relaxdesign.microstructure.particles.packing import Packing
 from relaxdesign.physics.bounds import two_phase_bounds
 from relaxdesign.physics.composite_voxels import composite_field
 from relaxdesign.physics.fem import bulk_modulus, effective_conductivity
+from relaxdesign.ui import background, server
 
+EVALUATE = Path(__file__).parents[2] / "relaxdesign" / "ui" / "pages" / "evaluate.py"
 GRID = {2: 64, 3: 32}
 POWDERS = [TWO_SIZES, LOG_NORMAL]
 both = pytest.mark.parametrize("family", POWDERS, ids=lambda family: family.name)
@@ -250,3 +255,23 @@ def test_the_command_line_draws_them(cli):
     assert "0.720 is outside 0.05…0.65" in cli(*asked, "particles-two-sizes", "--dim", 3).stderr
     assert "too dense for random equal particles" in cli(*asked, "particles").stderr
     assert "--family: 'fibres' cannot be drawn; there are particles, particles-two" in cli(*asked, "fibres").stderr
+
+
+def test_the_app_draws_them_in_both_dimensions(monkeypatch):
+    monkeypatch.setattr(background, "PATIENCE_S", 120.0)
+    monkeypatch.setattr(server, "_probe_rendering", lambda: False)
+    st.cache_resource.clear()
+    app = AppTest.from_file(str(EVALUATE), default_timeout=120).run()
+    app.segmented_control(key="evaluate-family").set_value(TWO_SIZES.name).run()
+    app.selectbox(key="evaluate-grid-2").select(32).run()
+    share = app.slider(key="evaluate-volume_fraction-particles-two-sizes-2")
+    assert share.max == 0.75 and app.slider(key="evaluate-diameter-particles-two-sizes-2").label.endswith(
+        "mean diameter"
+    )
+    share.set_value(0.74).run()
+    assert not app.exception and not app.error and not app.warning
+    app.segmented_control(key="evaluate-dim").set_value(3).run()
+    app.selectbox(key="evaluate-grid-3").select(16).run()
+    assert app.slider(key="evaluate-volume_fraction-particles-two-sizes-3").max == 0.65
+    assert not app.exception and not app.error
+    st.cache_resource.clear()

@@ -175,7 +175,7 @@ def _misfit(phase: NDArray[np.bool_], radii: NDArray[np.float64]) -> float:
 
 
 def _uncovered(phase: NDArray[np.bool_], centres: NDArray[np.float64], radii: NDArray[np.float64]) -> float:
-    """The part of the phase that no disc covers, plus what discs cover twice or beside it. Unlike radii are no misfit."""
+    """The part of the phase that no disc covers, plus what discs cover twice or beside it, whatever their radii."""
     discs = Packing.of(torch.from_numpy(centres), torch.from_numpy(2.0 * radii))
     covered = discs.voxelise(phase.shape[0]).numpy()
     whole = float(phase.mean())
