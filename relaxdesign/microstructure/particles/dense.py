@@ -39,7 +39,7 @@ def pack_apart(diameters: Array, gap: float, dim: int, generator: torch.Generato
     for attempt in range(_ATTEMPTS):
         kept = gap * max(0.0, 1.0 - attempt / _LESS_GAP)
         start = torch.rand(len(diameters), dim, generator=generator, dtype=torch.float64)
-        centres = _pushed_apart(start.numpy(), 0.5 * (diameters + kept))
+        centres = pushed_apart(start.numpy(), 0.5 * (diameters + kept))
         if centres is not None:
             return centres
     raise PlacementError(
@@ -48,7 +48,7 @@ def pack_apart(diameters: Array, gap: float, dim: int, generator: torch.Generato
     )
 
 
-def _pushed_apart(centres: Array, radii: Array) -> Array | None:
+def pushed_apart(centres: Array, radii: Array) -> Array | None:
     """Centres at which no two particles overlap; None if the descent ends where some do."""
     largest = 2.0 * _CLEARANCE * radii.max()
     for rounds in range(_ROUNDS):
