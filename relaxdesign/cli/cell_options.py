@@ -19,6 +19,10 @@ class CellOptions:
     """
 
     materials: MaterialsFile = None
+    family: Annotated[
+        str | None,
+        typer.Option(help="Drawn: kind of microstructure, e.g. particles-two-sizes. Default: the first that fits."),
+    ] = None
     seed: Annotated[int | None, typer.Option(min=0, help="Drawn: another seed, another placement.")] = None
     dim: Annotated[
         int | None,

@@ -45,7 +45,7 @@ def make_cell(path: Path | None, options: CellOptions) -> Cell:
         return _drawn(options)
     known = names_of_families().values()
     numbers = {name for names in known for name in (names.fraction, names.size)}
-    options.refuse((*numbers, "seed"), f"for a cell that is drawn; {path} is a file with its own shapes")
+    options.refuse((*numbers, "family", "seed"), f"for a cell that is drawn; {path} is a file with its own shapes")
     if path.suffix.lower() == ".stl":
         options.refuse(("labels", "phases", "units"), f"for a file of voxels; {path} is a surface")
         return _from_surface(path, options)
@@ -74,9 +74,10 @@ def _field(path: Path, units: str | None) -> VoxelFields:
 def _drawn(options: CellOptions) -> Cell:
     """A cell of the family whose options were given, placed at random."""
     from relaxdesign.io.labels import Labels
-    from relaxdesign.microstructure.base import draw
+    from relaxdesign.microstructure.base import draw, in_dimension
 
-    given, family = options.given, family_of(options.given)
+    dim, seed = options.dim or 2, options.seed or 0
+    given, family = options.given, in_dimension(family_of(options.given), dim)
     names = Names.of(family)
     if not all(name in given for name in (*names.materials, names.fraction)):
         example = " ".join(f"{shown(name)} {made}" for name, made in zip(names.materials, EXAMPLES, strict=False))
@@ -84,7 +85,6 @@ def _drawn(options: CellOptions) -> Cell:
     options.refuse(("edge", "periodic"), "for a surface (.stl)")
     options.refuse(("labels", "phases", "units"), "for a file of voxels")
     materials = _materials(options, family)
-    dim, seed = options.dim or 2, options.seed or 0
     grid, size = options.grid or GRIDS[dim], given.get(names.size, family.size.clip(SIZE))
     labels = draw(family, given[names.fraction], size, dim, grid=grid, seed=seed)
     return _of_family(Labels("", labels), family, materials, f"cell-{dim}d-{grid}-seed{seed}")

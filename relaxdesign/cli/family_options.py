@@ -73,15 +73,21 @@ def names_of_families() -> dict[str, Names]:
 
 
 def family_of(given: Mapping[str, Any]) -> Inclusions:
-    """The family that has all options that were given, the first one of several. Raises ValueError if none has."""
+    """The family that was asked for, or else the first that has all options that were given.
+
+    Raises ValueError if there is none, or if it lacks some of the options.
+    """
     from relaxdesign.microstructure import drawable
 
-    known = names_of_families()
+    known, wanted = names_of_families(), given.get("family")
+    if wanted is not None and wanted not in known:
+        raise ValueError(f"--family: {wanted!r} cannot be drawn; there are {', '.join(known)}")
     asked = [name for name in dict.fromkeys(name for of in known.values() for name in of.all) if name in given]
     for family, names in known.items():
-        if set(asked) <= set(names.all):
+        if set(asked) <= set(names.all) and wanted in (None, family):
             return drawable()[family]
-    raise ValueError(f"{shown(*asked)}: no family of microstructures has all of them")
+    who = "no family of microstructures has" if wanted is None else f"{wanted} do not have"
+    raise ValueError(f"{shown(*asked)}: {who} all of them")
 
 
 def _options() -> list[inspect.Parameter]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure.base import Sized
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.study.result import Design
 
@@ -32,6 +34,27 @@ def realised_cell(design: Design) -> Cell:
 def phase_names(design: Design) -> tuple[str, ...]:
     """What the phases are called, that of label 0 first, e.g. ``("matrix", "particles")``."""
     return design.phases
+
+
+def sizes_um(design: Design, edge_mm: float) -> dict[str, float]:
+    """Smallest, mean and largest size of the inclusions in µm in a cell of this edge; empty where it is not known."""
+    family = FAMILIES[design.family]
+    if not design.geometry or not isinstance(family, Sized):
+        return {}
+    um = 1e3 * edge_mm
+    return {
+        name: um * size
+        for name, size in zip(("smallest", "mean", "largest"), family.sizes(design.geometry), strict=True)
+    }
+
+
+def sizes_text(design: Design, edge_mm: float) -> str:
+    """``480 to 1440 µm across in a cell of 10 mm``; empty where it is not known."""
+    sizes = sizes_um(design, edge_mm)
+    if not sizes:
+        return ""
+    ends = dict.fromkeys(f"{sizes[name]:.4g}" for name in ("smallest", "largest"))
+    return f"{' to '.join(ends)} µm across in a cell of {edge_mm:.4g} mm"
 
 
 def check_cell_size(cell_size_mm: float) -> float:

@@ -11,7 +11,15 @@ import numpy as np
 
 from relaxdesign.export.bodies import CHORD, COARSEST, FINEST
 from relaxdesign.export.cards import abaqus_card, ansys_card, calculix_card
-from relaxdesign.export.cell import ExportError, check_sizes, design_name, phase_names, realised_cell
+from relaxdesign.export.cell import (
+    ExportError,
+    check_sizes,
+    design_name,
+    phase_names,
+    realised_cell,
+    sizes_text,
+    sizes_um,
+)
 from relaxdesign.export.figures import field_png, phase_png, stiffness_png
 from relaxdesign.export.provenance import cell_sha256
 from relaxdesign.export.records import numbered, to_json
@@ -93,7 +101,9 @@ class DesignExport:
         values = numbered(self.design.to_dict())
         values.pop("files", None)
         if values["geometry"]:
-            values["geometry"] = values["geometry"] | {"edge_mm": self.options.cell_size_mm}
+            edge = self.options.cell_size_mm
+            sizes = {"sizes_um": of} if (of := sizes_um(self.design, edge)) else {}
+            values["geometry"] = values["geometry"] | {"edge_mm": edge} | sizes
         hashed = {"cell_sha256": cell_sha256(self.design)}
         return values | {
             "effective": _timeless(self.evaluation.to_dict()),
@@ -114,6 +124,8 @@ class DesignExport:
             ),
             f"K = {self.stiffness[:3, :3].mean():.6g} GPa (Voigt average of C).",
         ]
+        if across := sizes_text(self.design, self.options.cell_size_mm):
+            lines.append(f"{self.phases[1].capitalize()}: {across.replace('µm', 'um')}.")
         if self.cell.dim == 2:
             lines.append("2D cell: fibres along z (axis 3), three-dimensional elasticity.")
         return lines + [f"{name}: {self.origin[name]}" for name in _IN_CARDS if self.origin.get(name) is not None]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from relaxdesign.export.cell import phase_names
+from relaxdesign.export.cell import phase_names, sizes_text
 from relaxdesign.export.figures import ashby_png
 from relaxdesign.export.formats import DesignExport
 from relaxdesign.export.names import web_address
@@ -158,7 +158,7 @@ def _chapter(export: DesignExport) -> Chapter:
             (phase.capitalize(), material, web_address(material.url))
             for phase, material in zip(export.phases, export.cell.materials, strict=True)
         ],
-        filling=f"{filling(design)}."
+        filling=f"{filling(design, export.options.cell_size_mm)}."
         + ("" if design.makeable is None else f" How it is made: {design.makeable.words}"),
         stages=_stages(design),
         certainty=_certainty(design),
@@ -188,8 +188,8 @@ def _certainty(design: Design) -> str:
     return "" if design.spread is None else f"Standard deviation over other placements: {number(design.spread, 2)} GPa."
 
 
-def filling(design: Design) -> str:
-    """How much of the cell the phases but the first fill and what else describes it, in words."""
+def filling(design: Design, edge_mm: float) -> str:
+    """How much of the cell the phases but the first fill and what else describes it, in words. edge_mm: of the cell."""
     named = zip(phase_names(design)[1:], design.shares[1:], strict=True)
     filled = ", ".join(
         f"{phase} {'fill' if phase.endswith('s') else 'fills'} {100 * share:.1f} % of the cell"
@@ -200,7 +200,8 @@ def filling(design: Design) -> str:
         f", {known[name].label} {value:.3f} {known[name].unit or 'of its edge'}"
         for name, value in design.parameters.items()
     )
-    text = filled + "".join(others)
+    across = sizes_text(design, edge_mm)
+    text = filled + "".join(others) + (f", {across}" if across else "")
     return text[:1].upper() + text[1:]
 
 

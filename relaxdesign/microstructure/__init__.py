@@ -6,9 +6,9 @@ A new family is a room with an object that has what `base.Inclusions` or `base.S
 
 from relaxdesign.microstructure.base import VOLUME_FRACTION, Family, Inclusions, Parameter
 from relaxdesign.microstructure.free_form import FREE_FORM
-from relaxdesign.microstructure.particles import PARTICLES
+from relaxdesign.microstructure.particles import LOG_NORMAL, PARTICLES, TWO_SIZES
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (PARTICLES, FREE_FORM)}
+FAMILIES: dict[str, Family] = {family.name: family for family in (PARTICLES, TWO_SIZES, LOG_NORMAL, FREE_FORM)}
 """All families by name; the first is the default."""
 
 
@@ -18,9 +18,14 @@ def drawable() -> dict[str, Inclusions]:
 
 
 def known_parameters() -> dict[str, Parameter]:
-    """What cells of all families are described by, by name: the volume fraction first, and their parameters."""
-    known = {parameter.name: parameter for family in FAMILIES.values() for parameter in family.parameters}
+    """What cells of all families are described by, by name: the volume fraction first, and their parameters.
+
+    One that several families have is called as the first of them calls it.
+    """
+    known: dict[str, Parameter] = {}
+    for parameter in (parameter for family in FAMILIES.values() for parameter in family.parameters):
+        known.setdefault(parameter.name, parameter)
     return {VOLUME_FRACTION.name: VOLUME_FRACTION} | known
 
 
-__all__ = ["FAMILIES", "FREE_FORM", "PARTICLES", "Family", "drawable", "known_parameters"]
+__all__ = ["FAMILIES", "FREE_FORM", "LOG_NORMAL", "PARTICLES", "TWO_SIZES", "Family", "drawable", "known_parameters"]

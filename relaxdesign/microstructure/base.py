@@ -8,7 +8,7 @@ is one, whose interface can be moved. Both find their way through study, library
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -35,6 +35,7 @@ class Parameter:
     """A number that describes the cells of a family, e.g. the diameter of its particles.
 
     low, high: what is supported. unit: "" for fractions of the cell edge and for shares. symbol: short, for cards.
+    plane: what is supported in 2D, where that differs from 3D.
     """
 
     name: str
@@ -43,6 +44,12 @@ class Parameter:
     low: float
     high: float
     unit: str = ""
+    plane: tuple[float, float] | None = None
+
+    def in_dimension(self, dim: int) -> Parameter:
+        """With what is supported in cells of this dimension, 2 or 3."""
+        low, high = self.range if self.plane is None or dim == 3 else self.plane
+        return replace(self, low=low, high=high, plane=None)
 
     @property
     def range(self) -> tuple[float, float]:
@@ -147,13 +154,20 @@ class Contour(Geometry, Protocol):
 
 @runtime_checkable
 class Placement(Geometry, Protocol):
-    """Inclusions in one cell. share: their volume fraction. size: of each, a fraction of the cell edge."""
+    """Inclusions in one cell.
+
+    share: their volume fraction. size: of each, a fraction of the cell edge; of unlike ones a mean, with which all
+    grow in proportion. gap: between the nearest two, in cell edges.
+    """
 
     @property
     def share(self) -> float: ...
 
     @property
     def size(self) -> float: ...
+
+    @property
+    def gap(self) -> float: ...
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -168,8 +182,8 @@ class Placement(Geometry, Protocol):
         """The same centres; whether they overlap is not checked."""
         ...
 
-    def largest_size(self) -> float:
-        """The size at which the first two touch."""
+    def largest_size(self, gap: float = 0.0) -> float:
+        """The size at which the first two come as near as this, in cell edges, or what is left of less room."""
         ...
 
     def voxelise(self, grid: int) -> Tensor:
@@ -179,7 +193,7 @@ class Placement(Geometry, Protocol):
 
 @runtime_checkable
 class Inclusions(Family, Protocol):
-    """A family of inclusions of one size in a matrix, placed at random.
+    """A family of inclusions in a matrix, placed at random.
 
     share, size: the parameters of a placement, and what of them can be placed.
     """
@@ -219,6 +233,23 @@ class Inclusions(Family, Protocol):
 
     def gap_voxels(self, share: NDArray, size: float, dim: int, grid: int) -> NDArray[np.float64]:
         """Voxels between neighbours that placements keep, by share."""
+        ...
+
+
+def in_dimension(family: Inclusions, dim: int) -> Inclusions:
+    """The family with the shares and sizes that it supports in cells of this dimension."""
+    ranges = {"share": family.share.in_dimension(dim), "size": family.size.in_dimension(dim)}
+    if (family.share, family.size) == tuple(ranges.values()) or not is_dataclass(family):
+        return family
+    return replace(family, **ranges)
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """A family that can say how large the inclusions of a cell are."""
+
+    def sizes(self, geometry: Mapping[str, Any]) -> tuple[float, float, float]:
+        """Smallest, mean and largest size in cell edges. geometry: as from `Geometry.to_dict`."""
         ...
 
 

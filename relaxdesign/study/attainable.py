@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.microstructure.base import Inclusions, PlacementError
+from relaxdesign.microstructure.base import Inclusions, PlacementError, in_dimension
 from relaxdesign.physics.attainable import Interval, reachable_by_any
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.quantities import QUANTITIES, format_value
@@ -60,6 +60,7 @@ def attainable(catalogue: Catalogue, dim: int, name: str, family: str = "particl
     kind = FAMILIES[family]
     if not isinstance(kind, Inclusions):
         return [reachable_by_any(catalogue, dim, name)]
+    kind = in_dimension(kind, dim)
     estimates = kind.estimate(catalogue, shares(kind)[_COARSE], dim, name)
     allowed = ~np.eye(len(catalogue), dtype=bool) & ~catalogue.forbidden
     return _merged(estimates.min(0)[allowed], estimates.max(0)[allowed])
@@ -74,7 +75,7 @@ def check_reachable(target: Objective, request: DesignRequest, materials: Catalo
     within = (target.high is None or target.high >= low - slack) and (target.low is None or target.low <= high + slack)
     gap = gap_of(target, intervals)
     if gap is not None and isinstance(family, Inclusions):
-        gap = simulated_gap(target, gap, materials, family, request.dim, request.boundary)
+        gap = simulated_gap(target, gap, materials, in_dimension(family, request.dim), request.dim, request.boundary)
     if within and gap is None:
         return
     advice = "change the target or offer other materials"

@@ -13,7 +13,7 @@ from torch import Tensor
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.materials.compatibility import Verdict, of_phases
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.microstructure.base import Family, Fit, FitError, Inclusions, PlacementError
+from relaxdesign.microstructure.base import Family, Fit, FitError, Inclusions, PlacementError, in_dimension
 from relaxdesign.microstructure.solid import Solid
 from relaxdesign.physics.attainable import bounds_of
 from relaxdesign.physics.bounds import Bounds
@@ -46,11 +46,16 @@ class Finisher:
     prior: Prior
 
     @cached_property
+    def family(self) -> Family:
+        """Of the request, with what it supports in cells of its dimension."""
+        family = FAMILIES[self.request.family]
+        return in_dimension(family, self.request.dim) if isinstance(family, Inclusions) else family
+
+    @cached_property
     def table(self) -> PairTable:
         """Estimates for all pairs of materials, shared by all designs of a family that has them."""
-        family = FAMILIES[self.request.family]
+        family, request = self.family, self.request
         assert isinstance(family, Inclusions)
-        request = self.request
         return PairTable(
             self.materials, request.objectives, family, request.dim, self.prior.grid, robust=request.robust
         )
@@ -62,7 +67,7 @@ class Finisher:
 
         Failures become the design's message; it has the stages that were reached. taken: pairs to avoid.
         """
-        request, family = self.request, FAMILIES[self.request.family]
+        request, family = self.request, self.family
         # A generator per candidate: its design does not depend on how many others there are.
         generator = torch.Generator().manual_seed((request.seed * 1_000_003 + index) % 2**63)
         simulation = Simulation.for_request(request, self.prior.grid, void=self.materials.has_void)

@@ -219,9 +219,7 @@ def resolve(
 
 def _gap_voxels(geometry: Geometry, grid: int) -> float:
     """Voxels of a grid between the nearest inclusions, infinite of a cell that has none."""
-    if not isinstance(geometry, Placement):
-        return math.inf
-    return (geometry.largest_size() - geometry.size) * grid
+    return geometry.gap * grid if isinstance(geometry, Placement) else math.inf
 
 
 def verified(

@@ -124,7 +124,10 @@ def test_the_geometry_of_a_cell_is_in_its_record_and_not_in_tables(result, make_
     known = {"centres": [[0.5, 0.25]], "diameter": 0.3}
     design = replace(result.designs[0], geometry=known)
     exported = dict(result_files(make_result((design,)), ["json", "csv"], options=ExportOptions(cell_size_mm=5)))
-    assert json.loads(exported["design-01/design.json"])["geometry"] == known | {"edge_mm": 5}
+    assert json.loads(exported["design-01/design.json"])["geometry"] == known | {
+        "edge_mm": 5,
+        "sizes_um": {"smallest": 1500.0, "mean": 1500.0, "largest": 1500.0},
+    }
     assert b"geometry" not in exported["designs.csv"] and design.geometry == known
 
 

@@ -44,12 +44,16 @@ class Prismatic:
     def moved(self, distance: float) -> Prismatic:
         return self.with_size(self.size + 2 * distance)
 
-    def largest_size(self) -> float:
+    @property
+    def gap(self) -> float:
+        return self.largest_size() - self.size
+
+    def largest_size(self, gap: float = 0.0) -> float:
         if len(self.centres) == 1:
-            return 1.0
+            return 1.0 - gap
         offset = self.centres[:, None] - self.centres[None]
         apart = (offset - offset.round()).abs().amax(-1)
-        return float(apart.fill_diagonal_(math.inf).min())
+        return float(apart.fill_diagonal_(math.inf).min()) - gap
 
     def shares(self, grid: int) -> torch.Tensor:
         dim = self.centres.shape[1]

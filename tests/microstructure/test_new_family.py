@@ -94,5 +94,8 @@ def test_the_app_draws_its_cells(prisms, monkeypatch):
 
 
 def test_an_unknown_family_is_refused_with_those_that_there_are():
-    with pytest.raises(ValueError, match="unknown family 'fibres'; known are particles, free-form"):
+    with pytest.raises(
+        ValueError,
+        match="unknown family 'fibres'; known are particles, particles-two-sizes, particles-log-normal, free-form",
+    ):
         DesignRequest(target_bulk=60, family="fibres")

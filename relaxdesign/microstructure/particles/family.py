@@ -15,7 +15,7 @@ from torch import Tensor
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.microstructure.base import Fit, FitError, Parameter, PlacementError
 from relaxdesign.microstructure.estimates import pair_estimates
-from relaxdesign.microstructure.particles.fitting import project, project_to_single_material
+from relaxdesign.microstructure.particles.fitting import EQUAL, Reading, project, project_to_single_material
 from relaxdesign.microstructure.particles.packing import (
     DIAMETER_RANGE,
     VOLUME_FRACTION_RANGE,
@@ -51,12 +51,17 @@ class Particles:
     def parameters(self) -> tuple[Parameter, ...]:
         return (self.size,)
 
+    @property
+    def reading(self) -> Reading:
+        """What of a sample counts as particles."""
+        return EQUAL
+
     def fit(self, clean: Tensor) -> Fit:
-        """The sample as particles of one size; one without two phases counts as its mean material, with a remark."""
+        """The sample as particles; one without two phases counts as its mean material, with a remark."""
         try:
-            projection, remark = project(clean), ""
+            projection, remark = project(clean, reading=self.reading), ""
         except FitError as error:
-            projection = project_to_single_material(clean)
+            projection = project_to_single_material(clean, self.reading)
             remark = f"{error}; the design combines two materials instead"
         return Fit(
             (projection.matrix, projection.particle),
@@ -110,6 +115,11 @@ class Particles:
         from relaxdesign.microstructure.particles.bodies import particle_body  # its library loads where it is used
 
         return particle_body(geometry, tile, height, chord)
+
+    def sizes(self, geometry: Mapping[str, Any]) -> tuple[float, float, float]:
+        """Smallest, mean and largest diameter."""
+        packing = Packing.from_dict(geometry)
+        return float(packing.diameters.min()), packing.diameter, float(packing.diameters.max())
 
 
 PARTICLES = Particles()

@@ -1,4 +1,4 @@
-"""Composite designs with particles: placement of equal discs/spheres and their voxel fields.
+"""Composite designs with particles: discs/spheres and their voxel fields, and the placement of equal ones.
 
 The unit cell has edge 1 and is periodic: a particle that leaves on one side enters on the other.
 ``dim`` is 2 (discs, the cell is one voxel thick) or 3 (spheres).
@@ -7,6 +7,7 @@ The unit cell has edge 1 and is periodic: a particle that leaves on one side ent
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,34 +29,62 @@ _DENSEST = {2: 0.66, 3: 0.54}
 
 @dataclass(frozen=True)
 class Packing:
-    """A placement of equal particles in the periodic unit cell.
+    """A placement of particles in the periodic unit cell.
 
-    centres: (count, dim) in fractions of the edge. diameter: fraction of the edge.
+    centres: (count, dim) in fractions of the edge. diameter: fraction of the edge; of unlike particles the mean,
+    weighted by their volumes. relative: diameters in units of it, float64 (count,); None: all are alike.
     """
 
     centres: Tensor
     diameter: float
+    relative: Tensor | None = None
+
+    @staticmethod
+    def of(centres: Tensor, diameters: Tensor) -> Packing:
+        """Particles of these diameters, (count,), in fractions of the edge."""
+        mean = mean_diameter(diameters, centres.shape[1])
+        return Packing(centres, mean, diameters / mean)
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> Packing:
+        """The inverse of ``to_dict``."""
+        centres = torch.tensor(values["centres"], dtype=torch.float64)
+        if "diameters" in values:
+            return Packing.of(centres, torch.tensor(values["diameters"], dtype=torch.float64))
+        return Packing(centres, values["diameter"])
 
     @property
     def dim(self) -> int:
         return self.centres.shape[1]
 
     @property
+    def diameters(self) -> Tensor:
+        """Of every particle, float64 (count,), in fractions of the edge."""
+        alike = torch.ones(len(self.centres), dtype=torch.float64)
+        return self.diameter * (alike if self.relative is None else self.relative)
+
+    @property
     def volume_fraction(self) -> float:
-        return self.centres.shape[0] * particle_volume(self.diameter, self.dim)
+        if self.relative is None:
+            return self.centres.shape[0] * particle_volume(self.diameter, self.dim)
+        return float(particle_volume(self.diameters, self.dim).sum())
 
     def voxelise(self, grid: int) -> Tensor:
         """Boolean labels (grid,)*dim, True where a voxel's centre lies in a particle."""
         count = torch.tensor([self.centres.shape[0]])
-        return voxelise(self.centres[None], count, torch.tensor([self.diameter]), grid)[0]
+        diameter = torch.tensor([self.diameter]) if self.relative is None else self.diameters[None]
+        return voxelise(self.centres[None], count, diameter, grid)[0]
 
     def shares(self, grid: int) -> Tensor:
-        """Share of the particles in every voxel, float64 (grid,)*dim; smooth in centres and diameter."""
-        return voxel_shares(self.centres, self.diameter, grid)
+        """Share of the particles in every voxel, float64 (grid,)*dim; smooth in centres and diameters."""
+        return voxel_shares(self.centres, self.diameters, grid)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form: centres [[x, y], …] or [[x, y, z], …] and diameter."""
-        return {"centres": self.centres.tolist(), "diameter": self.diameter}
+        """JSON form: centres [[x, y], …] or [[x, y, z], …] and diameter, or diameters of unlike particles."""
+        known = {"centres": self.centres.tolist()}
+        return known | (
+            {"diameter": self.diameter} if self.relative is None else {"diameters": self.diameters.tolist()}
+        )
 
     @property
     def share(self) -> float:
@@ -70,25 +99,51 @@ class Packing:
         return {"diameter": self.diameter}
 
     def with_share(self, share: float) -> Packing:
-        """The same centres, with particles that fill this share of the cell."""
-        return Packing(self.centres, float(particle_diameter(share, self.centres.shape[0], self.dim)))
+        """The same centres, with particles that fill this share of the cell; all grow by the same factor."""
+        if self.relative is None:
+            return Packing(self.centres, float(particle_diameter(share, self.centres.shape[0], self.dim)))
+        return self.with_size(self.diameter * (share / self.volume_fraction) ** (1 / self.dim))
 
     def with_size(self, size: float) -> Packing:
-        """The same centres with another diameter; whether particles overlap is not checked."""
-        return Packing(self.centres, size)
+        """The same centres with another (mean) diameter; whether particles overlap is not checked."""
+        return Packing(self.centres, size, self.relative)
 
     def moved(self, distance: float) -> Packing:
         """The same centres, with particles larger by a distance on all sides."""
-        return Packing(self.centres, self.diameter + 2.0 * distance)
+        if self.relative is None:
+            return Packing(self.centres, self.diameter + 2.0 * distance)
+        return Packing.of(self.centres, self.diameters + 2.0 * distance)
 
-    def largest_size(self) -> float:
-        """Smallest centre distance in the periodic cell (1 for a single particle)."""
-        if self.centres.shape[0] == 1:
-            return 1.0
+    def largest_size(self, gap: float = 0.0) -> float:
+        """The (mean) diameter at which the first two are this far apart, across the cell's faces too.
+
+        Unlike particles pack so densely that they may have less room from the start: they grow into half of it.
+        """
+        apart = self._apart()
+        if self.relative is None:
+            return min(1.0, float(apart.min())) - gap
+        gap = min(gap, max(0.0, 0.5 * self.gap))
+        pairs = 0.5 * (self.relative[:, None] + self.relative[None])
+        return min(float(((apart - gap) / pairs).min()), (1.0 - gap) / float(self.relative.max()))
+
+    @property
+    def gap(self) -> float:
+        """Between the nearest two surfaces, in fractions of the edge; negative where particles overlap."""
+        if self.relative is None:
+            return self.largest_size() - self.diameter
+        pairs = 0.5 * (self.diameters[:, None] + self.diameters[None])
+        return min(float((self._apart() - pairs).min()), 1.0 - float(self.diameters.max()))
+
+    def _apart(self) -> Tensor:
+        """Distances (count, count) of nearest images, infinite on the diagonal."""
         offset = self.centres[:, None] - self.centres[None]
         distance = (offset - offset.round()).norm(dim=-1)
-        distance.fill_diagonal_(math.inf)
-        return min(1.0, float(distance.min()))
+        return distance.fill_diagonal_(math.inf)
+
+
+def mean_diameter(diameters: Tensor, dim: int) -> float:
+    """Mean of diameters (count,), weighted by the particles' volumes (2D: areas)."""
+    return float((diameters ** (dim + 1)).sum() / (diameters**dim).sum())
 
 
 def particle_volume(diameter, dim: int):
@@ -187,49 +242,62 @@ def random_cells(
 def voxelise(centres: Tensor, count: Tensor, diameter: Tensor, grid: int) -> Tensor:
     """Labels of a batch of placements.
 
-    centres: (batch, most, dim), of which the first ``count[b]`` are used. diameter: (batch,).
-    Returns bool (batch, *(grid,)*dim).
+    centres: (batch, most, dim), of which the first ``count[b]`` are used. diameter: (batch,), or (batch, most) of
+    unlike particles. Returns bool (batch, *(grid,)*dim).
     """
     batch, most, dim = centres.shape
     position = (torch.arange(grid) + 0.5) / grid
     offset = centres.float()[..., None] - position  # (batch, most, dim, grid)
     squared = (offset - offset.round()).square()
+    radius = diameter.float() / 2
+    if diameter.ndim == 2:  # what is left is the power of a point, negative in the particle
+        squared[:, :, 0] -= radius.square()[..., None]
+        radius = torch.zeros(batch)
     unused = torch.arange(most)[None] >= count[:, None]
     squared[:, :, 0].masked_fill_(unused[..., None], math.inf)
     nearest = torch.full((batch,) + (grid,) * dim, math.inf)
     for i in range(most):
         axes = [squared[:, i, axis].view(batch, *(grid if a == axis else 1 for a in range(dim))) for axis in range(dim)]
         torch.minimum(nearest, sum(axes[1:], axes[0]), out=nearest)
-    radius = (diameter.float() / 2).view((batch,) + (1,) * dim)
-    return nearest <= radius.square()
+    return nearest <= radius.view((batch,) + (1,) * dim).square()
 
 
-def voxel_shares(centres: Tensor, diameter: float, grid: int) -> Tensor:
-    """Share of equal particles that do not overlap in every voxel, float64 (grid,)*dim.
+def voxel_shares(centres: Tensor, diameters: Tensor, grid: int) -> Tensor:
+    """Share of particles that do not overlap in every voxel, float64 (grid,)*dim.
 
     A particle cuts a voxel along its tangent plane there. That makes a curved particle too large, which a slightly
     smaller radius makes up for.
 
     Args:
         centres: (count, dim) in cell edges.
-        diameter: in cell edges.
+        diameters: (count,) in cell edges.
         grid: voxels per edge.
     """
     dim = centres.shape[1]
-    radius = 0.5 * diameter * grid
-    radius -= (dim - 1) / (24.0 * radius)
-    reach = math.ceil(radius + 1)
-    scaled = centres.double() * grid
-    corner = scaled.floor().long()
-    window = torch.cartesian_prod(*[torch.arange(-reach, reach + 1)] * dim)  # (voxels, dim)
-    voxels = corner[:, None] + window
-    slope = scaled[:, None] - (voxels + 0.5)  # towards the centre
-    distance = slope.norm(dim=-1).clamp_min(1e-9)
-    part = plane_shares(radius - distance, slope / distance[..., None])
-    strides = torch.tensor([grid**axis for axis in reversed(range(dim))])
-    at = ((voxels % grid) * strides).sum(-1)
-    shares = torch.zeros(grid**dim, dtype=torch.float64).index_add_(0, at.flatten(), part.flatten())
+    radii = 0.5 * diameters.double() * grid
+    radii = radii - (dim - 1) / (24.0 * radii)
+    reaches = (radii + 1).ceil().long()
+    shares = torch.zeros(grid**dim, dtype=torch.float64)
+    for reach in reaches.unique().tolist():
+        alike = reaches == reach
+        at, part = _shares_around(centres[alike].double() * grid, radii[alike], int(reach), grid)
+        shares.index_add_(0, at, part)
     return shares.clamp_(0.0, 1.0).unflatten(0, (grid,) * dim)
+
+
+def _shares_around(centres: Tensor, radii: Tensor, reach: int, grid: int) -> tuple[Tensor, Tensor]:
+    """Places (voxels,) in the flattened cell of the voxels around particles, and the particles' shares in them.
+
+    centres: (count, dim), radii: (count,), reach: in voxels.
+    """
+    dim = centres.shape[1]
+    window = torch.cartesian_prod(*[torch.arange(-reach, reach + 1)] * dim)  # (voxels, dim)
+    voxels = centres.floor().long()[:, None] + window
+    slope = centres[:, None] - (voxels + 0.5)  # towards the centre
+    distance = slope.norm(dim=-1).clamp_min(1e-9)
+    part = plane_shares(radii[:, None] - distance, slope / distance[..., None])
+    strides = torch.tensor([grid**axis for axis in reversed(range(dim))])
+    return ((voxels % grid) * strides).sum(-1).flatten(), part.flatten()
 
 
 def _pack(

@@ -14,7 +14,7 @@ from torch import Tensor
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.microstructure.base import Inclusions, PlacementError
+from relaxdesign.microstructure.base import Inclusions, PlacementError, in_dimension
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods.keeping import BestDesigns
@@ -34,13 +34,13 @@ class DiscreteDesign:
     size: float
 
 
-def searched_family(name: str) -> Inclusions:
+def searched_family(name: str, dim: int) -> Inclusions:
     """The family whose cells the search places: the requested one if it is of inclusions, else the first that is.
 
     Refinement reads the cells found as cells of the requested family, as it reads samples.
     """
     families = (FAMILIES[name], *FAMILIES.values())
-    return next(family for family in families if isinstance(family, Inclusions))
+    return in_dimension(next(family for family in families if isinstance(family, Inclusions)), dim)
 
 
 class Searcher(Protocol):

@@ -86,7 +86,7 @@ def _contrast(materials: Sequence[Material], simulation: Simulation) -> float:
 def _largest(placement: Placement, materials: Sequence[Material], simulation: Simulation) -> float:
     """Size up to which the grid carries what is left between neighbours, or that of the placement if it is larger."""
     gap = 0.0 if _contrast(materials, simulation) < STRONG else NARROW[simulation.dim] / simulation.grid
-    return max(placement.largest_size() - gap, placement.size)
+    return max(placement.largest_size(gap), placement.size)
 
 
 def _resized(

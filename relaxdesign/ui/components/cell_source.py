@@ -26,7 +26,7 @@ from relaxdesign.io.uploads import (
 from relaxdesign.io.voxelise import parse_edges
 from relaxdesign.materials.material import VOID, Material
 from relaxdesign.microstructure import FAMILIES, Family, drawable
-from relaxdesign.microstructure.base import Inclusions, PlacementError, draw, singular
+from relaxdesign.microstructure.base import Inclusions, Parameter, PlacementError, draw, in_dimension, singular
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.ui import background, server
 from relaxdesign.ui.components.cell_views import ViewedCell
@@ -77,14 +77,15 @@ def _drawn() -> Source | None:
     grid = columns[1].selectbox(
         "Voxels per edge", GRIDS[dim], index=1, key=f"evaluate-grid-{dim}", persist_state="session"
     )
+    limits = in_dimension(family, dim)
     share = columns[2].slider(
-        family.share.label.capitalize(), *family.share.range, family.share.clip(SHARE), 0.01,
-        key=f"evaluate-{family.share.name}-{family.name}", persist_state="session",
+        family.share.label.capitalize(), *limits.share.range, limits.share.clip(SHARE), 0.01,
+        key=_key(family, family.share, dim), persist_state="session",
     )  # fmt: skip
     phase = singular(family.phases[1])
     size = columns[3].slider(
-        f"{phase.capitalize()} {family.size.label}", *family.size.range, family.size.clip(SIZE), 0.01,
-        key=f"evaluate-{family.size.name}-{family.name}", persist_state="session",
+        f"{phase.capitalize()} {family.size.label}", *limits.size.range, limits.size.clip(SIZE), 0.01,
+        key=_key(family, family.size, dim), persist_state="session",
         help="Fraction of the cell's edge; moved a little, so that a whole number of "
         f"{family.phases[1]} fills the fraction",
     )  # fmt: skip
@@ -103,6 +104,12 @@ def _drawn() -> Source | None:
     if labels is None:
         return None
     return Source(_filled(Labels("", labels), materials), f"cell-{dim}d-{grid}-seed{seed}", f"drawn-{dim}")
+
+
+def _key(family: Inclusions, parameter: Parameter, dim: int) -> str:
+    """Of the control of a parameter; one of its own for every dimension, where the limits differ."""
+    own = "" if parameter.plane is None else f"-{dim}"
+    return f"evaluate-{parameter.name}-{family.name}{own}"
 
 
 def _family() -> Inclusions:

@@ -80,7 +80,8 @@ def _overview(design: Design, cell: ViewedCell, key: str) -> None:
             unsafe_allow_html=True,
         )
         density = design.value("density")
-        st.caption(f"{filling(design)}." + ("" if density is None else f" Density {significant(density)} g/cm³."))
+        edge = st.session_state.get("cell_size_mm", ExportOptions().cell_size_mm)
+        st.caption(f"{filling(design, edge)}." + ("" if density is None else f" Density {significant(density)} g/cm³."))
         if made := _made(design):
             st.markdown("**How it is made**")
             st.caption(made)

@@ -138,8 +138,9 @@ def priors() -> None:
     shares = {name: st.column_config.NumberColumn(format="percent") for name in list(rows[0])[3:]} if rows else {}
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=shares)
     st.markdown(
-        "They know equal, non-overlapping particles with volume fractions of 5 to 50 %. Where particles nearly "
-        "touch and are far stiffer than the matrix, the grid makes a cell too stiff; such designs say so."
+        "They know equal, non-overlapping particles with volume fractions of 5 to 50 %; refinement makes particles of "
+        "two or many sizes of them, up to 65 % (2D: 75 %). Where particles nearly touch and are far stiffer than the "
+        "matrix, the grid makes a cell too stiff; such designs say so."
     )
 
 
