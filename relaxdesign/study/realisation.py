@@ -29,8 +29,9 @@ from relaxdesign.study.result import Design, Snapped
 from relaxdesign.study.selection import PairTable
 from relaxdesign.study.simulation import Cost, Simulation
 
-REVISION = 3
-"""Of refinement and realisation: each change that may change designs raises it (1: version 0.2, on voxels)."""
+REVISION = 4
+"""Of refinement and realisation: each change that may change designs raises it (1: version 0.2, on voxels; 3: any pair
+of materials)."""
 SHAPE_REVISION = 6
 """The same of shapes, whose interface is shifted."""
 

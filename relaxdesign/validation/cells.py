@@ -79,6 +79,11 @@ def median(stage: str) -> Cell:
     return lambda s: UNKNOWN if (miss := s.stages[stage].median) is None else f"{100 * miss:.2f} %"
 
 
+def made(level: str) -> Cell:
+    """Share of designs whose materials go together at least so well."""
+    return lambda s: percent(s.made.get(level))
+
+
 def seconds(s: Summary) -> str:
     return number(s.seconds, ".1f")
 

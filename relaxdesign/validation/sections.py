@@ -30,6 +30,8 @@ def _range(summaries: Sequence[Summary], default: Sequence[Summary]) -> str:
             ("realised ≤ 1 %", share("realised", "0.01")),
             ("pairs", lambda s: f"{s.pairs}"),
             ("coverage", lambda s: percent(s.coverage)),
+            ("established", cells.made("established")),
+            ("at least plausible", cells.made("plausible")),
             ("s per design", cells.seconds),
         )
         lines += [f"### {dim}D", written]

@@ -12,6 +12,7 @@ import torch
 from scipy.stats import sem
 
 from relaxdesign.materials.catalogue import Catalogue, Material, occupied_cells
+from relaxdesign.materials.compatibility import LEVELS
 from relaxdesign.study.result import STAGES, Design
 from relaxdesign.validation.cases import BATCH, Case
 
@@ -52,7 +53,8 @@ class Summary:
 
     group_pairs, group_coverage: means over ``groups`` groups of ``BATCH`` designs, those of one request;
     group_coverage_error is the standard error of the latter, None for a single group. snapped: the diversity of the
-    same groups before refinement, None where that was not recorded.
+    same groups before refinement, None where that was not recorded. made: share of the designs whose materials go
+    together at least so well, by level; empty where that was not recorded.
     priors: names and hashes of the weights that were used. defaults: of the guidance settings when it was run; tuning:
     numbers found by search that were in use (`relaxdesign.study.tuning`); both are empty where that was not recorded.
     revision: of the method. realisation: its revision, see `relaxdesign.study.realisation.REVISION`.
@@ -84,6 +86,7 @@ class Summary:
     revision: int = 1
     realisation: int = 1
     snapped: SnappedDiversity | None = None
+    made: dict[str, float] = field(default_factory=dict)
 
     @property
     def case(self) -> tuple[str, str, int, float]:
@@ -147,7 +150,14 @@ def summarise(case: Case, designs: Sequence[Design], costs: Sequence[dict]) -> S
         realisation=next((cost["realisation"] for cost in costs if "realisation" in cost), 1),
         tuning=next((cost["tuning"] for cost in costs if "tuning" in cost), {}),
         snapped=_snapped_diversity(whole_groups),
+        made=_made(done),
     )
+
+
+def _made(designs: Sequence[Design]) -> dict[str, float]:
+    levels = [design.makeable.level for design in designs if design.makeable is not None]
+    reached = {level: sum(LEVELS.index(of) >= LEVELS.index(level) for of in levels) for level in LEVELS[2:]}
+    return {level: count / len(levels) for level, count in reached.items()} if levels else {}
 
 
 def _stage(designs: Sequence[Design], stage: str) -> StageSummary:
