@@ -176,9 +176,9 @@ class Catalogue:
         return self._most(self.makeable)
 
     @cached_property
-    def unusual(self) -> NDArray[np.bool_]:
-        """Which ordered pairs are of no established class of composites, bool (len, len); none where any pair may."""
-        return self._most("any" if self.makeable == "any" else "established") <= 0.0
+    def usual_share(self) -> NDArray[np.float64]:
+        """As ``most_share``, at which they are of an established class of composites."""
+        return self._most("any" if self.makeable == "any" else "established")
 
     def _most(self, level: Makeable) -> NDArray[np.float64]:
         if level == "any":

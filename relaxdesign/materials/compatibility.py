@@ -39,9 +39,9 @@ class Verdict:
     reason: str
 
     @property
-    def most(self) -> float:
-        """Largest volume fraction that the process reaches."""
-        return ROUTES[self.route].most if self.route else 1.0
+    def rank(self) -> int:
+        """Place of the level, from 0."""
+        return LEVELS.index(self.level)
 
     @property
     def brief(self) -> str:
@@ -75,15 +75,25 @@ class Rule:
     """A row of the rules: a known class of composites (established), or what speaks against pairs.
 
     Of the rows that match, the first decides. matrix, particle: selectors of substances, see `Substance.matches`.
-    route: of the matrix; empty: any. reason: the class of composites, or what happens.
+    route: of the matrix; empty: any. most: largest volume fraction of the class. reason: the class of composites, or
+    what happens.
     """
 
     level: Level
     route: str
     matrix: str
     particle: str
+    most: float
     reason: str
     source: str
+
+
+@dataclass(frozen=True)
+class _Way:
+    """The verdict of one process. most: largest volume fraction of particles for which it holds."""
+
+    verdict: Verdict
+    most: float = 1.0
 
 
 def verdict(matrix: Material, particle: Material, dim: int = 3, share: float = 0.0) -> Verdict:
@@ -98,8 +108,9 @@ def verdict(matrix: Material, particle: Material, dim: int = 3, share: float = 0
         strange = matrix if host is None else particle
         return Verdict("plausible", "", f"nothing is known of how {strange.name} is processed")
     ways = _ways(host.id, guest.id, dim)
-    best = LEVELS.index(ways[0].level)
-    return next((way for way in ways if LEVELS.index(way.level) == best and way.most >= share), ways[0])
+    best = ways[0].verdict.rank
+    fitting = (way for way in ways if way.verdict.rank == best and way.most >= share)
+    return next(fitting, ways[0]).verdict
 
 
 def judged_pairs(path: Path, find: Callable[[str], Material]) -> list[Judged]:
@@ -131,7 +142,7 @@ def of_phases(materials: Sequence[Material], dim: int, share: float = 0.0, *, or
         return None
     first, second = materials
     ways = [verdict(first, second, dim, share)] if ordered else [verdict(first, second, 3), verdict(second, first, 3)]
-    return max(ways, key=lambda way: LEVELS.index(way.level))
+    return max(ways, key=lambda way: way.rank)
 
 
 def most_at(matrix: str, particle: str, makeable: Makeable, dim: int) -> float:
@@ -144,45 +155,48 @@ def most_at(matrix: str, particle: str, makeable: Makeable, dim: int) -> float:
     if matrix not in substances() or particle not in substances():
         return 1.0 if makeable == "plausible" else 0.0
     enough = LEVELS.index(makeable)
-    ways = _ways(matrix, particle, dim)
-    return max((way.most for way in ways if LEVELS.index(way.level) >= enough), default=0.0)
+    return max((way.most for way in _ways(matrix, particle, dim) if way.verdict.rank >= enough), default=0.0)
 
 
 @lru_cache(maxsize=200_000)
-def _ways(host_id: str, guest_id: str, dim: int) -> tuple[Verdict, ...]:
+def _ways(host_id: str, guest_id: str, dim: int) -> tuple[_Way, ...]:
     """The verdicts of all processes of the matrix, the best first; at least one."""
     host, guest = substances()[host_id], substances()[guest_id]
     if host is guest:
-        return (Verdict("unlikely", "", f"both are {host.name}: grades of one substance are no composite"),)
+        return (_Way(Verdict("unlikely", "", f"both are {host.name}: grades of one substance are no composite")),)
     if not host.routes:
-        return (Verdict("impossible", "", f"no process puts particles into {host.name}: it comes as made"),)
+        return (_Way(Verdict("impossible", "", f"no process puts particles into {host.name}: it comes as made")),)
     ways = [_by_route(host, guest, route) for route in host.routes]
     if dim == 2 and "fibre" not in guest.forms:
         ways = [_without_fibres(way, guest) for way in ways]
-    return tuple(sorted(ways, key=lambda way: -LEVELS.index(way.level)))
+    return tuple(sorted(ways, key=lambda way: (-way.verdict.rank, -way.most)))
 
 
-def _without_fibres(way: Verdict, guest: Substance) -> Verdict:
-    if way.level != "established":
+def _without_fibres(way: _Way, guest: Substance) -> _Way:
+    found = way.verdict
+    if found.level != "established":
         return way
-    return Verdict("plausible", way.route, f"{way.reason}; but parallel fibres of {guest.name} are not usual")
+    reason = f"{found.reason}; but parallel fibres of {guest.name} are not usual"
+    return _Way(Verdict("plausible", found.route, reason), way.most)
 
 
-def _by_route(host: Substance, guest: Substance, route: Route) -> Verdict:
+def _by_route(host: Substance, guest: Substance, route: Route) -> _Way:
     """The verdict of one process of the matrix."""
     if guest.survives is None or guest.survives < route.low:
         end = "" if guest.survives is None else f" {guest.limit} at {guest.survives:,.0f} °C"
         what = f"{guest.name}{end}" if end else f"it is not known what {guest.name} bears"
-        return Verdict("impossible", "", f"{what}, {host.name} {route.words}")
-    found = [rule for rule in _by_pair().get((host.id, guest.id), ()) if rule.route in ("", route.name)]
-    if found and found[0].level != "established":
-        return Verdict(found[0].level, "", found[0].reason)
+        return _Way(Verdict("impossible", "", f"{what}, {host.name} {route.words}"))
+    rules = (rule for rule in _by_pair().get((host.id, guest.id), ()) if rule.route in ("", route.name))
+    rule = next(rules, None)
+    if rule is not None and rule.level in ("impossible", "unlikely"):
+        return _Way(Verdict(rule.level, "", rule.reason))
     if against := _unused(host, guest):
-        return Verdict("unlikely", route.name, against)
-    stable = f"{guest.name} {guest.limit} at {guest.survives:,.0f} °C"
-    if found:
-        return Verdict("established", route.name, f"{found[0].reason}; {host.name} {route.words}, {stable}")
-    return Verdict("plausible", route.name, f"{host.name} {route.words}, {stable}")
+        return _Way(Verdict("unlikely", route.name, against))
+    borne = f"{host.name} {route.words}, {guest.name} {guest.limit} at {guest.survives:,.0f} °C"
+    most = ROUTES[route.name].most
+    if rule is None:
+        return _Way(Verdict("plausible", route.name, borne), most)
+    return _Way(Verdict(rule.level, route.name, f"{rule.reason}; {borne}"), min(most, rule.most))
 
 
 def _unused(host: Substance, guest: Substance) -> str:
@@ -198,7 +212,8 @@ def _unused(host: Substance, guest: Substance) -> str:
 def rules(path: Path = RULES_FILE) -> tuple[Rule, ...]:
     """All rules of a table, in its order. Raises ValueError for unknown levels and routes."""
     with path.open(encoding="utf-8", newline="") as file:
-        found = tuple(Rule(**row) for row in csv.DictReader(file))  # type: ignore[arg-type]
+        rows = list(csv.DictReader(file))
+    found = tuple(Rule(**row | {"most": float(row["most"] or 1.0)}) for row in rows)  # type: ignore[arg-type]
     for rule in found:
         if rule.level not in LEVELS or rule.route not in ("", *ROUTES):
             raise ValueError(f"rule {rule.matrix} | {rule.particle}: unknown level or route")

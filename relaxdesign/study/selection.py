@@ -144,7 +144,7 @@ class PairTable:
             + TUNING.miss_weight * (np.square(self.miss) + self.fragility)
             + TUNING.rim_cost * rim
             + TUNING.unresolved_cost * unresolved
-            + TUNING.merely_plausible * self.catalogue.unusual[matrix, inclusion]
+            + TUNING.merely_plausible * (vf > self.catalogue.usual_share[matrix, inclusion])
         )
         # New kinds are worth something where the pair serves, little where it misses.
         new = worth_of_new_kinds(self.catalogue, taken, self.extremes)

@@ -124,7 +124,7 @@ def _cost_of_pairs(
         + far[1]
         - worth_of_new_kinds(task.materials, task.taken, extremes, each=TUNING.known_kind_free_form)
     )
-    cost = cost + TUNING.merely_plausible_free_form * task.materials.unusual
+    cost = cost + TUNING.merely_plausible_free_form * (task.materials.usual_share <= 0.0)
     np.fill_diagonal(cost, np.inf)
     cost[task.materials.forbidden] = np.inf
     share = float(fit.labels.mean())
