@@ -39,6 +39,9 @@ LONGEST_MATERIALS = 1_000_000
 """Characters of own materials that a request carries."""
 
 
+_SURE = {"established": "established only", "plausible": "at least plausible", "any": "any pair"}
+
+
 def problems(error: ValidationError) -> list[str]:
     """What is wrong with a refused request, one text per field."""
     texts = []
@@ -132,7 +135,7 @@ class DesignRequest(BaseModel):
             description="How sure it must be that the two materials can be made into a composite. established: of a "
             "known class; plausible: a process is known that both bear; any: all pairs."
         ),
-        Ui("Pairs that can be made", "materials", words={"any": "any pair"}, segmented=True),
+        Ui("Pairs that can be made", "materials", words=_SURE),
     ] = "plausible"
     materials_csv: Annotated[
         str | None,

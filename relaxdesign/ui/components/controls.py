@@ -153,7 +153,6 @@ def _presets() -> None:
         key="preset",
         on_change=_use_preset,
         label_visibility="collapsed",
-        format_func=lambda name: f"{name}: {PRESETS[name].about}",
     )
     with right.popover(
         "Open a request file", icon=":material/upload_file:", help="Open a request file", key="icon-open-request"
@@ -169,6 +168,9 @@ def _presets() -> None:
                 st.error(f"This request cannot be used: {escape(_told(error))}")
             else:
                 st.rerun()
+    if chosen := st.session_state["preset"]:
+        about = PRESETS[chosen].about
+        st.caption(f"{about[:1].upper()}{about[1:]}.")
 
 
 def _read(content: bytes) -> DesignRequest:
