@@ -71,7 +71,7 @@ APPLICATIONS: dict[str, Preset] = {
     "Thermal interface": Preset(
         "soft and conductive between a chip and its sink: filled silicone or epoxy",
         {
-            "objectives": [_at_least("conductivity", 0.7), _at_most("E", 15.0)],
+            "objectives": [_at_least("conductivity", 0.6), _at_most("E", 6.0)],
             "categories": ("polymer", "elastomer", "ceramic", "carbon", "metal"),
         },
     ),

@@ -254,7 +254,7 @@ def _card(key: str, design: Design, *, trade_off: bool) -> None:
         f"{bounds_verdict(design)[:1].upper()}{bounds_verdict(design)[1:]}"
     )
     if (made := design.makeable) is not None:
-        st.caption(f":{MADE[made.level]}-badge[{escape(made.brief)}]", help=escape(made.reason))
+        st.caption(f":{MADE[made.level]}-badge[{escape(made.route or made.level)}]", help=escape(made.words))
     if trade_off:
         st.caption(":violet-badge[on the Pareto front]", help="No other candidate betters it in every objective.")
     if design.message:

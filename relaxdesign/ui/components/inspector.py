@@ -13,7 +13,7 @@ from relaxdesign.export import FORMATS, REPORT, DesignExport, ExportOptions, pro
 from relaxdesign.export.report import filling
 from relaxdesign.library.stored import stored_result
 from relaxdesign.materials.catalogue import Material
-from relaxdesign.materials.substances import substances
+from relaxdesign.materials.substances import price_of, substances
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.result import Design
 from relaxdesign.study.stiffness import stiffness_error
@@ -106,7 +106,9 @@ def _made(design: Design) -> str:
     parts = [] if design.makeable is None else [escape(design.makeable.words)]
     cost, volume = design.value("price"), design.value("price_per_litre")
     if cost is not None and volume is not None:
-        parts.append(f"Materials cost about {significant(cost, 2)} per kg, {significant(volume, 2)} per litre.")
+        ours = all(material.price == price_of(material.substance) for material in design.materials if not material.void)
+        price, per_litre = (f"{significant(value, 2)}{' USD' if ours else ''}" for value in (cost, volume))
+        parts.append(f"Materials cost about {price} per kg, {per_litre} per litre.")
     for material in design.materials:
         substance = substances().get(material.substance)
         if substance is not None and substance.hazards:

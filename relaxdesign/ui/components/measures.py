@@ -58,6 +58,8 @@ MEASURES = (
     Measure("Young’s modulus", "GPa", _property("E"), "E"),
     Measure("Anisotropy index", "", _property("AU"), "AU"),
     Measure("Conductivity", "W/(m K)", _property("conductivity"), "conductivity"),
+    Measure("Price", "per kg", _property("price"), "price"),
+    Measure("Price per litre", "per l", _property("price_per_litre"), "price_per_litre"),
 )
 
 
