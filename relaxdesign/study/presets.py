@@ -97,8 +97,9 @@ APPLICATIONS: dict[str, Preset] = {
         },
     ),
     "Damping mount": Preset(
-        "a soft and heavy rubber",
+        "a soft and heavy rubber; parallel fibres would be stiff along themselves",
         {
+            "dim": 3,
             "objectives": [_at_most("E", 0.05), _at_least("density", 3.0)],
             "categories": ("elastomer", "metal", "mineral", "ceramic"),
         },

@@ -88,7 +88,7 @@ def test_given_phases_are_taken_as_they_are():
 @pytest.mark.parametrize("dim", [2, 3])
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_can_be_met(name, dim):
-    assert len(check_request(DesignRequest.model_validate(fields_of(name) | {"dim": dim}))) >= 2
+    assert len(check_request(DesignRequest.model_validate({"dim": dim} | fields_of(name)))) >= 2
 
 
 def test_presets_are_found_however_they_are_written():
@@ -101,6 +101,6 @@ def test_presets_are_found_however_they_are_written():
 @pytest.mark.parametrize("dim", [2, 3])
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_applications_give_designs_that_can_be_made(name, dim):
-    result = design(DesignRequest.model_validate(fields_of(name) | {"dim": dim, "count": 8, "steps": 20, "seed": 1}))
+    result = design(DesignRequest.model_validate({"dim": dim, "count": 8, "steps": 20, "seed": 1} | fields_of(name)))
     believable = [d for d in result.designs if d.on_target and d.makeable and d.makeable.level in LEVELS[2:]]
     assert len(believable) >= 6
