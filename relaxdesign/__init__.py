@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from relaxdesign.version import __version__
 
 if TYPE_CHECKING:
-    from relaxdesign.api import design, evaluate, write
+    from relaxdesign.api import design, evaluate, makeable, write
     from relaxdesign.io.fields import load_field
     from relaxdesign.materials.catalogue import Catalogue
     from relaxdesign.materials.material import VOID, Material
@@ -44,6 +44,7 @@ __all__ = [
     "design",
     "evaluate",
     "load_field",
+    "makeable",
     "write",
 ]
 
@@ -61,6 +62,7 @@ _HOMES = {
     "design": "relaxdesign.api",
     "evaluate": "relaxdesign.api",
     "load_field": "relaxdesign.io.fields",
+    "makeable": "relaxdesign.api",
     "write": "relaxdesign.api",
 }
 

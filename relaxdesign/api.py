@@ -16,7 +16,8 @@ import numpy as np
 
 from relaxdesign.export import ExportOptions, result_files
 from relaxdesign.io.fields import load_field
-from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.materials.catalogue import Catalogue, Material
+from relaxdesign.materials.compatibility import Verdict, material_named, verdict
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics import effective_properties
 from relaxdesign.physics.effective_properties import Evaluation
@@ -59,6 +60,29 @@ def design(
     elif given := [*wanted, *(["objectives"] if objectives else [])]:
         raise TypeError(f"design() takes a request or keywords, not both; leave out {', '.join(given)}")
     return study.design(request, catalogue=catalogue)
+
+
+def makeable(
+    matrix: str | Material, particle: str | Material, *, dim: Literal[2, 3] = 3, fraction: float = 0.0
+) -> Verdict:
+    """Tells whether particles of one material in another can be made: ``level``, ``route`` and ``reason``.
+
+        makeable("epoxy", "alumina").level                        # "established"
+
+    Args:
+        matrix: a material, or the id or name of one, or the id of a substance (assets/substances.csv).
+        particle: as ``matrix``.
+        dim: 2 asks for parallel fibres, 3 for particles.
+        fraction: volume fraction of the particles, which not every process reaches.
+
+    Raises:
+        ValueError: an unknown or ambiguous name.
+    """
+    known = Catalogue.default().materials
+    first, second = (
+        given if isinstance(given, Material) else material_named(given, known) for given in (matrix, particle)
+    )
+    return verdict(first, second, dim, fraction)
 
 
 def as_request(*, objectives: Iterable[str | Objective] = (), **wanted: Any) -> DesignRequest:

@@ -111,3 +111,12 @@ def test_designs_are_written_in_the_formats_asked_for(make_result, tmp_path):
     with pytest.raises(ExportError, match="unknown format"):
         rd.write(make_result(), tmp_path / "none", formats=["dwg"])
     assert not (tmp_path / "none").exists()
+
+
+def test_a_pair_is_judged_by_names_of_materials_and_substances():
+    found = rd.makeable("epoxy", "alumina")
+    assert (found.level, found.route) == ("established", "resin casting") and "°C" in found.reason
+    assert rd.makeable("alumina-ad-995", rd.Catalogue.default().find("epoxy-unfilled")).level == "impossible"
+    assert rd.makeable("concrete", "stainless-steel", dim=2, fraction=0.1).level == "established"
+    with pytest.raises(ValueError, match="unknown material"):
+        rd.makeable("epoxy", "kryptonite")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -11,9 +11,6 @@ from rich.table import Table
 
 from relaxdesign.cli.console import EXIT_NO_RESULT, fail, output, user_errors
 from relaxdesign.cli.options import AsJson, MaterialsFile, read_catalogue
-
-if TYPE_CHECKING:
-    from relaxdesign.materials.catalogue import Catalogue, Material
 
 
 def makeable(
@@ -40,7 +37,7 @@ def makeable(
         from dataclasses import asdict
 
         from relaxdesign.export import to_json
-        from relaxdesign.materials.compatibility import judged_pairs, verdict
+        from relaxdesign.materials.compatibility import judged_pairs, material_named, verdict
 
         catalogue = read_catalogue(materials)
         if pairs is not None:
@@ -48,7 +45,7 @@ def makeable(
         elif matrix is None or particle is None:
             raise ValueError("name two materials, that of the matrix first, or give a file of --pairs")
         else:
-            found = verdict(_material(catalogue, matrix), _material(catalogue, particle), dim)
+            found = verdict(*(material_named(name, catalogue.materials) for name in (matrix, particle)), dim)
     if pairs is None:
         typer.echo(to_json(asdict(found)) if as_json else found.words, nl=not as_json)
         return
@@ -65,10 +62,3 @@ def makeable(
     wrong = sum(not each.right for each in compared)
     if wrong:
         fail(f"{wrong} of {len(compared)} pairs are judged otherwise than expected", EXIT_NO_RESULT)
-
-
-def _material(catalogue: Catalogue, text: str) -> Material:
-    """The material of this name, or any grade of a substance. Raises ValueError."""
-    wanted = text.strip().casefold()
-    grade = next((m for m in catalogue.materials if m.substance == wanted), None)
-    return grade or catalogue.find(text)

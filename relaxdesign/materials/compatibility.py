@@ -18,6 +18,7 @@ from typing import Literal
 
 from relaxdesign.data import data_file
 from relaxdesign.materials.material import Material
+from relaxdesign.materials.naming import find_material
 from relaxdesign.materials.substances import ROUTES, Route, Substance, substances
 
 RULES_FILE = data_file("assets/compatibility.csv")
@@ -130,6 +131,13 @@ def judged_pairs(path: Path, find: Callable[[str], Material]) -> list[Judged]:
         matrix, particle = find(row["matrix"]), find(row["particle"])
         judged.append(Judged(matrix.name, particle.name, expected, verdict(matrix, particle)))
     return judged
+
+
+def material_named(text: str, materials: Sequence[Material]) -> Material:
+    """The material with this id or name, or any grade of a substance with this id. Raises ValueError."""
+    wanted = text.strip().casefold()
+    grade = next((material for material in materials if material.substance == wanted), None)
+    return grade or find_material(materials, text)
 
 
 def of_phases(materials: Sequence[Material], dim: int, share: float = 0.0, *, ordered: bool = True) -> Verdict | None:
