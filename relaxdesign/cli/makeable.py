@@ -45,7 +45,8 @@ def makeable(
         elif matrix is None or particle is None:
             raise ValueError("name two materials, that of the matrix first, or give a file of --pairs")
         else:
-            found = verdict(*(material_named(name, catalogue.materials) for name in (matrix, particle)), dim)
+            known = catalogue.materials
+            found = verdict(material_named(matrix, known), material_named(particle, known), dim)
     if pairs is None:
         typer.echo(to_json(asdict(found)) if as_json else found.words, nl=not as_json)
         return
