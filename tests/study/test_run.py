@@ -165,7 +165,8 @@ def test_shipped_priors_say_what_they_are(name):
         assert prior.card["metrics"]["connected_but_specks"] > 0.8 and prior.card["metrics"]["crisp"] > 0.85
         return
     assert prior.card["metrics"]["two_phase"] > 0.9
-    assert len(prior.network.head.materials) == len(Catalogue.default().select())
+    trained_with, offered = len(prior.network.head.materials), len(Catalogue.default().select())
+    assert 0.95 * offered < trained_with <= offered, "a design offers all; some came after the training"
 
 
 def test_unrefined_designs_are_of_different_materials_too():
