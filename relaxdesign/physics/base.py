@@ -7,7 +7,7 @@ its own; `relaxdesign.physics.quantities` registers them, and nothing else knows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -159,6 +159,8 @@ class Physics:
     None: a family of microstructures estimates them.
     along: derivative of its quantities as the coefficients of every voxel change by so much, from what was computed;
     None: a closed form, whose differences will do.
+    exponents: of composite voxels, by coefficient, where phases with these coefficients take others than
+    `relaxdesign.physics.composite_voxels.exponent` says; None: they never do.
     interval: values that any microstructure of two of some materials can have; None: those between the materials' own.
     """
 
@@ -170,3 +172,4 @@ class Physics:
     mixture: Mixture | None = None
     along: Callable[[Fields, Computed], dict[str, Tensor]] | None = None
     interval: IntervalOf | None = None
+    exponents: Callable[[Mapping[str, Sequence[float]]], Mapping[str, float]] | None = None

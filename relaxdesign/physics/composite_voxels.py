@@ -7,7 +7,8 @@ touch become one. A cut voxel takes instead the generalised mean of its phases' 
 
 smooth in the share f of the inclusions. The exponent p depends on the contrast c = m_inclusion / m_matrix alone: a
 stiff inclusion passes load across its interface (in series, p near -1), around a soft one load passes along it (in
-parallel, p near 1); in a 2D cell the thickness is always in parallel. `EXPONENTS` are those whose effective bulk
+parallel, p near 1); in a 2D cell the thickness is always in parallel. A physics may know better for some phases: beside
+rubber bulk moduli are in series, see `relaxdesign.physics.elasticity`. `EXPONENTS` are those whose effective bulk
 modulus lies nearest to the limit of fine grids, found on random packings (volume fraction 0.15 to 0.45, diameter 0.18
 and 0.3; 64² and 32³) by ``benchmarks/composite_voxels.py``. Whatever p is, the error that is left falls as the edge of
 a voxel, so that two grids tell the limit, see `limit`.
@@ -31,6 +32,9 @@ EXPONENTS = {
     3: ((-4.0, 1.0), (-2.0, 0.75), (-1.0, 0.45), (1.0, -1.0)),
 }
 """Per dimension of the cell: (log10 of the contrast, p), linear in between and constant beyond."""
+
+SERIES = -1.0
+"""p of phases in series."""
 
 VOID_ORDER = 1.8
 """Order with which the error of cells with voids falls."""
@@ -57,13 +61,14 @@ def exponent(contrast: float, dim: int) -> float:
     return float(np.interp(math.log10(contrast), logs, values))
 
 
-def composite_field(matrix: float, inclusion: float, shares: Tensor, dim: int) -> Tensor:
+def composite_field(matrix: float, inclusion: float, shares: Tensor, dim: int, p: float | None = None) -> Tensor:
     """Values of the voxels, float64 in the shape of ``shares``, for positive values of the phases.
 
-    shares: of the inclusions in every voxel, 0 to 1.
+    shares: of the inclusions in every voxel, 0 to 1. p: of the mean; None: that of their contrast.
     """
     contrast, share = inclusion / matrix, shares.double()
-    p = exponent(contrast, dim)
+    if p is None or max(contrast, 1.0 / contrast) >= VOID_CONTRAST:
+        p = exponent(contrast, dim)
     if abs(p) < 1e-6:
         return matrix * torch.exp(share * math.log(contrast))
     return matrix * ((1.0 - share) + share * contrast**p) ** (1.0 / p)

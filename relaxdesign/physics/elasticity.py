@@ -5,13 +5,14 @@ One hydrostatic load case is enough for the bulk modulus; anything else takes th
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from relaxdesign.physics.base import Coefficient, Computed, Fields, Physics, Quantity, SolveOptions, Task
+from relaxdesign.physics.composite_voxels import SERIES
 from relaxdesign.physics.fem import (
     BulkResult,
     SolveStatus,
@@ -28,6 +29,9 @@ from relaxdesign.physics.voigt_reuss import ENTRIES, RATIOS, elastic_interval
 NAME = "elasticity"
 BULK = Coefficient("bulk", "bulk modulus", "GPa")
 SHEAR = Coefficient("shear", "shear modulus", "GPa")
+
+_RUBBERY = 1.0 / 30.0
+"""Largest shear modulus over largest bulk modulus of phases that `exponents` counts as soft in shear."""
 
 
 def _young(axis: str) -> Quantity:
@@ -156,4 +160,16 @@ def _values(result: BulkResult | StiffnessResult) -> tuple[dict[str, Tensor], Te
     return {"K": result.value}, None
 
 
-ELASTICITY = Physics(NAME, (BULK, SHEAR), QUANTITIES, compute, along=along, interval=elastic_interval)
+def exponents(phases: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Of composite voxels: bulk moduli are in series where both phases are as soft in shear as rubber.
+
+    The pressure is then the same on both sides of an interface, so compliances add up. Of beads of polystyrene foam in
+    silicone K is 0.1 % off on 32³ voxels (in parallel 80 %, and 12 % at the limit that two grids then tell).
+    """
+    shear, bulk = max(phases[SHEAR.name]), max(phases[BULK.name])
+    return {BULK.name: SERIES} if shear < _RUBBERY * bulk else {}
+
+
+ELASTICITY = Physics(
+    NAME, (BULK, SHEAR), QUANTITIES, compute, along=along, interval=elastic_interval, exponents=exponents
+)

@@ -190,7 +190,16 @@ def _field(materials: Sequence[Material], name: str, shares: Tensor, dim: int) -
     matrix, inclusion = _coefficients(materials, name)
     if _is_averaged(name):
         return matrix + (inclusion - matrix) * shares
-    return composite_field(matrix, inclusion, shares, dim)
+    return composite_field(matrix, inclusion, shares, dim, _exponent(materials, name))
+
+
+def _exponent(materials: Sequence[Material], name: str) -> float | None:
+    """Of a coefficient in composite voxels, where its physics knows it; else None."""
+    for physics in PHYSICS.values():
+        names = [coefficient.name for coefficient in physics.coefficients]
+        if physics.exponents is not None and name in names:
+            return physics.exponents({each: _coefficients(materials, each) for each in names}).get(name)
+    return None
 
 
 def _coefficients(materials: Sequence[Material], name: str) -> list[float]:

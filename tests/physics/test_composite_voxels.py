@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.microstructure.particles.packing import Packing, particle_diameter, place_particles
-from relaxdesign.physics.composite_voxels import composite_field, exponent, limit
+from relaxdesign.physics import elasticity
+from relaxdesign.physics.attainable import bounds_of
+from relaxdesign.physics.composite_voxels import SERIES, composite_field, exponent, limit
 from relaxdesign.physics.fem import bulk_modulus, effective_conductivity
+from relaxdesign.study.objective import Objective
+from relaxdesign.study.simulation import Simulation
 
 SHARES = torch.linspace(0.0, 1.0, 11, dtype=torch.float64)
 
@@ -93,3 +98,26 @@ def test_arrays_of_spheres_conduct_as_their_series_say(lattice, share, ratio):
         values.append(float(effective_conductivity(field[None], tol=1e-4).mean))
     found, _ = limit(*values, ratio, 3)
     assert found == pytest.approx(series_of(lattice, share, ratio), rel=5e-3)
+
+
+@pytest.mark.parametrize(("dim", "coarse", "fine"), [(2, 32, 128), (3, 16, 32)])
+def test_beside_rubber_bulk_moduli_are_in_series(dim, coarse, fine):
+    """K of soft beads hardly depends on the grid, lies between Hashin and Shtrikman's bounds, and two grids tell it."""
+    rubber, beads = (Catalogue.default().find(name) for name in ("pdms-sylgard-184-25c", "eps-foam-20"))
+    generator = torch.Generator().manual_seed(1)
+    (placement,) = place_particles(0.25, 0.3, dim, grid=coarse, count=1, generator=generator)
+    found = []
+    for grid in (coarse, fine):
+        simulation = Simulation.of([Objective(quantity="K", sense="minimise")], "periodic", dim, grid)
+        effective = simulation.composites((rubber, beads), simulation.shares([placement]))
+        found.append(float(effective.values["K"][0]))
+    assert found[0] == pytest.approx(found[1], rel=0.03 if dim == 2 else 0.01)
+    bounds = bounds_of((rubber, beads), (1 - placement.share, placement.share))["K"]
+    assert bounds.hs_lower < found[1] < bounds.hs_upper
+
+
+def test_ordinary_phases_keep_the_exponents_of_their_contrast():
+    assert elasticity.exponents({"bulk": [2.0, 0.003], "shear": [0.001, 0.003]}) == {"bulk": SERIES}
+    assert elasticity.exponents({"bulk": [5.0, 0.003], "shear": [1.5, 0.003]}) == {}
+    void = composite_field(2.0, 1e-9, SHARES, 3, SERIES)
+    np.testing.assert_allclose(void, composite_field(2.0, 1e-9, SHARES, 3))

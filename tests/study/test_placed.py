@@ -17,6 +17,7 @@ from relaxdesign.study.refinement.outcome import Refined
 from relaxdesign.study.refinement.placed import realise, refine
 from relaxdesign.study.refinement.sizing import finished
 from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.run import design
 from relaxdesign.study.selection import Choice, PairTable, crowded, worth_of_new_kinds
 from relaxdesign.study.simulation import Simulation
 from relaxdesign.study.tuning import TUNING
