@@ -41,7 +41,7 @@ def makeable(
 
         catalogue = read_catalogue(materials)
         if pairs is not None:
-            judged = judged_pairs(pairs, catalogue.find)
+            judged = judged_pairs(pairs, catalogue.materials)
         elif matrix is None or particle is None:
             raise ValueError("name two materials, that of the matrix first, or give a file of --pairs")
         else:

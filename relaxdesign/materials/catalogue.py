@@ -31,6 +31,7 @@ from relaxdesign.materials import (
 from relaxdesign.materials.channels import Channels, Properties
 from relaxdesign.materials.compatibility import Makeable, most_at
 from relaxdesign.materials.material import VOID, VOID_NAMES
+from relaxdesign.materials.substances import substances
 
 __all__ = ["DEFAULT_CATALOGUE", "KINDS", "Catalogue", "CatalogueError", "Material", "Reading", "occupied_cells"]
 
@@ -183,8 +184,8 @@ class Catalogue:
     def _most(self, level: Makeable) -> NDArray[np.float64]:
         if level == "any":
             return np.ones((len(self), len(self)))
-        names, which = np.unique([material.substance for material in self.materials], return_inverse=True)
-        known = np.array([[most_at(str(one), str(other), level, self.dim) for other in names] for one in names])
+        place, known = _most_of_substances(level, self.dim)
+        which = np.array([place.get(material.substance, -1) for material in self.materials])
         most = known[which][:, which]
         np.fill_diagonal(most, 0.0)
         return most
@@ -250,6 +251,14 @@ class Catalogue:
         most = min(count, len(self))
         distance, index = KDTree(points).query(values.double().numpy(), k=most)
         return np.reshape(distance, (-1, most)), np.reshape(index, (-1, most))
+
+
+@lru_cache
+def _most_of_substances(level: Makeable, dim: int) -> tuple[dict[str, int], NDArray[np.float64]]:
+    """Places of all substances, and `most_at` of every ordered pair of them; the last place is of unknown ones."""
+    names = [*substances(), ""]
+    most = np.array([[most_at(one, other, level, dim) for other in names] for one in names])
+    return {name: place for place, name in enumerate(names)}, most
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ name known classes and known reactions with their source.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -114,10 +114,10 @@ def verdict(matrix: Material, particle: Material, dim: int = 3, share: float = 0
     return next(fitting, ways[0]).verdict
 
 
-def judged_pairs(path: Path, find: Callable[[str], Material]) -> list[Judged]:
+def judged_pairs(path: Path, materials: Sequence[Material]) -> list[Judged]:
     """The pairs of a CSV file with columns ``matrix``, ``particle`` and, if it is known, ``expected``.
 
-    find: a material by its id or name. Raises ValueError for a missing column, an unknown material or level.
+    They are named as in `material_named`. Raises ValueError for a missing column, an unknown material or level.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -128,7 +128,7 @@ def judged_pairs(path: Path, find: Callable[[str], Material]) -> list[Judged]:
         expected = (row.get("expected") or "").strip()
         if expected not in ("", *LEVELS):
             raise ValueError(f"{path.name}: expected is {expected!r}; known are {', '.join(LEVELS)}")
-        matrix, particle = find(row["matrix"]), find(row["particle"])
+        matrix, particle = (material_named(row[role], materials) for role in ("matrix", "particle"))
         judged.append(Judged(matrix.name, particle.name, expected, verdict(matrix, particle)))
     return judged
 
@@ -217,9 +217,9 @@ def _unused(host: Substance, guest: Substance) -> str:
 
 
 @lru_cache(maxsize=1)
-def rules(path: Path = RULES_FILE) -> tuple[Rule, ...]:
-    """All rules of a table, in its order. Raises ValueError for unknown levels and routes."""
-    with path.open(encoding="utf-8", newline="") as file:
+def rules() -> tuple[Rule, ...]:
+    """All rules, in the order of their table. Raises ValueError for unknown levels and routes."""
+    with RULES_FILE.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     found = tuple(Rule(**row | {"most": float(row["most"] or 1.0)}) for row in rows)  # type: ignore[arg-type]
     for rule in found:

@@ -11,7 +11,6 @@ import csv
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 from relaxdesign.data import data_file
 
@@ -163,10 +162,10 @@ def _number(text: str) -> float | None:
     return float(text) if text else None
 
 
-@lru_cache(maxsize=4)
-def substances(path: Path = SUBSTANCES_FILE) -> dict[str, Substance]:
-    """All substances of a table by their id."""
-    with path.open(encoding="utf-8", newline="") as file:
+@lru_cache(maxsize=1)
+def substances() -> dict[str, Substance]:
+    """All substances by their id."""
+    with SUBSTANCES_FILE.open(encoding="utf-8", newline="") as file:
         found = [substance_of(row) for row in csv.DictReader(file)]
     return {substance.id: substance for substance in found}
 

@@ -19,6 +19,7 @@ from relaxdesign.physics.attainable import bounds_of
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem import ConvergenceError
+from relaxdesign.physics.mass import PRICE, mixed_price
 from relaxdesign.physics.quantities import computable
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.objectives import finished_tolerance
@@ -156,13 +157,13 @@ def _made(materials: Sequence[Material], dim: int, shares: Sequence[float], fami
 
 
 def _prices(materials: Sequence[Material], shares: Sequence[float]) -> dict[str, float]:
-    """Price of the cell by mass and by volume, whether it was asked for or not; empty where one is not known."""
-    prices = [material.price_per_litre for material in materials]
-    known = [price * share for price, share in zip(prices, shares, strict=True) if price is not None]
-    if len(known) < len(prices):
+    """Prices of the cell, whether they were asked for or not; empty where one of the phases' is not known."""
+    if any(material.price is None for material in materials):
         return {}
-    mass = sum(material.density * share for material, share in zip(materials, shares, strict=True))
-    return {"price": sum(known) / mass, "price_per_litre": sum(known)}
+    first, second = (
+        {c.name: np.asarray(getattr(material, c.name)) for c in PRICE.coefficients} for material in materials
+    )
+    return {q.name: float(mixed_price(q.name, first, second, np.asarray(shares[-1]), 3)) for q in PRICE.quantities}
 
 
 def _solid(materials: Sequence[Material], labels: np.ndarray) -> Solid | None:

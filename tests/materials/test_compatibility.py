@@ -52,7 +52,7 @@ def test_every_rule_speaks_of_something_that_there_is():
 
 @pytest.mark.parametrize("expected", ["established", "absurd"])
 def test_composites_that_engineers_know_are_judged_as_they_do(expected):
-    judged = judged_pairs(KNOWN, CATALOGUE.find)
+    judged = judged_pairs(KNOWN, CATALOGUE.materials)
     mine = [each for each in judged if (each.expected == "established") == (expected == "established")]
     wrong = [f"{each.particle} in {each.matrix}: {each.found.words}" for each in mine if not each.right]
     assert len(mine) >= 60
@@ -137,7 +137,7 @@ def test_a_list_of_pairs_has_its_columns_and_levels(tmp_path):
     path = tmp_path / "pairs.csv"
     path.write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match="columns matrix and particle"):
-        judged_pairs(path, CATALOGUE.find)
+        judged_pairs(path, CATALOGUE.materials)
     path.write_text("matrix,particle,expected\nepoxy-unfilled,quartz,sure\n")
     with pytest.raises(ValueError, match="known are impossible"):
-        judged_pairs(path, CATALOGUE.find)
+        judged_pairs(path, CATALOGUE.materials)

@@ -90,14 +90,27 @@ class Particles:
         generator: torch.Generator,
     ) -> Sequence[Packing]:
         """As many particles as are nearest to the wanted size."""
-        smallest, largest = (particle_volume(diameter, dim) for diameter in DIAMETER_RANGE)
-        fewest, most = max(1, math.ceil(high / largest)), math.floor(low / smallest)
+        fewest, most = self._counts(low, high, dim)
         if fewest > most:
             raise PlacementError(f"no number of particles fills both {low:.3f} and {high:.3f} of the cell")
-        wanted = round(share / particle_volume(self.size.clip(size), dim))
-        particles = int(np.clip(wanted, fewest, most))
-        diameter = float(particle_diameter(high, particles, dim))
-        return place_particles(high, diameter, dim, grid=grid, count=count, generator=generator)
+        wanted = self._nearest(share, self.size.in_dimension(dim).clip(size), dim)
+        return self._placed(high, int(np.clip(wanted, fewest, most)), dim, grid, count, generator)
+
+    def _counts(self, low: float, high: float, dim: int) -> tuple[int, int]:
+        """Fewest and most particles that keep a supported size from the one share to the other."""
+        smallest, largest = (particle_volume(diameter, dim) for diameter in self.size.in_dimension(dim).range)
+        return max(1, math.ceil(high / largest)), math.floor(low / smallest)
+
+    def _nearest(self, share: float, size: float, dim: int) -> int:
+        """Particles that fill a share with about this size."""
+        return round(share / particle_volume(size, dim))
+
+    def _placed(
+        self, share: float, particles: int, dim: int, grid: int, count: int, generator: torch.Generator
+    ) -> Sequence[Packing]:
+        """Placements of so many particles."""
+        diameter = float(particle_diameter(share, particles, dim))
+        return place_particles(share, diameter, dim, grid=grid, count=count, generator=generator)
 
     def estimate(self, catalogue: Catalogue, shares: ArrayLike, dim: int, quantity: str) -> NDArray[np.float64]:
         """Composite assemblages, see `relaxdesign.microstructure.estimates`."""

@@ -58,29 +58,9 @@ class Powder(Particles):
         Raises PlacementError when the request is outside the supported range or no placement was found.
         """
         self._check(share, size, dim)
-        fewest, most = limits(self.distribution, share, share, self.size.in_dimension(dim).range, dim)
-        units = int(np.clip(nearest_count(self.distribution, share, size, dim), fewest, max(fewest, most)))
+        fewest, most = self._counts(share, share, dim)
+        units = int(np.clip(self._nearest(share, size, dim), fewest, max(fewest, most)))
         return self._placed(share, units, dim, grid, count, generator)
-
-    def place_between(
-        self,
-        low: float,
-        high: float,
-        share: float,
-        size: float,
-        dim: int,
-        *,
-        grid: int,
-        count: int,
-        generator: torch.Generator,
-    ) -> Sequence[Packing]:
-        """As many particles as are nearest to the wanted size."""
-        sizes = self.size.in_dimension(dim)
-        fewest, most = limits(self.distribution, low, high, sizes.range, dim)
-        if fewest > most:
-            raise PlacementError(f"no number of particles fills both {low:.3f} and {high:.3f} of the cell")
-        wanted = nearest_count(self.distribution, share, sizes.clip(size), dim)
-        return self._placed(high, int(np.clip(wanted, fewest, most)), dim, grid, count, generator)
 
     def gap_voxels(self, share: NDArray, size: float, dim: int, grid: int) -> NDArray[np.float64]:
         """Voxels between neighbours that placements keep, by share; less where that fails."""
@@ -91,10 +71,20 @@ class Powder(Particles):
         )
         return grid * self._gap(share, units, dim, grid)
 
+    def _counts(self, low: float, high: float, dim: int) -> tuple[int, int]:
+        """Fewest and most units of the distribution that keep a supported size."""
+        fewest, most = limits(self.distribution, low, high, self.size.in_dimension(dim).range, dim)
+        return int(fewest), int(most)
+
+    def _nearest(self, share: float, size: float, dim: int) -> int:
+        """Units that fill a share with about this mean size."""
+        return int(nearest_count(self.distribution, share, size, dim))
+
     def _placed(
-        self, share: float, units: int, dim: int, grid: int, count: int, generator: torch.Generator
-    ) -> list[Packing]:
+        self, share: float, particles: int, dim: int, grid: int, count: int, generator: torch.Generator
+    ) -> Sequence[Packing]:
         """Placements of so many units."""
+        units = particles
         relative = self.distribution.relative(units, dim)
         size = float(exact_size(self.distribution, share, units, dim))
         gap = float(self._gap(np.array(share), np.array(units), dim, grid))

@@ -27,11 +27,10 @@ def moved_to_limit(
     *,
     times: int = 1,
     resolved: int = 1,
-    corrections: int = _CORRECTIONS,
 ) -> tuple[float, T, Resolution]:
     """Of the cells seen the one whose limit misses the targets least: its largest residual, itself, its two solves.
 
-    Ends when that is below the tolerance, is no longer halved, or after so many corrections. Raises ConvergenceError.
+    Ends when that is below the tolerance, is no longer halved, or after two corrections. Raises ConvergenceError.
 
     Args:
         start: meets the targets on a grid.
@@ -42,7 +41,7 @@ def moved_to_limit(
     """
     best: tuple[float, T, Resolution] | None = None
     cell = start
-    for _ in range(1 + corrections):
+    for _ in range(1 + _CORRECTIONS):
         resolution = resolve(simulation, materials, geometry(cell), times=resolved)
         miss = float(np.abs(simulation.residuals(resolution.values)).max())
         halved = best is None or miss < 0.5 * best[0]

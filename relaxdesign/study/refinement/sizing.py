@@ -2,7 +2,7 @@
 
 Its inclusions are resized until this very cell meets the targets. The search solves it on the design's grid, shifted by
 what the limit of fine grids was found to differ from that grid; the shift hardly depends on the size, so that one
-or two corrections are enough. Beside nearly incompressible phases it does, and more are taken.
+correction, at most two, is enough.
 """
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ from relaxdesign.study.trust import Resolution, contrast_of, verified
 
 _TOLERANCE = 1e-3
 _TRIED = 3
-_CORRECTIONS = 4
-_RANGES = (0.93, 1.07), (0.8, 1.2)
-"""Of the size; the wider one where no cell of the first meets the targets: beside rubber the limit may lie far off."""
+_RANGE = 0.93, 1.07  # of the size
 
 
 def realise(refined: Refined, task: Task, remark: str = "") -> Realised:
@@ -42,9 +40,7 @@ def realise(refined: Refined, task: Task, remark: str = "") -> Realised:
 
     for choice in np.argsort(misses)[:_TRIED]:
         start = resized(placements[int(choice)], {})
-        sized = moved_to_limit(
-            start, resized, lambda placement: placement, materials, simulation, _TOLERANCE, corrections=_CORRECTIONS
-        )
+        sized = moved_to_limit(start, resized, lambda placement: placement, materials, simulation, _TOLERANCE)
         if best is None or sized[0] < best[0]:
             best = sized
         if best[0] < 2 * _TOLERANCE:
@@ -106,16 +102,15 @@ def _resized(
             seen[size] = simulation.residuals(values, shift)
         return seen[size]
 
-    largest = _largest(placement, materials, simulation)
-    ranges = [(low * placement.size, min(high * placement.size, largest)) for low, high in _RANGES]
+    low, high = _RANGE[0] * placement.size, _RANGE[1] * placement.size
+    high = min(high, _largest(placement, materials, simulation))
     start = float(np.abs(residuals(placement.size)).max())
     if len(simulation.targets) > 1 and start > _TOLERANCE / 2:
-        gauss_newton(residuals, placement.size, ranges[0], weights, _TOLERANCE / 2)
+        gauss_newton(residuals, placement.size, (low, high), weights, _TOLERANCE / 2)
     elif start > _TOLERANCE / 2:
         gap = stop_early(lambda size: float(residuals(size)[0]), _TOLERANCE / 2)
         here = gap(placement.size)
-        ends = (end for ends in ranges for end in ends if end != placement.size)
-        other = next((end for end in ends if here * gap(end) <= 0), None)
+        other = next((end for end in (low, high) if end != placement.size and here * gap(end) <= 0), None)
         if other is not None:
             brentq(gap, *sorted((placement.size, other)), xtol=1e-5)
     return placement.with_size(min(seen, key=lambda size: float(np.abs(seen[size]).max())))
