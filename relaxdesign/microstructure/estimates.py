@@ -9,7 +9,8 @@ the matrix as reference medium:
 * 2D, parallel cylinders seen end-on: Hashin & Rosen 1964 (doi:10.1115/1.3629590) for the plane-strain bulk
   modulus k and the axial shear modulus, Hashin 1965 (doi:10.1016/0022-5096(65)90015-3) for the transverse one, and
   Hill's universal relations (1964, doi:10.1016/0022-5096(64)90019-5) for the rest of the stiffness;
-* conductivity: Hashin & Shtrikman 1962 (doi:10.1063/1.1728579).
+* conductivity: Hashin & Shtrikman 1962 (doi:10.1063/1.1728579);
+* thermal expansion: Rosen & Hashin 1970, from the stiffness, see `relaxdesign.physics.expansion`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.conduction import CONDUCTION, CONDUCTIVITY
 from relaxdesign.physics.elasticity import BULK, ELASTICITY, SHEAR
+from relaxdesign.physics.expansion import EXPANSION, THERMAL_EXPANSION, of_two_phases
 from relaxdesign.physics.quantities import PHYSICS, QUANTITIES, coefficients_of
 
 Array = NDArray[np.float64]
@@ -56,6 +58,12 @@ class TransverselyIsotropic:
     def average_shear(self) -> Array:
         """Voigt average of the shear modulus."""
         return (self.plane + self.along - 2 * self.axial + 6 * self.transverse + 6 * self.shear) / 15
+
+    @property
+    def compressibility(self) -> tuple[Array, Array]:
+        """Three times the strain across the axis and along it per unit pressure, 1/GPa."""
+        determinant = 2 * (self.plane * self.along - self.axial**2)
+        return 3 * (self.along - self.axial) / determinant, 6 * (self.plane - self.axial) / determinant
 
     def quantity(self, name: str) -> Array:
         """A quantity of `relaxdesign.physics.quantities` that follows from the stiffness."""
@@ -160,7 +168,20 @@ def _estimate_conduction(name: str, matrix: Phase, inclusion: Phase, vf: NDArray
     return estimate_conductivity(matrix[CONDUCTIVITY.name], inclusion[CONDUCTIVITY.name], vf, dim)
 
 
-ESTIMATES = {ELASTICITY.name: _estimate_elastic, CONDUCTION.name: _estimate_conduction}
+def _estimate_expansion(name: str, matrix: Phase, inclusion: Phase, vf: NDArray, dim: int) -> NDArray[np.float64]:
+    K, G = BULK.name, SHEAR.name
+    stiffness = estimate_stiffness(matrix[K], matrix[G], inclusion[K], inclusion[G], vf, dim)
+    across, along = stiffness.compressibility
+    strains = {"cte": (2 * across + along) / 3, "cte_z": along}
+    bulk = matrix[K], inclusion[K]
+    return of_two_phases(matrix[EXPANSION.name], inclusion[EXPANSION.name], bulk, strains.get(name, across), vf)
+
+
+ESTIMATES = {
+    ELASTICITY.name: _estimate_elastic,
+    CONDUCTION.name: _estimate_conduction,
+    THERMAL_EXPANSION.name: _estimate_expansion,
+}
 """Closed forms for inclusions, by the name of the physics, arguments as of `relaxdesign.physics.base.Mixture`."""
 
 

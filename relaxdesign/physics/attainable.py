@@ -55,7 +55,11 @@ def reachable_by_any(catalogue: Catalogue, dim: int, name: str) -> Interval:
     quantity = QUANTITIES[name]
     physics = PHYSICS[quantity.physics]
     if physics.interval is not None:
-        columns = {each.name: traced(catalogue.column(each.name)) for each in physics.coefficients}
+        columns = {
+            each.name: traced(column) if each.positive else column
+            for each in physics.coefficients
+            for column in (catalogue.column(each.name),)
+        }
         return physics.interval(columns, dim, name)
     if quantity.of_material is None:
         raise ValueError(f"nothing is known of the values that {quantity.label} can have")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from relaxdesign.physics.composite_voxels import own_means
 from relaxdesign.physics.fem.outcome import MAX_ITERATIONS
 
 Fields = Mapping[str, Tensor]
@@ -149,6 +150,11 @@ IntervalOf = Callable[[Mapping[str, NDArray], int, str], Interval]
 """What no microstructure leaves: from coefficients by name (materials,), the dimension and a quantity's name."""
 
 
+Composite = Callable[[Mapping[str, Sequence[float]], Tensor, int, Fields], Mapping[str, Tensor]]
+"""Coefficients of composite voxels by name: from those of the two phases, the share of the second in every voxel, the
+dimension, and the fields that physics before it gave."""
+
+
 @dataclass(frozen=True)
 class Physics:
     """Leads from the coefficients of the phases to effective quantities of a cell.
@@ -157,10 +163,9 @@ class Physics:
     needs: names of quantities that other physics have to compute before, whether wanted or not.
     mixture: closed form of its quantities for particles in a matrix, exact where nothing but volume fractions counts;
     None: a family of microstructures estimates them.
-    along: derivative of its quantities as the coefficients of every voxel change by so much, from what was computed;
-    None: a closed form, whose differences will do.
-    exponents: of composite voxels, by coefficient, where phases with these coefficients take others than
-    `relaxdesign.physics.composite_voxels.exponent` says; None: they never do.
+    along: derivative of its quantities, from the coefficients of every voxel, what they change by, and what every
+    physics computed of the cell, by name; None: a closed form, whose differences will do.
+    composite: its coefficients in composite voxels, where more than their average counts.
     interval: values that any microstructure of two of some materials can have; None: those between the materials' own.
     """
 
@@ -170,6 +175,6 @@ class Physics:
     compute: Callable[[Task], Computed]
     needs: frozenset[str] = frozenset()
     mixture: Mixture | None = None
-    along: Callable[[Fields, Computed], dict[str, Tensor]] | None = None
+    along: Callable[[Fields, Fields, Mapping[str, Computed]], dict[str, Tensor]] | None = None
     interval: IntervalOf | None = None
-    exponents: Callable[[Mapping[str, Sequence[float]]], Mapping[str, float]] | None = None
+    composite: Composite = own_means

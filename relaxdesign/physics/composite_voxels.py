@@ -17,6 +17,7 @@ a voxel, so that two grids tell the limit, see `limit`.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,13 @@ def composite_field(matrix: float, inclusion: float, shares: Tensor, dim: int, p
     if abs(p) < 1e-6:
         return matrix * torch.exp(share * math.log(contrast))
     return matrix * ((1.0 - share) + share * contrast**p) ** (1.0 / p)
+
+
+def own_means(
+    phases: Mapping[str, Sequence[float]], shares: Tensor, dim: int, fields: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Coefficients by name, each the mean that its own contrast asks for; see `relaxdesign.physics.base.Composite`."""
+    return {name: composite_field(*values, shares, dim) for name, values in phases.items()}
 
 
 def extrapolated(coarse: Any, fine: Any, contrast: float = 1.0) -> Any:

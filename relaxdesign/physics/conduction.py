@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
 from relaxdesign.physics.base import Coefficient, Computed, Fields, Physics, Quantity, Task
@@ -36,10 +38,11 @@ def compute(task: Task) -> Computed:
     )
 
 
-def along(change: Fields, computed: Computed) -> dict[str, Tensor]:
+def along(fields: Fields, change: Fields, computed: Mapping[str, Computed]) -> dict[str, Tensor]:
     """Derivative of the mean conductivity as that of the voxels changes."""
-    assert computed.fluctuation is not None
-    slope = conductivity_along(computed.fluctuation, change[CONDUCTIVITY.name])
+    temperature = computed[NAME].fluctuation
+    assert temperature is not None
+    slope = conductivity_along(temperature, change[CONDUCTIVITY.name])
     return {"conductivity": slope.diagonal(dim1=1, dim2=2).mean(1)}
 
 

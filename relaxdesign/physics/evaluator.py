@@ -103,7 +103,7 @@ class Evaluator:
         slopes: dict[str, Tensor] = {}
         for physics in self.physics:
             if physics.along is not None:
-                slopes |= physics.along(change, effective.computed[physics.name])
+                slopes |= physics.along(fields, change, effective.computed)
                 continue
             up, down = ({name: fields[name] + part * change[name] for name in change} for part in (_STEP, -_STEP))
             options = SolveOptions(self.boundary)

@@ -11,9 +11,12 @@ from collections.abc import Collection, Iterable
 from relaxdesign.physics.base import Coefficient, Physics, Quantity
 from relaxdesign.physics.conduction import CONDUCTION
 from relaxdesign.physics.elasticity import ELASTICITY
+from relaxdesign.physics.expansion import THERMAL_EXPANSION
 from relaxdesign.physics.mass import DENSITY, PRICE, SOLID
 
-PHYSICS: dict[str, Physics] = {physics.name: physics for physics in (ELASTICITY, DENSITY, CONDUCTION, PRICE, SOLID)}
+PHYSICS: dict[str, Physics] = {
+    physics.name: physics for physics in (ELASTICITY, DENSITY, CONDUCTION, THERMAL_EXPANSION, PRICE, SOLID)
+}
 """All physics by name, in the order in which they are computed and their coefficients are listed."""
 
 QUANTITIES: dict[str, Quantity] = {

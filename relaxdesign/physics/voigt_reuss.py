@@ -41,7 +41,7 @@ def elastic_interval(materials: Mapping[str, NDArray[np.float64]], dim: int, nam
 
 def _of_pairs(bulk: NDArray, shear: NDArray, name: str, dim: int) -> tuple[NDArray, NDArray]:
     """Lower and upper bounds, for every pair of materials and fraction."""
-    (voigt_bulk, reuss_bulk), (voigt_shear, reuss_shear) = _averages(bulk), _averages(shear)
+    (voigt_bulk, reuss_bulk), (voigt_shear, reuss_shear) = averages(bulk), averages(shear)
     if name in ("E", "Ex", "Ey", "Ez"):
         # 1/E averages in the Reuss mean. E of the Voigt mean can exceed that of both phases, if their ν differ.
         young, _ = young_poisson_from_bulk_shear(bulk, shear)
@@ -62,7 +62,7 @@ def _of_pairs(bulk: NDArray, shear: NDArray, name: str, dim: int) -> tuple[NDArr
         softest, _ = young_poisson_from_bulk_shear(reuss_bulk, reuss_shear)
         across, along = softest / stiffest, stiffest / softest
         if dim == 2 and RATIOS[name][1] == "z":  # along the fibres E is at least the mean (Hill 1964)
-            along = stiffest / _averages(young_poisson_from_bulk_shear(bulk, shear)[0])[0]
+            along = stiffest / averages(young_poisson_from_bulk_shear(bulk, shear)[0])[0]
         return across, along
     return _off_diagonal(name, dim, (voigt_bulk, voigt_shear), (reuss_bulk, reuss_shear))
 
@@ -86,8 +86,8 @@ def _off_diagonal(
     return middle - width, middle + width
 
 
-def _averages(values: NDArray) -> tuple[NDArray, NDArray]:
-    """Arithmetic and harmonic means (fractions, first, second) of all pairs."""
+def averages(values: NDArray) -> tuple[NDArray, NDArray]:
+    """Arithmetic and harmonic means (fractions, first, second) of all ordered pairs, at several fractions."""
     vf = _FRACTIONS[:, None, None]
     first, second = values[:, None], values
     return (1 - vf) * first + vf * second, 1 / ((1 - vf) / first + vf / second)

@@ -17,9 +17,10 @@ from torch import Tensor
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels, PhaseChannels, Properties
 from relaxdesign.microstructure.symmetry import NO_SYMMETRY, Symmetry
+from relaxdesign.physics.composite_voxels import own_means
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem.outcome import SMALLEST_TOLERANCE
-from relaxdesign.physics.quantities import COEFFICIENTS, QUANTITIES, coefficients_of
+from relaxdesign.physics.quantities import COEFFICIENTS, PHYSICS, QUANTITIES, coefficients_of
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.merit import extreme_cost
 from relaxdesign.study.objective import Objective, extremes_of, targets_of
@@ -133,9 +134,34 @@ Lookup = Callable[[Tensor], Tensor]
 def lookup_of(catalogue: Catalogue, channels: Channels, name: str) -> Lookup:
     """Of a coefficient that channels do not hold: exact between given phases, else predicted."""
     if isinstance(channels, PhaseChannels):
-        between = channels.of(catalogue.materials)
-        return lambda clean: with_thickness(between.coefficient(name, (clean[:, 0].clamp(-1, 1) + 1) / 2))
+        return _between_phases(channels.of(catalogue.materials), name)
     return PropertyLookup(catalogue, channels, name)
+
+
+def _between_phases(between: PhaseChannels, name: str) -> Lookup:
+    """As `lookup_of`, between the two phases of a channel; what follows from other coefficients does so here, too."""
+    assert between.materials is not None
+    owner = next(p for p in PHYSICS.values() if name in (c.name for c in p.coefficients))
+    if owner.composite is own_means:
+        return lambda clean: with_thickness(between.coefficient(name, _share(clean)))
+    ends = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    phases = {
+        c.name: between.coefficient(c.name, ends).tolist()
+        if c.positive
+        else [float(getattr(material, c.name)) for material in between.materials]
+        for c in owner.coefficients
+    }
+
+    def following(clean: Tensor) -> Tensor:
+        held = {key: with_thickness(values) for key, values in between.decode(clean).as_fields().items()}
+        return owner.composite(phases, with_thickness(_share(clean)), clean.ndim - 2, held)[name]
+
+    return following
+
+
+def _share(clean: Tensor) -> Tensor:
+    """Of the second phase, 0 to 1, in fields (batch, 1, *grid)."""
+    return (clean[:, 0].clamp(-1, 1) + 1) / 2
 
 
 @dataclass

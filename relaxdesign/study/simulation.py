@@ -14,9 +14,8 @@ from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Geometry, Inclusions, Placement
 from relaxdesign.microstructure.cell import phase_field
 from relaxdesign.microstructure.symmetry import NO_SYMMETRY, Symmetry
-from relaxdesign.physics.composite_voxels import composite_field
 from relaxdesign.physics.evaluator import Effective, Evaluator
-from relaxdesign.physics.quantities import PHYSICS
+from relaxdesign.physics.quantities import COEFFICIENTS, PHYSICS
 from relaxdesign.physics.voxel_fields import traced
 from relaxdesign.study.objective import Objective, targets_of
 from relaxdesign.study.request import DesignRequest
@@ -144,11 +143,15 @@ class Simulation:
 
         carrying: shares that count where more than an average is taken; None: the same.
         """
-        others = shares if carrying is None else carrying
-        return {
-            name: _field(materials, name, shares if _is_averaged(name) else others, self.dim)
-            for name in evaluator.coefficients
-        }
+        fields: dict[str, Tensor] = {}
+        for physics in evaluator.physics:
+            phases = {each.name: _coefficients(materials, each.name) for each in physics.coefficients}
+            if physics.mixture is None:
+                made = physics.composite(phases, shares if carrying is None else carrying, self.dim, fields)
+            else:
+                made = {name: first + (second - first) * shares for name, (first, second) in phases.items()}
+            fields |= made
+        return fields
 
     def values(self, materials: Sequence[Material], geometries: Sequence[Geometry], *, times: float = 1) -> CellValues:
         """Effective quantities of cells at the precision of a search. times: as in `cells`."""
@@ -185,27 +188,10 @@ class Simulation:
         return np.array(gaps)
 
 
-def _field(materials: Sequence[Material], name: str, shares: Tensor, dim: int) -> Tensor:
-    """A coefficient of composite voxels; one that nothing but volume fractions counts for is averaged."""
-    matrix, inclusion = _coefficients(materials, name)
-    if _is_averaged(name):
-        return matrix + (inclusion - matrix) * shares
-    return composite_field(matrix, inclusion, shares, dim, _exponent(materials, name))
-
-
-def _exponent(materials: Sequence[Material], name: str) -> float | None:
-    """Of a coefficient in composite voxels, where its physics knows it; else None."""
-    for physics in PHYSICS.values():
-        names = [coefficient.name for coefficient in physics.coefficients]
-        if physics.exponents is not None and name in names:
-            return physics.exponents({each: _coefficients(materials, each) for each in names}).get(name)
-    return None
-
-
 def _coefficients(materials: Sequence[Material], name: str) -> list[float]:
     """Of the phases; of voids a trace, where a cell has to be solved for its quantities."""
     values = [float(getattr(material, name)) for material in materials]
-    return values if _is_averaged(name) else traced(values).tolist()
+    return traced(values).tolist() if COEFFICIENTS[name].positive and not _is_averaged(name) else values
 
 
 def _is_averaged(name: str) -> bool:

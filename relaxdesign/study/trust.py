@@ -172,9 +172,14 @@ class Resolution:
         """Half-width from the uncertainty of the materials' numbers, to first order; density and price are known."""
         if name not in self.sensitivity:
             return None
-        coefficient = PHYSICS[QUANTITIES[name].physics].coefficients[0].name
-        parts = zip(self.sensitivity[name].phases, self.materials, strict=True)
-        return _NORMAL * math.hypot(*(slope * material.uncertainty(coefficient) for slope, material in parts))
+        sensitivity = self.sensitivity[name]
+        causes = sensitivity.causes or {PHYSICS[QUANTITIES[name].physics].coefficients[0].name: sensitivity.phases}
+        parts = [
+            slope * material.uncertainty(cause)
+            for cause, slopes in causes.items()
+            for slope, material in zip(slopes, self.materials, strict=True)
+        ]
+        return _NORMAL * math.hypot(*parts)
 
     def _of_mixture(self, name: str) -> float:
         """As `_material`, of a quantity that volume fractions alone decide."""
@@ -240,6 +245,7 @@ def _is_mixture(name: str) -> bool:
 
 
 def contrast_of(materials: Sequence[Material], physics: Physics) -> float:
-    """The largest ratio of a coefficient of two phases, at least 1."""
-    values = [[float(getattr(material, c.name)) for material in materials] for c in physics.coefficients]
+    """The largest ratio of a coefficient of two phases that is positive, at least 1."""
+    positive = [c.name for c in physics.coefficients if c.positive]
+    values = [[float(getattr(material, name)) for material in materials] for name in positive]
     return max(max(each) / min(each) if min(each) else math.inf for each in values)

@@ -7,6 +7,7 @@ Knows tensors only. Moduli in GPa, conductivity in W/(m K), densities in g/cm³,
 from relaxdesign.physics.fem.boundary import Boundary
 from relaxdesign.physics.fem.checks import check_young_poisson
 from relaxdesign.physics.fem.conduction import ConductivityResult, conductivity_along, effective_conductivity
+from relaxdesign.physics.fem.expansion import ThermalResult, thermal_stress, thermal_stress_along
 from relaxdesign.physics.fem.gradients import GradientCheck, check_gradient
 from relaxdesign.physics.fem.homogenize import (
     BulkResult,
@@ -33,6 +34,7 @@ __all__ = [
     "LocalFields",
     "SolveStatus",
     "StiffnessResult",
+    "ThermalResult",
     "bulk_modulus",
     "bulk_shear_from_young_poisson",
     "check_gradient",
@@ -46,5 +48,7 @@ __all__ = [
     "local_fields",
     "local_fields_under_stress",
     "stiffness_along",
+    "thermal_stress",
+    "thermal_stress_along",
     "young_poisson_from_bulk_shear",
 ]

@@ -73,6 +73,17 @@ def check_moduli(*, allow_invalid: bool = False, unit: str = "GPa", **arrays: Te
     return valid
 
 
+def check_expansion(expansion: Tensor, *, allow_invalid: bool = False) -> Tensor:
+    """As `check_moduli`, of thermal expansions, which may have any sign."""
+    good = torch.isfinite(expansion)
+    if not allow_invalid and not good.all():
+        voxel = _first(~good)
+        raise ValueError(
+            f"the expansion is {float(expansion[voxel])} at (sample, x, y, z) = {voxel}; every voxel needs a finite one"
+        )
+    return good.flatten(1).all(1)
+
+
 def check_young_poisson(E: Tensor, nu: Tensor) -> None:
     """Raise ValueError unless E > 0 (GPa) and -1 < ν < 0.5 in every voxel; any common shape.
 

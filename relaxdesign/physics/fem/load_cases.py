@@ -65,16 +65,38 @@ def solve_load(
     max_iterations: int,
     initial: Tensor | None = None,
 ) -> Solution:
-    """Fluctuation under macroscopic loads (loads,) or (fields, loads); default: the boundary's preconditioner.
+    """Fluctuation under macroscopic loads (loads,) or (fields, loads); default: the boundary's preconditioner."""
+    return solve_force(
+        operator,
+        operator.load(macroscopic),
+        operator.load_scale(macroscopic),
+        preconditioner,
+        tol=tol,
+        max_iterations=max_iterations,
+        initial=initial,
+    )
 
-    Should multigrid not serve a cell, which then counts as broken down, all are solved with the Green operator.
+
+def solve_force(
+    operator: VoxelOperator,
+    force: Tensor,
+    scale: Tensor,
+    preconditioner: Preconditioner | None = None,
+    *,
+    tol: float,
+    max_iterations: int,
+    initial: Tensor | None = None,
+) -> Solution:
+    """Fluctuation under nodal forces, as from `VoxelOperator.load`; default: the boundary's preconditioner.
+
+    scale: (fields,), norm of the stress whose divergence the force is. Should multigrid not serve a cell, which then
+    counts as broken down, all are solved with the Green operator.
     """
     preconditioner = make_preconditioner(operator) if preconditioner is None else preconditioner
-    load, scale = operator.load(macroscopic), operator.load_scale(macroscopic)
     options = {"tol": tol, "max_iterations": max_iterations, "initial": initial, "load_scale": scale}
-    solution = solve(operator, preconditioner, load, **options)
+    solution = solve(operator, preconditioner, force, **options)
     if isinstance(preconditioner, Multigrid) and SolveStatus.BREAKDOWN in solution.status:
-        solution = solve(operator, make_green(operator), load, **options)
+        solution = solve(operator, make_green(operator), force, **options)
     return solution
 
 
