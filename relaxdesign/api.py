@@ -189,8 +189,7 @@ def _voxel_fields(cell: object) -> VoxelFields:
 
 def _three_axes(fields: VoxelFields) -> VoxelFields:
     """The same in double precision; arrays of two axes get a third, one voxel thick. Raises ValueError for shapes."""
-    arrays = {name: getattr(fields, name) for name in ("E", "nu", "rho", "k")}
-    arrays = {name: np.asarray(array, dtype=np.float64) for name, array in arrays.items() if array is not None}
+    arrays = {name: np.asarray(array, dtype=np.float64) for name, array in fields.arrays.items()}
     shape = arrays["E"].shape
     if len(shape) not in (2, 3):
         raise ValueError(f"E has shape {shape}; expected (nx, ny, nz), or (nx, ny) for a 2D cell")

@@ -94,10 +94,8 @@ def _write_fields(path: Path, cell: Cell, solving: Solving) -> None:
 
     data, load = cell.data, solving.unit_strain
     solved = fields_under(data, load, boundary=solving.boundary, tol=solving.tol)
-    voxels = {name: getattr(data, name) for name in ("E", "nu", "rho", "k")}
-    voxels = {name: values for name, values in voxels.items() if values is not None}
     title = f"{cell.name}, {solving.boundary}, unit strain {load}"
-    write_fields_vti(path, solved, edge=data.edge, voxels=voxels, title=title)
+    write_fields_vti(path, solved, edge=data.edge, voxels=data.arrays, title=title)
 
 
 def _evaluate_folder(field: Path, solving: Solving, made: CellOptions, folder: FolderOptions) -> None:

@@ -27,15 +27,8 @@ def make_report(cell: Cell, solving: Solving) -> dict[str, Any]:
 
     Errors as in `relaxdesign.physics.effective_properties.evaluate`.
     """
-    from relaxdesign.physics.bounds import field_bounds, field_shear_bounds
-    from relaxdesign.physics.effective_properties import (
-        bounds_dict,
-        bounds_with,
-        evaluate,
-        moduli,
-        on_finer_grids,
-        resolution_warnings,
-    )
+    from relaxdesign.physics.bounds import bounds_dict, bounds_with, field_bounds, field_shear_bounds
+    from relaxdesign.physics.effective_properties import evaluate, moduli, on_finer_grids, resolution_warnings
     from relaxdesign.physics.fem import bulk_modulus
 
     data, made = cell.data, {"phases": cell.phases, "cell": cell.box}
@@ -69,6 +62,9 @@ def make_report(cell: Cell, solving: Solving) -> dict[str, Any]:
         "bounds": bounds_dict(bounds),
         "bounds_G": bounds_dict(shear),
         "conductivity": None,
+        "cte": None,
+        "cte_tensor": None,
+        "expansion": None,
         "iterations": int(solved.iterations.sum()),
         "residual": float(solved.residual.max()),
         "boundary": str(solved.boundary),
@@ -120,6 +116,12 @@ def print_report(report: dict[str, Any], cell: Cell) -> None:
         row("largest / smallest k", conductivity["anisotropy"])
         add_bounds(conductivity["bounds"], "k", "W/(m K)")
         solves["solve for k"] = conductivity
+    expansion = report["expansion"]
+    if expansion is not None:
+        row("thermal expansion", report["cte"], unit="1e-6/K")
+        row("along x, y, z", *report["cte_tensor"][:3], unit="1e-6/K")
+        add_bounds(expansion["bounds"], "thermal expansion", "1e-6/K")
+        solves["solve for expansion"] = expansion
     for name, solve in solves.items():
         table.add_row(
             name,
@@ -136,11 +138,13 @@ def print_report(report: dict[str, Any], cell: Cell) -> None:
         _print_matrix("C, GPa", report["C"])
     if conductivity is not None:
         _print_matrix("k, W/(m K)", conductivity["tensor"])
+    if expansion is not None and expansion["stress_MPa_per_K"]:
+        _print_stresses(expansion["stress_MPa_per_K"])
 
 
 def _add_refined(table: Table, refined: dict[str, Any]) -> None:
     """Rows of the values on this grid, on the doubled one and in the limit."""
-    for symbol, unit in (("K", "GPa"), ("G", "GPa"), ("conductivity", "W/(m K)")):
+    for symbol, unit in (("K", "GPa"), ("G", "GPa"), ("conductivity", "W/(m K)"), ("cte", "1e-6/K")):
         if symbol in refined:
             values = (f"{refined[symbol][grid]:.6g}" for grid in ("given", "doubled", "limit"))
             table.add_row(f"{symbol}: this grid, doubled, limit", " → ".join(values) + f" {unit}")
@@ -155,6 +159,16 @@ def _write_gradient(path: Path, data: VoxelFields, solved: BulkResult) -> None:
     young, poisson = torch.from_numpy(data.E)[None], torch.from_numpy(data.nu)[None]
     by_young, by_poisson = gradient_young_poisson(solved.gradient_bulk, solved.gradient_shear, young, poisson)
     np.savez(path, dK_dE=by_young[0].numpy(), dK_dnu=by_poisson[0].numpy())
+
+
+def _print_stresses(phases: list[dict[str, float]]) -> None:
+    table = Table("E, GPa", "alpha, 1e-6/K", "share, %", "von Mises", "99 % below", "tension", "when cooled")
+    table.title = "Stress per kelvin in the free cell, MPa/K"
+    for phase in phases:
+        numbers = (phase["young"], phase["alpha"], 100 * phase["share"])
+        stresses = (phase[name] for name in ("von_mises", "von_mises_99", "tension", "compression"))
+        table.add_row(*(f"{value:.4g}" for value in (*numbers, *stresses)))
+    output().print(table)
 
 
 def _print_matrix(title: str, matrix: list[list[float]]) -> None:

@@ -26,8 +26,8 @@ from relaxdesign.physics.voxel_fields import VoxelFields
 _CUBIC = 1e-4
 
 _REQUIRED = ("E", "nu")
-_OPTIONAL = {"rho": "a finite density ≥ 0", "k": "a finite conductivity > 0 W/(m K)"}
-_EXPECTED = "E (GPa), nu and optionally rho (g/cm³) and k (W/(m K))"
+_OPTIONAL = {"rho": "a finite density ≥ 0", "k": "a finite conductivity > 0 W/(m K)", "alpha": "a finite expansion in 1e-6/K"}
+_EXPECTED = "E (GPa), nu and optionally rho (g/cm³), k (W/(m K)) and alpha (1e-6/K)"
 _MOST_DESCRIBED = 12  # arrays whose content a message tells
 
 DEFAULT_LABELS = "phase"
@@ -47,7 +47,7 @@ class MissingArray(FieldError):
 class UnitsUnclear(FieldError):
     """Numbers that look as if in another unit; `relaxdesign.io.units.Units` can say which.
 
-    quantity: "E", "rho" or "k". likely: the unit that the numbers fit, units: those that are known.
+    quantity: "E", "rho", "k" or "alpha". likely: the unit that the numbers fit, units: those that are known.
     """
 
     def __init__(self, text: str, quantity: str, likely: str):
@@ -80,7 +80,7 @@ class VoxelFile(Protocol):
 def load_field(path: str | Path, *, units: Units | None = None, most_voxels: int | None = None) -> VoxelFields:
     """Reads a field.
 
-    ``.npz``: arrays ``E``, ``nu`` and, if known, ``rho`` and ``k``, of shape (nx, ny, nz), or (nx, ny) for a 2D cell.
+    ``.npz``: arrays ``E``, ``nu`` and, if known, ``rho``, ``k`` and ``alpha``, of shape (nx, ny, nz), or (nx, ny) for a 2D cell.
     ``.vti``: cell arrays of these names on cubic voxels. units: the file's, see `relaxdesign.io.units.Units`.
     most_voxels: refuse larger fields, before they are read.
 
@@ -109,7 +109,7 @@ def load_labels(path: str | Path, name: str | None = None, *, most_voxels: int |
 
 
 def labelled_field(labels: Labels, materials: Mapping[int, Material]) -> VoxelFields:
-    """The properties of voxels with a material for each label; ``k`` if it is known of all that occur.
+    """The properties of voxels with a material for each label; ``k`` and ``alpha`` if known of all that occur.
 
     Raises ValueError for a label without a material.
     """
@@ -235,7 +235,7 @@ def _checked(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if field.ndim == 2:
             field = field[..., None]
         bad, void = ~np.isfinite(field), arrays["E"].reshape(field.shape) == 0
-        if name == "nu":
+        if name in ("nu", "alpha"):
             bad &= ~void  # whatever is written there
         elif name == "rho":
             bad |= field < 0
@@ -250,7 +250,7 @@ def _checked(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _converted(fields: dict[str, np.ndarray], units: Units) -> dict[str, np.ndarray]:
-    """The fields in GPa, g/cm³ and W/(m K). Raises UnitsUnclear for numbers that look as if in another unit."""
+    """The fields in GPa, g/cm³, W/(m K) and 1e-6/K. Raises UnitsUnclear for numbers that look as if in another unit."""
     for name in units.missing():
         if name in fields and (found := implausible(name, fields[name], fields["nu"])):
             why, likely = found

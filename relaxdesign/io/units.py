@@ -1,4 +1,4 @@
-"""Units of voxel fields: GPa, g/cm³ and W/(m K) inside; what a file is written in, and when it must be asked for."""
+"""Units of voxel fields: GPa, g/cm³, W/(m K) and 1e-6/K inside; what a file is written in, and when it must be asked for."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ FACTORS: dict[str, dict[str, float]] = {
     "E": {"GPa": 1.0, "MPa": 1e-3, "Pa": 1e-9},
     "rho": {"g/cm3": 1.0, "kg/m3": 1e-3, "t/mm3": 1e9},
     "k": {"W/mK": 1.0, "mW/mK": 1e-3},
+    "alpha": {"1e-6/K": 1.0, "1/K": 1e6},
 }
 """Of each property the units that are known, and what turns them into the first, which is used here."""
 
 # No solid lies beyond: diamond has K = 443 GPa and E up to 1.22 TPa, osmium 22.6 g/cm³, diamond rich in ¹²C about
 # 3300 W/(m K), a carbon nanotube about 6000 W/(m K). Poisson's ratios near 1/2 raise K of every material.
 STIFFEST_GPA, LARGEST_BULK_GPA, COMPRESSIBLE = 1300.0, 600.0, 0.45
-DENSEST, LIGHTEST, MOST_CONDUCTIVE = 25.0, 1e-5, 1e4
+DENSEST, LIGHTEST, MOST_CONDUCTIVE, LEAST_EXPANDING = 25.0, 1e-5, 1e4, 2e-3
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Units:
     E: str | None = None
     rho: str | None = None
     k: str | None = None
+    alpha: str | None = None
 
     @staticmethod
     def parse(text: str | None) -> Units:
@@ -58,7 +60,7 @@ def known_units() -> str:
 def implausible(name: str, values: np.ndarray, nu: np.ndarray) -> tuple[str, str] | None:
     """What makes the numbers of a property look as if in another unit, and that unit; None for plausible ones.
 
-    values: E (GPa), rho (g/cm³) or k (W/(m K)), finite. nu: Poisson's ratios of the same voxels.
+    values: E (GPa), rho (g/cm³), k (W/(m K)) or alpha (1e-6/K), finite. nu: Poisson's ratios of the same voxels.
     """
     largest = float(values.max())
     if name == "E":
@@ -75,4 +77,6 @@ def implausible(name: str, values: np.ndarray, nu: np.ndarray) -> tuple[str, str
             return f"rho = {largest:.4g} g/cm³ is less than any gas has", "t/mm3"
     elif name == "k" and largest > MOST_CONDUCTIVE:
         return f"k = {largest:.4g} W/(m K) is beyond any material (diamond: 2000 W/(m K))", "mW/mK"
+    elif name == "alpha" and 0.0 < (most := float(np.abs(values).max())) < LEAST_EXPANDING:
+        return f"alpha = {most:.4g} · 1e-6/K at most is less than that of any material", "1/K"
     return None

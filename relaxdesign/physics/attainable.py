@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.physics.base import Interval
-from relaxdesign.physics.bounds import Bounds, bulk_bounds, shear_bounds
-from relaxdesign.physics.effective_properties import bounds_with
+from relaxdesign.physics.bounds import Bounds, bounds_with, bulk_bounds, shear_bounds
 from relaxdesign.physics.quantities import PHYSICS, QUANTITIES
 from relaxdesign.physics.voxel_fields import traced
 

@@ -11,7 +11,7 @@ Moduli in GPa, conductivity in W/(m K). Plain NumPy, vectorised by broadcasting;
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -80,6 +80,30 @@ def conductivity_bounds(k: ArrayLike, fractions: ArrayLike | None = None, *, axi
     return _bounds(conductivity, shares, 2.0 * lowest, 2.0 * highest, axis)
 
 
+def expansion_bounds(
+    K: ArrayLike, G: ArrayLike, expansion: ArrayLike, fractions: ArrayLike | None = None, *, axis: int = -1
+) -> Bounds:
+    """Bounds on the mean thermal expansion of a mixture, in the unit of ``expansion``; the rest as in `bulk_bounds`.
+
+    ``reuss`` and ``voigt`` are here the lower and the upper end of what uniform stress and uniform strain allow
+    (Schapery 1968, doi:10.1177/002199836800200308), ``hs_lower`` and ``hs_upper`` those of what Hashin–Shtrikman's two
+    reference media do (Rosen & Hashin 1970, doi:10.1016/0020-7225(70)90066-2). A reference of shear modulus G₀ gives a
+    quadratic form in pressure p and temperature T, B p² + 2β pT + D T², which bounds that of the mixture from above for
+    the smallest G₀ and from below for the largest; so β, three times the expansion, lies within half the root of
+    (B₁ - B₂)(D₁ - D₂) of the mean of both. Of two phases that is where Levin's relation takes the bounds on K.
+    """
+    (bulk, shear), shares = _phases({"K": K, "G": G}, fractions, axis)
+    swelling = 3.0 * np.broadcast_to(np.asarray(expansion, dtype=np.float64), bulk.shape)
+    if not np.isfinite(swelling).all():
+        raise ValueError("an expansion is not finite")
+    softest, stiffest = _extremes(shear, shares, axis)
+    hs, elementary = (
+        _between(*(_heated_mixture(bulk, swelling, shares, stiffness, axis) for stiffness in ends))
+        for ends in ((4.0 / 3.0 * softest, 4.0 / 3.0 * stiffest), (0.0, np.inf))
+    )
+    return Bounds(reuss=elementary[0] / 3, hs_lower=hs[0] / 3, hs_upper=hs[1] / 3, voigt=elementary[1] / 3)
+
+
 def in_plane_upper_bounds(bulk: float, shear: float, fraction: float) -> tuple[float, float]:
     """Hashin–Shtrikman's upper bounds on k and G in the plane of cells of a solid and voids that go on across it.
 
@@ -131,6 +155,47 @@ def field_shear_bounds(K: ArrayLike, G: ArrayLike) -> Bounds:
 def field_conductivity_bounds(k: ArrayLike) -> Bounds:
     """Bounds on tr(k)/3 of voxel fields, one cell (nx, ny, nz) or cells (batch, nx, ny, nz)."""
     return conductivity_bounds(_flatten(k, "k"))
+
+
+def field_expansion_bounds(K: ArrayLike, G: ArrayLike, expansion: ArrayLike) -> Bounds:
+    """Bounds on the mean thermal expansion of voxel fields, one cell (nx, ny, nz) or cells (batch, nx, ny, nz)."""
+    return expansion_bounds(_flatten(K, "K"), _flatten(G, "G"), _flatten(expansion, "the expansion"))
+
+
+def _heated_mixture(
+    bulk: NDArray, swelling: NDArray, shares: NDArray, reference: NDArray | float, axis: int
+) -> tuple[NDArray, NDArray, NDArray]:
+    """B, β and D of a mixture whose phases a reference of stiffness 4G₀/3 holds together; infinite: uniform strain."""
+
+    def mean(values: NDArray) -> NDArray:
+        return np.sum(shares * values, axis=axis)
+
+    if np.all(np.isinf(reference)):
+        stiff, pull, heat = mean(bulk), mean(bulk * swelling), mean(bulk * swelling**2)
+        return 1.0 / stiff, pull / stiff, pull**2 / stiff - heat
+    y = np.squeeze(np.broadcast_to(np.asarray(reference, dtype=np.float64), bulk.shape).take([0], axis), axis)
+    spring = np.expand_dims(y, axis)
+    a, b = mean(1.0 / (bulk + spring)), mean(bulk * swelling / (bulk + spring))
+    c = mean(bulk * spring * swelling**2 / (bulk + spring))
+    compliance, volume = a / (1.0 - a * y), b / (1.0 - a * y)
+    return compliance, volume, volume**2 / compliance - b**2 / a - c
+
+
+def _between(soft: tuple[NDArray, ...], stiff: tuple[NDArray, ...]) -> tuple[NDArray, NDArray]:
+    """Smallest and largest β between two quadratic forms (B, β, D)."""
+    middle = 0.5 * (soft[1] + stiff[1])
+    width = 0.5 * np.sqrt(np.maximum(0.0, (soft[0] - stiff[0]) * (soft[2] - stiff[2])))
+    return middle - width, middle + width
+
+
+def bounds_with(void: float, bounds: Bounds) -> Bounds:
+    """Bounds of a cell of which so much is void: the lower ones are 0 if any is, whatever trace was solved with."""
+    return bounds if void == 0.0 else replace(bounds, reuss=0.0, hs_lower=0.0)
+
+
+def bounds_dict(bounds: Bounds) -> dict[str, float]:
+    """Bounds on one number as JSON."""
+    return {name: float(asdict(bounds)[name]) for name in ("voigt", "reuss", "hs_lower", "hs_upper")}
 
 
 def _flatten(field: ArrayLike, name: str) -> NDArray[np.float64]:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from relaxdesign.physics.bounds import Bounds, field_bounds, field_conductivity_bounds, field_shear_bounds
+from relaxdesign.physics.bounds import (
+    Bounds,
+    bounds_dict,
+    bounds_with,
+    field_bounds,
+    field_conductivity_bounds,
+    field_shear_bounds,
+)
 from relaxdesign.physics.composite_voxels import extrapolated
 from relaxdesign.physics.fem import (
     LocalFields,
@@ -19,6 +26,7 @@ from relaxdesign.physics.fem import (
     effective_stiffness,
     local_fields,
 )
+from relaxdesign.physics.heating import Expansion, heated
 from relaxdesign.physics.resolution import bound_warnings, grid_warnings, loose_warnings
 from relaxdesign.physics.voxel_fields import TRACE, VoxelFields
 
@@ -52,6 +60,7 @@ class Evaluation:
     bulk_bounds: Bounds
     shear_bounds: Bounds
     conduction: Conduction | None  # None: the conductivities of the voxels are not known
+    expansion: Expansion | None  # None: the expansions of the voxels are not known
     boundary: str
     iterations: int  # of all six load cases
     residual: float  # the largest
@@ -84,6 +93,9 @@ class Evaluation:
                 "residual": conduction.residual,
                 "seconds": conduction.seconds,
             },
+            "cte": None if self.expansion is None else self.expansion.mean,
+            "cte_tensor": None if self.expansion is None else self.expansion.tensor.tolist(),
+            "expansion": None if self.expansion is None else self.expansion.to_dict(),
             "iterations": self.iterations,
             "residual": self.residual,
             "boundary": self.boundary,
@@ -95,7 +107,9 @@ class Evaluation:
 def evaluate(
     data: VoxelFields, *, boundary: str = "periodic", tol: float | None = None, element: str = "mean-dilatation"
 ) -> Evaluation:
-    """Solves the six load cases of the stiffness, and three of the conductivity if the field has one, in float64.
+    """Solves the six load cases of the stiffness, in float64.
+
+    With a conductivity of the voxels three more, with their thermal expansion one more.
 
     boundary: "periodic" (effective properties) or "kubc" (an upper estimate). tol: relative residual, default 1e-8.
     element: see `relaxdesign.physics.fem.effective_stiffness`.
@@ -127,6 +141,7 @@ def evaluate(
         bulk_bounds=bulk_bounds,
         shear_bounds=shear_bounds,
         conduction=conduction,
+        expansion=None if data.alpha is None else heated(data, K, G, solved, element),
         boundary=str(solved.boundary),
         iterations=int(solved.iterations.sum()),
         residual=float(solved.residual.max()),
@@ -147,6 +162,8 @@ def on_finer_grids(
     values = {"K": (given.bulk, doubled.bulk), "G": (given.shear, doubled.shear), "E": (given.young, doubled.young)}
     if given.conduction is not None and doubled.conduction is not None:
         values["conductivity"] = given.conduction.mean, doubled.conduction.mean
+    if given.expansion is not None and doubled.expansion is not None:
+        values["cte"] = given.expansion.mean, doubled.expansion.mean
     refined = {name: {"given": a, "doubled": b, "limit": extrapolated(a, b)} for name, (a, b) in values.items()}
     return {"shape": [2 * n if n > 1 else 1 for n in data.E.shape], **refined}
 
@@ -160,8 +177,7 @@ def _divided(data: VoxelFields) -> VoxelFields:
             values = np.repeat(values, 2, axis)
         return values
 
-    rho, k = (None if values is None else divided(values) for values in (data.rho, data.k))
-    return VoxelFields(divided(data.E), divided(data.nu), rho, k)
+    return VoxelFields(**{name: divided(values) for name, values in data.arrays.items()})
 
 
 def resolution_warnings(data: VoxelFields, boundary: str, averages: dict[str, tuple[float, Bounds]]) -> tuple[str, ...]:
@@ -191,16 +207,6 @@ def moduli(data: VoxelFields) -> tuple[torch.Tensor, torch.Tensor]:
     young, poisson = torch.from_numpy(data.E), torch.from_numpy(data.nu)
     check_young_poisson(young, poisson)
     return bulk_shear_from_young_poisson(young[None], poisson[None])
-
-
-def bounds_with(void: float, bounds: Bounds) -> Bounds:
-    """Bounds of a cell of which so much is void: the lower ones are 0 if any is, whatever trace was solved with."""
-    return bounds if void == 0.0 else replace(bounds, reuss=0.0, hs_lower=0.0)
-
-
-def bounds_dict(bounds: Bounds) -> dict[str, float]:
-    """Bounds on one number as JSON."""
-    return {name: float(asdict(bounds)[name]) for name in ("voigt", "reuss", "hs_lower", "hs_upper")}
 
 
 def _conduction(k: np.ndarray, boundary: str, tol: float | None) -> Conduction:

@@ -12,6 +12,10 @@ TRACE = 1e-8
 smaller than what a solve leaves."""
 
 
+ARRAYS = ("E", "nu", "rho", "k", "alpha")
+"""Properties of voxels by their names in files."""
+
+
 def traced(values: ArrayLike) -> NDArray[np.float64]:
     """Coefficients of phases with a trace in voids, see `TRACE`."""
     each = np.asarray(values, dtype=np.float64)
@@ -26,7 +30,14 @@ class VoxelFields:
     nu: np.ndarray  # Poisson's ratio
     rho: np.ndarray | None = None  # density, g/cm³
     k: np.ndarray | None = None  # thermal conductivity, W/(m K)
+    alpha: np.ndarray | None = None  # linear thermal expansion, 1e-6/K
     edge: float | None = None  # of a voxel, in the file's unit of length; only a .vti tells
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Those that are known, by name."""
+        arrays = {name: getattr(self, name) for name in ARRAYS}
+        return {name: array for name, array in arrays.items() if array is not None}
 
     @property
     def void(self) -> float:
@@ -41,10 +52,12 @@ class VoxelFields:
         empty = self.E == 0.0
         if empty.all():
             raise ValueError("the cell is all void (E is 0 in every voxel): there is nothing to evaluate")
-        E, nu, k = self.E, self.nu, self.k
+        E, nu, k, alpha = self.E, self.nu, self.k, self.alpha
         if empty.any():
             stiffest = np.max(E, where=np.isfinite(E), initial=0.0)
             E, nu = np.where(empty, TRACE * stiffest, E), np.where(empty, 0.0, nu)
         if k is not None and (k == 0.0).any() and k.max() > 0.0:
             k = np.where(k == 0.0, TRACE * k.max(), k)
-        return replace(self, E=E, nu=nu, k=k)
+        if alpha is not None:
+            alpha = np.where(empty, 0.0, alpha)
+        return replace(self, E=E, nu=nu, k=k, alpha=alpha)

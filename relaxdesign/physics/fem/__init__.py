@@ -15,7 +15,13 @@ from relaxdesign.physics.fem.homogenize import (
     density,
     effective_bulk_modulus,
 )
-from relaxdesign.physics.fem.local_fields import LOADS, LocalFields, local_fields, local_fields_under_stress
+from relaxdesign.physics.fem.local_fields import (
+    LOADS,
+    LocalFields,
+    heated_fields,
+    local_fields,
+    local_fields_under_stress,
+)
 from relaxdesign.physics.fem.moduli import (
     bulk_shear_from_young_poisson,
     gradient_young_poisson,
@@ -45,6 +51,7 @@ __all__ = [
     "effective_conductivity",
     "effective_stiffness",
     "gradient_young_poisson",
+    "heated_fields",
     "local_fields",
     "local_fields_under_stress",
     "stiffness_along",

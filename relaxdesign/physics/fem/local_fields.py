@@ -25,6 +25,7 @@ from torch import Tensor
 from relaxdesign.physics.fem.boundary import Boundary, cell_operator, resolve_boundary
 from relaxdesign.physics.fem.checks import STIFFNESS_FIELDS, WORKING_FIELDS, check_memory, check_moduli
 from relaxdesign.physics.fem.elements import VOIGT
+from relaxdesign.physics.fem.expansion import ThermalResult
 from relaxdesign.physics.fem.load_cases import HYDROSTATIC, solve_load
 from relaxdesign.physics.fem.moduli import lame_from_bulk_shear
 from relaxdesign.physics.fem.operator import VoxelOperator, coupled_components
@@ -36,7 +37,7 @@ from relaxdesign.physics.fem.outcome import (
     converged_mask,
     replace_invalid,
 )
-from relaxdesign.physics.fem.stiffness import effective_stiffness
+from relaxdesign.physics.fem.stiffness import StiffnessResult, effective_stiffness
 from relaxdesign.physics.fem.threads import threads_for
 
 LOADS = {"hydrostatic": HYDROSTATIC} | {
@@ -69,6 +70,13 @@ class LocalFields(Outcome):
         xx, yy, zz, *shears = self.stress.unbind(1)
         normal = (xx - yy).square() + (yy - zz).square() + (zz - xx).square()
         return (0.5 * normal + 3.0 * sum(shear.square() for shear in shears)).sqrt()
+
+    @property
+    def principal(self) -> Tensor:
+        """Principal stresses in GPa, ascending, positive in tension, (batch, 3, nx, ny, nz)."""
+        xx, yy, zz, yz, xz, xy = self.stress.unbind(1)
+        tensor = torch.stack([xx, xy, xz, xy, yy, yz, xz, yz, zz], -1).unflatten(-1, (3, 3))
+        return torch.linalg.eigvalsh(tensor.nan_to_num(0.0)).movedim(-1, 1).where(torch.isfinite(xx)[:, None], torch.nan)
 
     @property
     def pressure(self) -> Tensor:
@@ -164,6 +172,38 @@ def local_fields_under_stress(
         status=result.status,
         boundary=result.boundary,
         tol=result.tol,
+    )
+
+
+@torch.no_grad()
+def heated_fields(
+    stiffness: StiffnessResult, thermal: ThermalResult, K: Tensor, G: Tensor, expansion: Tensor
+) -> LocalFields:
+    """Fields in cells that are heated by one kelvin and free to expand, from their solves; no further one is needed.
+
+    With the unit 1e-6/K of the expansion, strains are in 1e-6/K and stresses in 1e-6 GPa/K = kPa/K. The macroscopic
+    strain is the effective expansion, the macroscopic stress zero.
+    """
+    good = stiffness.converged & thermal.converged
+    identity = torch.eye(6, dtype=K.dtype, device=K.device)
+    C = torch.where(good[:, None, None], stiffness.C.detach(), identity)
+    free = torch.linalg.solve(C, torch.where(good[:, None], thermal.held.detach(), 0.0))
+    valid = torch.isfinite(stiffness.C).flatten(1).all(1)
+    K, G, expansion = (replace_invalid(field, valid) for field in (K, G, expansion))
+    operator = cell_operator(stiffness.boundary, lame_from_bulk_shear(K, G))
+    fluctuation = torch.einsum("na,na...->n...", free, stiffness.displacement) + thermal.displacement
+    fields = _fields(operator, operator.restrict(fluctuation), free, good)
+    swelling = 3.0 * K * expansion
+    volume = fields["strain"][:, :3].sum(1)
+    fields["stress"][:, :3] -= swelling[:, None]
+    fields["energy"] += swelling * (1.5 * expansion - volume)
+    return LocalFields(
+        **fields,
+        iterations=thermal.iterations,
+        residual=thermal.residual,
+        status=thermal.status,
+        boundary=stiffness.boundary,
+        tol=stiffness.tol,
     )
 
 

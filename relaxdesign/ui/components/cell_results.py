@@ -119,7 +119,7 @@ def _files(source: Source, solved: Evaluation) -> list[Download]:
     data, name = source.cell.data, source.name
 
     def vti() -> bytes:
-        voxels = {key: getattr(data, key) for key in ("E", "nu", "rho", "k") if getattr(data, key) is not None}
+        voxels = data.arrays
         if source.cell.labels is not None:
             voxels["phase"] = source.cell.labels
         load = st.session_state.get(f"load-evaluate-{source.key}") or "hydrostatic"

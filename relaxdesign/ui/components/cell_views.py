@@ -88,7 +88,7 @@ def evaluation(cell: ViewedCell) -> Evaluation | None:
     Raises ValueError with a text for the user where the solve fails.
     """
     data = cell.data
-    key = ("evaluation", background.digest(data.E, data.nu, data.rho, data.k))
+    key = ("evaluation", background.digest(*data.arrays.values()))
     try:
         return background.result(key, lambda: evaluate(data), "Solving for the effective stiffness")
     except ConvergenceError as error:
