@@ -45,16 +45,16 @@ def test_a_further_physics_needs_an_entry_and_nothing_else(monkeypatch):
 
     def compute(task: Task) -> Computed:
         shear = task.before["elasticity"].values["G"]
-        return Computed({"thermal stress": shear * task.fields["expansion"].flatten(1).mean(1)}, load_cases=1)
+        return Computed({"thermal stress": shear * task.fields["swelling"].flatten(1).mean(1)}, load_cases=1)
 
     quantity = Quantity("thermal stress", "thermal stress", "MPa/K", "thermal", "softened")
-    coefficient = Coefficient("expansion", "thermal expansion", "1e-6/K", positive=False)
+    coefficient = Coefficient("swelling", "swelling", "1e-6/K", positive=False)
     thermal = Physics("thermal", (coefficient,), (quantity,), compute, needs=frozenset({"G"}))
     monkeypatch.setitem(quantities.PHYSICS, "thermal", thermal)
     monkeypatch.setitem(quantities.QUANTITIES, quantity.name, quantity)
     monkeypatch.setitem(quantities.COEFFICIENTS, coefficient.name, coefficient)
     evaluator = Evaluator({"thermal stress"})
-    assert evaluator.coefficients == ("bulk", "shear", "density", "expansion")
-    effective = evaluator(uniform(bulk=10.0, shear=5.0, density=1.0, expansion=-2.0))
+    assert evaluator.coefficients == ("bulk", "shear", "density", "swelling")
+    effective = evaluator(uniform(bulk=10.0, shear=5.0, density=1.0, swelling=-2.0))
     assert float(effective.values["thermal stress"]) == pytest.approx(-10.0)
     assert effective.load_cases == 6 + 1
