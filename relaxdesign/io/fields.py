@@ -26,7 +26,11 @@ from relaxdesign.physics.voxel_fields import VoxelFields
 _CUBIC = 1e-4
 
 _REQUIRED = ("E", "nu")
-_OPTIONAL = {"rho": "a finite density ≥ 0", "k": "a finite conductivity > 0 W/(m K)", "alpha": "a finite expansion in 1e-6/K"}
+_OPTIONAL = {
+    "rho": "a finite density ≥ 0",
+    "k": "a finite conductivity > 0 W/(m K)",
+    "alpha": "a finite expansion in 1e-6/K",
+}
 _EXPECTED = "E (GPa), nu and optionally rho (g/cm³), k (W/(m K)) and alpha (1e-6/K)"
 _MOST_DESCRIBED = 12  # arrays whose content a message tells
 

@@ -7,7 +7,7 @@ its own; `relaxdesign.physics.quantities` registers them, and nothing else knows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relaxdesign.physics.composite_voxels import own_means
+from relaxdesign.physics.composite_voxels import Coefficients, own_means
 from relaxdesign.physics.fem.outcome import MAX_ITERATIONS
 
 Fields = Mapping[str, Tensor]
@@ -150,8 +150,8 @@ IntervalOf = Callable[[Mapping[str, NDArray], int, str], Interval]
 """What no microstructure leaves: from coefficients by name (materials,), the dimension and a quantity's name."""
 
 
-Composite = Callable[[Mapping[str, Sequence[float]], Tensor, int, Fields], Mapping[str, Tensor]]
-"""Coefficients of composite voxels by name: from those of the two phases, the share of the second in every voxel, the
+Composite = Callable[[Coefficients, Coefficients, Tensor, int, Fields], Mapping[str, Tensor]]
+"""Coefficients of composite voxels by name: from those of its two phases, the share of the second in every voxel, the
 dimension, and the fields that physics before it gave."""
 
 

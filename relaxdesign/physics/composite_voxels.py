@@ -17,7 +17,7 @@ a voxel, so that two grids tell the limit, see `limit`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,11 @@ EXPONENTS = {
 SERIES = -1.0
 """p of phases in series."""
 
+Coefficients = Mapping[str, Any]
+"""Of a phase by name, floats; or fields, of what is itself a mixture."""
+
+_GEOMETRIC = 1e-6  # |p| below which a mean is the geometric one
+
 VOID_ORDER = 1.8
 """Order with which the error of cells with voids falls."""
 
@@ -54,32 +59,47 @@ is measured by ``benchmarks/composite_voxels.py`` too.
 """
 
 
-def exponent(contrast: float, dim: int) -> float:
-    """p for a contrast (inclusion to matrix) in a cell of dimension 2 or 3."""
+def exponent(contrast: Any, dim: int) -> Any:
+    """p for a contrast (inclusion to matrix), a float or a tensor, in a cell of dimension 2 or 3."""
+    logs, values = zip(*EXPONENTS[dim], strict=True)
+    if isinstance(contrast, Tensor):
+        known = torch.from_numpy(np.interp(contrast.detach().log10().numpy(), logs, values))
+        return torch.where((contrast >= VOID_CONTRAST) | (contrast * VOID_CONTRAST <= 1.0), 1.0, known)
     if max(contrast, 1.0 / contrast) >= VOID_CONTRAST:
         return 1.0
-    logs, values = zip(*EXPONENTS[dim], strict=True)
     return float(np.interp(math.log10(contrast), logs, values))
 
 
-def composite_field(matrix: float, inclusion: float, shares: Tensor, dim: int, p: float | None = None) -> Tensor:
+def composite_field(matrix: Any, inclusion: Any, shares: Tensor, dim: int, p: float | None = None) -> Tensor:
     """Values of the voxels, float64 in the shape of ``shares``, for positive values of the phases.
 
-    shares: of the inclusions in every voxel, 0 to 1. p: of the mean; None: that of their contrast.
+    matrix, inclusion: floats; or fields, of what is itself a mixture. shares: of the inclusions in every voxel, 0 to 1.
+    p: of the mean; None: that of their contrast.
     """
     contrast, share = inclusion / matrix, shares.double()
+    if isinstance(contrast, Tensor):
+        return _between_fields(matrix, contrast, share, dim, p)
     if p is None or max(contrast, 1.0 / contrast) >= VOID_CONTRAST:
         p = exponent(contrast, dim)
-    if abs(p) < 1e-6:
+    if abs(p) < _GEOMETRIC:
         return matrix * torch.exp(share * math.log(contrast))
     return matrix * ((1.0 - share) + share * contrast**p) ** (1.0 / p)
 
 
+def _between_fields(matrix: Any, contrast: Tensor, share: Tensor, dim: int, p: float | None) -> Tensor:
+    """As `composite_field`, with a contrast of its own in every voxel."""
+    known = exponent(contrast, dim)
+    if p is not None:
+        known = torch.where(known == 1.0, known, p)
+    power = torch.where(known.abs() < _GEOMETRIC, _GEOMETRIC, known)
+    return matrix * ((1.0 - share) + share * contrast**power) ** (1.0 / power)
+
+
 def own_means(
-    phases: Mapping[str, Sequence[float]], shares: Tensor, dim: int, fields: Mapping[str, Tensor]
+    first: Coefficients, second: Coefficients, shares: Tensor, dim: int, fields: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """Coefficients by name, each the mean that its own contrast asks for; see `relaxdesign.physics.base.Composite`."""
-    return {name: composite_field(*values, shares, dim) for name, values in phases.items()}
+    return {name: composite_field(value, second[name], shares, dim) for name, value in first.items()}
 
 
 def extrapolated(coarse: Any, fine: Any, contrast: float = 1.0) -> Any:

@@ -5,14 +5,14 @@ One hydrostatic load case is enough for the bulk modulus; anything else takes th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from relaxdesign.physics.base import Coefficient, Computed, Fields, Physics, Quantity, SolveOptions, Task
-from relaxdesign.physics.composite_voxels import SERIES, composite_field, own_means
+from relaxdesign.physics.composite_voxels import SERIES, Coefficients, composite_field, own_means
 from relaxdesign.physics.fem import (
     BulkResult,
     SolveStatus,
@@ -160,18 +160,19 @@ def _values(result: BulkResult | StiffnessResult) -> tuple[dict[str, Tensor], Te
     return {"K": result.value}, None
 
 
-def composite(phases: Mapping[str, Sequence[float]], shares: Tensor, dim: int, fields: Fields) -> dict[str, Tensor]:
+def composite(first: Coefficients, second: Coefficients, shares: Tensor, dim: int, fields: Fields) -> dict[str, Tensor]:
     """Moduli of composite voxels: bulk moduli in series where both phases are as soft in shear as rubber.
 
     The pressure is then the same on both sides of an interface, so compliances add up. Of beads of polystyrene foam in
     silicone K is 0.1 % off on 32³ voxels (in parallel 80 %, and 12 % at the limit that two grids then tell).
     """
-    moduli = {each.name: phases[each.name] for each in (BULK, SHEAR)}
-    if max(moduli[SHEAR.name]) >= _RUBBERY * max(moduli[BULK.name]):
-        return own_means(moduli, shares, dim, fields)
-    first, second = moduli[BULK.name]
-    in_series = composite_field(first, second, shares, dim, SERIES)
-    return own_means({SHEAR.name: moduli[SHEAR.name]}, shares, dim, fields) | {BULK.name: in_series}
+    made = own_means(first, second, shares, dim, fields)
+    both = [[torch.as_tensor(of[each.name], dtype=torch.float64) for of in (first, second)] for each in (BULK, SHEAR)]
+    rubbery = torch.maximum(*both[1]) < _RUBBERY * torch.maximum(*both[0])
+    if rubbery.any():
+        in_series = composite_field(first[BULK.name], second[BULK.name], shares, dim, SERIES)
+        made[BULK.name] = torch.where(rubbery, in_series, made[BULK.name])
+    return made
 
 
 ELASTICITY = Physics(

@@ -8,7 +8,7 @@ doi:10.1016/0020-7225(70)90066-2). `of_two_phases` is that relation; estimates, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relaxdesign.physics.base import Coefficient, Computed, Fields, Interval, Physics, Quantity, Task
+from relaxdesign.physics.composite_voxels import Coefficients
 from relaxdesign.physics.elasticity import BULK, ELASTICITY, SHEAR
 from relaxdesign.physics.fem import SolveStatus, stiffness_along, thermal_stress, thermal_stress_along
 from relaxdesign.physics.fem.moduli import young_poisson_from_bulk_shear
@@ -47,9 +48,9 @@ def of_two_phases(first: Any, second: Any, bulk: tuple[Any, Any], compressibilit
     along the axis asked for, or the relative change of volume for the mean, per unit pressure, 1/GPa. share: of the
     second phase, which counts where the bulk moduli are equal. Numbers or arrays.
     """
-    softer, stiffer = 1.0 / bulk[0], 1.0 / bulk[1]
-    equal = abs(stiffer - softer) <= _EQUAL * softer
-    part = (compressibility - softer) / (stiffer - softer + equal * softer)
+    at_first, at_second = 1.0 / bulk[0], 1.0 / bulk[1]
+    equal = 1.0 * (abs(at_second - at_first) <= _EQUAL * at_first)
+    part = (compressibility - at_first) / (at_second - at_first + equal * at_first)
     return first + (second - first) * (part * (1.0 - equal) + share * equal)
 
 
@@ -94,16 +95,13 @@ def along(fields: Fields, change: Fields, computed: Mapping[str, Computed]) -> d
     return _quantities(_released(C, slope))
 
 
-def composite(
-    phases: Mapping[str, Sequence[float]], shares: Tensor, dim: int, fields: Fields
-) -> dict[str, Tensor]:
+def composite(first: Coefficients, second: Coefficients, shares: Tensor, dim: int, fields: Fields) -> dict[str, Tensor]:
     """Expansion of composite voxels: that which follows from their bulk moduli.
 
     A cell of two phases and such voxels has exactly the expansion that belongs to its compliance.
     """
-    first, second = phases[NAME]
-    bulk = phases[BULK.name][0], phases[BULK.name][1]
-    return {NAME: of_two_phases(first, second, bulk, 1.0 / fields[BULK.name], shares)}
+    bulk = first[BULK.name], second[BULK.name]
+    return {NAME: of_two_phases(first[NAME], second[NAME], bulk, 1.0 / fields[BULK.name], shares)}
 
 
 def interval(materials: Mapping[str, NDArray[np.float64]], dim: int, name: str) -> Interval:

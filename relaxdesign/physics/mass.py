@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -45,9 +46,18 @@ def mixed_density(name: str, matrix: Phase, particle: Phase, vf: NDArray, dim: i
 
 def mixed_price(name: str, matrix: Phase, particle: Phase, vf: NDArray, dim: int) -> NDArray:
     """Price of two phases, per mass or per litre; exact."""
-    light, heavy, cheap, dear = matrix["density"], particle["density"], matrix["price"], particle["price"]
-    per_litre = (1 - vf) * light * cheap + vf * heavy * dear
-    return per_litre if name == "price_per_litre" else per_litre / ((1 - vf) * light + vf * heavy)
+    densities, prices = ((matrix[key], particle[key]) for key in ("density", "price"))
+    return mixed_prices(densities, prices, (1 - vf, vf))[name]
+
+
+def mixed_prices(densities: Sequence[Any], prices: Sequence[Any], shares: Sequence[Any]) -> dict[str, Any]:
+    """Prices of a mixture per mass and per litre, by their quantities' names; exact.
+
+    densities: of the phases in g/cm³. prices: per kg. shares: volume fractions. Numbers or arrays.
+    """
+    mass = sum(share * density for share, density in zip(shares, densities, strict=True))
+    per_litre = sum(v * density * price for v, density, price in zip(shares, densities, prices, strict=True))
+    return {"price": per_litre / mass, "price_per_litre": per_litre}
 
 
 DENSITY = Physics(

@@ -144,17 +144,17 @@ def _between_phases(between: PhaseChannels, name: str) -> Lookup:
     owner = next(p for p in PHYSICS.values() if name in (c.name for c in p.coefficients))
     if owner.composite is own_means:
         return lambda clean: with_thickness(between.coefficient(name, _share(clean)))
-    ends = torch.tensor([0.0, 1.0], dtype=torch.float64)
-    phases = {
-        c.name: between.coefficient(c.name, ends).tolist()
-        if c.positive
-        else [float(getattr(material, c.name)) for material in between.materials]
-        for c in owner.coefficients
-    }
+    first, second = (
+        {
+            c.name: float(between.coefficient(c.name, torch.tensor(end)) if c.positive else getattr(material, c.name))
+            for c in owner.coefficients
+        }
+        for end, material in zip((0.0, 1.0), between.materials, strict=True)
+    )
 
     def following(clean: Tensor) -> Tensor:
         held = {key: with_thickness(values) for key, values in between.decode(clean).as_fields().items()}
-        return owner.composite(phases, with_thickness(_share(clean)), clean.ndim - 2, held)[name]
+        return owner.composite(first, second, with_thickness(_share(clean)), clean.ndim - 2, held)[name]
 
     return following
 

@@ -53,8 +53,8 @@ class Projected:
         Raises ConvergenceError.
         """
         smooth = torch.from_numpy(_smoothed(values)).requires_grad_()
-        share = _share(smooth, sharpness)[None]
-        share = share if share.ndim == 4 else share[..., None]
+        share = _share(smooth, sharpness)[None, None]
+        share = share if share.ndim == 5 else share[..., None]
         carrying = _carrying(share, sharpness, second_stiffer=self.materials[1].bulk >= self.materials[0].bulk)
         evaluator = self.simulation.searching()
         fields = self.simulation.fields(evaluator, self.materials, share, carrying)

@@ -19,7 +19,7 @@ from relaxdesign.physics.attainable import bounds_of
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem import ConvergenceError
-from relaxdesign.physics.mass import PRICE, mixed_price
+from relaxdesign.physics.mass import mixed_prices
 from relaxdesign.physics.quantities import computable
 from relaxdesign.prior.model import Prior
 from relaxdesign.study.objectives import finished_tolerance
@@ -124,9 +124,9 @@ class Finisher:
         """What is known of the verified cell."""
         labels = realised.labels.to(torch.uint8)
         labels = labels if labels.ndim == 3 else labels[..., None]
-        materials = tuple(self.materials.materials[i] for i in realised.pair)
         resolution = realised.resolution
-        shares = 1.0 - resolution.share, resolution.share
+        materials = tuple(resolution.materials)
+        shares = resolution.shares
         bounds = bounds_of(materials, shares)["K"]
         return replace(
             sampled,
@@ -160,10 +160,7 @@ def _prices(materials: Sequence[Material], shares: Sequence[float]) -> dict[str,
     """Prices of the cell, whether they were asked for or not; empty where one of the phases' is not known."""
     if any(material.price is None for material in materials):
         return {}
-    first, second = (
-        {c.name: np.asarray(getattr(material, c.name)) for c in PRICE.coefficients} for material in materials
-    )
-    return {q.name: float(mixed_price(q.name, first, second, np.asarray(shares[-1]), 3)) for q in PRICE.quantities}
+    return mixed_prices([each.density for each in materials], [each.price for each in materials], shares)
 
 
 def _solid(materials: Sequence[Material], labels: np.ndarray) -> Solid | None:

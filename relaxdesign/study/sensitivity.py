@@ -83,7 +83,7 @@ def sensitivities(
     fields = simulation.fields(evaluator, materials, shares)
     distance = _MOVED / simulation.grid
     more, less = (simulation.shares([geometry.moved(sign * distance)], times) for sign in (1, -1))
-    grown = float((more - less).mean())
+    grown = float((more - less).sum(1).mean())
     high, low = (simulation.fields(evaluator, materials, moved) for moved in (more, less))
     by_share = by({name: (high[name] - low[name]) / grown for name in fields})
     by_cause: dict[str, list[Mapping[str, Tensor]]] = {}

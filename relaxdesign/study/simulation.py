@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +15,10 @@ from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Geometry, Inclusions, Placement
 from relaxdesign.microstructure.cell import phase_field
 from relaxdesign.microstructure.symmetry import NO_SYMMETRY, Symmetry
+from relaxdesign.physics.composite_voxels import Coefficients
 from relaxdesign.physics.evaluator import Effective, Evaluator
 from relaxdesign.physics.quantities import COEFFICIENTS, PHYSICS
-from relaxdesign.physics.voxel_fields import traced
+from relaxdesign.physics.voxel_fields import TRACE
 from relaxdesign.study.objective import Objective, targets_of
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.symmetry import steered
@@ -25,6 +27,7 @@ PLACEMENTS = 10
 # Residuals; K errs by their square: by 1e-3 for ceramics in the softest foam at the first, else below 1e-4.
 _SEARCH_TOLERANCE = 3e-4
 _VERIFY_TOLERANCE = 1e-4
+_NOTHING = 1e-12  # of a voxel
 _BESIDE_VOIDS = 10.0
 """How much larger they are beside voids, where solves converge slowly and stiffness is a larger part of the mean of the
 phases': C of lattices then errs by less than 1e-4 (a residual of 1e-2 leaves 2e-4 to 1e-3, measured)."""
@@ -95,7 +98,7 @@ class Simulation:
         """Effective quantities of cells of composite voxels.
 
         Args:
-            materials: of the two phases.
+            materials: of the phases.
             names: quantities besides those of the simulation.
             times: voxels per edge, in multiples of the grid: 2 for verification, 0.5 for a first look.
 
@@ -105,9 +108,13 @@ class Simulation:
         return self.composites(materials, self.shares(geometries, times), names=names, tolerance=tolerance)
 
     def shares(self, geometries: Sequence[Geometry], times: float = 1) -> Tensor:
-        """Shares of phase 1 in the voxels of cells, (cells, nx, ny, nz). times: as in `cells`."""
+        """Shares of the phases but the first in the voxels of cells, (cells, phases - 1, nx, ny, nz).
+
+        times: as in `cells`.
+        """
         shares = torch.stack([geometry.shares(int(times * self.grid)) for geometry in geometries])
-        return shares if shares.ndim == 4 else shares[..., None]
+        shares = shares if shares.ndim == self.dim + 2 else shares[:, None]
+        return shares if shares.ndim == 5 else shares[..., None]
 
     def composites(
         self,
@@ -141,17 +148,29 @@ class Simulation:
     ) -> dict[str, Tensor]:
         """The coefficients that an evaluator needs of every composite voxel.
 
-        carrying: shares that count where more than an average is taken; None: the same.
+        Of more than two phases the last two are mixed first, then that with the one before them, and so on.
+        shares: as from `shares`. carrying: shares that count where more than an average is taken; None: the same.
         """
-        fields: dict[str, Tensor] = {}
+        others = shares if carrying is None else carrying
+        each = [{name: _coefficient(m, name, materials) for name in evaluator.coefficients} for m in materials]
+        mixture: Mapping[str, Any] = each[-1]
+        for phase in reversed(range(len(materials) - 1)):
+            mixture = self._mixed(evaluator, each[phase], mixture, _of_rest(shares, phase), _of_rest(others, phase))
+        return dict(mixture)
+
+    def _mixed(
+        self, evaluator: Evaluator, own: Coefficients, rest: Coefficients, share: Tensor, carrying: Tensor
+    ) -> dict[str, Tensor]:
+        """Coefficients of voxels of a phase and a share of what else is in them."""
+        made: dict[str, Tensor] = {}
         for physics in evaluator.physics:
-            phases = {each.name: _coefficients(materials, each.name) for each in physics.coefficients}
-            if physics.mixture is None:
-                made = physics.composite(phases, shares if carrying is None else carrying, self.dim, fields)
-            else:
-                made = {name: first + (second - first) * shares for name, (first, second) in phases.items()}
-            fields |= made
-        return fields
+            names = [each.name for each in physics.coefficients]
+            if physics.mixture is not None:
+                made |= {name: own[name] + (rest[name] - own[name]) * share for name in names}
+                continue
+            first, second = ({name: of[name] for name in names} for of in (own, rest))
+            made |= physics.composite(first, second, carrying, self.dim, made)
+        return made
 
     def values(self, materials: Sequence[Material], geometries: Sequence[Geometry], *, times: float = 1) -> CellValues:
         """Effective quantities of cells at the precision of a search. times: as in `cells`."""
@@ -171,7 +190,10 @@ class Simulation:
         labels = labels[None] if labels.ndim == 3 else labels[None, ..., None]
         evaluator = self.verifying()
         effective = evaluator(
-            {name: phase_field(_coefficients(materials, name), labels) for name in evaluator.coefficients}
+            {
+                name: phase_field([_coefficient(each, name, materials) for each in materials], labels)
+                for name in evaluator.coefficients
+            }
         )
         self.cost.add(effective)
         return {name: float(effective.values[name][0]) for name in sorted(self.evaluator.quantities)}
@@ -188,10 +210,18 @@ class Simulation:
         return np.array(gaps)
 
 
-def _coefficients(materials: Sequence[Material], name: str) -> list[float]:
-    """Of the phases; of voids a trace, where a cell has to be solved for its quantities."""
-    values = [float(getattr(material, name)) for material in materials]
-    return traced(values).tolist() if COEFFICIENTS[name].positive and not _is_averaged(name) else values
+def _of_rest(shares: Tensor, phase: int) -> Tensor:
+    """Share of the phases after this one, of what it and they hold of every voxel, (cells, nx, ny, nz)."""
+    rest = shares[:, phase:].sum(1)
+    return rest if phase == 0 else rest / (rest + shares[:, phase - 1]).clamp_min(_NOTHING)
+
+
+def _coefficient(material: Material, name: str, phases: Sequence[Material]) -> float:
+    """Of one of the phases; of voids a trace, where a cell has to be solved for its quantities."""
+    value = float(getattr(material, name))
+    if _is_averaged(name) or not COEFFICIENTS[name].positive:
+        return value
+    return max(value, TRACE * max(float(getattr(each, name)) for each in phases))
 
 
 def _is_averaged(name: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Geometry, Placement
@@ -104,7 +105,7 @@ class Trust:
 class Resolution:
     """A cell on a grid, on one twice as fine, and at the limit.
 
-    coarse, fine: the two solves. materials: of the phases. share: volume fraction of phase 1. dim: of the cell. gap:
+    coarse, fine: the two solves. materials, shares: of the phases, volume fractions. dim: of the cell. gap:
     between the nearest inclusions, in voxels of the coarse grid; infinite of a cell that has none. times: voxels per
     edge of the coarse grid, in multiples of the design's. sensitivity: of every quantity on the coarse grid, where it
     was computed.
@@ -113,7 +114,7 @@ class Resolution:
     coarse: Effective
     fine: Effective
     materials: Sequence[Material]
-    share: float
+    shares: tuple[float, ...]
     dim: int
     gap: float = math.inf
     times: int = 1
@@ -124,7 +125,7 @@ class Resolution:
         found = {}
         for name in self.fine.values:
             if _is_mixture(name):
-                if material := self._of_mixture(name):
+                if material := self._material(name):
                     found[name] = Trust(self._two(name)[1], 0.0, None, material)
                 continue
             value, grid = limit(*self._two(name), self._contrast(name), self.dim, gap=self.gap)
@@ -169,7 +170,7 @@ class Resolution:
         return contrast_of(self.materials, PHYSICS[QUANTITIES[name].physics])
 
     def _material(self, name: str) -> float | None:
-        """Half-width from the uncertainty of the materials' numbers, to first order; density and price are known."""
+        """Half-width from the uncertainty of the materials' numbers, to first order; densities are known."""
         if name not in self.sensitivity:
             return None
         sensitivity = self.sensitivity[name]
@@ -179,25 +180,6 @@ class Resolution:
             for cause, slopes in causes.items()
             for slope, material in zip(slopes, self.materials, strict=True)
         ]
-        return _NORMAL * math.hypot(*parts)
-
-    def _of_mixture(self, name: str) -> float:
-        """As `_material`, of a quantity that volume fractions alone decide."""
-        physics = PHYSICS[QUANTITIES[name].physics]
-        mixture, coefficients = physics.mixture, [coefficient.name for coefficient in physics.coefficients]
-        assert mixture is not None
-        share = np.asarray(self.share)
-
-        def value(phases: Sequence[Mapping[str, NDArray[np.float64]]]) -> float:
-            return float(mixture(name, phases[0], phases[1], share, self.dim))
-
-        known = [{c: np.asarray(float(getattr(material, c))) for c in coefficients} for material in self.materials]
-        parts = []
-        for phase, material in enumerate(self.materials):
-            for c in coefficients:
-                less = [dict(each) for each in known]
-                less[phase][c] = (1.0 - material.uncertainty(c)) * less[phase][c]
-                parts.append(value(known) - value(less))
         return _NORMAL * math.hypot(*parts)
 
     def _two(self, name: str) -> tuple[float, float]:
@@ -219,7 +201,13 @@ def resolve(
     shares = [simulation.shares([geometry], each) for each in (times, 2 * times)]
     coarse, fine = (simulation.composites(materials, each, names=names) for each in shares)
     gap = _gap_voxels(geometry, times * simulation.grid)
-    return Resolution(coarse, fine, materials, float(shares[1].mean()), simulation.dim, gap, times)
+    return Resolution(coarse, fine, materials, _fractions(shares[1]), simulation.dim, gap, times)
+
+
+def _fractions(shares: Tensor) -> tuple[float, ...]:
+    """Volume fractions of all phases, from the shares of all but the first in the voxels of one cell."""
+    others = shares.flatten(2).mean(2)[0].tolist()
+    return 1.0 - sum(others), *others
 
 
 def _gap_voxels(geometry: Geometry, grid: int) -> float:

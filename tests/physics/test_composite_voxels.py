@@ -118,7 +118,8 @@ def test_beside_rubber_bulk_moduli_are_in_series(dim, coarse, fine):
 
 def test_ordinary_phases_keep_the_exponents_of_their_contrast():
     for bulk, shear, p in (((2.0, 0.003), (0.001, 0.003), SERIES), ((5.0, 0.003), (1.5, 0.003), None)):
-        made = elasticity.composite({"bulk": bulk, "shear": shear}, SHARES, 3, {})
+        first, second = ({"bulk": K, "shear": G} for K, G in zip(bulk, shear, strict=True))
+        made = elasticity.composite(first, second, SHARES, 3, {})
         np.testing.assert_allclose(made["bulk"], composite_field(*bulk, SHARES, 3, p))
         np.testing.assert_allclose(made["shear"], composite_field(*shear, SHARES, 3))
     void = composite_field(2.0, 1e-9, SHARES, 3, SERIES)
