@@ -196,7 +196,7 @@ class Interface:
     def _answers(self, solved: Solved, coordinates: Sequence[Tensor]) -> NDArray[np.float64]:
         """Derivatives of coordinates by the level set of every voxel, (coordinates, *grid)."""
         by_share = torch.cat([torch.autograd.grad(c, solved.shares, retain_graph=True)[0] for c in coordinates])
-        cell = by_share.reshape(len(by_share), *solved.level.shape)
+        cell = by_share.reshape(len(by_share), *by_share.shape[2 : 2 + solved.level.ndim])
         return self.simulation.symmetry.averaged(self.family.geometry(solved.level).by_level(cell))
 
     def _coordinates(self, solved: Solved) -> NDArray[np.float64]:
