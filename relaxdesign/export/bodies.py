@@ -39,8 +39,9 @@ def body_surface(
     check_sizes(2 if flat else 3, cell_size_mm, thickness_mm, tile)
     height = extruded_thickness(thickness_mm, cell_size_mm) / cell_size_mm if flat else float(tile)
     block = Manifold.cube((tile, tile, height))
-    inside, outside = block.split(family.body(design.geometry, tile, height, chord))
-    mesh = (inside if phase == 1 else outside).to_mesh64()
+    of = phase if phase and len(design.shares) > 2 else 0  # of two phases the inclusions are all there is
+    inside, outside = block.split(family.body(design.geometry, tile, height, chord, of))
+    mesh = (inside if phase else outside).to_mesh64()
     points = np.asarray(mesh.vert_properties)[:, :3] * cell_size_mm
     size = (tile * cell_size_mm, tile * cell_size_mm, height * cell_size_mm)
     triangles = np.asarray(mesh.tri_verts).astype(np.int64)

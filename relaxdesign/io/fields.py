@@ -84,7 +84,8 @@ class VoxelFile(Protocol):
 def load_field(path: str | Path, *, units: Units | None = None, most_voxels: int | None = None) -> VoxelFields:
     """Reads a field.
 
-    ``.npz``: arrays ``E``, ``nu`` and, if known, ``rho``, ``k`` and ``alpha``, of shape (nx, ny, nz), or (nx, ny) for a 2D cell.
+    ``.npz``: arrays ``E``, ``nu`` and, if known, ``rho``, ``k`` and ``alpha``, of shape (nx, ny, nz), or (nx, ny) for
+    a 2D cell.
     ``.vti``: cell arrays of these names on cubic voxels. units: the file's, see `relaxdesign.io.units.Units`.
     most_voxels: refuse larger fields, before they are read.
 

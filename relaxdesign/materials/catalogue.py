@@ -46,18 +46,27 @@ GRID_LOWEST = (0, -20, 0)
 _DRAWS = 100  # of pairs, before those that may be combined are counted
 
 
+@dataclass(frozen=True)
+class Third:
+    """A material that all composites have beside the two that are chosen, and how much of it, as their family says."""
+
+    material: Material
+    amount: float
+
+
 @dataclass(frozen=True, eq=False)
 class Catalogue:
     """An ordered set of materials with array views of their properties.
 
     reading: how their file was understood. makeable: least level of the pairs that may be combined, of fibres in the
-    third direction (dim 2) or particles (3), see `relaxdesign.materials.compatibility`.
+    third direction (dim 2) or particles (3), see `relaxdesign.materials.compatibility`. third: given beside them.
     """
 
     materials: tuple[Material, ...]
     reading: Reading | None = None
     makeable: Makeable = "any"
     dim: int = 3
+    third: Third | None = None
 
     def __post_init__(self) -> None:
         if not self.materials:

@@ -6,9 +6,11 @@ A new family is a room with an object that has what `base.Inclusions` or `base.S
 
 from relaxdesign.microstructure.base import VOLUME_FRACTION, Family, Inclusions, Parameter
 from relaxdesign.microstructure.free_form import FREE_FORM
-from relaxdesign.microstructure.particles import LOG_NORMAL, PARTICLES, TWO_SIZES
+from relaxdesign.microstructure.particles import COATED, HYBRID, LOG_NORMAL, PARTICLES, TWO_SIZES
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (PARTICLES, TWO_SIZES, LOG_NORMAL, FREE_FORM)}
+FAMILIES: dict[str, Family] = {
+    family.name: family for family in (PARTICLES, TWO_SIZES, LOG_NORMAL, COATED, HYBRID, FREE_FORM)
+}
 """All families by name; the first is the default."""
 
 

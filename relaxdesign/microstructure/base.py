@@ -16,7 +16,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.materials.catalogue import Catalogue, Material
 
 if TYPE_CHECKING:
     from manifold3d import Manifold
@@ -119,24 +119,28 @@ class Family(Protocol):
 class Bodies(Protocol):
     """A family that can build the inclusions of a cell as bodies, for exact meshes."""
 
-    def body(self, geometry: Mapping[str, Any], tile: int, height: float, chord: float) -> Manifold:
+    def body(self, geometry: Mapping[str, Any], tile: int, height: float, chord: float, phase: int = 0) -> Manifold:
         """The inclusions of a block of cells, which may reach beyond it, lengths in cell edges.
 
-        geometry: as from `Geometry.to_dict`. tile: cells along each edge. height: of a block of 2D cells. chord:
-        largest distance of a facet from a curved surface, relative to the size of an inclusion.
+        phase: 0 for all, or those of one phase. geometry: as from `Geometry.to_dict`. tile: cells along each edge.
+        height: of a block of 2D cells. chord: largest distance of a facet from a curved surface, relative to the size
+        of an inclusion.
         """
         ...
 
 
 class Geometry(Protocol):
-    """Two phases of a cell as they are on any grid."""
+    """The phases of a cell as they are on any grid."""
 
     def shares(self, grid: int) -> Tensor:
-        """Share of phase 1 in every voxel, float64 (grid,)*dim, 0 to 1."""
+        """Share of phase 1 in every voxel, float64 (grid,)*dim, 0 to 1.
+
+        Of more than two phases those of all but the first, (phases - 1, *(grid,)*dim).
+        """
         ...
 
     def moved(self, distance: float) -> Geometry:
-        """The cell with all interfaces moved out of phase 1 by a distance, in cell edges."""
+        """The cell with all interfaces of phase 0 moved into it by a distance, in cell edges."""
         ...
 
     def to_dict(self) -> dict[str, Any]:
@@ -156,8 +160,8 @@ class Contour(Geometry, Protocol):
 class Placement(Geometry, Protocol):
     """Inclusions in one cell.
 
-    share: their volume fraction. size: of each, a fraction of the cell edge; of unlike ones a mean, with which all
-    grow in proportion. gap: between the nearest two, in cell edges.
+    share: their volume fraction, of all phases but the matrix. size: of each, a fraction of the cell edge; of unlike
+    ones a mean, with which all grow in proportion. gap: between the nearest two, in cell edges.
     """
 
     @property
@@ -187,7 +191,7 @@ class Placement(Geometry, Protocol):
         ...
 
     def voxelise(self, grid: int) -> Tensor:
-        """Labels (grid,)*dim, true or 1 where a voxel's centre lies in an inclusion."""
+        """Labels (grid,)*dim: the phase in which a voxel's centre lies; bool for two of them."""
         ...
 
 
@@ -233,6 +237,26 @@ class Inclusions(Family, Protocol):
 
     def gap_voxels(self, share: NDArray, size: float, dim: int, grid: int) -> NDArray[np.float64]:
         """Voxels between neighbours that placements keep, by share."""
+        ...
+
+
+@runtime_checkable
+class GivenThird(Inclusions, Protocol):
+    """A family of three phases, one of which the user gives.
+
+    given: its label; what lies inside of what comes later. amount: what is given of it besides its material. usual:
+    where nothing is.
+    """
+
+    @property
+    def given(self) -> int: ...
+    @property
+    def amount(self) -> Parameter: ...
+    @property
+    def usual(self) -> float: ...
+
+    def with_third(self, material: Material, amount: float) -> Inclusions:
+        """The family with so much of this material."""
         ...
 
 

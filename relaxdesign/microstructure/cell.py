@@ -87,5 +87,5 @@ class Cell:
         """What the evaluator takes of it."""
         young, poisson = self.field("young"), self.field("poisson")
         assert young is not None and poisson is not None  # every material has them
-        others = (self.field(name) for name in ("density", "conductivity", "expansion"))
-        return VoxelFields(young, poisson, *others)
+        density, conductivity, expansion = (self.field(name) for name in ("density", "conductivity", "expansion"))
+        return VoxelFields(young, poisson, density, conductivity, expansion)

@@ -15,7 +15,7 @@ the matrix as reference medium:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -185,15 +185,35 @@ ESTIMATES = {
 """Closed forms for inclusions, by the name of the physics, arguments as of `relaxdesign.physics.base.Mixture`."""
 
 
-def pair_estimates(catalogue: Catalogue, fractions: ArrayLike, dim: int, name: str) -> NDArray[np.float64]:
-    """Estimates (len(fractions), matrix, inclusions) of a quantity for every ordered pair of materials."""
-    vf = np.asarray(fractions, dtype=np.float64)[:, None, None]
-    inclusion = {key: catalogue.column(key) for key in coefficients_of([name])}
-    matrix = {key: values[:, None] for key, values in inclusion.items()}
+def estimated(name: str, matrix: Phase, inclusion: Phase, vf: ArrayLike, dim: int) -> NDArray[np.float64]:
+    """Estimate of a quantity of inclusions that fill ``vf`` of a matrix; phases as from `phase_of`, broadcast."""
     physics = PHYSICS[QUANTITIES[name].physics]
-    if physics.mixture is not None:
-        return physics.mixture(name, matrix, inclusion, vf, dim)
-    estimate = ESTIMATES[physics.name](name, matrix, inclusion, vf, dim)
+    closed = physics.mixture or ESTIMATES[physics.name]
+    return closed(name, matrix, inclusion, np.asarray(vf, dtype=np.float64), dim)
+
+
+def phase_of(catalogue: Catalogue, name: str) -> dict[str, Array]:
+    """The coefficients that a quantity needs, of all materials, (materials,) by name."""
+    return {key: catalogue.column(key) for key in coefficients_of([name])}
+
+
+def composite_phase(matrix: Phase, inclusion: Phase, vf: float, dim: int, names: Sequence[str]) -> dict[str, Array]:
+    """The coefficients by name of a phase that is itself a composite, taken as isotropic."""
+    of_material = {quantity.of_material: name for name, quantity in QUANTITIES.items() if quantity.of_material}
+    return {name: estimated(of_material[name], matrix, inclusion, vf, dim) for name in names}
+
+
+def pair_estimates(
+    catalogue: Catalogue, fractions: ArrayLike, dim: int, name: str, inclusion: Phase | None = None
+) -> NDArray[np.float64]:
+    """Estimates (len(fractions), matrix, inclusions) of a quantity for every ordered pair of materials.
+
+    inclusion: coefficients of the inclusions, where they are not those of the materials alone.
+    """
+    vf = np.asarray(fractions, dtype=np.float64)[:, None, None]
+    own = phase_of(catalogue, name)
+    matrix = {key: values[:, None] for key, values in own.items()}
+    estimate = estimated(name, matrix, own if inclusion is None else inclusion, vf, dim)
     return np.broadcast_to(estimate, (len(vf), len(catalogue), len(catalogue)))
 
 

@@ -64,10 +64,15 @@ def exponent(contrast: Any, dim: int) -> Any:
     logs, values = zip(*EXPONENTS[dim], strict=True)
     if isinstance(contrast, Tensor):
         known = torch.from_numpy(np.interp(contrast.detach().log10().numpy(), logs, values))
-        return torch.where((contrast >= VOID_CONTRAST) | (contrast * VOID_CONTRAST <= 1.0), 1.0, known)
-    if max(contrast, 1.0 / contrast) >= VOID_CONTRAST:
+        return torch.where(_beside_void(contrast), 1.0, known)
+    if _beside_void(contrast):
         return 1.0
     return float(np.interp(math.log10(contrast), logs, values))
+
+
+def _beside_void(contrast: Any) -> Any:
+    """Whether one of the phases is a void."""
+    return (contrast >= VOID_CONTRAST) | (contrast * VOID_CONTRAST <= 1.0)
 
 
 def composite_field(matrix: Any, inclusion: Any, shares: Tensor, dim: int, p: float | None = None) -> Tensor:
@@ -79,18 +84,17 @@ def composite_field(matrix: Any, inclusion: Any, shares: Tensor, dim: int, p: fl
     contrast, share = inclusion / matrix, shares.double()
     if isinstance(contrast, Tensor):
         return _between_fields(matrix, contrast, share, dim, p)
-    if p is None or max(contrast, 1.0 / contrast) >= VOID_CONTRAST:
-        p = exponent(contrast, dim)
-    if abs(p) < _GEOMETRIC:
+    power = float(exponent(contrast, dim)) if p is None or _beside_void(contrast) else p
+    if abs(power) < _GEOMETRIC:
         return matrix * torch.exp(share * math.log(contrast))
-    return matrix * ((1.0 - share) + share * contrast**p) ** (1.0 / p)
+    return matrix * ((1.0 - share) + share * contrast**power) ** (1.0 / power)
 
 
 def _between_fields(matrix: Any, contrast: Tensor, share: Tensor, dim: int, p: float | None) -> Tensor:
     """As `composite_field`, with a contrast of its own in every voxel."""
     known = exponent(contrast, dim)
     if p is not None:
-        known = torch.where(known == 1.0, known, p)
+        known = torch.where(_beside_void(contrast), known, p)
     power = torch.where(known.abs() < _GEOMETRIC, _GEOMETRIC, known)
     return matrix * ((1.0 - share) + share * contrast**power) ** (1.0 / power)
 

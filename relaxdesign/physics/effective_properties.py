@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -177,7 +177,7 @@ def _divided(data: VoxelFields) -> VoxelFields:
             values = np.repeat(values, 2, axis)
         return values
 
-    return VoxelFields(**{name: divided(values) for name, values in data.arrays.items()})
+    return replace(data, **{name: divided(values) for name, values in data.arrays.items()}, edge=None)
 
 
 def resolution_warnings(data: VoxelFields, boundary: str, averages: dict[str, tuple[float, Bounds]]) -> tuple[str, ...]:

@@ -58,9 +58,11 @@ def compute(task: Task) -> Computed:
     """Expansions from the stress of the heated cell that is held, released by its compliance."""
     elastic, options = task.before[ELASTICITY.name], task.options
     assert elastic.fluctuation is not None
-    fields = [task.fields[each.name] for each in (BULK, SHEAR, EXPANSION)]
+    bulk, shear, expansion = (task.fields[each.name] for each in (BULK, SHEAR, EXPANSION))
     result = thermal_stress(
-        *fields,
+        bulk,
+        shear,
+        expansion,
         elastic.fluctuation,
         boundary=options.boundary,
         tol=options.tolerance,

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.microstructure.base import Inclusions, PlacementError, in_dimension
+from relaxdesign.microstructure.base import Inclusions, PlacementError
 from relaxdesign.physics.attainable import Interval, reachable_by_any
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.quantities import QUANTITIES, format_value
+from relaxdesign.study.family import family_of, with_third
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.request import DesignRequest, RequestError
 from relaxdesign.study.selection import shares
@@ -57,10 +58,9 @@ def attainable(catalogue: Catalogue, dim: int, name: str, family: str = "particl
     """
     if len(catalogue) < 2:
         raise RequestError("a composite needs two materials: tick at least one more")
-    kind = FAMILIES[family]
+    kind = family_of(family, dim, catalogue)
     if not isinstance(kind, Inclusions):
         return [reachable_by_any(catalogue, dim, name)]
-    kind = in_dimension(kind, dim)
     estimates = kind.estimate(catalogue, shares(kind)[_COARSE], dim, name)
     allowed = ~np.eye(len(catalogue), dtype=bool) & ~catalogue.forbidden
     return _merged(estimates.min(0)[allowed], estimates.max(0)[allowed])
@@ -68,14 +68,14 @@ def attainable(catalogue: Catalogue, dim: int, name: str, family: str = "particl
 
 def check_reachable(target: Objective, request: DesignRequest, materials: Catalogue) -> None:
     """Raises RequestError, with what can be had, if composites of these materials cannot have a target."""
-    name, family = target.quantity, FAMILIES[request.family]
+    name, family = target.quantity, family_of(request.family, request.dim, materials)
     intervals = attainable(materials, request.dim, name, request.family)
     low, high = intervals[0][0], intervals[-1][1]
     slack = 1e-9 * max(abs(low), abs(high))
     within = (target.high is None or target.high >= low - slack) and (target.low is None or target.low <= high + slack)
     gap = gap_of(target, intervals)
     if gap is not None and isinstance(family, Inclusions):
-        gap = simulated_gap(target, gap, materials, in_dimension(family, request.dim), request.dim, request.boundary)
+        gap = simulated_gap(target, gap, materials, family, request.dim, request.boundary)
     if within and gap is None:
         return
     advice = "change the target or offer other materials"
@@ -120,8 +120,8 @@ def simulated_gap(
             m, p = divmod(int(flat), len(catalogue))
             if np.isfinite(beyond[m, p]):
                 at = int((sign * estimates[:, m, p]).argmax())
-                pair = catalogue.materials[m], catalogue.materials[p]
-                found += _simulated(family, pair, float(at_shares[at]), dim, name, boundary)
+                phases = with_third((catalogue.materials[m], catalogue.materials[p]), family, catalogue.third)
+                found += _simulated(family, phases, float(at_shares[at]), dim, name, boundary)
         ends.append(max(found, key=lambda value: sign * value, default=end))
     narrowed = Gap(*ends)
     coordinate = QUANTITIES[name].coordinate
@@ -132,7 +132,7 @@ def simulated_gap(
 
 @lru_cache(maxsize=256)
 def _simulated(
-    family: Inclusions, pair: tuple[Material, Material], share: float, dim: int, name: str, boundary: str
+    family: Inclusions, phases: tuple[Material, ...], share: float, dim: int, name: str, boundary: str
 ) -> tuple[float, ...]:
     """Mean values over placements, of the smallest and of the largest inclusions; none where that fails."""
     simulation = Simulation.of([Objective(quantity=name, sense="minimise")], boundary, dim, _GRID[dim])
@@ -141,7 +141,7 @@ def _simulated(
         generator = torch.Generator().manual_seed(0)
         try:
             placements = family.place(share, size, dim, grid=simulation.grid, count=_PLACEMENTS, generator=generator)
-            found.append(simulation.values(pair, placements).mean[name])
+            found.append(simulation.values(phases, placements).mean[name])
         except (PlacementError, ConvergenceError):
             continue
     return tuple(found)

@@ -13,7 +13,7 @@ from torch import Tensor
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.materials.compatibility import Verdict, of_phases
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.microstructure.base import Family, Fit, FitError, Inclusions, PlacementError, in_dimension
+from relaxdesign.microstructure.base import Family, Fit, FitError, Inclusions, PlacementError
 from relaxdesign.microstructure.solid import Solid
 from relaxdesign.physics.attainable import bounds_of
 from relaxdesign.physics.bounds import Bounds
@@ -22,6 +22,7 @@ from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.mass import mixed_prices
 from relaxdesign.physics.quantities import computable
 from relaxdesign.prior.model import Prior
+from relaxdesign.study.family import family_of
 from relaxdesign.study.objectives import finished_tolerance
 from relaxdesign.study.refinement import Realised, RefinementError, Task, collect, refine_sample
 from relaxdesign.study.refinement.solid import check_open, solid_of
@@ -49,9 +50,8 @@ class Finisher:
 
     @cached_property
     def family(self) -> Family:
-        """Of the request, with what it supports in cells of its dimension."""
-        family = FAMILIES[self.request.family]
-        return in_dimension(family, self.request.dim) if isinstance(family, Inclusions) else family
+        """Of the request."""
+        return family_of(self.request.family, self.request.dim, self.materials)
 
     @cached_property
     def table(self) -> PairTable:

@@ -160,6 +160,24 @@ class DesignRequest(BaseModel):
     family: Annotated[
         str, Field(description="Kind of microstructure."), Ui("Family", "search", segmented=True, registry=_families)
     ] = "particles"
+    third_phase: Annotated[
+        str,
+        Field(
+            description="Material by id or name of the third phase that some families have: the coating of coated "
+            "particles, the filler beside particles of another kind."
+        ),
+        Ui("Third phase", "materials"),
+    ] = ""
+    third_amount: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=0.5,
+            description="How much of it: thickness of the coating over the particle's diameter, or volume fraction of "
+            "the filler. 0: what is usual.",
+        ),
+        Ui("Amount of the third phase", "materials", step=0.01),
+    ] = 0.0
     phases: Annotated[
         tuple[str, ...],
         Field(

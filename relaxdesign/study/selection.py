@@ -38,6 +38,11 @@ def with_known_properties(catalogue: Catalogue, objectives: Sequence[Objective])
     for name in coefficients_of(objective.quantity for objective in objectives):
         if name not in MAY_LACK:
             continue
+        if catalogue.third is not None and getattr(catalogue.third.material, name) is None:
+            raise UnknownPropertyError(
+                f"the {COEFFICIENTS[name].label} of {catalogue.third.material.name} is not known: take another third "
+                "phase, or give it in an own catalogue"
+            )
         known = tuple(m for m in catalogue.materials if getattr(m, name) is not None)
         if len(known) < 2:
             raise UnknownPropertyError(

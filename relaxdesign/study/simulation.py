@@ -152,8 +152,10 @@ class Simulation:
         shares: as from `shares`. carrying: shares that count where more than an average is taken; None: the same.
         """
         others = shares if carrying is None else carrying
-        each = [{name: _coefficient(m, name, materials) for name in evaluator.coefficients} for m in materials]
-        mixture: Mapping[str, Any] = each[-1]
+        each: list[Mapping[str, Any]] = [
+            {name: _coefficient(m, name, materials) for name in evaluator.coefficients} for m in materials
+        ]
+        mixture = each[-1]
         for phase in reversed(range(len(materials) - 1)):
             mixture = self._mixed(evaluator, each[phase], mixture, _of_rest(shares, phase), _of_rest(others, phase))
         return dict(mixture)

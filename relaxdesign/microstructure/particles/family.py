@@ -123,7 +123,7 @@ class Particles:
         exact = particle_diameter(vf, count, dim)
         return grid * smallest_gap(count, exact, grid, dim).numpy()
 
-    def body(self, geometry: Mapping[str, Any], tile: int, height: float, chord: float) -> Manifold:
+    def body(self, geometry: Mapping[str, Any], tile: int, height: float, chord: float, phase: int = 0) -> Manifold:
         """See `relaxdesign.microstructure.particles.bodies`."""
         from relaxdesign.microstructure.particles.bodies import particle_body  # its library loads where it is used
 

@@ -14,8 +14,9 @@ from torch import Tensor
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.microstructure.base import Inclusions, PlacementError, in_dimension
+from relaxdesign.microstructure.base import Inclusions, PlacementError
 from relaxdesign.prior.model import Prior
+from relaxdesign.study.family import family_of
 from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods.keeping import BestDesigns
 from relaxdesign.study.objectives import Objectives
@@ -34,13 +35,13 @@ class DiscreteDesign:
     size: float
 
 
-def searched_family(name: str, dim: int) -> Inclusions:
+def searched_family(name: str, dim: int, materials: Catalogue) -> Inclusions:
     """The family whose cells the search places: the requested one if it is of inclusions, else the first that is.
 
     Refinement reads the cells found as cells of the requested family, as it reads samples.
     """
-    families = (FAMILIES[name], *FAMILIES.values())
-    return in_dimension(next(family for family in families if isinstance(family, Inclusions)), dim)
+    families = (family_of(each, dim, materials) for each in (name, *FAMILIES))
+    return next(family for family in families if isinstance(family, Inclusions))
 
 
 class Searcher(Protocol):
@@ -137,4 +138,4 @@ def _field(
     (placement,) = family.place(design.share, design.size, prior.dim, grid=prior.grid, generator=generator)
     labels = placement.voxelise(prior.grid)
     matrix, inclusion = (points[i].view((-1,) + (1,) * prior.dim) for i in design.pair)
-    return torch.where(labels.bool(), inclusion, matrix)
+    return torch.where(labels.bool(), inclusion, matrix)  # a third phase comes with refinement

@@ -163,7 +163,7 @@ def search_with(make: Make) -> Callable[[Task], Iterator[SamplerStep]]:
     def steps_of(task: Task) -> Iterator[SamplerStep]:
         request = task.request
         seeds = torch.randint(2**31, (request.count, 2), generator=task.generator).tolist()
-        family = searched_family(request.family, request.dim)
+        family = searched_family(request.family, request.dim, task.materials)
         found = [make(task.materials, family, seed) for seed, _ in seeds]
         placed = [seed for _, seed in seeds]
         return search(task.prior, task.objectives, task.materials, family, found, placed, request.steps)

@@ -20,6 +20,7 @@ from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.materials.channels import Properties
 from relaxdesign.microstructure.base import Fit, Inclusions, Placement, PlacementError
 from relaxdesign.physics.quantities import computable, format_value
+from relaxdesign.study.family import with_third
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.refinement.outcome import Realised, Refined, RefinementError
 from relaxdesign.study.refinement.roots import gauss_newton, stop_early
@@ -58,7 +59,8 @@ def _over_placements(
 ) -> Generator[Stage, None, Refined | None]:
     """Stages projected and snapped; returns the snapped placements, None for a single material."""
     phases = task.channels.decode(torch.stack(fit.phases), axis=-1)
-    read = [_mean_material(phases, i) for i in range(len(fit.phases))]
+    means = [_mean_material(phases, i) for i in range(len(fit.phases))]
+    read = with_third(means, family, task.materials.third)
     snapped = task.materials_of(pair)
     if fit.homogeneous or pair[0] == pair[1]:
         yield "projected", {"K": read[0].bulk, "density": read[0].density}
@@ -167,7 +169,7 @@ def _missed(target: Objective, tried: int, nearest: Refined | None, task: Task) 
     if tried == 1:
         text = f"the only pair of materials that comes near {target} misses it at every volume fraction"
     if nearest is not None:
-        matrix, inclusion = (material.name for material in task.materials_of(nearest.pair))
+        matrix, inclusion = (task.materials.materials[index].name for index in nearest.pair)
         value = format_value(target.quantity, nearest.values.mean[target.quantity])
         share = nearest.placements[0].share
         text += f"; the nearest that can be had is {value}, with {100 * share:.0f} % of {inclusion} in {matrix}"
@@ -192,7 +194,7 @@ def _screened(ranked: list[Choice], table: PairTable, place: _Placing) -> list[C
         except PlacementError:
             continue
         simulated = simulation.values(materials, placements).mean
-        two = Catalogue(materials)
+        two = Catalogue(tuple(place.task.materials.materials[index] for index in choice.pair))
         offsets = []
         for target in simulation.targets:
             estimate = family.estimate(two, [choice.share], dim, target.quantity)[0, 0, 1]

@@ -10,7 +10,9 @@ import torch
 
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.materials.channels import Channels
+from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Fit
+from relaxdesign.study.family import with_third
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.simulation import Simulation
 
@@ -35,7 +37,9 @@ class Task:
     generator: torch.Generator
 
     def materials_of(self, pair: Sequence[int]) -> tuple[Material, ...]:
-        return tuple(self.materials.materials[index] for index in pair)
+        """Of all phases by label, from the two that were chosen."""
+        chosen = [self.materials.materials[index] for index in pair]
+        return with_third(chosen, FAMILIES[self.request.family], self.materials.third)
 
     def nearest_pair(self, fit: Fit) -> tuple[int, int]:
         """Indices of the materials nearest to the phases' channel values; without refinement, of those not taken.

@@ -1,0 +1,47 @@
+"""The family of a request, ready to be used: with its third phase, and what it supports in the cells' dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from relaxdesign.materials.catalogue import Catalogue, Material, Third
+from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure.base import Family, GivenThird, Inclusions, in_dimension
+
+
+def family_of(name: str, dim: int, materials: Catalogue) -> Family:
+    """A family by name. materials: on offer, with the third one that is given, if one is."""
+    family = FAMILIES[name]
+    if isinstance(family, GivenThird) and materials.third is not None:
+        family = family.with_third(materials.third.material, materials.third.amount)
+    return in_dimension(family, dim) if isinstance(family, Inclusions) else family
+
+
+def with_third(pair: Sequence[Material], family: Family, third: Third | None) -> tuple[Material, ...]:
+    """The materials of all phases by label, of the two that were chosen and the third."""
+    phases = list(pair)
+    if third is not None and isinstance(family, GivenThird):
+        phases.insert(family.given, third.material)
+    return tuple(phases)
+
+
+def third_of(name: str, material: str, amount: float, catalogue: Catalogue) -> Third | None:
+    """What is given of the third phase of a family by name; None for families of two.
+
+    material: id or name, looked up in the whole catalogue. amount: 0 for what is usual. Raises ValueError if the
+    material is missing, unknown or not wanted, and for an amount out of range.
+    """
+    family = FAMILIES[name]
+    if not isinstance(family, GivenThird):
+        if material:
+            others = " or ".join(other for other, each in FAMILIES.items() if isinstance(each, GivenThird))
+            raise ValueError(f"{family.composites} have two phases: a third one is for cells of {others}")
+        return None
+    if not material:
+        what = family.phases[family.given]
+        raise ValueError(f"cells of the family {name} need the material of their {what}: give a third phase")
+    amount = amount or family.usual
+    low, high = family.amount.range
+    if not low <= amount <= high:
+        raise ValueError(f"the {family.amount.label} is {amount:g}; supported are {low:g} to {high:g}")
+    return Third(catalogue.find(material), amount)
