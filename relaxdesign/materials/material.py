@@ -49,6 +49,17 @@ class Material:
         return self.young == 0.0
 
     @property
+    def porous(self) -> bool:
+        """Whether its row is that of a foam or of a grade with pores, which count as part of the material."""
+        name = self.name.casefold()
+        return self.category == "foam" or any(word in name for word in ("porous", "porosity", "aerated"))
+
+    @property
+    def sort(self) -> str:
+        """Its category, and whether it is porous where that does not say so."""
+        return f"{self.category}, porous" if self.porous and self.category != "foam" else self.category
+
+    @property
     def solid(self) -> float:
         """Its contribution to the solid fraction."""
         return 0.0 if self.void else 1.0

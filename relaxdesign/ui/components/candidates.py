@@ -282,7 +282,7 @@ def phases(design: Design) -> list[tuple[str, str, Material]]:
 
 
 def _phase(colour: str, material: Material) -> str:
-    kind = "" if material.void else f" :gray[{escape(material.category)}]"
+    kind = "" if material.void else f" :gray[{escape(material.sort)}]"
     return f"{swatch(colour)} {escape(material.name)}{kind}"
 
 

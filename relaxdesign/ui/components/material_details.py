@@ -15,7 +15,7 @@ from relaxdesign.ui.text import escape, significant
 def draw(material: Material, *, own: bool, buttons: Callable[[Material], None]) -> None:
     """The whole panel. own: whether it is not as shipped. buttons: draws what can be done with it."""
     with st.container(border=True, key="material-details"):
-        badges = [f":gray-badge[{escape(material.category)}]"]
+        badges = [f":gray-badge[{escape(material.sort)}]"]
         badges += [f":orange-badge[:material/warning: {escape(material.flag)}]"] * bool(material.flag)
         badges += [":blue-badge[own]"] * own
         st.markdown(f"**{escape(material.name)}**  \n{' '.join(badges)}")
