@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from relaxdesign.cli.console import EXIT_NO_RESULT, fail, output, user_errors
-from relaxdesign.cli.options import AsJson, MaterialsFile, read_catalogue
+from relaxdesign.cli.options import AsJson, OwnMaterials, read_catalogue
 
 
 def makeable(
@@ -28,7 +28,7 @@ def makeable(
             help="Judge all pairs of a file with columns matrix, particle and, to compare with, expected.",
         ),
     ] = None,
-    materials: MaterialsFile = None,
+    materials: OwnMaterials = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell whether particles of one material in another, or with void a lattice of it, can be made: how and why (not).

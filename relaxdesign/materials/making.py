@@ -73,7 +73,7 @@ def _printed(first: Material, second: Material, dim: int) -> Iterator[Verdict]:
     one, other = substances().get(first.substance), substances().get(second.substance)
     if one is None or other is None or one is other:
         return
-    theirs = {way.route: way.level for way in reversed(ways(other, dim))}  # of a process its first row
+    theirs: dict[str, Level] = {way.route: way.level for way in reversed(ways(other, dim))}  # the first row counts
     for way in ways(one, dim):
         rules = [deciding_rule(*pair, way.route) for pair in ((one, other), (other, one))]
         against = any(rule is not None and LEVELS.index(rule.level) < _PLAUSIBLE for rule in rules)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from relaxdesign.materials.substances import price_of
 
 KINDS = ("measured", "datasheet", "handbook", "computed")
-TEXTS = ("id", "name", "category", "substance", "kind", "flag", "source", "url")
+TEXTS = ("id", "name", "category", "substance", "kind", "currency", "flag", "source", "url")
 
 # Below these a voxel would be a void and the elastic problem singular.
 MIN_BULK_GPA = 1e-5
@@ -41,6 +41,7 @@ class Material:
     url: str = ""
     young_std: float | None = None  # standard uncertainty of young, GPa
     conductivity_std: float | None = None  # W/(m K)
+    currency: str = ""  # of an own price, e.g. EUR
     substance: str = ""  # id of what its grades share, see `relaxdesign.materials.substances`
 
     @property
@@ -68,6 +69,11 @@ class Material:
     def price_per_litre(self) -> float | None:
         """Its price by volume, None where that by mass is not known."""
         return None if self.price is None else self.price * self.density
+
+    @property
+    def money(self) -> str:
+        """Currency of its price: its own one, USD where the price is that of the substance; empty where unknown."""
+        return self.currency or ("USD" if self.price is not None and self.price == price_of(self.substance) else "")
 
     def uncertainty(self, name: str) -> float:
         """Relative standard uncertainty of a coefficient; ``bulk`` and ``shear`` have that of E, at the same ν.

@@ -14,7 +14,7 @@ from relaxdesign.materials.table import FORMULA
 
 COLUMNS = (
     "id", "name", "category", "substance", "kind", "E_GPa", "nu", "K_GPa", "G_GPa", "rho_g_cm3", "k_W_mK", "cte_1e-6_K",
-    "price_per_kg", "E_std_GPa", "k_std_W_mK", "flag", "source", "url",
+    "price_per_kg", "currency", "E_std_GPa", "k_std_W_mK", "flag", "source", "url",
 )  # fmt: skip
 """In the order in which they are written."""
 

@@ -306,3 +306,14 @@ def test_merging_keeps_the_order_and_takes_the_new():
 
 def test_pages_lead_to_it():
     assert navigation.MATERIALS.endswith("materials.py")
+
+
+@pytest.mark.parametrize("path", [PAGE, DESIGN])
+def test_the_library_is_asked_for_its_catalogues_once_for_each_redraw(page, monkeypatch, path):
+    copy(page, name="Mine")
+    press(page, "draft-save")
+    asked = []
+    ask = Catalogues.list
+    monkeypatch.setattr(Catalogues, "list", lambda self: asked.append(1) or ask(self))
+    page.switch_page(path).run()
+    assert fine(page) and len(asked) == 1

@@ -14,7 +14,7 @@ from relaxdesign.export.cell import made_text
 from relaxdesign.export.report import filling
 from relaxdesign.library.stored import stored_result
 from relaxdesign.materials.catalogue import Material
-from relaxdesign.materials.substances import price_of, substances
+from relaxdesign.materials.substances import substances
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.result import Design
 from relaxdesign.study.stiffness import stiffness_error
@@ -107,8 +107,9 @@ def _made(design: Design, edge_mm: float) -> str:
     parts = [escape(made)] if (made := made_text(design, edge_mm)) else []
     cost, volume = design.value("price"), design.value("price_per_litre")
     if cost is not None and volume is not None:
-        ours = all(material.price == price_of(material.substance) for material in design.materials if not material.void)
-        price, per_litre = (f"{significant(value, 2)}{' USD' if ours else ''}" for value in (cost, volume))
+        money = {material.money for material in design.materials if not material.void}
+        unit = f" {escape(money.pop())}" if len(money) == 1 else ""
+        price, per_litre = (f"{significant(value, 2)}{unit}".rstrip() for value in (cost, volume))
         parts.append(f"Materials cost about {price} per kg, {per_litre} per litre.")
     for material in design.materials:
         substance = substances().get(material.substance)

@@ -61,7 +61,8 @@ def _price(material: Material) -> str:
     if material.price is None:
         return ""
     usual = material.price == price_of(material.substance)
-    return f"about {significant(material.price, 2)} USD/kg" if usual else f"{significant(material.price)} per kg"
+    price = f"about {significant(material.price, 2)}" if usual else significant(material.price)
+    return f"{price} {escape(material.money)}/kg" if material.money else f"{price} per kg"
 
 
 def _substance(material: Material) -> None:
