@@ -81,6 +81,7 @@ def test_a_material_tells_how_its_substance_is_processed(page):
     choose(page, STEEL)
     shown = texts(page.markdown)
     assert "Aluminium alloy 6061-T6" in shown and "stir" in shown and "As inclusion" in shown
+    assert "As lattice: Established: laser powder-bed fusion" in shown
     assert not [button for button in page.button if button.key in ("edit-material", "remove-material")]
     assert "ASM" in shown, "the source of the numbers"
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from relaxdesign.materials.catalogue import Material
+from relaxdesign.materials.shaping import shaped
 from relaxdesign.materials.substances import Substance, price_of, substances
 from relaxdesign.ui.components import comparison
 from relaxdesign.ui.text import escape, significant
@@ -76,6 +77,7 @@ def _substance(material: Material) -> None:
     lines = {
         "As matrix": _as_matrix(substance),
         "As inclusion": _as_inclusion(substance),
+        "As lattice": shaped(material, 3).words,
         "Long use": "" if substance.service is None else f"up to {substance.service:,.0f} °C",
         "Hazards": substance.hazards,
     }
