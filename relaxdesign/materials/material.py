@@ -143,6 +143,8 @@ def material_of(texts: Mapping[str, str], numbers: Mapping[str, Number]) -> Mate
             f"{numbers['rho_g_cm3'].written}; supported are {low:g} to {high:g} g/cm³. Does the heading say the right "
             "unit, e.g. rho_g_cm3 or rho (kg/m3)?"
         )
+    if _optional(numbers, "price_per_kg") is None:
+        text["currency"] = ""  # it is that of a price
     return Material(
         **{column: text[column] for column in TEXTS} | {"category": text["category"] or "other"},
         young=young,

@@ -233,3 +233,5 @@ def test_prices_of_substances_are_in_usd_and_several_currencies_are_told():
     mixed = "id,name,E_GPa,nu,rho_g_cm3,price_per_kg,currency\na,A,3,0.3,1.2,2,EUR\nb,B,300,0.2,3,4,USD\n"
     assert any("EUR, USD" in warning for warning in Catalogue.from_text(mixed).warnings)
     assert not Catalogue.from_text(mixed.replace("USD", "EUR")).warnings
+    without = Catalogue.from_text(mixed.replace(",2,EUR", ",,EUR")).materials[0]
+    assert without.price is None and without.money == "", "a currency without a price says nothing"

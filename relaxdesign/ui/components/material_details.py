@@ -77,7 +77,7 @@ def _substance(material: Material) -> None:
     lines = {
         "As matrix": _as_matrix(substance),
         "As inclusion": _as_inclusion(substance),
-        "As lattice": shaped(material, 3).words,
+        "As lattice": f"{(lattice := shaped(material, 3)).brief} ({lattice.reason})",
         "Long use": "" if substance.service is None else f"up to {substance.service:,.0f} °C",
         "Hazards": substance.hazards,
     }
