@@ -185,7 +185,7 @@ def test_replay_can_be_downloaded(app):
 
 def test_running_job_is_found_again_from_the_first_page(app, script):
     script(pause=0.2)
-    run_id = server.jobs().submit(DesignRequest(target_bulk=42.0, count=2, steps=50))
+    run_id = server.jobs().submit(DesignRequest(target_bulk=42.0, count=2, steps=500))
     app.run()
     assert not app.exception and not app.error
     watch = app.button(key=f"watch-{run_id}")
