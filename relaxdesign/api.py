@@ -17,7 +17,8 @@ import numpy as np
 from relaxdesign.export import ExportOptions, result_files
 from relaxdesign.io.fields import load_field
 from relaxdesign.materials.catalogue import Catalogue, Material
-from relaxdesign.materials.compatibility import Verdict, material_named, verdict
+from relaxdesign.materials.compatibility import material_named, verdict
+from relaxdesign.materials.verdict import Verdict
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics import effective_properties
 from relaxdesign.physics.effective_properties import Evaluation
@@ -68,11 +69,12 @@ def makeable(
     """Tells whether particles of one material in another can be made: ``level``, ``route`` and ``reason``.
 
         makeable("epoxy", "alumina").level                        # "established"
+        makeable("void", "ti-6al-4v").wall_mm                     # 0.2, of laser powder-bed fusion: a lattice
 
     Args:
-        matrix: a material, or the id or name of one, or the id of a substance (assets/substances.csv).
+        matrix: a material, or the id or name of one, or the id of a substance (assets/substances.csv), or void.
         particle: as ``matrix``.
-        dim: 2 asks for parallel fibres, 3 for particles.
+        dim: 2 asks for parallel fibres or prismatic cells, 3 for particles or any cells.
         fraction: volume fraction of the particles, which not every process reaches.
 
     Raises:

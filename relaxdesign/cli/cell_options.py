@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from relaxdesign.cli.options import MaterialsFile, shown
+from relaxdesign.cli.options import OwnMaterials, shown
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class CellOptions:
     described: options of families, see `relaxdesign.cli.family_options`.
     """
 
-    materials: MaterialsFile = None
+    materials: OwnMaterials = None
     family: Annotated[
         str | None,
         typer.Option(help="Drawn: kind of microstructure, e.g. particles-two-sizes. Default: the first that fits."),

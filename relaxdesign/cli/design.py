@@ -12,7 +12,7 @@ import typer
 from numpy.typing import NDArray
 
 from relaxdesign.cli.console import user_errors, warn
-from relaxdesign.cli.options import AsJson, MaterialsFile, grouped
+from relaxdesign.cli.options import AsJson, OwnMaterials, grouped, materials_text
 from relaxdesign.cli.request_options import request_options
 from relaxdesign.cli.running import run_study
 from relaxdesign.cli.showing import exit_by, print_result
@@ -139,7 +139,7 @@ def design(
             f"{', '.join(GuidanceSettings.model_fields)}.",
         ),
     ] = None,
-    materials: MaterialsFile = None,
+    materials: OwnMaterials = None,
     folder: Folder,
     library: Annotated[
         bool, typer.Option(help="Keep the run in the library too, beside those of the app; see: relaxdesign runs.")
@@ -169,7 +169,7 @@ def _request(
     wanted: Wanted,
     settings: dict[str, Any],
     guide: Iterable[str],
-    materials: Path | None,
+    materials: str | None,
 ) -> DesignRequest:
     """The request that the options describe, or that of a file or a preset, in which those given replace fields.
 
@@ -187,7 +187,7 @@ def _request(
             raise ValueError("give the objectives either in the request file or as options, not both")
         values = DesignRequest.model_validate_json(path.read_bytes()).model_dump()
     if materials is not None:
-        values["materials_csv"], offered = _own_materials(materials)
+        values["materials_csv"], offered = _carried(materials)
     elif path is not None and (text := values["materials_csv"]) is not None:
         offered = Catalogue.from_text(text)
         warn(path.name, offered.warnings)
@@ -235,20 +235,19 @@ def _guidance(values: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]
     return GuidanceSettings.model_validate(values).model_dump(exclude_unset=True)
 
 
-def _own_materials(path: Path) -> tuple[str, Catalogue]:
-    """The materials in a file, as text and read. Raises ValueError for those that cannot be used."""
-    from relaxdesign.materials import decode_table
+def _carried(given: str) -> tuple[str, Catalogue]:
+    """Own materials, as text and read. Raises ValueError for those that cannot be used, or that no request carries."""
     from relaxdesign.materials.catalogue import Catalogue
     from relaxdesign.study.request import LONGEST_MATERIALS
 
-    text, warnings = decode_table(path.read_bytes())
+    text, warnings = materials_text(given)
     if len(text) > LONGEST_MATERIALS:
         raise ValueError(
-            f"{path} has {len(text):,} characters, a request carries at most {LONGEST_MATERIALS:,}: leave out rows, or "
-            "columns such as source and url"
+            f"{given} has {len(text):,} characters, a request carries at most {LONGEST_MATERIALS:,}: leave out rows, "
+            "or columns such as source and url"
         )
     catalogue = Catalogue.from_text(text, warnings)
-    warn(path.name, catalogue.warnings)
+    warn(Path(given).name, catalogue.warnings)
     return text, catalogue
 
 

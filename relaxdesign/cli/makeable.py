@@ -1,4 +1,4 @@
-"""``relaxdesign makeable``: whether a composite of two materials can be made, how and why."""
+"""``relaxdesign makeable``: whether a composite of two materials, or a lattice of one, can be made, how and why."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from relaxdesign.cli.console import EXIT_NO_RESULT, fail, output, user_errors
-from relaxdesign.cli.options import AsJson, MaterialsFile, read_catalogue
+from relaxdesign.cli.options import AsJson, OwnMaterials, read_catalogue
 
 
 def makeable(
-    matrix: Annotated[str | None, typer.Argument(help="The matrix: a material or a substance, by id or name.")] = None,
+    matrix: Annotated[
+        str | None, typer.Argument(help="The matrix: material, substance or void, by id or name.")
+    ] = None,
     particle: Annotated[str | None, typer.Argument(help="The particles or fibres.")] = None,
-    dim: Annotated[int, typer.Option(min=2, max=3, help="2: parallel fibres; 3: particles.")] = 3,
+    dim: Annotated[int, typer.Option(min=2, max=3, help="2: parallel fibres, prismatic cells; 3: particles.")] = 3,
     pairs: Annotated[
         Path | None,
         typer.Option(
@@ -26,10 +28,10 @@ def makeable(
             help="Judge all pairs of a file with columns matrix, particle and, to compare with, expected.",
         ),
     ] = None,
-    materials: MaterialsFile = None,
+    materials: OwnMaterials = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell whether particles of one material in another can be made: by which process, and why or why not.
+    """Tell whether particles of one material in another, or with void a lattice of it, can be made: how and why (not).
 
     established: a known class of composites; plausible: a process is known that both bear; unlikely; impossible.
     """

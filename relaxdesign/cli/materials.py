@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from relaxdesign.cli.console import messages, output, user_errors
-from relaxdesign.cli.options import AsJson, MaterialsFile, read_catalogue
+from relaxdesign.cli.options import AsJson, OwnMaterials, read_catalogue
 
 if TYPE_CHECKING:
     from relaxdesign.materials.catalogue import Catalogue
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def materials(
     category: Annotated[list[str] | None, typer.Option(help="Only this category; repeat for more.")] = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Also show toxic, exotic, … materials.")] = False,
-    materials: MaterialsFile = None,
+    materials: OwnMaterials = None,
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV that --materials reads, to be edited.")] = False,
     out: Annotated[
@@ -38,7 +38,7 @@ def materials(
 
         loaded = read_catalogue(materials)
         if materials is not None:
-            _tell_reading(materials.name, loaded)
+            _tell_reading(Path(materials).name, loaded)
         chosen = loaded.select(categories=category or None, flagged=flagged)
         if as_csv or out is not None:
             _write(chosen, out)

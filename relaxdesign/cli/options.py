@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin, get_type_
 import typer
 
 from relaxdesign.cli.console import warn
+from relaxdesign.cli.library import open_library
 
 if TYPE_CHECKING:
     from relaxdesign.materials.catalogue import Catalogue
@@ -26,9 +27,13 @@ SamplerName = Annotated[
     Literal["ddpm", "ddim", "dpm++"], typer.Option(help="ddim and dpm++ add no noise: for 10 to 25 steps.")
 ]
 PriorName = Annotated[str | None, typer.Option(help="Name of a shipped prior or path of a .safetensors file.")]
-MaterialsFile = Annotated[
-    Path | None,
-    typer.Option("--materials", metavar="CSV", help="Own materials instead of the shipped catalogue."),
+OwnMaterials = Annotated[
+    str | None,
+    typer.Option(
+        "--materials",
+        metavar="CSV|NAME",
+        help="Own materials instead of the shipped catalogue: a file, or the name of a catalogue kept in the library.",
+    ),
 ]
 Scheduler = Annotated[
     str | None,
@@ -38,15 +43,39 @@ RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or its b
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-def read_catalogue(path: Path | None) -> Catalogue:
-    """The materials of a file, with its warnings on standard error; None: the shipped ones. Raises CatalogueError."""
+def read_catalogue(given: str | None) -> Catalogue:
+    """Own materials, with their warnings on standard error; None: the shipped ones. Raises as `materials_text`."""
     from relaxdesign.materials.catalogue import Catalogue
 
-    if path is None:
+    if given is None:
         return Catalogue.default()
-    catalogue = Catalogue.from_csv(path)
-    warn(path.name, catalogue.warnings)
+    catalogue = Catalogue.from_text(*materials_text(given))
+    warn(Path(given).name, catalogue.warnings)
     return catalogue
+
+
+def materials_text(given: str) -> tuple[str, tuple[str, ...]]:
+    """The text of own materials, and warnings: of a file or, if there is none, of a catalogue of the library.
+
+    Raises ValueError for what cannot be used, and for an unknown name, with those that there are.
+    """
+    from relaxdesign.materials import decode_table
+
+    path = Path(given)
+    if path.exists() or path.name != given or path.suffix.lower() in (".csv", ".tsv", ".txt"):
+        return decode_table(path.read_bytes())
+    with open_library() as store:
+        from relaxdesign.library import Catalogues
+
+        catalogues = Catalogues(store)
+        records = catalogues.list()
+        wanted = " ".join(given.split()).casefold()
+        if found := next((record for record in records if record.name.casefold() == wanted), None):
+            return catalogues.read(found.id), ()
+    known = ", ".join(repr(record.name) for record in records) or "none"
+    raise ValueError(
+        f"--materials {given}: no such file, and no catalogue of the library has this name; its catalogues are: {known}"
+    )
 
 
 def grouped(function: Callable[..., None]) -> Callable[..., None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from relaxdesign.cli.console import interrupted, messages, progress, user_errors
-from relaxdesign.cli.options import MaterialsFile, grouped, read_catalogue
+from relaxdesign.cli.options import OwnMaterials, grouped, read_catalogue
 
 if TYPE_CHECKING:
     from relaxdesign.materials.catalogue import Catalogue
@@ -91,7 +91,7 @@ def train(
     *,
     network: Network,
     optimisation: Optimisation,
-    materials: MaterialsFile = None,
+    materials: OwnMaterials = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Train on toxic, exotic, … materials too.")] = False,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for weights, card and checkpoint.")] = Path(
         "runs/training"

@@ -49,12 +49,31 @@ def sizes_um(design: Design, edge_mm: float) -> dict[str, float]:
 
 
 def sizes_text(design: Design, edge_mm: float) -> str:
-    """``480 to 1440 µm across in a cell of 10 mm``; empty where it is not known."""
+    """``0.48 to 1.44 mm across in a cell of 10 mm``; empty where it is not known."""
     sizes = sizes_um(design, edge_mm)
     if not sizes:
         return ""
-    ends = dict.fromkeys(f"{sizes[name]:.4g}" for name in ("smallest", "largest"))
-    return f"{' to '.join(ends)} µm across in a cell of {edge_mm:.4g} mm"
+    return f"{length(*(1e-3 * sizes[name] for name in ('smallest', 'largest')))} across in a cell of {edge_mm:.4g} mm"
+
+
+def made_text(design: Design, edge_mm: float) -> str:
+    """How a design is made, of a lattice with whether its thinnest part in a cell of this edge is thick enough; empty
+    where it is not known."""
+    made = design.makeable
+    if made is None or made.wall_mm is None or design.solid is None:
+        return "" if made is None else made.words
+    thinnest = design.solid.min_feature * edge_mm
+    told = f"{made.words} Its thinnest part is {length(thinnest)} in a cell of {edge_mm:.4g} mm"
+    if thinnest >= made.wall_mm:
+        return f"{told}: no less than the process needs."
+    enough = made.wall_mm / design.solid.min_feature
+    return f"{told}, too thin for the process: make the cell {enough:.3g} mm or larger."
+
+
+def length(*values_mm: float) -> str:
+    """Lengths in the unit of the largest, mm from 1 mm on, else µm: ``0.48 to 1.44 mm``; equal ones once."""
+    unit, scale = ("mm", 1.0) if max(values_mm) >= 1.0 else ("µm", 1e3)
+    return f"{' to '.join(dict.fromkeys(f'{scale * value:.4g}' for value in values_mm))} {unit}"
 
 
 def check_cell_size(cell_size_mm: float) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from relaxdesign.export.cell import phase_names, sizes_text
+from relaxdesign.export.cell import made_text, phase_names, sizes_text
 from relaxdesign.export.figures import ashby_png
 from relaxdesign.export.formats import DesignExport
 from relaxdesign.export.names import web_address
@@ -159,7 +159,7 @@ def _chapter(export: DesignExport) -> Chapter:
             for phase, material in zip(export.phases, export.cell.materials, strict=True)
         ],
         filling=f"{filling(design, export.options.cell_size_mm)}."
-        + ("" if design.makeable is None else f" How it is made: {design.makeable.words}"),
+        + (f" How it is made: {made}" if (made := made_text(design, export.options.cell_size_mm)) else ""),
         stages=_stages(design),
         certainty=_certainty(design),
         properties=_properties(export),

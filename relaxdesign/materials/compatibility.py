@@ -1,10 +1,10 @@
-"""Whether a composite of two materials can be made, by which process, and why.
+"""Whether a composite of two materials, or a lattice of one, can be made, by which process, and why.
 
 A pair is *established* if it is of a known class of composites, *plausible* if a process of the matrix leaves the
 particles as they are and nothing is known against it, *unlikely* if it could be made but nobody does, *impossible* if
 the particles do not survive any process of the matrix or react with it. What is known stands in two tables:
 ``assets/substances.csv`` (see `relaxdesign.materials.substances`) and the rules of ``assets/compatibility.csv``, which
-name known classes and known reactions with their source.
+name known classes and known reactions with their source. Lattices are judged by `relaxdesign.materials.shaping`.
 """
 
 from __future__ import annotations
@@ -17,58 +17,35 @@ from pathlib import Path
 from typing import Literal
 
 from relaxdesign.data import data_file
-from relaxdesign.materials.material import Material
+from relaxdesign.materials.material import VOID, VOID_NAMES, Material
 from relaxdesign.materials.naming import find_material
+from relaxdesign.materials.shaping import shaped
 from relaxdesign.materials.substances import ROUTES, Route, Substance, substances
+from relaxdesign.materials.verdict import LEVELS, Level, Verdict, unknown
 
 RULES_FILE = data_file("assets/compatibility.csv")
-
-Level = Literal["impossible", "unlikely", "plausible", "established"]
-LEVELS: tuple[Level, ...] = ("impossible", "unlikely", "plausible", "established")
-"""In ascending order."""
 
 Makeable = Literal["established", "plausible", "any"]
 """The least level of pairs that a request takes; any: all pairs."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What is known of making a composite. route: the process, empty if there is none. reason: in words."""
-
-    level: Level
-    route: str
-    reason: str
-
-    @property
-    def rank(self) -> int:
-        """Place of the level, from 0."""
-        return LEVELS.index(self.level)
-
-    @property
-    def brief(self) -> str:
-        """Level and process: ``established: resin casting``."""
-        return f"{self.level}: {self.route}" if self.route else self.level
-
-    @property
-    def words(self) -> str:
-        """A sentence with the reason."""
-        return f"{self.brief[:1].upper()}{self.brief[1:]} ({self.reason})."
-
-
-@dataclass(frozen=True)
 class Judged:
-    """A pair of a list. matrix, particle: names of the materials. expected: as the list says, empty if it does not."""
+    """A pair of a list. matrix, particle: names of the materials. expected, routes: as the list says, empty if it does
+    not; any of the routes will do."""
 
     matrix: str
     particle: str
     expected: str
+    routes: tuple[str, ...]
     found: Verdict
 
     @property
     def right(self) -> bool:
         """Whether it was found as expected; of absurd pairs it does not matter how absurd they are."""
         absurd = ("unlikely", "impossible")
-        return self.found.level == self.expected or (self.expected in absurd and self.found.level in absurd)
+        level = self.found.level == self.expected or (self.expected in absurd and self.found.level in absurd)
+        return level and (not self.routes or self.found.route in self.routes)
 
 
 @dataclass(frozen=True)
@@ -101,13 +78,14 @@ def verdict(matrix: Material, particle: Material, dim: int = 3, share: float = 0
     """Whether particles of one material in another can be made. dim: 2 asks for parallel fibres, 3 for particles.
 
     share: their volume fraction, which not every process reaches. Of materials whose substance is not known (own ones
-    without it) nothing speaks against it.
+    without it) nothing speaks against it. One of the two may be void: then it is a lattice of the other.
     """
+    if matrix.void or particle.void:
+        return shaped(particle if matrix.void else matrix, dim)
     known = substances()
     host, guest = known.get(matrix.substance), known.get(particle.substance)
     if host is None or guest is None:
-        strange = matrix if host is None else particle
-        return Verdict("plausible", "", f"nothing is known of how {strange.name} is processed")
+        return unknown((matrix if host is None else particle).name)
     ways = _ways(host.id, guest.id, dim)
     best = ways[0].verdict.rank
     fitting = (way for way in ways if way.verdict.rank == best and way.most >= share)
@@ -115,7 +93,8 @@ def verdict(matrix: Material, particle: Material, dim: int = 3, share: float = 0
 
 
 def judged_pairs(path: Path, materials: Sequence[Material]) -> list[Judged]:
-    """The pairs of a CSV file with columns ``matrix``, ``particle`` and, if it is known, ``expected``.
+    """The pairs of a CSV file with columns ``matrix``, ``particle`` and, if they are known, ``expected`` and ``route``,
+    several with ``|`` between them; ``dim`` is 3 if it is not given.
 
     They are named as in `material_named`. Raises ValueError for a missing column, an unknown material or level.
     """
@@ -129,28 +108,19 @@ def judged_pairs(path: Path, materials: Sequence[Material]) -> list[Judged]:
         if expected not in ("", *LEVELS):
             raise ValueError(f"{path.name}: expected is {expected!r}; known are {', '.join(LEVELS)}")
         matrix, particle = (material_named(row[role], materials) for role in ("matrix", "particle"))
-        judged.append(Judged(matrix.name, particle.name, expected, verdict(matrix, particle)))
+        routes = tuple(filter(None, (row.get("route") or "").split("|")))
+        found = verdict(matrix, particle, int(row.get("dim") or 3))
+        judged.append(Judged(matrix.name, particle.name, expected, routes, found))
     return judged
 
 
 def material_named(text: str, materials: Sequence[Material]) -> Material:
-    """The material with this id or name, or any grade of a substance with this id. Raises ValueError."""
+    """The material with this id or name, void, or any grade of a substance with this id. Raises ValueError."""
     wanted = text.strip().casefold()
+    if wanted in VOID_NAMES:
+        return VOID
     grade = next((material for material in materials if material.substance == wanted), None)
     return grade or find_material(materials, text)
-
-
-def of_phases(materials: Sequence[Material], dim: int, share: float = 0.0, *, ordered: bool = True) -> Verdict | None:
-    """The verdict of a cell of two materials, of the first as the matrix; None with a void, or one material.
-
-    share: volume fraction of the second. ordered: False where neither phase surrounds the other: the better way round
-    counts.
-    """
-    if len(materials) != 2 or any(material.void for material in materials):
-        return None
-    first, second = materials
-    ways = [verdict(first, second, dim, share)] if ordered else [verdict(first, second, 3), verdict(second, first, 3)]
-    return max(ways, key=lambda way: way.rank)
 
 
 def most_at(matrix: str, particle: str, makeable: Makeable, dim: int) -> float:
@@ -194,8 +164,7 @@ def _by_route(host: Substance, guest: Substance, route: Route) -> _Way:
         end = "" if guest.survives is None else f" {guest.limit} at {guest.survives:,.0f} °C"
         what = f"{guest.name}{end}" if end else f"it is not known what {guest.name} bears"
         return _Way(Verdict("impossible", "", f"{what}, {host.name} {route.words}"))
-    rules = (rule for rule in _by_pair().get((host.id, guest.id), ()) if rule.route in ("", route.name))
-    rule = next(rules, None)
+    rule = deciding_rule(host, guest, route.name)
     if rule is not None and rule.level in ("impossible", "unlikely"):
         return _Way(Verdict(rule.level, "", rule.reason))
     if against := _unused(host, guest):
@@ -205,6 +174,12 @@ def _by_route(host: Substance, guest: Substance, route: Route) -> _Way:
     if rule is None:
         return _Way(Verdict("plausible", route.name, borne), most)
     return _Way(Verdict(rule.level, route.name, f"{rule.reason}; {borne}"), min(most, rule.most))
+
+
+def deciding_rule(host: Substance, guest: Substance, route: str) -> Rule | None:
+    """The first rule of a pair and a process of the matrix; None if there is none."""
+    rules = _by_pair().get((host.id, guest.id), ())
+    return next((rule for rule in rules if rule.route in ("", route)), None)
 
 
 def _unused(host: Substance, guest: Substance) -> str:

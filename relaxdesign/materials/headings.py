@@ -67,13 +67,13 @@ QUANTITIES = {
     ),
     "E_std_GPa": Quantity(("e std", "std of e"), _STIFFNESS, "those of E"),
     "k_std_W_mK": Quantity(("k std", "std of k"), _CONDUCTIVITY, "those of k"),
-    "price_per_kg": Quantity(("price", "cost"), {}, "per kg, with any currency: EUR/kg"),
+    "price_per_kg": Quantity(("price", "cost"), {}, "per kg, with any currency: price_per_kg (EUR), price (EUR/kg)"),
 }  # fmt: skip
 """By column of the catalogue, whose name ends in its unit."""
 
 TEXTS = {
     "id": ("id",), "name": ("name", "material"), "category": ("category",), "kind": ("kind",), "flag": ("flag",),
-    "substance": ("substance",), "source": ("source",), "url": ("url",),
+    "substance": ("substance",), "currency": ("currency",), "source": ("source",), "url": ("url",),
 }  # fmt: skip
 
 _NAMES = sorted((name for quantity in QUANTITIES.values() for name in quantity.names), key=len, reverse=True)
@@ -81,12 +81,16 @@ _NAMES = sorted((name for quantity in QUANTITIES.values() for name in quantity.n
 
 @dataclass(frozen=True)
 class Column:
-    """A column that is used. key: column of the catalogue. factor: from its unit to the catalogue's."""
+    """A column that is used. key: column of the catalogue. factor: from its unit to the catalogue's.
+
+    currency: of prices, if the heading tells it.
+    """
 
     heading: str
     key: str
     position: int
     factor: Fraction = Fraction(1)
+    currency: str = ""
 
 
 class UnitError(ValueError):
@@ -115,8 +119,8 @@ def read_heading(heading: str, position: int) -> Column | None:
     explicit = re.match(r"\s*(\[|\(|/|,|in\s)", rest) is not None
     unit = _normal(rest)
     for key in found:
-        if key == "price_per_kg" and re.fullmatch(r"[^/\d]*(per/?|/)kg", unit):
-            return Column(heading, key, position)
+        if key == "price_per_kg" and (money := re.fullmatch(r"([^/\d]*?)(?:per/?|/)kg(?:in(?=\D{3}))?([^/\d]*)", unit)):
+            return Column(heading, key, position, currency=(money[1] or money[2]).upper())
         if unit in QUANTITIES[key].units:
             return Column(heading, key, position, QUANTITIES[key].units[unit])
     if not unit:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from relaxdesign.materials.substances import price_of
 
 KINDS = ("measured", "datasheet", "handbook", "computed")
-TEXTS = ("id", "name", "category", "substance", "kind", "flag", "source", "url")
+TEXTS = ("id", "name", "category", "substance", "kind", "currency", "flag", "source", "url")
 
 # Below these a voxel would be a void and the elastic problem singular.
 MIN_BULK_GPA = 1e-5
@@ -41,12 +41,24 @@ class Material:
     url: str = ""
     young_std: float | None = None  # standard uncertainty of young, GPa
     conductivity_std: float | None = None  # W/(m K)
+    currency: str = ""  # of an own price, e.g. EUR
     substance: str = ""  # id of what its grades share, see `relaxdesign.materials.substances`
 
     @property
     def void(self) -> bool:
         """Whether it is nothing."""
         return self.young == 0.0
+
+    @property
+    def porous(self) -> bool:
+        """Whether its row is that of a foam or of a grade with pores, which count as part of the material."""
+        name = self.name.casefold()
+        return self.category == "foam" or any(word in name for word in ("porous", "porosity", "aerated"))
+
+    @property
+    def sort(self) -> str:
+        """Its category, and whether it is porous where that does not say so."""
+        return f"{self.category}, porous" if self.porous and self.category != "foam" else self.category
 
     @property
     def solid(self) -> float:
@@ -57,6 +69,11 @@ class Material:
     def price_per_litre(self) -> float | None:
         """Its price by volume, None where that by mass is not known."""
         return None if self.price is None else self.price * self.density
+
+    @property
+    def money(self) -> str:
+        """Currency of its price: its own one, USD where the price is that of the substance; empty where unknown."""
+        return self.currency or ("USD" if self.price is not None and self.price == price_of(self.substance) else "")
 
     def uncertainty(self, name: str) -> float:
         """Relative standard uncertainty of a coefficient; ``bulk`` and ``shear`` have that of E, at the same ν.
@@ -136,6 +153,8 @@ def material_of(texts: Mapping[str, str], numbers: Mapping[str, Number]) -> Mate
             f"{numbers['rho_g_cm3'].written}; supported are {low:g} to {high:g} g/cm³. Does the heading say the right "
             "unit, e.g. rho_g_cm3 or rho (kg/m3)?"
         )
+    if _optional(numbers, "price_per_kg") is None:
+        text["currency"] = ""  # it is that of a price
     return Material(
         **{column: text[column] for column in TEXTS} | {"category": text["category"] or "other"},
         young=young,

@@ -114,7 +114,7 @@ def read_materials(text: str, warnings: Sequence[str] = ()) -> tuple[tuple[Mater
     except AmbiguousNumbers as error:
         raise CatalogueError([str(error)]) from None
     materials = _materials(rows, columns, sign)
-    told = (*warnings, *unused, *unnamed, *_implausible(materials))
+    told = (*warnings, *unused, *unnamed, *_implausible(materials), *_mixed_prices(materials))
     return materials, Reading(delimiter, sign, tuple(columns), told)
 
 
@@ -161,20 +161,29 @@ def _implausible(materials: Sequence[Material]) -> tuple[str, ...]:
     )
 
 
+def _mixed_prices(materials: Sequence[Material]) -> tuple[str, ...]:
+    """A warning if prices are in several currencies."""
+    found = sorted({material.money for material in materials if material.money})
+    told = f"prices are in {', '.join(found)} and are compared as numbers: give all in one currency"
+    return (told,) if len(found) > 1 else ()
+
+
 def _material(row: _Row, columns: Sequence[Column], sign: str) -> Material:
     """Raises ValueError for a row that makes none."""
     if row.fault:
         raise ValueError(row.fault)
-    numbers = {}
+    numbers, texts = {}, dict(row.cells)
     for column in columns:
         text = row.cells[column.key]
+        if text and column.currency:
+            texts["currency"] = texts.get("currency") or column.currency
         if column.key in QUANTITIES:
             try:
                 value = read_number(text, sign, column.factor) if text else None
             except ValueError as error:
                 raise ValueError(f"{column.heading} is {_short(text)!r}, {error}") from None
             numbers[column.key] = Number(value, column.heading, text)
-    return material_of(row.cells, numbers)
+    return material_of(texts, numbers)
 
 
 def _delimiter(text: str) -> str:

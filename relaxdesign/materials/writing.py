@@ -14,7 +14,7 @@ from relaxdesign.materials.table import FORMULA
 
 COLUMNS = (
     "id", "name", "category", "substance", "kind", "E_GPa", "nu", "K_GPa", "G_GPa", "rho_g_cm3", "k_W_mK", "cte_1e-6_K",
-    "price_per_kg", "E_std_GPa", "k_std_W_mK", "flag", "source", "url",
+    "price_per_kg", "currency", "E_std_GPa", "k_std_W_mK", "flag", "source", "url",
 )  # fmt: skip
 """In the order in which they are written."""
 
@@ -38,7 +38,7 @@ def cells_of(material: Material) -> dict[str, str]:
         "rho_g_cm3": m.density,
         "k_W_mK": m.conductivity,
         "cte_1e-6_K": m.expansion,
-        "price_per_kg": None if m.price == price_of(m.substance) else m.price,
+        "price_per_kg": None if m.price == price_of(m.substance) and not m.currency else m.price,
         "E_std_GPa": m.young_std,
         "k_std_W_mK": m.conductivity_std,
     }

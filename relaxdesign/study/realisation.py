@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue, Material
-from relaxdesign.materials.compatibility import Verdict, of_phases
+from relaxdesign.materials.making import of_phases
+from relaxdesign.materials.verdict import Verdict
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Family, Fit, FitError, Inclusions, PlacementError
 from relaxdesign.microstructure.solid import Solid
@@ -128,6 +129,7 @@ class Finisher:
         materials = tuple(resolution.materials)
         shares = resolution.shares
         bounds = bounds_of(materials, shares)["K"]
+        solid = _solid(materials, realised.labels.numpy())
         return replace(
             sampled,
             materials=materials,
@@ -143,17 +145,20 @@ class Finisher:
             sensitivity=dict(resolution.sensitivity),
             voxels=simulation.voxels(materials, realised.labels),
             verified={name: float(resolution.fine.values[name][0]) for name in sorted(simulation.evaluator.quantities)},
-            makeable=_made(materials, simulation.dim, shares, FAMILIES[sampled.family]),
+            makeable=_made(materials, simulation.dim, shares, FAMILIES[sampled.family], solid),
             stiffness=None if resolution.stiffness is None else resolution.stiffness.tolist(),
             load_cases=simulation.cost.load_cases,
-            solid=_solid(materials, realised.labels.numpy()),
+            solid=solid,
             labels=labels.numpy(),
         )
 
 
-def _made(materials: Sequence[Material], dim: int, shares: Sequence[float], family: Family) -> Verdict | None:
+def _made(
+    materials: Sequence[Material], dim: int, shares: Sequence[float], family: Family, solid: Solid | None
+) -> Verdict | None:
     """Whether and how a cell can be made; of inclusions the first phase is the matrix."""
-    return of_phases(materials, dim, shares[-1], ordered=isinstance(family, Inclusions))
+    enclosed = 0 if solid is None else solid.enclosed
+    return of_phases(materials, dim, shares[-1], ordered=isinstance(family, Inclusions), enclosed=enclosed)
 
 
 def _prices(materials: Sequence[Material], shares: Sequence[float]) -> dict[str, float]:

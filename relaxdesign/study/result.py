@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from relaxdesign.materials.catalogue import Material
-from relaxdesign.materials.compatibility import Verdict
+from relaxdesign.materials.verdict import Verdict
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.microstructure.solid import Solid
@@ -61,7 +61,7 @@ class Design:
     the geometry decides, by name; empty for designs of version 0.1. sensitivity: of each to what a maker cannot hold
     exactly, by name. voxels: K, density and the quantities of the objectives of ``labels`` as they are, on their grid.
     verified: the same of the realised cell on a grid twice as fine, in composite voxels; empty for earlier designs.
-    makeable: whether a composite of its materials can be made, and how.
+    makeable: whether a cell of its materials can be made, and how.
     snapped: the sample's own materials; None if it has no phases, and for designs of version 0.1. geometry: what it
     takes to build the realised cell again on any grid, in cell edges (of particles ``centres`` and ``diameter``), where
     it is known.
@@ -82,7 +82,7 @@ class Design:
     sensitivity: dict[str, Sensitivity] = field(default_factory=dict)
     voxels: dict[str, float] = field(default_factory=dict)
     verified: dict[str, float] = field(default_factory=dict)
-    makeable: Verdict | None = None  # None with a void, and for designs of earlier versions
+    makeable: Verdict | None = None  # None for designs of earlier versions, and of theirs with a void
     geometry: dict[str, Any] = field(default_factory=dict)
     stiffness: list[list[float]] | None = None  # C in GPa, Voigt order xx, yy, zz, yz, xz, xy
     iterations: int | None = None  # of the verifying solve on the finer grid

@@ -40,6 +40,7 @@ def _start() -> dict[str, Future]:
         "modules": pool.submit(_import_modules),
         "vtk": pool.submit(publish_vtk),
         "rendering": pool.submit(_probe_rendering),
+        "pairs": pool.submit(_pair_up, 3),
     }
 
 
@@ -189,12 +190,20 @@ def dimensions() -> tuple[int, ...]:
     return tuple(dim for dim, name in DEFAULT_PRIORS.items() if name in shipped_priors())
 
 
+def _pair_up(dim: int) -> None:
+    """Finds out which substances go together, as settings ask at first; it takes a second and is kept."""
+    from relaxdesign.materials.catalogue import Catalogue
+
+    _ = Catalogue.default().combinable("plausible", dim).usual_share
+
+
 def _import_modules() -> Catalogue:
     for name in _PRELOADED:
         importlib.import_module(name)
     from relaxdesign.materials.catalogue import Catalogue
 
     found = Catalogue.default()
+    _pair_up(2)  # as the first page asks
     gc.freeze()  # Streamlit collects after every script: all that was imported would cost a fifth of a second each time
     return found
 

@@ -12,7 +12,7 @@ import torch
 from scipy.stats import sem
 
 from relaxdesign.materials.catalogue import Catalogue, Material, occupied_cells
-from relaxdesign.materials.compatibility import LEVELS
+from relaxdesign.materials.verdict import LEVELS
 from relaxdesign.study.result import STAGES, Design
 from relaxdesign.validation.cases import BATCH, Case
 

@@ -16,7 +16,7 @@ import pytest
 
 from relaxdesign import __version__
 from relaxdesign.io.fields import load_field
-from relaxdesign.library import Store
+from relaxdesign.library import Catalogues, Store
 from relaxdesign.library.replay import Replays
 from relaxdesign.study.events import DesignEvent, FinishedEvent
 from relaxdesign.study.guidance_settings import GuidanceSettings
@@ -476,6 +476,18 @@ def test_own_materials_are_checked_and_what_was_understood_is_told(cli, tmp_path
 def test_the_option_of_own_materials_has_one_name(cli, command):
     help = cli(command, "--help").stdout
     assert "--materials" in help and "--catalogue" not in help
+
+
+def test_own_materials_may_be_a_catalogue_of_the_library(cli, library, tmp_path):
+    assert_one_clear_error(cli("materials", "--materials", "Mine"), "no such file", "its catalogues are: none")
+    table = "id,name,E_GPa,nu,rho_g_cm3\na,{},3,0.3,1.2\nb,Beta,300,0.2,3\n"
+    Catalogues(library).save("My steels", table.format("Kept"))
+    kept = json.loads(cli("materials", "--materials", "my  Steels", "--json").stdout)
+    assert [material["name"] for material in kept] == ["Kept", "Beta"]
+    assert_one_clear_error(cli("materials", "--materials", "My steel"), "My steel", "its catalogues are: 'My steels'")
+    (tmp_path / "My steels").write_text(table.format("Written"))
+    written = json.loads(cli("materials", "--materials", "My steels", "--json").stdout)
+    assert written[0]["name"] == "Written", "a file that is there wins"
 
 
 def test_warnings_of_own_materials_reach_whoever_designs(cli, scripted, tmp_path):

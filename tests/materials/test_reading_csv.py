@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from relaxdesign.materials import write_materials
 from relaxdesign.materials.catalogue import Catalogue, CatalogueError
 from relaxdesign.materials.headings import read_heading
 from relaxdesign.materials.numbers import read_number
@@ -207,3 +208,30 @@ def test_many_bad_rows_are_ten_and_a_count():
     lines = str(refused.value).splitlines()
     assert len(lines) == 12 and lines[-1].strip() == "… and 1990 more" and len(refused.value.problems) == 2000
     assert max(map(len, lines)) < 250
+
+
+@pytest.mark.parametrize(
+    ("heading", "currency"),
+    [
+        ("price_per_kg (EUR)", "EUR"),
+        ("Price [€/kg]", "€"),
+        ("price (INR per kg)", "INR"),
+        ("price_per_kg in CHF", "CHF"),
+        ("price_per_kg", ""),
+    ],
+)
+def test_prices_keep_their_currency_when_they_are_written(heading, currency):
+    text = f"id,name,E_GPa,nu,rho_g_cm3,{heading}\na,A,3,0.3,1.2,2\nb,B,300,0.2,3,\n"
+    first, second = Catalogue.from_text(text).materials
+    assert (first.price, first.money, second.price, second.money) == (2, currency, None, "")
+    assert Catalogue.from_text(write_materials((first, second))).materials == (first, second)
+
+
+def test_prices_of_substances_are_in_usd_and_several_currencies_are_told():
+    shipped = Catalogue.default()
+    assert {material.money for material in shipped.materials if material.price} == {"USD"}
+    mixed = "id,name,E_GPa,nu,rho_g_cm3,price_per_kg,currency\na,A,3,0.3,1.2,2,EUR\nb,B,300,0.2,3,4,USD\n"
+    assert any("EUR, USD" in warning for warning in Catalogue.from_text(mixed).warnings)
+    assert not Catalogue.from_text(mixed.replace("USD", "EUR")).warnings
+    without = Catalogue.from_text(mixed.replace(",2,EUR", ",,EUR")).materials[0]
+    assert without.price is None and without.money == "", "a currency without a price says nothing"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
 import torch
 
+from relaxdesign.export.cell import length, made_text
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import AsinhChannels
-from relaxdesign.materials.compatibility import LEVELS, verdict
+from relaxdesign.materials.compatibility import verdict
+from relaxdesign.materials.verdict import LEVELS
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.study.methods.discrete import Encoding
 from relaxdesign.study.objective import Objective
@@ -34,7 +38,7 @@ def test_designs_can_be_made_and_say_how(family):
         assert each.makeable is not None and each.makeable.route
         assert LEVELS.index(each.makeable.level) >= LEVELS.index("plausible")
         told = each.to_dict()["makeable"]
-        assert told == {"level": each.makeable.level, "route": each.makeable.route, "reason": each.makeable.reason}
+        assert told == asdict(each.makeable)
         assert Design.from_dict(each.to_dict()).makeable == each.makeable
 
 
@@ -83,6 +87,26 @@ def test_a_target_that_only_other_pairs_reach_is_refused_with_the_remedy():
 def test_given_phases_are_taken_as_they_are():
     request = {"family": "free-form", "phases": ("void", "titanium-alloy-ti-6al-4v-annealed"), "target_bulk": 20}
     assert len(materials_on_offer(DesignRequest.model_validate(request))) == 2
+
+
+def test_lattices_say_how_they_are_made_and_whether_their_cell_is_large_enough():
+    request = {"family": "free-form", "phases": ("void", "ti-6al-4v"), "target_bulk": 20, **SHORT}
+    (made, *_) = (each for each in design(DesignRequest.model_validate(request)).designs if each.ok)
+    assert made.makeable is not None and made.makeable.level == "established" and made.solid is not None
+    wall = made.makeable.wall_mm
+    assert wall is not None and Design.from_dict(made.to_dict()).makeable == made.makeable
+    least = wall / made.solid.min_feature
+    assert "no less than the process needs" in made_text(made, 1.01 * least)
+    assert f"too thin for the process: make the cell {least:.3g} mm or larger" in made_text(made, 0.5 * least)
+    assert made_text(replace(made, makeable=None), 10.0) == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [((0.48, 1.44), "0.48 to 1.44 mm"), ((0.2382,), "238.2 µm"), ((2.3824, 2.3824), "2.382 mm"), ((1.0,), "1 mm")],
+)
+def test_lengths_are_in_mm_from_1_mm_on(values, text):
+    assert length(*values) == text
 
 
 @pytest.mark.parametrize("dim", [2, 3])

@@ -47,7 +47,7 @@ def test_two_solids_are_named_by_the_stiffer():
 
 def test_the_page_shows_bounds_of_given_phases(app):
     app.run()
-    app.selectbox(key="preset").set_value("Titanium lattice").run()
+    app.radio(key="preset").set_value("Titanium lattice").run()
     assert not app.exception and "Voigt–Reuss bounds" in texts(app.caption)
     assert "Solid fraction: at least 16 %" in texts(app.caption) and "real materials" not in texts(app.caption)
     assert "cells of the two phases" in texts(app.sidebar.caption)
@@ -55,7 +55,7 @@ def test_the_page_shows_bounds_of_given_phases(app):
 
 def test_what_has_no_bound_is_named(app):
     app.run()
-    app.selectbox(key="preset").set_value("Titanium lattice").run()
+    app.radio(key="preset").set_value("Titanium lattice").run()
     app.session_state["rows"] = []
     app.selectbox(key="quantity").set_value("Ex/Ey").run()
     assert not app.exception

@@ -7,7 +7,11 @@ import json
 import pytest
 
 from relaxdesign import __version__
+from relaxdesign.materials import catalogue as catalogue_module
+from relaxdesign.materials import write_materials
+from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.study.guidance_settings import GuidanceSettings
+from relaxdesign.study.presets import PRESETS
 from relaxdesign.study.request import DesignRequest, request_file
 from relaxdesign.study.run import RequestError
 from relaxdesign.ui import server
@@ -181,7 +185,7 @@ def test_replay_can_be_downloaded(app):
 
 def test_running_job_is_found_again_from_the_first_page(app, script):
     script(pause=0.2)
-    run_id = server.jobs().submit(DesignRequest(target_bulk=42.0, count=2, steps=50))
+    run_id = server.jobs().submit(DesignRequest(target_bulk=42.0, count=2, steps=500))
     app.run()
     assert not app.exception and not app.error
     watch = app.button(key=f"watch-{run_id}")
@@ -282,7 +286,7 @@ def test_further_objectives_come_and_go(app):
 
 def test_presets_and_files_fill_the_form_and_a_request_survives_it(app):
     app.run()
-    app.selectbox(key="preset").set_value("Stiff along x").run()
+    app.radio(key="preset").set_value("Stiff along x").run()
     assert app.session_state["family"] == "free-form" and not app.exception
     request = queued_request(app)
     assert request.title == "K = 60 GPa, Ex/Ey = 1.5"
@@ -290,6 +294,48 @@ def test_presets_and_files_fill_the_form_and_a_request_survives_it(app):
     app.session_state["to_load"] = strange
     app.run()
     assert queued_request(app) == strange
+
+
+def test_presets_say_in_the_list_what_they_are_for(app):
+    app.run()
+    presets = app.radio(key="preset")
+    assert list(presets.options) == list(PRESETS)
+    assert list(presets.proto.captions) == [preset.about for preset in PRESETS.values()]
+
+
+def test_a_preset_keeps_own_materials_that_have_what_it_names(app):
+    app.run()
+    use_own_materials(app)
+    app.radio(key="preset").set_value("Stiff along x").run()
+    assert app.session_state["materials_csv"] == OWN and not app.sidebar.warning
+    titanium = Catalogue.default().find("ti-6al-4v")
+    mine = write_materials([*Catalogue.from_text(OWN).materials, titanium])
+    app.session_state["materials_csv"] = mine
+    app.run()
+    app.radio(key="preset").set_value("Titanium lattice").run()
+    assert app.session_state["materials_csv"] == mine and app.session_state["phases"] == ["void", titanium.id]
+    assert not app.exception and not texts(app.sidebar.warning)
+
+
+def test_a_preset_says_why_it_goes_back_to_the_shipped_materials(app):
+    app.run()
+    use_own_materials(app)
+    app.radio(key="preset").set_value("Wear part").run()
+    assert app.session_state["materials_csv"] is None
+    assert "yours have no category metal, category ceramic" in texts(app.sidebar.warning).replace("\\", "")
+    app.radio(key="preset").set_value("Stiff and light").run()
+    assert "yours have no" not in texts(app.sidebar.warning)
+
+
+def test_pairs_that_go_together_are_found_out_when_the_server_starts():
+    found_out = catalogue_module._most_of_substances
+    found_out.cache_clear()
+    server._import_modules()
+    server._pair_up(3)
+    before = found_out.cache_info().misses
+    for dim in (2, 3):
+        assert Catalogue.default().combinable("plausible", dim).usual_share.any()
+    assert found_out.cache_info().misses == before > 0
 
 
 def test_in_plane_direction_needs_the_geometric_projection(app):

@@ -9,7 +9,7 @@ from relaxdesign.materials import write_materials
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import navigation, server
-from relaxdesign.ui.components import catalogue_tools
+from relaxdesign.ui.components import catalogue_tools, material_details
 
 PAGE, DESIGN = "relaxdesign/ui/pages/materials.py", "relaxdesign/ui/pages/design.py"
 SHIPPED = Catalogue.default()
@@ -81,6 +81,7 @@ def test_a_material_tells_how_its_substance_is_processed(page):
     choose(page, STEEL)
     shown = texts(page.markdown)
     assert "Aluminium alloy 6061-T6" in shown and "stir" in shown and "As inclusion" in shown
+    assert "As lattice: established: laser powder-bed fusion" in shown
     assert not [button for button in page.button if button.key in ("edit-material", "remove-material")]
     assert "ASM" in shown, "the source of the numbers"
 
@@ -99,6 +100,15 @@ def test_a_copy_with_another_modulus_is_kept_beside_the_shipped_ones(page):
     table = page.dataframe[0].value
     assert list(table["Own"])[:2] == ["own", ""] and table["Name"][0] == "My alloy"
     assert "My alloy" in texts(page.markdown), "what was made is shown"
+
+
+def test_a_price_has_its_currency(page):
+    copy(page, name="Mine", price_per_kg="4.5", currency="EUR")
+    press(page, "draft-save")
+    mine = fine(page) and saved("My materials").by_id["mine"]
+    assert (mine.price, mine.money) == (4.5, "EUR")
+    assert material_details._price(mine) == "4.5 EUR/kg"
+    assert material_details._price(SHIPPED.by_id[STEEL]).endswith("USD/kg")
 
 
 def test_only_own_ones_may_be_kept_and_grow(page):
@@ -306,3 +316,14 @@ def test_merging_keeps_the_order_and_takes_the_new():
 
 def test_pages_lead_to_it():
     assert navigation.MATERIALS.endswith("materials.py")
+
+
+@pytest.mark.parametrize("path", [PAGE, DESIGN])
+def test_the_library_is_asked_for_its_catalogues_once_for_each_redraw(page, monkeypatch, path):
+    copy(page, name="Mine")
+    press(page, "draft-save")
+    asked = []
+    ask = Catalogues.list
+    monkeypatch.setattr(Catalogues, "list", lambda self: asked.append(1) or ask(self))
+    page.switch_page(path).run()
+    assert fine(page) and len(asked) == 1

@@ -27,7 +27,6 @@ from relaxdesign.ui.colours import phase_colours, rgb
 from relaxdesign.ui.components.microstructures import picture
 from relaxdesign.ui.text import escape, missed, off, percent, plain
 
-CARD_WIDTH = 184
 INTERVALS = (
     "95 % interval of what is built of this design: error of the grid, other placements of the same inclusions, and "
     "uncertainty of the materials' own numbers"
@@ -68,7 +67,7 @@ def gallery(run_id: str, designs: Sequence[Design], choices: Choices | None = No
     with st.container(horizontal=True, gap="small"):
         for design in designs:
             key = f"card-{run_id}-{design.index}"
-            with st.container(border=True, key=key, width=CARD_WIDTH, height="stretch", gap="small"):
+            with st.container(border=True, key=key, height="stretch", gap="small"):
                 if design.ok:
                     with st.container(height="stretch", gap="small"):
                         _card(key, design, trade_off=design.index in trade_offs)
@@ -282,7 +281,7 @@ def phases(design: Design) -> list[tuple[str, str, Material]]:
 
 
 def _phase(colour: str, material: Material) -> str:
-    kind = "" if material.void else f" :gray[{escape(material.category)}]"
+    kind = "" if material.void else f" :gray[{escape(material.sort)}]"
     return f"{swatch(colour)} {escape(material.name)}{kind}"
 
 

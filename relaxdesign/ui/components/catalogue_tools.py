@@ -128,7 +128,7 @@ def _more(record: CatalogueRecord) -> None:
         name = st.text_input("Name", record.name, max_chars=LONGEST_NAME, key=f"rename-{record.id}-{record.name}")
         if st.button("Rename", icon=":material/edit:", key="rename", width="stretch", disabled=name == record.name):
             try:
-                catalogues.kept().rename(record.id, name)
+                catalogues.rename(record.id, name)
             except (ValueError, UnknownCatalogue) as error:
                 st.error(sentence(error))
             else:
@@ -147,14 +147,10 @@ def _confirm(record: CatalogueRecord) -> None:
     keep, drop = st.columns(2)
     if keep.button("Keep", width="stretch", key="keep-catalogue"):
         st.rerun()
-    if drop.button("Delete", type="primary", width="stretch", key="really-delete", on_click=_delete, args=(record.id,)):
+    if drop.button(
+        "Delete", type="primary", width="stretch", key="really-delete", on_click=catalogues.delete, args=(record.id,)
+    ):
         st.rerun()
-
-
-def _delete(catalogue_id: str) -> None:
-    with suppress(UnknownCatalogue):  # somebody else was quicker
-        catalogues.kept().delete(catalogue_id)
-    catalogues.use(None)
 
 
 # ---- import ----------------------------------------------------------------------------------------

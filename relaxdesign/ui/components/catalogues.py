@@ -7,6 +7,7 @@ catalogue in the library that it comes from, None without one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 import streamlit as st
@@ -16,6 +17,7 @@ from relaxdesign.materials import write_materials
 from relaxdesign.materials.catalogue import Catalogue, CatalogueError, Material
 from relaxdesign.materials.material import VOID
 from relaxdesign.materials.writing import cells_of
+from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import server
 from relaxdesign.ui.components import offer
 
@@ -30,10 +32,17 @@ def kept() -> Catalogues:
     return Catalogues(server.store())
 
 
+def records() -> dict[str, CatalogueRecord]:
+    """The catalogues of the library by id, as of the beginning of this redraw or the last change by this session."""
+    state = st.session_state
+    if state.get("catalogue_records") is None:
+        state["catalogue_records"] = {record.id: record for record in kept().list()}
+    return state["catalogue_records"]
+
+
 def in_use() -> CatalogueRecord | None:
     """The catalogue of the library that is used; None without one."""
-    chosen = st.session_state.get("catalogue")
-    return None if chosen is None else next((record for record in kept().list() if record.id == chosen), None)
+    return records().get(st.session_state.get("catalogue") or "")
 
 
 def load(csv: str | None, warnings: tuple[str, ...] = ()) -> None:
@@ -65,6 +74,7 @@ def use(catalogue_id: str | None) -> None:
 def refresh() -> None:
     """Takes over what another page or session has made of the catalogue in use; of one that is gone the text stays."""
     state = st.session_state
+    _forget_records()
     if state.get("catalogue") is None:
         return
     record = in_use()
@@ -72,6 +82,21 @@ def refresh() -> None:
         state["catalogue"] = None
     elif record.changed != state.get("catalogue_changed"):
         use(record.id)
+
+
+def lacks(request: DesignRequest) -> str:
+    """The phases and categories that a request names and the materials in use do not have, in words; empty if none."""
+    materials = offer.catalogue()
+    named = [name for name in request.phases if not _has(materials, name)]
+    categories = [name for name in request.categories or () if name not in materials.categories]
+    return ", ".join([*named, *(f"category {name}" for name in categories)])
+
+
+def _has(materials: Catalogue, phase: str) -> bool:
+    try:
+        return bool(materials.phase(phase))
+    except ValueError:
+        return False
 
 
 def drop_unknown() -> None:
@@ -86,7 +111,7 @@ def drop_unknown() -> None:
 
 def selector(key: str) -> None:
     """The choice of the materials to design with."""
-    choices = {SHIPPED: "Shipped materials"} | {record.id: record.name for record in kept().list()}
+    choices = {SHIPPED: "Shipped materials"} | {record.id: record.name for record in records().values()}
     state = st.session_state
     current = state.get("catalogue") or (SHIPPED if state.get("materials_csv") is None else OTHER)
     if current == OTHER:
@@ -107,6 +132,7 @@ def create(name: str, materials: Sequence[Material] | str) -> str:
     """Keeps materials, or the text of a table, as a new catalogue and uses it. Raises ValueError as `Catalogues`."""
     csv = materials if isinstance(materials, str) else write_materials(materials)
     made = kept().save(name, csv)
+    _forget_records()
     use(made)
     return made
 
@@ -122,12 +148,27 @@ def rewrite(catalogue_id: str, materials: Sequence[Material]) -> None:
     Raises UnknownCatalogue, and ValueError for what cannot be kept.
     """
     kept().write(catalogue_id, write_materials(materials))
+    _forget_records()
     use(catalogue_id)
+
+
+def rename(catalogue_id: str, name: str) -> None:
+    """Raises UnknownCatalogue, and ValueError for a name that cannot be."""
+    kept().rename(catalogue_id, name)
+    _forget_records()
+
+
+def delete(catalogue_id: str) -> None:
+    """Removes a catalogue for good, if it is still there, and uses the shipped materials."""
+    with suppress(UnknownCatalogue):  # somebody else was quicker
+        kept().delete(catalogue_id)
+    _forget_records()
+    use(None)
 
 
 def free_name(name: str = DEFAULT_NAME) -> str:
     """A name that no catalogue of the library has yet: this one, or with a number."""
-    taken = {record.name for record in kept().list()}
+    taken = {record.name for record in records().values()}
     numbered = (f"{name} {number}" for number in range(2, len(taken) + 3))
     return name if name not in taken else next(other for other in numbered if other not in taken)
 
@@ -160,6 +201,10 @@ def _readable(catalogue_id: str) -> str:
     csv = kept().read(catalogue_id)
     server.own_catalogue(csv)
     return csv
+
+
+def _forget_records() -> None:
+    st.session_state["catalogue_records"] = None
 
 
 def _note(catalogue_id: str | None) -> None:

@@ -80,7 +80,7 @@ def _facts(run: RunRecord, design: Design) -> dict[str, str]:
     if design.makeable is not None:
         facts["Made by"] = escape(design.makeable.brief)
     for _, phase, material in candidates.phases(design):
-        facts[phase] = escape(f"{material.name} ({material.category})")
+        facts[phase] = escape(f"{material.name} ({material.sort})")
         facts[f"{phase}, source"] = source(material) or "–"
     asked = {objective.quantity for objective in design.objectives}
     for name, value in (design.properties or {}).items():

@@ -145,15 +145,17 @@ def _below(request: DesignRequest | None) -> None:
 
 def _presets() -> None:
     left, right = st.columns([4, 1], vertical_alignment="bottom")
-    left.selectbox(
-        "Start from",
-        list(PRESETS),
-        index=None,
-        placeholder="a preset …",
-        key="preset",
-        on_change=_use_preset,
-        label_visibility="collapsed",
-    )
+    chosen = st.session_state.get("preset")
+    with left.popover(chosen or "Start from a preset …", width="stretch", key="presets"):
+        st.radio(
+            "Start from",
+            list(PRESETS),
+            index=None,
+            captions=[preset.about for preset in PRESETS.values()],
+            key="preset",
+            on_change=_use_preset,
+            label_visibility="collapsed",
+        )
     with right.popover(
         "Open a request file", icon=":material/upload_file:", help="Open a request file", key="icon-open-request"
     ):
@@ -168,9 +170,11 @@ def _presets() -> None:
                 st.error(f"This request cannot be used: {escape(_told(error))}")
             else:
                 st.rerun()
-    if chosen := st.session_state["preset"]:
+    if chosen:
         about = PRESETS[chosen].about
         st.caption(f"{about[:1].upper()}{about[1:]}.")
+        if lacking := st.session_state.get("preset_lacks"):
+            st.warning(f"The shipped materials are used: yours have no {escape(lacking)}.", icon=":material/category:")
 
 
 def _read(content: bytes) -> DesignRequest:
@@ -195,9 +199,14 @@ def load_waiting() -> None:
 
 
 def _use_preset() -> None:
-    if chosen := st.session_state["preset"]:
-        values = {"dim": st.session_state["dim"]} | PRESETS[chosen].fields
-        load(DesignRequest.model_validate(values))
+    """Takes over a preset; own materials stay in use if they have all that it names."""
+    if not (chosen := st.session_state["preset"]):
+        return
+    state = st.session_state
+    request = DesignRequest.model_validate({"dim": state["dim"]} | PRESETS[chosen].fields)
+    state["preset_lacks"] = "" if state["materials_csv"] is None else catalogues.lacks(request)
+    own = None if state["preset_lacks"] else state["materials_csv"]
+    load(request.model_copy(update={"materials_csv": own}))
 
 
 def _advanced() -> None:

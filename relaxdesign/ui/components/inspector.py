@@ -10,10 +10,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from relaxdesign.export import FORMATS, REPORT, DesignExport, ExportOptions, provenance, result_files, zip_bytes
+from relaxdesign.export.cell import made_text
 from relaxdesign.export.report import filling
 from relaxdesign.library.stored import stored_result
 from relaxdesign.materials.catalogue import Material
-from relaxdesign.materials.substances import price_of, substances
+from relaxdesign.materials.substances import substances
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.result import Design
 from relaxdesign.study.stiffness import stiffness_error
@@ -82,7 +83,7 @@ def _overview(design: Design, cell: ViewedCell, key: str) -> None:
         density = design.value("density")
         edge = st.session_state.get("cell_size_mm", ExportOptions().cell_size_mm)
         st.caption(f"{filling(design, edge)}." + ("" if density is None else f" Density {significant(density)} g/cm³."))
-        if made := _made(design):
+        if made := _made(design, edge):
             st.markdown("**How it is made**")
             st.caption(made)
         if design.bounds is not None:
@@ -101,13 +102,14 @@ def _overview(design: Design, cell: ViewedCell, key: str) -> None:
         st.caption(_proof(design))
 
 
-def _made(design: Design) -> str:
+def _made(design: Design, edge_mm: float) -> str:
     """The process, what it costs and what is dangerous about the materials, as far as that is known."""
-    parts = [] if design.makeable is None else [escape(design.makeable.words)]
+    parts = [escape(made)] if (made := made_text(design, edge_mm)) else []
     cost, volume = design.value("price"), design.value("price_per_litre")
     if cost is not None and volume is not None:
-        ours = all(material.price == price_of(material.substance) for material in design.materials if not material.void)
-        price, per_litre = (f"{significant(value, 2)}{' USD' if ours else ''}" for value in (cost, volume))
+        money = {material.money for material in design.materials if not material.void}
+        unit = f" {escape(money.pop())}" if len(money) == 1 else ""
+        price, per_litre = (f"{significant(value, 2)}{unit}".rstrip() for value in (cost, volume))
         parts.append(f"Materials cost about {price} per kg, {per_litre} per litre.")
     for material in design.materials:
         substance = substances().get(material.substance)
@@ -119,7 +121,7 @@ def _made(design: Design) -> str:
 def _material(colour: str, role: str, material: Material) -> str:
     source = f"  \n:small[:gray[Source: {comparison.source(material)}]]" if material.source else ""
     return (
-        f"{candidates.swatch(colour)} **{role}: {escape(material.name)}** :gray[{escape(material.category)}]  \n"
+        f"{candidates.swatch(colour)} **{role}: {escape(material.name)}** :gray[{escape(material.sort)}]  \n"
         f":small[E {significant(material.young)} GPa · ν {material.poisson:.4g} · K {significant(material.bulk)} GPa · "
         f"ρ {material.density:.3g} g/cm³]{source}"
     )

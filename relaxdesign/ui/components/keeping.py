@@ -27,7 +27,7 @@ def choose(key: str, name: str, *, others: str, alone: str, first: str = NEW) ->
 
     others, alone: words for a new one with and without those that are used now. first: id of what is chosen at first.
     """
-    records = {record.id: record for record in catalogues.kept().list()}
+    records = catalogues.records()
     chosen = NEW
     if records:
         choices = [NEW, *records]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from relaxdesign.materials.catalogue import Material
+from relaxdesign.materials.shaping import shaped
 from relaxdesign.materials.substances import Substance, price_of, substances
 from relaxdesign.ui.components import comparison
 from relaxdesign.ui.text import escape, significant
@@ -15,7 +16,7 @@ from relaxdesign.ui.text import escape, significant
 def draw(material: Material, *, own: bool, buttons: Callable[[Material], None]) -> None:
     """The whole panel. own: whether it is not as shipped. buttons: draws what can be done with it."""
     with st.container(border=True, key="material-details"):
-        badges = [f":gray-badge[{escape(material.category)}]"]
+        badges = [f":gray-badge[{escape(material.sort)}]"]
         badges += [f":orange-badge[:material/warning: {escape(material.flag)}]"] * bool(material.flag)
         badges += [":blue-badge[own]"] * own
         st.markdown(f"**{escape(material.name)}**  \n{' '.join(badges)}")
@@ -61,7 +62,8 @@ def _price(material: Material) -> str:
     if material.price is None:
         return ""
     usual = material.price == price_of(material.substance)
-    return f"about {significant(material.price, 2)} USD/kg" if usual else f"{significant(material.price)} per kg"
+    price = f"about {significant(material.price, 2)}" if usual else significant(material.price)
+    return f"{price} {escape(material.money)}/kg" if material.money else f"{price} per kg"
 
 
 def _substance(material: Material) -> None:
@@ -75,6 +77,7 @@ def _substance(material: Material) -> None:
     lines = {
         "As matrix": _as_matrix(substance),
         "As inclusion": _as_inclusion(substance),
+        "As lattice": f"{(lattice := shaped(material, 3)).brief} ({lattice.reason})",
         "Long use": "" if substance.service is None else f"up to {substance.service:,.0f} °C",
         "Hazards": substance.hazards,
     }

@@ -117,7 +117,7 @@ def _fields(draft: Draft) -> dict[str, str]:
     material, key = draft.material, f"draft-{draft.turn}"
     before = cells_of(material)
     typed = {"name": st.text_input("Name", before["name"], max_chars=LONGEST_TEXT, key=f"{key}-name")}
-    category, substance, flag = st.columns(3)
+    category, substance, flag, currency = st.columns([3, 3, 2, 1.4])
     typed["category"] = category.selectbox(
         "Category", sorted({*offer.catalogue().categories, material.category}), accept_new_options=True,
         index=sorted({*offer.catalogue().categories, material.category}).index(material.category),
@@ -128,6 +128,9 @@ def _fields(draft: Draft) -> dict[str, str]:
         "Flag", before["flag"], max_chars=40, key=f"{key}-flag", placeholder="none",
         help="E.g. toxic. Flagged materials are offered to designs only if the settings include them.",
     )  # fmt: skip
+    typed["currency"] = currency.text_input(
+        "Currency", before["currency"], max_chars=8, key=f"{key}-currency", placeholder="EUR", help="Of the price below"
+    )
     for first in (0, 3):
         names = list(_NUMBERS)[first : first + 3]
         for column, name in zip(st.columns(3), names, strict=True):

@@ -27,7 +27,7 @@ _COLUMNS = {
     "ρ, g/cm³": _NUMBER(width=66, help="Density"),
     "k, W/(m K)": _NUMBER(width=78, help="Thermal conductivity"),
     "α, 1e-6/K": _NUMBER(width=72, help="Thermal expansion"),
-    "Price": _NUMBER(width=52, help="Per kg; an order of magnitude in USD where it is that of the substance"),
+    "Price": _NUMBER(width=52, help="Per kg, in USD where it is that of the substance; a row tells the currency"),
     "Flag": _TEXT(width=52, help="Offered to designs only if flagged materials are included"),
 }
 _TEXTS = ("Own", "Name", "Category", "Substance", "Flag")
