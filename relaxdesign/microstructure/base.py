@@ -244,12 +244,14 @@ class Inclusions(Family, Protocol):
 class GivenThird(Inclusions, Protocol):
     """A family of three phases, one of which the user gives.
 
-    given: its label; what lies inside of what comes later. amount: what is given of it besides its material. usual:
-    where nothing is.
+    given: its label; what lies inside of what comes later. layered: whether it separates the other two. amount: what is
+    given of it besides its material. usual: where nothing is.
     """
 
     @property
     def given(self) -> int: ...
+    @property
+    def layered(self) -> bool: ...
     @property
     def amount(self) -> Parameter: ...
     @property
@@ -258,6 +260,11 @@ class GivenThird(Inclusions, Protocol):
     def with_third(self, material: Material, amount: float) -> Inclusions:
         """The family with so much of this material."""
         ...
+
+
+def has_layers(family: Family) -> bool:
+    """Whether a phase of its cells separates two others."""
+    return isinstance(family, GivenThird) and family.layered
 
 
 def in_dimension(family: Inclusions, dim: int) -> Inclusions:

@@ -150,9 +150,9 @@ IntervalOf = Callable[[Mapping[str, NDArray], int, str], Interval]
 """What no microstructure leaves: from coefficients by name (materials,), the dimension and a quantity's name."""
 
 
-Composite = Callable[[Coefficients, Coefficients, Tensor, int, Fields], Mapping[str, Tensor]]
+Composite = Callable[[Coefficients, Coefficients, Tensor, int, Fields, Collection[str]], Mapping[str, Tensor]]
 """Coefficients of composite voxels by name: from those of its two phases, the share of the second in every voxel, the
-dimension, and the fields that physics before it gave."""
+dimension, the fields that physics before it gave, and the names of those whose layer is a barrier, in series."""
 
 
 @dataclass(frozen=True)

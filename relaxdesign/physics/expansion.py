@@ -8,7 +8,7 @@ doi:10.1016/0020-7225(70)90066-2). `of_two_phases` is that relation; estimates, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -97,7 +97,14 @@ def along(fields: Fields, change: Fields, computed: Mapping[str, Computed]) -> d
     return _quantities(_released(C, slope))
 
 
-def composite(first: Coefficients, second: Coefficients, shares: Tensor, dim: int, fields: Fields) -> dict[str, Tensor]:
+def composite(
+    first: Coefficients,
+    second: Coefficients,
+    shares: Tensor,
+    dim: int,
+    fields: Fields,
+    barriers: Collection[str] = (),
+) -> dict[str, Tensor]:
     """Expansion of composite voxels: that which follows from their bulk moduli.
 
     A cell of two phases and such voxels has exactly the expansion that belongs to its compliance.

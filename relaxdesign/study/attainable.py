@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.microstructure.base import Inclusions, PlacementError
+from relaxdesign.microstructure.base import Inclusions, PlacementError, has_layers
 from relaxdesign.physics.attainable import Interval, reachable_by_any
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.quantities import QUANTITIES, format_value
@@ -135,7 +135,9 @@ def _simulated(
     family: Inclusions, phases: tuple[Material, ...], share: float, dim: int, name: str, boundary: str
 ) -> tuple[float, ...]:
     """Mean values over placements, of the smallest and of the largest inclusions; none where that fails."""
-    simulation = Simulation.of([Objective(quantity=name, sense="minimise")], boundary, dim, _GRID[dim])
+    simulation = Simulation.of(
+        [Objective(quantity=name, sense="minimise")], boundary, dim, _GRID[dim], layers=has_layers(family)
+    )
     found = []
     for size in family.size.range:
         generator = torch.Generator().manual_seed(0)

@@ -154,7 +154,7 @@ def _between_phases(between: PhaseChannels, name: str) -> Lookup:
 
     def following(clean: Tensor) -> Tensor:
         held = {key: with_thickness(values) for key, values in between.decode(clean).as_fields().items()}
-        return owner.composite(first, second, with_thickness(_share(clean)), clean.ndim - 2, held)[name]
+        return owner.composite(first, second, with_thickness(_share(clean)), clean.ndim - 2, held, ())[name]
 
     return following
 

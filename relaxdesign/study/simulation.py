@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Material
-from relaxdesign.microstructure.base import Geometry, Inclusions, Placement
+from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure.base import Geometry, Inclusions, Placement, has_layers
 from relaxdesign.microstructure.cell import phase_field
 from relaxdesign.microstructure.symmetry import NO_SYMMETRY, Symmetry
-from relaxdesign.physics.composite_voxels import Coefficients
+from relaxdesign.physics.composite_voxels import BARRIER, Coefficients
 from relaxdesign.physics.evaluator import Effective, Evaluator
 from relaxdesign.physics.quantities import COEFFICIENTS, PHYSICS
 from relaxdesign.physics.voxel_fields import TRACE
@@ -54,7 +55,7 @@ class Simulation:
     """Evaluates cells whose phases are materials, as composite voxels; counts what it costs.
 
     evaluator: quantities and boundary. grid: voxels per edge. void: whether one of the phases is void. symmetry: of
-    the cells.
+    the cells. layers: whether a phase separates the one before it from the one after it.
     """
 
     evaluator: Evaluator
@@ -64,6 +65,7 @@ class Simulation:
     cost: Cost = field(default_factory=Cost)
     void: bool = False
     symmetry: Symmetry = NO_SYMMETRY
+    layers: bool = False
 
     @staticmethod
     def of(
@@ -74,17 +76,26 @@ class Simulation:
         *,
         void: bool = False,
         symmetry: Symmetry = NO_SYMMETRY,
+        layers: bool = False,
     ) -> Simulation:
         """For these objectives."""
         names = {"K", "density", *(objective.quantity for objective in objectives)}
         targets = targets_of(steered(objectives, symmetry.name, dim))
-        return Simulation(Evaluator(names, boundary), targets, dim, grid, void=void, symmetry=symmetry)
+        return Simulation(Evaluator(names, boundary), targets, dim, grid, void=void, symmetry=symmetry, layers=layers)
 
     @staticmethod
     def for_request(request: DesignRequest, grid: int, *, void: bool) -> Simulation:
         """For the objectives of a request. void: whether one of its phases is void."""
         symmetry = Symmetry(request.symmetry, request.dim)
-        return Simulation.of(request.objectives, request.boundary, request.dim, grid, void=void, symmetry=symmetry)
+        return Simulation.of(
+            request.objectives,
+            request.boundary,
+            request.dim,
+            grid,
+            void=void,
+            symmetry=symmetry,
+            layers=has_layers(FAMILIES[request.family]),
+        )
 
     def cells(
         self,
@@ -157,11 +168,18 @@ class Simulation:
         ]
         mixture = each[-1]
         for phase in reversed(range(len(materials) - 1)):
-            mixture = self._mixed(evaluator, each[phase], mixture, _of_rest(shares, phase), _of_rest(others, phase))
+            parts = each[phase], mixture, _of_rest(shares, phase), _of_rest(others, phase)
+            mixture = self._mixed(evaluator, *parts, _barriers(each) if self.layers else ())
         return dict(mixture)
 
     def _mixed(
-        self, evaluator: Evaluator, own: Coefficients, rest: Coefficients, share: Tensor, carrying: Tensor
+        self,
+        evaluator: Evaluator,
+        own: Coefficients,
+        rest: Coefficients,
+        share: Tensor,
+        carrying: Tensor,
+        barriers: Collection[str],
     ) -> dict[str, Tensor]:
         """Coefficients of voxels of a phase and a share of what else is in them."""
         made: dict[str, Tensor] = {}
@@ -171,7 +189,7 @@ class Simulation:
                 made |= {name: own[name] + (rest[name] - own[name]) * share for name in names}
                 continue
             first, second = ({name: of[name] for name in names} for of in (own, rest))
-            made |= physics.composite(first, second, carrying, self.dim, made)
+            made |= physics.composite(first, second, carrying, self.dim, made, barriers)
         return made
 
     def values(self, materials: Sequence[Material], geometries: Sequence[Geometry], *, times: float = 1) -> CellValues:
@@ -210,6 +228,19 @@ class Simulation:
             coordinate = target.coordinate(values[target.quantity])
             gaps.append(target.gap(np.float64(coordinate + (shift or {}).get(target.quantity, 0.0))))
         return np.array(gaps)
+
+
+def _barriers(phases: Sequence[Coefficients]) -> list[str]:
+    """Coefficients of which a phase has less than the ones before and after it."""
+    return [
+        name
+        for name in phases[0]
+        if COEFFICIENTS[name].positive
+        and any(
+            own[name] < BARRIER * min(before[name], after[name])
+            for before, own, after in zip(phases, phases[1:], phases[2:], strict=False)
+        )
+    ]
 
 
 def _of_rest(shares: Tensor, phase: int) -> Tensor:

@@ -101,6 +101,7 @@ class Coated(Particles):
     summary: str = "equal particles with a coating of a given material and thickness, placed anew"
     phases: tuple[str, ...] = ("matrix", "coating", "particles")
     given: int = 1
+    layered: bool = True
     amount: Parameter = _AMOUNT
     usual: float = 0.05
     thickness: float = 0.05

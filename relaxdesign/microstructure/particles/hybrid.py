@@ -107,6 +107,7 @@ class Hybrid(Particles):
     summary: str = "equal particles beside a given share of a given filler, placed anew"
     phases: tuple[str, ...] = ("matrix", "particles", "filler")
     given: int = 2
+    layered: bool = False
     amount: Parameter = _AMOUNT
     usual: float = 0.1
     filled: float = 0.1

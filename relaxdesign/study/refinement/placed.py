@@ -71,6 +71,7 @@ def _over_placements(
         task.request.boundary,
         task.simulation.dim,
         task.simulation.grid,
+        layers=task.simulation.layers,
     )
     where = fit.parameters[family.share.name], fit.parameters[family.size.name], task.generator
     projected = elastic.placed_anew(family, read, *where)[1].mean
