@@ -1,0 +1,84 @@
+"""Measured against predicted values, as SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from relaxdesign.validation.reality.judging import Compared, Judged
+
+_PANELS = (
+    ("stiffness", "GPa", ("E", "K", "G")),
+    ("thermal conductivity", "W/(m K)", ("conductivity",)),
+    ("thermal expansion", "1e-6/K", ("cte",)),
+)
+_LOOKS = {"particles": ("#0072B2", "o"), "interpenetrating": ("#D55E00", "s"), "porous": ("#009E73", "^")}
+"""Colour (Okabe and Ito: distinguishable with every kind of colour vision) and marker by family."""
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "relaxdesign",
+}
+_GREY = "#999999"
+
+
+def draw_parity(judged: Sequence[Judged], path: Path) -> None:
+    """Writes one panel per kind of quantity; filled markers are values that were read in their source."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(9.6, 3.4), layout="constrained")
+        panels = figure.subplots(1, len(_PANELS))
+        for axes, (title, unit, names) in zip(panels, _PANELS, strict=True):
+            shown = [(row, each) for row in judged for each in row.compared if each.quantity in names and each.trust]
+            for row, each in shown:
+                _point(axes, row, each)
+            axes.set(title=title, xlabel=f"measured, {unit}", ylabel=f"predicted, {unit}")
+            _logarithmic(axes)
+        panels[0].legend(*_legend(panels[0]), fontsize=7.5)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, metadata={"Date": None, "Creator": None})
+
+
+def _point(axes: Axes, row: Judged, each: Compared) -> None:
+    colour, marker = _LOOKS[row.composite.family]
+    trust, measured = each.trust, each.measured
+    assert trust is not None
+    axes.errorbar(
+        measured.value,
+        trust.value,
+        xerr=measured.scatter,
+        yerr=trust.width,
+        fmt=marker,
+        markersize=4.5,
+        color=colour,
+        markerfacecolor=colour if row.composite.read else "white",
+        elinewidth=0.8,
+    )
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Both axes alike, with the line on which predictions would be exact."""
+    axes.set(xscale="log", yscale="log")
+    ends = [*axes.get_xlim(), *axes.get_ylim()]
+    low, high = min(ends), max(ends)
+    axes.plot([low, high], [low, high], color=_GREY, linewidth=0.8, zorder=0)
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 100.0 else (1.0,)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def _legend(axes: Axes) -> tuple[list[Any], list[str]]:
+    handles = [axes.plot([], [], marker, color=colour, markersize=4.5)[0] for colour, marker in _LOOKS.values()]
+    hollow = axes.plot([], [], "o", color=_GREY, markerfacecolor="white", markersize=4.5)[0]
+    return [*handles, hollow], [*_LOOKS, "not read: remembered"]

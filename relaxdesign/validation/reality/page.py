@@ -1,0 +1,226 @@
+"""The page ``reality.md``, its figure and its numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.validation.cells import UNKNOWN, number, percent, table
+from relaxdesign.validation.reality.composites import FAMILIES, SCATTER
+from relaxdesign.validation.reality.figure import draw_parity
+from relaxdesign.validation.reality.judging import Compared, Judged
+from relaxdesign.validation.reality.predicting import Settings
+
+Pair = tuple[Judged, Compared]
+"""A composite and one of its values."""
+
+CAUSES = {
+    "interface: it resists heat, or is soft or open": r"interface",
+    "constituents or fraction: not those of the specimen": r"impur|conducts? (less|better)|alloy|smoothed|fraction",
+    "shape: angular, flat, touching or clustered, or cracks": r"platelet|angular|irregular|flat|crack|chain|agglom|touch",
+    "pores beside the phases": r"\bpores\b",
+}
+"""What remarks name as causes of misses, by the words that tell it; a remark may name several."""
+
+
+def write_reality(judged: Sequence[Judged], out: Path, settings: Settings, machine: dict[str, Any]) -> Path:
+    """Writes ``reality.md``, ``figures/reality.svg`` and ``results/reality.json`` below ``out``; the page's path.
+
+    machine: what it was computed on, as `relaxdesign.validation.runner.machine` tells it.
+    """
+    today = date.today().isoformat()
+    draw_parity(judged, out / "figures" / "reality.svg")
+    values = {
+        "machine": machine,
+        "date": today,
+        "settings": settings.to_dict(),
+        "composites": [each.to_dict() for each in judged],
+    }
+    numbers = out / "results" / "reality.json"
+    numbers.parent.mkdir(parents=True, exist_ok=True)
+    numbers.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    pairs = [(row, each) for row in judged for each in row.compared]
+    head = _HEAD.format(
+        rows=len(judged), date=today, **machine, **settings.to_dict(), scatter=_scatter(), skipped=_skipped(judged)
+    )
+    sections = [_summary(pairs), _causes(pairs), *_tables(pairs), _sources(judged)]
+    page = out / "reality.md"
+    page.write_text("\n\n".join((head, *sections)) + "\n", encoding="utf-8")
+    return page
+
+
+def _scatter() -> str:
+    return ", ".join(f"{100 * share:g} % for {_symbol(name)}" for name, share in SCATTER.items())
+
+
+def _skipped(judged: Sequence[Judged]) -> str:
+    skipped = [f"{row.composite.name} ({row.geometry})" for row in judged if not row.predicted]
+    return f" Not predicted: {'; '.join(skipped)}." if skipped else ""
+
+
+def told(pairs: Sequence[Pair]) -> str:
+    """``40 of 52 values (77 %)`` are covered, of those that are predicted."""
+    known = [each for _, each in pairs if each.trust is not None]
+    count = sum(each.covered is True for each in known)
+    return f"{count} of {len(known)} values ({percent(count / len(known) if known else None)})"
+
+
+def _summary(pairs: Sequence[Pair]) -> str:
+    groups: dict[str, Sequence[Pair]] = {}
+    for name in SCATTER:
+        groups[f"**{_symbol(name)}**, {QUANTITIES[name].label}"] = _of(pairs, lambda _, e, n=name: e.quantity == n)
+    for family in FAMILIES:
+        groups[f"**{family}**"] = _of(pairs, lambda row, _, f=family: row.composite.family == f)
+    groups["**read** in the source"] = _of(pairs, lambda row, _: row.composite.read)
+    groups["**not read**, remembered or from the catalogue"] = _of(pairs, lambda row, _: not row.composite.read)
+    groups["**all**"] = pairs
+    written = table(
+        [(name, of) for name, of in groups.items() if of],
+        ("", lambda group: group[0]),
+        ("values", lambda group: f"{len(group[1])}"),
+        ("predicted", lambda group: f"{len(_known(group[1]))}"),
+        ("covered", lambda group: _share(group[1], lambda each: each.covered is True)),
+        ("median difference, absolute", lambda group: _median(group[1])),
+        ("outside all bounds", lambda group: f"{sum(each.outside != 0 for _, each in group[1])}"),
+        ("covered, of those within bounds", lambda group: _share(_within(group[1]), lambda each: each.covered is True)),
+    )
+    return "\n\n".join(["## In short", f"{told(pairs)} are covered.", written, _PLOT, _WORDS])
+
+
+def _of(pairs: Sequence[Pair], belongs: Callable[[Judged, Compared], bool]) -> list[Pair]:
+    return [(row, each) for row, each in pairs if belongs(row, each)]
+
+
+def _known(pairs: Sequence[Pair]) -> list[Compared]:
+    return [each for _, each in pairs if each.trust is not None]
+
+
+def _within(pairs: Sequence[Pair]) -> list[Pair]:
+    return _of(pairs, lambda _, each: each.outside == 0)
+
+
+def _share(pairs: Sequence[Pair], holds: Callable[[Compared], bool]) -> str:
+    known = _known(pairs)
+    return f"{sum(map(holds, known))} ({percent(float(np.mean([holds(e) for e in known])))})" if known else UNKNOWN
+
+
+def _median(pairs: Sequence[Pair]) -> str:
+    differences = [abs(each.difference) for each in _known(pairs) if each.difference is not None]
+    return f"{100 * float(np.median(differences)):.0f} %" if differences else UNKNOWN
+
+
+def _causes(pairs: Sequence[Pair]) -> str:
+    missed = _of(pairs, lambda _, each: each.covered is False)
+    named = {cause: _of(missed, lambda row, _, w=words: _names(row, w)) for cause, words in CAUSES.items()}
+    named["none of these"] = _of(missed, lambda row, _: not any(_names(row, words) for words in CAUSES.values()))
+    written = table(
+        [(cause, of) for cause, of in named.items() if of],
+        ("what the remark of the row names", lambda line: line[0]),
+        ("misses", lambda line: f"{len(line[1])}"),
+        ("outside all bounds", lambda line: f"{sum(each.outside != 0 for _, each in line[1])}"),
+        ("which", lambda line: ", ".join(f"{row.composite.id} ({_symbol(each.quantity)})" for row, each in line[1])),
+    )
+    return f"## Why predictions miss\n\n{_CAUSES_WORDS.format(count=len(missed))}\n\n{written}"
+
+
+def _names(row: Judged, words: str) -> bool:
+    return re.search(words, row.composite.remark) is not None
+
+
+def _tables(pairs: Sequence[Pair]) -> list[str]:
+    sections = []
+    for name in SCATTER:
+        of = _of(pairs, lambda _, each, n=name: each.quantity == n)
+        if of:
+            unit = QUANTITIES[name].unit
+            title = f"## {_symbol(name)}: {QUANTITIES[name].label}{f', {unit}' if unit else ''}"
+            sections.append(f"{title}\n\n{told(of)} are covered.\n\n{_table(of)}")
+    return sections
+
+
+def _table(pairs: Sequence[Pair]) -> str:
+    return table(
+        pairs,
+        ("composite", lambda p: p[0].composite.name),
+        ("family", lambda p: p[0].composite.family),
+        ("fraction", lambda p: f"{p[0].composite.fraction:.3g}"),
+        ("measured", lambda p: _plus_minus(p[1].measured.value, p[1].measured.scatter)),
+        ("predicted", lambda p: UNKNOWN if p[1].trust is None else _plus_minus(p[1].trust.value, p[1].trust.width)),
+        ("difference", lambda p: UNKNOWN if p[1].difference is None else f"{100 * p[1].difference:+.0f} %"),
+        ("bounds", lambda p: f"{_short(p[1].low)} – {_short(p[1].high)}"),
+        ("measured lies", lambda p: ("below", "within", "above")[p[1].outside + 1]),
+        ("covered", lambda p: {None: UNKNOWN, True: "yes", False: "**no**"}[p[1].covered]),
+        ("why", lambda p: p[1].why(p[0].composite.remark)),
+    )
+
+
+def _plus_minus(value: float, width: float) -> str:
+    return f"{value:.4g} ± {width:.2g}"
+
+
+def _short(value: float) -> str:
+    """A bound; those that a void leaves are 0."""
+    return "0" if 0 < value < 1e-4 else number(value, ".4g")
+
+
+def _sources(judged: Sequence[Judged]) -> str:
+    written = table(
+        [row.composite for row in judged],
+        ("composite", lambda c: f"{c.name} (`{c.id}`)"),
+        ("measured values", lambda c: f"[{_cell(c.source)}]({c.url})" if c.url else _cell(c.source)),
+        ("read", lambda c: "yes" if c.read else "no"),
+        ("constituents", lambda c: f"{c.materials[0].name}, {c.materials[1].name}: {_cell(c.constituents_source)}"),
+        ("porosity", lambda c: UNKNOWN if c.porosity is None else f"{100 * c.porosity:.1f} %"),
+        ("remark", lambda c: _cell(c.remark)),
+        ("predicted as", lambda c: next(_cell(row.geometry) for row in judged if row.composite is c)),
+    )
+    return f"## Where the numbers are from\n\n{written}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "/")
+
+
+def _symbol(name: str) -> str:
+    return {"conductivity": "k", "cte": "α", "nu": "ν"}.get(name, name)
+
+
+_HEAD = """# Measured composites
+
+How near predictions from constituents alone come to what others measured, of {rows} composites of the literature
+([the table](../assets/measured_composites.csv), [its columns](../assets/MATERIALS.md#measured-composites)). Generated by
+`relaxdesign reality`; no number on this page is typed by hand, and nothing was fitted to any of them. All numbers:
+`results/reality.json`.
+
+Last computed on {date} with version {version} on {cpu}, {cores} cores, PyTorch {torch}: {placements} cells per composite,
+{grid}³ and twice as many voxels per edge, seed {seed}.
+
+**Predicted** is the mean of statistically equal cells of the two constituents at the stated volume fraction, perfectly
+bonded and without pores, each at the limit of two grids. *Particles* are equal spheres placed at random, above 0.5 of
+two sizes; *interpenetrating* composites are Gaussian random fields cut at a level, both phases continuous; the pores of
+*porous* materials are spheres.{skipped}
+
+**±** of a prediction (95 %) joins what the grid leaves, the standard error of the mean over the cells (a specimen holds
+many) and the uncertainty of the constituents' numbers, which all count as those of handbooks: 4 % of E and twice as much
+of k and of the expansion, as standard deviations. That of the fraction and of the constituents' ν is not in it. ± of a
+measured value is what its row tells, else {scatter}.
+
+**Covered** means that both intervals meet. **Bounds** are those of Hashin and Shtrikman for the same constituents and
+fraction: what lies beyond them with its scatter is explained by *no* geometry, so that constituents, fraction or interface
+must be others than assumed. A covered value may lie outside, as the bounds know nothing of the uncertainty of the
+constituents. **Difference** is predicted over measured value, minus 1."""
+
+_PLOT = """![Predicted against measured stiffness, conductivity and expansion](figures/reality.svg)
+
+The line is where both are equal. Bars: ± of both."""
+
+_WORDS = """TODO"""
+
+_CAUSES_WORDS = """{count} predictions miss. TODO"""
