@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
-from scipy.optimize import brentq
+from torch import Tensor
 
 from relaxdesign.microstructure import FREE_FORM, PARTICLES, TWO_SIZES
 from relaxdesign.microstructure.base import Geometry
@@ -19,6 +21,8 @@ _DIAMETER = {PARTICLES.name: 0.3, TWO_SIZES.name: 0.4}
 _BLUR = 0.06
 """Standard deviation of the Gaussian that smooths noise to a field, in cell edges: 2 to 3 struts along an edge."""
 _MOST_DRAWS = 8
+_STEP = 2e-3
+"""Of an interface, in cell edges, that tells how its phase's share changes."""
 _SKELETON, _GRAINS = "two continuous phases", "a random field, the thinner phase in pieces"
 
 
@@ -48,12 +52,38 @@ def cells_of(composite: Composite, grid: int, count: int, seed: int) -> tuple[st
     return words, family.place(fraction, size, 3, grid=grid, count=count, generator=generator)
 
 
-def skeleton(fraction: float, grid: int, generator: torch.Generator) -> tuple[Geometry, bool]:
+@dataclass(frozen=True, eq=False)
+class Skeleton:
+    """A level set whose phase 1 fills the same fraction of the cell on every grid.
+
+    level: near that fraction. distance: by which the interface was moved since, in cell edges.
+    """
+
+    level: Geometry
+    fraction: float
+    distance: float = 0.0
+
+    def shares(self, grid: int) -> Tensor:
+        """Share of phase 1 in every voxel."""
+        share, more = (float(self.level.moved(step).shares(grid).mean()) for step in (0.0, _STEP))
+        rise = _STEP * (self.fraction - share) / (more - share)
+        return self.level.moved(rise + self.distance).shares(grid)
+
+    def moved(self, distance: float) -> Skeleton:
+        """The cell with its interface moved out of phase 1."""
+        return replace(self, distance=self.distance + distance)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nothing: it is drawn anew."""
+        return {}
+
+
+def skeleton(fraction: float, grid: int, generator: torch.Generator) -> tuple[Skeleton, bool]:
     """A Gaussian random field cut at the level that leaves phase 1 this fraction, and whether both phases go on.
 
     Cells whose phases do both are sought; one of about a tenth of the cell hardly ever does.
     """
-    continuous = False
+    level, continuous = np.empty(0), False
     for _ in range(_MOST_DRAWS):
         noise = torch.randn((grid,) * 3, generator=generator, dtype=torch.float64).numpy()
         field = gaussian_filter(noise, _BLUR * grid, mode="wrap")
@@ -62,9 +92,4 @@ def skeleton(fraction: float, grid: int, generator: torch.Generator) -> tuple[Ge
         continuous = all(pieces(phase).spans[0] == 3 for phase in (level > 0, level <= 0))
         if continuous:
             break
-
-    def missing(rise: float) -> float:
-        return fraction - float(FREE_FORM.geometry(level + rise).shares(grid).mean())
-
-    rise = brentq(missing, -1.0, 1.0, xtol=1e-4)  # within a voxel of the quantile
-    return FREE_FORM.geometry(level + rise), continuous
+    return Skeleton(FREE_FORM.geometry(level), fraction), continuous
