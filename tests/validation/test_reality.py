@@ -10,8 +10,9 @@ import torch
 from scipy.stats import t as student
 
 from relaxdesign.microstructure.connectivity import pieces
+from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.trust import Trust
-from relaxdesign.validation.reality import Measured, Settings, predict, read_composites, write_reality
+from relaxdesign.validation.reality import Measured, Results, Settings, predict, read_composites, write_reality
 from relaxdesign.validation.reality.cells import cells_of, skeleton
 from relaxdesign.validation.reality.composites import MEASURED_COMPOSITES
 from relaxdesign.validation.reality.judging import attainable, judged
@@ -104,7 +105,7 @@ def test_a_composite_that_was_simulated_is_covered():
     assert {each.quantity for each in found.compared} == set(ALSIC.measured)
     for each in found.compared:
         assert each.covered and each.outside == 0 and each.why("a remark") == ""
-        assert abs(each.difference) < 0.05
+        assert each.trust is not None and each.trust.value == pytest.approx(each.measured.value, rel=0.05)
 
 
 def test_an_impossible_value_is_missed_and_outside_the_bounds():
@@ -113,7 +114,8 @@ def test_an_impossible_value_is_missed_and_outside_the_bounds():
     assert above.covered is False and above.outside == 1 and "above every geometry" in above.why("")
     assert below.covered is False and below.outside == -1 and "below every geometry" in below.why("")
     assert above.why("the remark of the row") == "the remark of the row"
-    assert above.trust.placement is None and above.trust.material > 0 and above.trust.grid > 0
+    assert above.trust and above.trust.placement is None and above.trust.material is not None
+    assert above.trust.material > 0 and above.trust.grid > 0
 
 
 def test_a_miss_within_the_bounds_is_one_of_geometry():
@@ -130,6 +132,7 @@ def test_the_interval_holds_the_standard_error_over_cells():
     assert together.value == pytest.approx(values.mean(), rel=1e-6)
     error = student.ppf(0.975, 2) * values.std(ddof=1) / np.sqrt(3)
     assert together.placement == pytest.approx(error, rel=1e-3) and error > 0
+    assert together.material is not None
     assert together.material == pytest.approx(alone[0].material, rel=1e-6)
     # both constituents' E are uncertain by 4 % and E is homogeneous in them: at most 1.96 times that
     assert 0.5 < together.material / (1.96 * 0.04 * together.value) < 1.0
@@ -156,7 +159,8 @@ def test_pores_soften_and_leave_the_expansion():
 @pytest.mark.parametrize("name", ["E", "K", "G", "nu", "conductivity", "cte"])
 def test_bounds_hold_the_constituents_and_close_on_equal_ones(name):
     matrix, inclusion = ALSIC.materials
-    known = {"E": "young", "K": "bulk", "G": "shear", "nu": "poisson", "cte": "expansion"}.get(name, name)
+    known = QUANTITIES[name].of_material
+    assert known is not None
     ends = sorted((getattr(matrix, known), getattr(inclusion, known)))
     low, high = attainable(ALSIC, name)
     assert ends[0] < low < high < ends[1]
@@ -206,7 +210,7 @@ def test_the_page_holds_every_row(tmp_path):
         factor = 1.0 if composite.read else 3.0
         trusts = {name: Trust(factor * each.value, 0.0) for name, each in composite.measured.items()}
         rows.append(judged(composite, "spheres", trusts))
-    page = write_reality(rows, tmp_path, Settings(), MACHINE).read_text(encoding="utf-8")
+    page = write_reality(Results(rows, Settings(), MACHINE, "2026-01-31"), tmp_path).read_text(encoding="utf-8")
     lines = page.splitlines()
     for composite in COMPOSITES.values():
         assert sum(f"(`{composite.id}`)" in line for line in lines) == 1, "its source"
@@ -217,11 +221,25 @@ def test_the_page_holds_every_row(tmp_path):
     count = sum(len(each.measured) for each in COMPOSITES.values())
     assert f"{read} of {count} values ({100 * read / count:.0f} %) are covered" in page
     assert f"| **read** in the source | {read} | {read} | {read} (100 %) | 0 % |" in page
-    assert f"{count - read} predictions miss" in page
+    assert f"{count - read} values are missed" in page
     assert (tmp_path / "figures" / "reality.svg").read_text().count("<path") > count
     kept = json.loads((tmp_path / "results" / "reality.json").read_text(encoding="utf-8"))
     assert [row["id"] for row in kept["composites"]] == list(COMPOSITES)
-    assert kept["settings"] == {"grid": 24, "placements": 3, "seed": 0}
+    assert kept["settings"] == {"grid": 24, "placements": 3, "seed": 0} and "on 2026-01-31 with" in page
+
+
+def test_results_are_read_as_they_were_written_but_for_the_table(tmp_path):
+    trust = Trust(90.0, 1.0, 2.0, 6.0)
+    rows = [judged(with_values(COMPOSITES["a359-sic-20"], {"E": 98.6}), "spheres", {"E": trust})]
+    written = Results(rows, Settings(16, 2, 5), MACHINE, "2026-01-31")
+    written.write(tmp_path)
+    now = replace(COMPOSITES["a359-sic-20"], measured={"E": Measured(300.0, 3.0)})
+    found = Results.read(tmp_path, [now])
+    assert (found.settings, found.machine, found.date) == (written.settings, written.machine, written.date)
+    (value,) = found.judged[0].compared
+    assert value.trust == trust and value.measured.value == 300.0 and value.covered is False and value.outside == 1
+    with pytest.raises(ValueError, match="a359-sic-20 is not in the table as it was predicted"):
+        Results.read(tmp_path, [replace(now, fraction=0.21)])
 
 
 def test_the_command_writes_the_page_of_the_rows_asked_for(cli, tmp_path):
@@ -236,6 +254,9 @@ def test_the_command_writes_the_page_of_the_rows_asked_for(cli, tmp_path):
         low, high = value["bounds"]
         assert 0.97 * low < value["predicted"]["value"] < 1.03 * high, "but for the grid's error"
     assert f"of {len(carbide['values']) + len(beryllium['values'])} values are covered" in result.stdout
+    (tmp_path / "reality.md").unlink()
+    assert cli("reality", "--report", "--out", str(tmp_path)).exit_code == 0
+    assert (tmp_path / "reality.md").read_text(encoding="utf-8") == page
 
 
 def test_the_command_names_a_composite_when_none_matches(cli, tmp_path):

@@ -87,7 +87,8 @@ def skeleton(fraction: float, grid: int, generator: torch.Generator) -> tuple[Sk
     for _ in range(_MOST_DRAWS):
         noise = torch.randn((grid,) * 3, generator=generator, dtype=torch.float64).numpy()
         field = gaussian_filter(noise, _BLUR * grid, mode="wrap")
-        level = field / np.mean(np.linalg.norm(np.stack(np.gradient(field)), axis=0))
+        slope = np.stack([np.gradient(field, axis=axis) for axis in range(3)])
+        level = field / np.mean(np.linalg.norm(slope, axis=0))
         level = level - np.quantile(level, 1.0 - fraction)
         continuous = all(pieces(phase).spans[0] == 3 for phase in (level > 0, level <= 0))
         if continuous:

@@ -151,15 +151,15 @@ def _pores(row: Mapping[str, str]) -> Material:
 
 def _measured(row: Mapping[str, str]) -> dict[str, Measured]:
     """The measured values, by quantity. Their scatter is told by a percentage, ``3 %`` of all or ``5 % of E``."""
-    told = {match["symbol"]: float(match["number"]) / 100.0 for match in _PERCENT.finditer(row["scatter"])}
-    of = {_SYMBOLS.get(symbol, symbol): share for symbol, share in told.items()}
+    told = {match["symbol"] or "": float(match["number"]) / 100.0 for match in _PERCENT.finditer(row["scatter"])}
+    own = {_SYMBOLS.get(symbol, symbol): share for symbol, share in told.items()}
     measured = {}
     for column, quantity in QUANTITIES.items():
         value = _number(row, column)
         if value is not None:
             if value == 0 or (value < 0 and quantity not in ("nu", "cte")):
                 raise ValueError(f"{column} is {row[column]}; a measured value is above 0, leave it empty if unknown")
-            measured[quantity] = Measured(value, abs(value) * of.get(quantity, of.get(None, SCATTER[quantity])))
+            measured[quantity] = Measured(value, abs(value) * own.get(quantity, own.get("", SCATTER[quantity])))
     if not measured:
         raise ValueError(f"nothing was measured: give one of {', '.join(QUANTITIES)}")
     return measured

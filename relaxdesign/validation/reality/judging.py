@@ -95,6 +95,13 @@ class Judged:
             "values": [each.to_dict() for each in self.compared],
         }
 
+    @staticmethod
+    def from_dict(values: Mapping[str, Any], composite: Composite) -> Judged:
+        """The inverse of ``to_dict``, for a composite as its table tells it now."""
+        known = {each["quantity"]: each["predicted"] for each in values["values"]}
+        trusts = {name: Trust.from_dict(predicted) for name, predicted in known.items() if predicted}
+        return judged(composite, values["geometry"], trusts)
+
 
 def judged(composite: Composite, geometry: str, predictions: Mapping[str, Trust]) -> Judged:
     """Every measured value of a composite beside its prediction, if there is one."""
@@ -117,10 +124,11 @@ def attainable(composite: Composite, quantity: str) -> tuple[float, float]:
     )
     if quantity == "conductivity":
         return _ends(conductivity_bounds(conductivity, shares))
-    if quantity == "cte" and any(material.void for material in composite.materials):
-        return (float(composite.materials[0].expansion or 0.0),) * 2  # pores follow the solid, whatever their shape
     if quantity == "cte":
-        return _ends(expansion_bounds(bulk, shear, [m.expansion for m in composite.materials], shares))
+        expansion = [float(material.expansion or 0.0) for material in composite.materials]
+        if any(material.void for material in composite.materials):
+            return expansion[0], expansion[0]  # pores follow the solid, whatever their shape
+        return _ends(expansion_bounds(bulk, shear, expansion, shares))
     (low_bulk, high_bulk), (low_shear, high_shear) = (
         _ends(bounds(bulk, shear, shares)) for bounds in (bulk_bounds, shear_bounds)
     )
