@@ -206,7 +206,32 @@ _PLOT = """![Predicted against measured stiffness, conductivity and expansion](f
 
 The line is where both are equal. Bars: ± of both. Poisson's ratio is not drawn."""
 
-_WORDS = """TODO"""
+_WORDS = """**Where the model holds.** Stiffness and expansion of dense, well-bonded composites whose constituents are
+known: aluminium with up to 40 % of carbide or oxide, epoxy with up to 40 % of silica, tungsten–copper,
+aluminium–silicon and aluminium–beryllium, hardmetals up to 16 % of cobalt, iron with graphite, ceramics with round
+pores. Beside stiff particles predictions are rather too low: grit is angular, while spheres give nearly the least
+stiffness that a fraction allows, close to the lower bound.
+
+**Where it does not**, and in which direction:
+
+- *Heat through interfaces: far too high.* Nearly all conductivities that are missed lie below every bound, so no
+  arrangement of bonded phases explains them. Diamond and carbide conduct well, and what a metal hands over to them
+  passes an interface that resists (Kapitza). Its share grows as particles get smaller: the same mixtures are measured
+  with particles of 7 and 250 µm and of 30 and 200 µm, and the coarse ones come near the prediction. The model has no
+  interface and no size; what it says is what perfect interfaces would reach.
+- *Conductivity of impure phases: too high.* Grit, casting alloys and silicon that is dissolved in aluminium conduct
+  less than the pure crystals in the table.
+- *Soft matrices whose stiff (or conducting) particles touch or cluster: far too low.* Between the bounds, so geometry
+  explains it; separate spheres are the wrong one. Here the bounds are a factor of four and more apart.
+- *Pores that are not round, and cracks: too stiff.* The voids between sintered particles and flat pores or cracks at
+  grain boundaries take two to three times as much stiffness as round pores of the same volume.
+- *Foams* are not predicted: their walls and struts are none of the families here.
+
+**What the shares mean.** Intervals of conductivity and expansion are 10 to 15 % wide to either side, nearly all of it
+the constituents' numbers of handbooks; so the median difference tells more of the model than the share covered does.
+Of Poisson's ratio the interval lacks the largest part, that of the constituents' own. Data differ, too: two data
+sheets of aluminium with 55 % of carbide tell 167 and 200 GPa, one below the prediction, the other above it. Half of
+the rows were not read but remembered; they are counted apart. The rows are no random sample of anything."""
 
 _CAUSES_WORDS = """{count} values are missed. What a remark names is no proof. The remarks stood in the table before
 anything was predicted, but for four that were added to when their rows were looked at: AlSiC-12, Cu with 60 % diamond,
