@@ -46,8 +46,8 @@ def _scatter() -> str:
 
 
 def _skipped(judged: Sequence[Judged]) -> str:
-    skipped = [f"{row.composite.name} ({row.geometry})" for row in judged if not row.predicted]
-    return f" Not predicted: {'; '.join(skipped)}." if skipped else ""
+    skipped = [f"- {row.composite.name}: {row.geometry}." for row in judged if not row.predicted]
+    return "\n\n".join(["", "\n".join(skipped)]) if skipped else ""
 
 
 def told(pairs: Sequence[Pair]) -> str:
