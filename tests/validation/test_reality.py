@@ -228,6 +228,18 @@ def test_the_page_holds_every_row(tmp_path):
     assert kept["settings"] == {"grid": 24, "placements": 3, "seed": 0} and "on 2026-01-31 with" in page
 
 
+def test_what_softens_is_no_cause_of_a_prediction_that_is_too_low(tmp_path):
+    """A remark that names an interface and pores explains a conductivity that is too high, not a stiffness too low."""
+    composite = replace(COMPOSITES["al-sic-55-asm"], remark="interfaces and pores")
+    trusts = {"E": Trust(100.0, 1.0), "conductivity": Trust(300.0, 1.0)}
+    rows = [judged(composite, "spheres", trusts)]
+    page = write_reality(Results(rows, Settings(), MACHINE, "2026-01-31"), tmp_path).read_text(encoding="utf-8")
+    by_cause = {line.split("|")[1].split(":")[0].strip(): line for line in page.split("## ")[2].splitlines()}
+    for cause in ("interface", "pores beside the phases"):
+        assert f"{composite.id} (k)" in by_cause[cause] and f"{composite.id} (E)" not in by_cause[cause]
+    assert f"{composite.id} (E)" in by_cause["none of these"]
+
+
 def test_results_are_read_as_they_were_written_but_for_the_table(tmp_path):
     trust = Trust(90.0, 1.0, 2.0, 6.0)
     rows = [judged(with_values(COMPOSITES["a359-sic-20"], {"E": 98.6}), "spheres", {"E": trust})]
