@@ -234,7 +234,8 @@ def test_what_softens_is_no_cause_of_a_prediction_that_is_too_low(tmp_path):
     trusts = {"E": Trust(100.0, 1.0), "conductivity": Trust(300.0, 1.0)}
     rows = [judged(composite, "spheres", trusts)]
     page = write_reality(Results(rows, Settings(), MACHINE, "2026-01-31"), tmp_path).read_text(encoding="utf-8")
-    by_cause = {line.split("|")[1].split(":")[0].strip(): line for line in page.split("## ")[2].splitlines()}
+    lines = page.split("## Why predictions miss")[1].split("## ")[0].splitlines()
+    by_cause = {line.strip("| ").split(" |")[0].split(":")[0]: line for line in lines}
     for cause in ("interface", "pores beside the phases"):
         assert f"{composite.id} (k)" in by_cause[cause] and f"{composite.id} (E)" not in by_cause[cause]
     assert f"{composite.id} (E)" in by_cause["none of these"]

@@ -1,4 +1,4 @@
-"""Measured against predicted values, as SVG."""
+"""Predicted over measured values, as SVG."""
 
 from __future__ import annotations
 
@@ -32,31 +32,32 @@ _STYLE: dict[Any, Any] = {
 _GREY = "#999999"
 
 
-def draw_parity(judged: Sequence[Judged], path: Path) -> None:
+def draw_ratios(judged: Sequence[Judged], path: Path) -> None:
     """Writes one panel per kind of quantity; filled markers are values that were read in their source."""
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(9.6, 3.4), layout="constrained")
-        panels = figure.subplots(1, len(_PANELS))
+        figure = Figure(figsize=(9.6, 3.6), layout="constrained")
+        panels = figure.subplots(1, len(_PANELS), sharey=True)
         for axes, (title, unit, names) in zip(panels, _PANELS, strict=True):
             shown = [(row, each) for row in judged for each in row.compared if each.quantity in names and each.trust]
             for row, each in shown:
                 _point(axes, row, each)
-            axes.set(title=title, xlabel=f"measured, {unit}", ylabel=f"predicted, {unit}")
+            axes.set(title=title, xlabel=f"measured, {unit}")
             _logarithmic(axes)
+        panels[0].set_ylabel("predicted / measured")
         panels[0].legend(*_legend(panels[0]), fontsize=7.5)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata={"Date": None, "Creator": None})
 
 
 def _point(axes: Axes, row: Judged, each: Compared) -> None:
+    """A value, with a bar of both half-widths: it reaches 1 if it is covered."""
     colour, marker = _LOOKS[row.composite.family]
     trust, measured = each.trust, each.measured
     assert trust is not None
     axes.errorbar(
         measured.value,
-        trust.value,
-        xerr=measured.scatter,
-        yerr=trust.width,
+        trust.value / measured.value,
+        yerr=(trust.width + measured.scatter) / measured.value,
         fmt=marker,
         markersize=4.5,
         color=colour,
@@ -66,14 +67,13 @@ def _point(axes: Axes, row: Judged, each: Compared) -> None:
 
 
 def _logarithmic(axes: Axes) -> None:
-    """Both axes alike, with the line on which predictions would be exact."""
+    """Both axes, with the line on which predictions would be exact."""
     axes.set(xscale="log", yscale="log")
-    ends = [*axes.get_xlim(), *axes.get_ylim()]
-    low, high = min(ends), max(ends)
-    axes.plot([low, high], [low, high], color=_GREY, linewidth=0.8, zorder=0)
-    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    axes.axhline(1.0, color=_GREY, linewidth=0.8, zorder=0)
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 100.0 else (1.0,)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 100.0 else (1.0,)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
 

@@ -11,7 +11,7 @@ import numpy as np
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.validation.cells import UNKNOWN, number, percent, table
 from relaxdesign.validation.reality.composites import FAMILIES, SCATTER
-from relaxdesign.validation.reality.figure import draw_parity
+from relaxdesign.validation.reality.figure import draw_ratios
 from relaxdesign.validation.reality.judging import Compared, Judged
 from relaxdesign.validation.reality.results import Results
 
@@ -33,7 +33,7 @@ def write_reality(results: Results, out: Path) -> Path:
     """Writes ``reality.md``, ``figures/reality.svg`` and ``results/reality.json`` below ``out``; the page's path."""
     judged = results.judged
     results.write(out)
-    draw_parity(judged, out / "figures" / "reality.svg")
+    draw_ratios(judged, out / "figures" / "reality.svg")
     known = {**results.machine, **results.settings.to_dict(), "date": results.date}
     head = _HEAD.format(rows=len(judged), scatter=_scatter(), skipped=_skipped(judged), **known)
     pairs = [(row, each) for row in judged for each in row.compared]
@@ -206,9 +206,9 @@ fraction: what lies beyond them with its scatter is explained by *no* geometry o
 fraction or interface must be others than assumed. A covered value may lie outside, as the bounds know nothing of the
 uncertainty of the constituents. **Difference** is predicted over measured value, minus 1."""
 
-_PLOT = """![Predicted against measured stiffness, conductivity and expansion](figures/reality.svg)
+_PLOT = """![Predicted over measured stiffness, conductivity and expansion](figures/reality.svg)
 
-The line is where both are equal. Bars: ± of both. Poisson's ratio is not drawn."""
+Bars join both ±: those that reach the line are covered. Poisson's ratio is not drawn."""
 
 _WORDS = """**Where the model holds.** Stiffness of dense, well-bonded composites whose constituents are known:
 aluminium with up to 40 % of carbide or oxide, epoxy with up to 30 % of silica, tungsten–copper, aluminium–silicon and
