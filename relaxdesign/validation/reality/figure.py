@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from relaxdesign.validation.reality.judging import Compared, Judged
@@ -39,12 +40,15 @@ def draw_ratios(judged: Sequence[Judged], path: Path) -> None:
         panels = figure.subplots(1, len(_PANELS), sharey=True)
         for axes, (title, unit, names) in zip(panels, _PANELS, strict=True):
             shown = [(row, each) for row in judged for each in row.compared if each.quantity in names and each.trust]
+            if not shown:
+                axes.set_visible(False)
+                continue
             for row, each in shown:
                 _point(axes, row, each)
             axes.set(title=title, xlabel=f"measured, {unit}")
             _logarithmic(axes)
-        panels[0].set_ylabel("predicted / measured")
-        panels[0].legend(*_legend(panels[0]), fontsize=7.5)
+        figure.supylabel("predicted / measured", fontsize=8.5)
+        figure.legend(handles=_legend(), loc="outside lower center", ncols=4, fontsize=7.5)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata={"Date": None, "Creator": None})
 
@@ -78,7 +82,9 @@ def _logarithmic(axes: Axes) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
-def _legend(axes: Axes) -> tuple[list[Any], list[str]]:
-    handles = [axes.plot([], [], marker, color=colour, markersize=4.5)[0] for colour, marker in _LOOKS.values()]
-    hollow = axes.plot([], [], "o", color=_GREY, markerfacecolor="white", markersize=4.5)[0]
-    return [*handles, hollow], [*_LOOKS, "not read: remembered"]
+def _legend() -> list[Line2D]:
+    looks = [*((name, *look, look[0]) for name, look in _LOOKS.items()), ("not read: remembered", _GREY, "o", "white")]
+    return [
+        Line2D([], [], linestyle="", marker=marker, color=colour, markerfacecolor=face, markersize=4.5, label=name)
+        for name, colour, marker, face in looks
+    ]
