@@ -48,7 +48,7 @@ def _scatter() -> str:
 
 
 def _skipped(judged: Sequence[Judged]) -> str:
-    skipped = [f"- {row.composite.name}: {row.geometry}." for row in judged if not row.predicted]
+    skipped = [f"- {row.composite.name} is {row.geometry}." for row in judged if not row.predicted]
     return "\n\n".join(["", "\n".join(skipped)]) if skipped else ""
 
 
@@ -193,8 +193,8 @@ Last computed on {date} with version {version} on {cpu}, {cores} cores, PyTorch 
 
 **Predicted** is the mean of statistically equal cells of the two constituents at the stated volume fraction, perfectly
 bonded and without pores, each at the limit of two grids. *Particles* are equal spheres placed at random, above 0.5 of
-two sizes; *interpenetrating* composites are Gaussian random fields cut at a level, both phases continuous; the pores of
-*porous* materials are spheres.{skipped}
+two sizes; *interpenetrating* composites are Gaussian random fields cut at a level, both phases continuous unless one
+fills but a tenth; the pores of *porous* materials are spheres.{skipped}
 
 **±** of a prediction (95 %) joins what the grid leaves, the standard error of the mean over the cells (a specimen holds
 many) and the uncertainty of the constituents' numbers, which all count as those of handbooks: 4 % of E and twice as
