@@ -43,10 +43,10 @@ def draw_ratios(judged: Sequence[Judged], path: Path) -> None:
             if not shown:
                 axes.set_visible(False)
                 continue
+            axes.set(title=title, xlabel=f"measured, {unit}", xscale="log", yscale="log")
             for row, each in shown:
                 _point(axes, row, each)
-            axes.set(title=title, xlabel=f"measured, {unit}")
-            _logarithmic(axes)
+            _scales(axes)
         figure.supylabel("predicted / measured", fontsize=8.5)
         figure.legend(handles=_legend(), loc="outside lower center", ncols=4, fontsize=7.5)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,9 +70,8 @@ def _point(axes: Axes, row: Judged, each: Compared) -> None:
     )
 
 
-def _logarithmic(axes: Axes) -> None:
-    """Both axes, with the line on which predictions would be exact."""
-    axes.set(xscale="log", yscale="log")
+def _scales(axes: Axes) -> None:
+    """Plain numbers on both axes, and the line on which predictions would be exact."""
     axes.axhline(1.0, color=_GREY, linewidth=0.8, zorder=0)
     low, high = axes.get_xlim()
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 100.0 else (1.0,)))
