@@ -18,6 +18,7 @@ from relaxdesign.cli.makeable import makeable
 from relaxdesign.cli.materials import materials
 from relaxdesign.cli.prior_report import prior_report
 from relaxdesign.cli.protocol import protocol
+from relaxdesign.cli.reality import reality
 from relaxdesign.cli.request_options import RequestCommand
 from relaxdesign.cli.resume import resume
 from relaxdesign.cli.runs import runs
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 app.command(cls=RequestCommand)(design)
 app.command(cls=FamilyCommand)(evaluate)
-for command in (resume, campaign, export, sample, train, prior_report, protocol, materials, makeable):
+for command in (resume, campaign, export, sample, train, prior_report, protocol, reality, materials, makeable):
     app.command()(command)
 app.command("app")(serve)
 app.add_typer(runs, name="runs")
