@@ -7,6 +7,7 @@ neither is known, a known composite of the two is plausible: somebody has to fin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from relaxdesign.materials.compatibility import deciding_rule, verdict
 from relaxdesign.materials.material import Material
@@ -42,6 +43,15 @@ def of_phases(
     if first.void or second.void:
         return shaped(second if first.void else first, dim, enclosed)
     return verdict(first, second, dim, share) if ordered else _interlocked(first, second, dim)
+
+
+def of_many(materials: Sequence[Material], shares: Sequence[float], dim: int) -> Verdict:
+    """The verdict of several materials in the first, with their volume fractions: that of the least sure of them."""
+    matrix, *others = materials
+    found = [verdict(matrix, other, dim, share) for other, share in zip(others, shares[1:], strict=True)]
+    least = min(found, key=lambda each: each.rank)
+    told = [f"{other.name}: {each.reason}" for other, each in zip(others, found, strict=True)]
+    return replace(least, reason="; ".join(dict.fromkeys(told)))
 
 
 def _interlocked(first: Material, second: Material, dim: int) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from relaxdesign.materials.catalogue import Catalogue, Material, Third
 from relaxdesign.microstructure import FAMILIES
@@ -45,3 +46,14 @@ def third_of(name: str, material: str, amount: float, catalogue: Catalogue) -> T
     if not low <= amount <= high:
         raise ValueError(f"the {family.amount.label} is {amount:g}; supported are {low:g} to {high:g}")
     return Third(catalogue.find(material), amount)
+
+
+def beside(materials: Catalogue, third: Third | None) -> Catalogue:
+    """The materials to choose from beside a third that is given: of its substance there is no other."""
+    if third is None:
+        return materials
+    given = third.material
+    others = [
+        m for m in materials.materials if m.id != given.id and not (m.substance and m.substance == given.substance)
+    ]
+    return replace(materials, materials=tuple(others), third=third)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue, Material
-from relaxdesign.materials.making import of_phases
+from relaxdesign.materials.making import of_many, of_phases
 from relaxdesign.materials.verdict import Verdict
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Family, Fit, FitError, Inclusions, PlacementError
@@ -157,6 +157,8 @@ def _made(
     materials: Sequence[Material], dim: int, shares: Sequence[float], family: Family, solid: Solid | None
 ) -> Verdict | None:
     """Whether and how a cell can be made; of inclusions the first phase is the matrix."""
+    if len(materials) > 2:
+        return of_many(materials, shares, dim)
     enclosed = 0 if solid is None else solid.enclosed
     return of_phases(materials, dim, shares[-1], ordered=isinstance(family, Inclusions), enclosed=enclosed)
 

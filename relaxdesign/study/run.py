@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from relaxdesign.materials.catalogue import Catalogue, Third
+from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.microstructure.symmetry import Symmetry
 from relaxdesign.prior.data import CONNECTED
 from relaxdesign.prior.model import Prior, load_prior, shipped_priors
 from relaxdesign.study.attainable import check_reachable
 from relaxdesign.study.events import DesignEvent, Event, FinishedEvent, StepEvent
-from relaxdesign.study.family import third_of
+from relaxdesign.study.family import beside, third_of
 from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods import METHODS, check_method, sampler_for
 from relaxdesign.study.objective import Objective
@@ -226,7 +226,7 @@ def materials_on_offer(request: DesignRequest, catalogue: Catalogue | None = Non
                 categories=request.categories, exclude=request.exclude, flagged=request.flagged
             )
         third = third_of(request.family, request.third_phase, request.third_amount, catalogue)
-        known = with_known_properties(_beside(materials, third), request.objectives)
+        known = with_known_properties(beside(materials, third), request.objectives)
         materials = known if request.phases else known.combinable(request.makeable, request.dim)
     except ValueError as error:
         raise RequestError(str(error)) from None
@@ -246,17 +246,6 @@ def materials_on_offer(request: DesignRequest, catalogue: Catalogue | None = Non
         except ValueError as error:
             raise RequestError(str(error)) from None
     return materials
-
-
-def _beside(materials: Catalogue, third: Third | None) -> Catalogue:
-    """The materials to choose from beside a third that is given: of its substance there is no other."""
-    if third is None:
-        return materials
-    given = third.material
-    others = [
-        m for m in materials.materials if m.id != given.id and not (m.substance and m.substance == given.substance)
-    ]
-    return replace(materials, materials=tuple(others), third=third)
 
 
 def _by_any_pair(target: Objective, request: DesignRequest, known: Catalogue) -> str:

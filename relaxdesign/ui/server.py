@@ -117,14 +117,17 @@ def reachable(
     exclude: tuple[str, ...] = (),
     phases: tuple[str, ...] = (),
     makeable: Makeable = "any",
+    third: tuple[str, float] = ("", 0.0),
 ) -> tuple[float, float]:
     """Smallest and largest effective value of a quantity that pairs of these materials can reach.
 
     csv: the visitor's own materials instead of the shipped ones. exclude: ids of those left out. phases: the two that
-    are given; then no others are on offer. makeable: least level of the pairs. Raises ValueError if the quantity is
-    unknown of the rest, or fewer than two are left.
+    are given; then no others are on offer. makeable: least level of the pairs. third: material and amount of the third
+    phase, of families that have one. Raises ValueError if the quantity is unknown of the rest, or fewer than two are
+    left.
     """
     from relaxdesign.study.attainable import attainable
+    from relaxdesign.study.family import beside, third_of
     from relaxdesign.study.objective import Objective
     from relaxdesign.study.selection import with_known_properties
 
@@ -134,7 +137,7 @@ def reachable(
         selected = materials.of_phases(phases)
     else:
         selected = materials.select(categories=categories, flagged=flagged, exclude=exclude)
-    selected = with_known_properties(selected, [wanted])
+    selected = with_known_properties(beside(selected, third_of(family, *third, materials)), [wanted])
     if not phases:
         selected = selected.combinable(makeable, dim)
     intervals = attainable(selected, dim, quantity, family)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from manifold3d import Manifold
 
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.microstructure.base import GivenThird, in_dimension
@@ -118,7 +119,8 @@ def test_estimates_rank_pairs_by_what_the_third_phase_makes_of_them(family):
 def test_bodies_of_the_phases_fill_what_they_shall(family, dim):
     placement = placed(family, dim)
     geometry = placement.to_dict()
-    whole, first, second = (family.body(geometry, 1, 1.0, 0.01, phase) for phase in (0, 1, 2))
+    block = Manifold.cube((1, 1, 1))  # bodies reach beyond it
+    whole, first, second = (family.body(geometry, 1, 1.0, 0.01, phase) ^ block for phase in (0, 1, 2))
     assert (first ^ second).volume() < 1e-4 * whole.volume()  # apart
     assert first.volume() + second.volume() == pytest.approx(whole.volume(), rel=1e-3)
     shares = np.array([float(s.mean()) for s in placement.shares(64)])

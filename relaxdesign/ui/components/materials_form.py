@@ -40,12 +40,15 @@ def draw() -> None:
         without=_hidden(given),
         special={
             "phases": {
-                "choices": {VOID.id: VOID.name}
-                | {m.id: m.name for m in sorted(materials.materials, key=lambda m: m.name.casefold())},
+                "choices": {VOID.id: VOID.name} | _names(materials),
                 "max_selections": 2,
                 "on_change": offer.settle_shapes,
                 "placeholder": "Found by the search",
                 "help": "Void and a material for lattices and foams, or two materials: then only the shape is sought.",
+            },
+            "third_phase": {
+                "choices": {"": "Choose one"} | _names(materials),
+                "help": f"Material of the {offer.third_phase()}: every design has it.",
             },
             "shape": {"disabled": not given},
             "categories": {
@@ -68,6 +71,14 @@ def draw() -> None:
 
 def _hidden(given: tuple[str, ...]) -> tuple[str, ...]:
     """Names of the settings that make no sense for what is chosen. given: the two phases, if both are."""
+    third: tuple[str, ...] = ()
+    if not offer.third_phase():
+        st.session_state.update(third_phase="", third_amount=0.0)  # cannot be asked for, and is not seen
+        third = "third_phase", "third_amount"
+    return *third, *_hidden_of_shapes(given)
+
+
+def _hidden_of_shapes(given: tuple[str, ...]) -> tuple[str, ...]:
     if not given:
         return "min_feature", "symmetry", "open_voids"
     choosing = "categories", "exclude", "flagged", "makeable"
@@ -75,6 +86,11 @@ def _hidden(given: tuple[str, ...]) -> tuple[str, ...]:
         return choosing
     st.session_state["open_voids"] = False  # cannot be asked for, and its control is not seen
     return *choosing, "open_voids"
+
+
+def _names(materials: Catalogue) -> dict[str, str]:
+    """Names of materials by their ids, in alphabetical order."""
+    return {m.id: m.name for m in sorted(materials.materials, key=lambda m: m.name.casefold())}
 
 
 def problems(wrong: Sequence[str], where: str) -> None:

@@ -7,6 +7,8 @@ import streamlit as st
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.compatibility import Makeable
 from relaxdesign.materials.material import VOID
+from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure.base import GivenThird
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study import selection as pairs
 from relaxdesign.study.objective import Objective
@@ -69,6 +71,12 @@ def given() -> tuple[str, ...]:
     return phases() if len(phases()) == 2 else ()
 
 
+def third_phase() -> str:
+    """What the third phase of the chosen family is called, of which the user gives the material; empty if none is."""
+    family = FAMILIES.get(st.session_state.get("family", ""))
+    return family.phases[family.given] if isinstance(family, GivenThird) else ""
+
+
 def settle_shapes() -> None:
     """Chooses the family of shapes where phases are given; without phases nothing is asked of shapes. A callback."""
     if given():
@@ -98,6 +106,16 @@ def _reachable(
     makeable: Makeable,
 ) -> tuple[float, float]:
     state = st.session_state
+    third = state.get("third_phase", ""), state.get("third_amount", 0.0)
     return server.reachable(
-        quantity, categories, flagged, state["dim"], state["family"], state["materials_csv"], exclude, two, makeable
+        quantity,
+        categories,
+        flagged,
+        state["dim"],
+        state["family"],
+        state["materials_csv"],
+        exclude,
+        two,
+        makeable,
+        third,
     )
