@@ -140,14 +140,17 @@ def print_report(report: dict[str, Any], cell: Cell) -> None:
         _print_matrix("k, W/(m K)", conductivity["tensor"])
     if expansion is not None and expansion["stress_MPa_per_K"]:
         _print_stresses(expansion["stress_MPa_per_K"])
+        output().print(expansion["cooling"])
 
 
 def _add_refined(table: Table, refined: dict[str, Any]) -> None:
     """Rows of the values on this grid, on the doubled one and in the limit."""
-    for symbol, unit in (("K", "GPa"), ("G", "GPa"), ("conductivity", "W/(m K)"), ("cte", "1e-6/K")):
-        if symbol in refined:
-            values = (f"{refined[symbol][grid]:.6g}" for grid in ("given", "doubled", "limit"))
-            table.add_row(f"{symbol}: this grid, doubled, limit", " → ".join(values) + f" {unit}")
+    from relaxdesign.physics.quantities import QUANTITIES
+
+    for symbol, found in refined.items():
+        if symbol in QUANTITIES:
+            values = " → ".join(f"{found[grid]:.6g}" for grid in ("given", "doubled", "limit"))
+            table.add_row(f"{symbol}: this grid, doubled, limit", QUANTITIES[symbol].with_unit(values))
 
 
 def _write_gradient(path: Path, data: VoxelFields, solved: BulkResult) -> None:

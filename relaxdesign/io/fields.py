@@ -26,7 +26,11 @@ from relaxdesign.physics.voxel_fields import VoxelFields
 _CUBIC = 1e-4
 
 _REQUIRED = ("E", "nu")
-_OPTIONAL = {"rho": "a finite density ≥ 0", "k": "a finite conductivity > 0 W/(m K)", "alpha": "a finite expansion in 1e-6/K"}
+_OPTIONAL = {
+    "rho": "a finite density ≥ 0",
+    "k": "a finite conductivity > 0 W/(m K)",
+    "alpha": "a finite expansion in 1e-6/K",
+}
 _EXPECTED = "E (GPa), nu and optionally rho (g/cm³), k (W/(m K)) and alpha (1e-6/K)"
 _MOST_DESCRIBED = 12  # arrays whose content a message tells
 
@@ -80,7 +84,8 @@ class VoxelFile(Protocol):
 def load_field(path: str | Path, *, units: Units | None = None, most_voxels: int | None = None) -> VoxelFields:
     """Reads a field.
 
-    ``.npz``: arrays ``E``, ``nu`` and, if known, ``rho``, ``k`` and ``alpha``, of shape (nx, ny, nz), or (nx, ny) for a 2D cell.
+    ``.npz``: arrays ``E``, ``nu`` and, if known, ``rho``, ``k`` and ``alpha``, of shape (nx, ny, nz), or
+    (nx, ny) for a 2D cell.
     ``.vti``: cell arrays of these names on cubic voxels. units: the file's, see `relaxdesign.io.units.Units`.
     most_voxels: refuse larger fields, before they are read.
 

@@ -1,4 +1,4 @@
-"""Units of voxel fields: GPa, g/cm³, W/(m K) and 1e-6/K inside; what a file is written in, and when it must be asked for."""
+"""Units of voxel fields: GPa, g/cm³, W/(m K) and 1e-6/K inside; what a file is in, and when that must be asked for."""
 
 from __future__ import annotations
 

@@ -75,8 +75,17 @@ class Material:
 
 
 VOID = Material(
-    "void", "Void", "void", young=0.0, poisson=0.0, bulk=0.0, shear=0.0, density=0.0,
-    conductivity=0.0, expansion=0.0, price=0.0,
+    "void",
+    "Void",
+    "void",
+    young=0.0,
+    poisson=0.0,
+    bulk=0.0,
+    shear=0.0,
+    density=0.0,
+    conductivity=0.0,
+    expansion=0.0,
+    price=0.0,
 )
 """Nothing: a phase without stiffness, mass and conductivity; never on offer, but what a phase may be made of."""
 

@@ -18,6 +18,7 @@ from relaxdesign.microstructure.solid import Solid
 from relaxdesign.physics.attainable import bounds_of
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.physics.evaluator import Evaluator
+from relaxdesign.physics.expansion import of_materials, quantities_of
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.mass import PRICE, mixed_price
 from relaxdesign.physics.quantities import computable
@@ -128,6 +129,7 @@ class Finisher:
         resolution = realised.resolution
         shares = 1.0 - resolution.share, resolution.share
         bounds = bounds_of(materials, shares)["K"]
+        known = _prices(materials, shares) | _expansions(materials, shares, resolution.stiffness)
         return replace(
             sampled,
             materials=materials,
@@ -138,7 +140,7 @@ class Finisher:
             bounds=Bounds(**{name: float(value) for name, value in asdict(bounds).items()}),
             iterations=int(resolution.fine.iterations[0]),
             residual=float(resolution.fine.residual[0]),
-            properties=resolution.values | _prices(materials, shares),
+            properties=known | resolution.values,
             trust=resolution.trust(realised.deviation),
             sensitivity=dict(resolution.sensitivity),
             voxels=simulation.voxels(materials, realised.labels),
@@ -164,6 +166,12 @@ def _prices(materials: Sequence[Material], shares: Sequence[float]) -> dict[str,
         {c.name: np.asarray(getattr(material, c.name)) for c in PRICE.coefficients} for material in materials
     )
     return {q.name: float(mixed_price(q.name, first, second, np.asarray(shares[-1]), 3)) for q in PRICE.quantities}
+
+
+def _expansions(materials: Sequence[Material], shares: Sequence[float], C: np.ndarray | None) -> dict[str, float]:
+    """Thermal expansions of the cell, which its stiffness decides; empty where one of the phases' is not known."""
+    free = None if C is None else of_materials(materials, shares, C)
+    return {} if free is None else quantities_of(free)
 
 
 def _solid(materials: Sequence[Material], labels: np.ndarray) -> Solid | None:

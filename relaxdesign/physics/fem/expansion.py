@@ -95,9 +95,7 @@ def thermal_stress(
     )  # fmt: skip
     saved = K, G, expansion, displacement, solved.displacement
     pull_back = partial(_pull_back, problem=problem)
-    return replace(
-        solved, held=attach_gradient(solved.held, solved.converged, (K, G, expansion), pull_back, saved)
-    )
+    return replace(solved, held=attach_gradient(solved.held, solved.converged, (K, G, expansion), pull_back, saved))
 
 
 @threads_to_fit
