@@ -81,7 +81,7 @@ def of_materials(materials: Sequence[Material], shares: Sequence[float], C: Arra
 
 def quantities_of(free: NDArray[np.float64]) -> dict[str, float]:
     """All quantities of one expansion (6,)."""
-    return {name: float(value) for name, value in _quantities(free[None]).items()}
+    return {name: value.item() for name, value in _quantities(free[None]).items()}
 
 
 def compute(task: Task) -> Computed:
