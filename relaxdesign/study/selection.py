@@ -53,7 +53,8 @@ def _unknown(name: str, catalogue: Catalogue, known: int) -> str:
     remedy = "give it in a catalogue of your own (page Materials, or --materials FILE)"
     if len(catalogue) <= _FEW:
         return f"the {label} of {' and '.join(lacking)} is not known: offer other materials, or {remedy}"
-    return f"the {label} of {known or 'none'} of the {len(catalogue)} materials on offer is known: offer others, or {remedy}"
+    of = f"{known or 'none'} of the {len(catalogue)} materials on offer"
+    return f"the {label} of {of} is known: offer others, or {remedy}"
 
 
 @dataclass(frozen=True)
