@@ -138,7 +138,7 @@ def plan(
         if "expansion" in sets:
             steps = {"steps": 20} if quick else {}
             many = designs or DESIGNS["expansion"]
-            cases += [Case("expansion", name, dim, 0.5, many, fields | steps) for name, fields in EXPANSION.items()]
+            cases.extend(Case("expansion", name, dim, 0.5, many, of | steps) for name, of in EXPANSION.items())
             if not wanted:
                 continue
         few_targets = (0.05, 0.5, 0.95)

@@ -56,8 +56,8 @@ class Summary:
     group_pairs, group_coverage: means over ``groups`` groups of ``BATCH`` designs, those of one request;
     group_coverage_error is the standard error of the latter, None for a single group. snapped: the diversity of the
     same groups before refinement, None where that was not recorded. made: share of the designs whose materials go
-    together at least so well, by level; empty where that was not recorded. met: share of the designs that on twice their
-    grid have every wanted value within 2 % and keep every interval within 0.1 %; None where that was not recorded.
+    together at least so well, by level; empty where that was not recorded. met: share of the designs that on twice
+    their grid have every wanted value within 2 % and keep every interval within 0.1 %; None where not recorded.
     priors: names and hashes of the weights that were used. defaults: of the guidance settings when it was run; tuning:
     numbers found by search that were in use (`relaxdesign.study.tuning`); both are empty where that was not recorded.
     revision: of the method. realisation: its revision, see `relaxdesign.study.realisation.REVISION`.
