@@ -59,5 +59,5 @@ class VoxelFields:
         if k is not None and (k == 0.0).any() and k.max() > 0.0:
             k = np.where(k == 0.0, TRACE * k.max(), k)
         if alpha is not None:
-            alpha = np.where(empty, 0.0, alpha)
+            alpha = np.where(empty, alpha[~empty].mean(), alpha)  # which does not count, but gives the closest bounds
         return replace(self, E=E, nu=nu, k=k, alpha=alpha)

@@ -29,9 +29,10 @@ DENSITY_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0,
 
 
 def label(name: str) -> str:
-    """A quantity as it is chosen from: symbol and name."""
+    """A quantity as it is chosen from: its name, after its symbol if it has one."""
     quantity = QUANTITIES[name]
-    text = quantity.label if quantity.label.endswith(name) else f"{name}: {quantity.label}"
+    symbol = (len(name) <= 2 or name[0].isupper()) and not quantity.label.endswith(name)
+    text = f"{name}: {quantity.label}" if symbol else quantity.label
     return f"{text[:1].upper()}{text[1:]}"
 
 
