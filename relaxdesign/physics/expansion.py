@@ -67,8 +67,9 @@ def of_stiffness(
         return expansions[1 - bulk.index(0.0)] * normal
     compressibility = 3.0 * np.linalg.solve(np.asarray(C, dtype=np.float64), normal)
     # A shear goes by the same line as an expansion does, but from 0, not from what the first phase has.
-    line = of_two_phases(*expansions, bulk, compressibility + (1.0 - normal) / bulk[0], share * normal)
-    return line - (1.0 - normal) * expansions[0]
+    first, second = expansions
+    line = of_two_phases(first, second, bulk, compressibility + (1.0 - normal) / bulk[0], share * normal)
+    return line - (1.0 - normal) * first
 
 
 def of_materials(materials: Sequence[Material], shares: Sequence[float], C: ArrayLike) -> NDArray[np.float64] | None:
@@ -88,9 +89,11 @@ def compute(task: Task) -> Computed:
     """Expansions from the stress of the heated cell that is held, released by its compliance."""
     elastic, options = task.before[ELASTICITY.name], task.options
     assert elastic.fluctuation is not None
-    fields = [task.fields[each.name] for each in (BULK, SHEAR, EXPANSION)]
+    bulk, shear, expansion = (task.fields[each.name] for each in (BULK, SHEAR, EXPANSION))
     result = thermal_stress(
-        *fields,
+        bulk,
+        shear,
+        expansion,
         elastic.fluctuation,
         boundary=options.boundary,
         tol=options.tolerance,

@@ -78,8 +78,8 @@ def chart(
     used = {material.id for material in offered.materials}
     figure = go.Figure()
     x_span = _span(_values(name, everything.materials))
-    on_axis = [max(end, x_span[0]) for end in reachable]  # which is logarithmic
-    figure.add_vrect(*on_axis, fillcolor=REACHABLE, opacity=0.10, line_width=0, layer="below")
+    low, high = (max(end, x_span[0]) for end in reachable)  # the axis is logarithmic
+    figure.add_vrect(low, high, fillcolor=REACHABLE, opacity=0.10, line_width=0, layer="below")
     for number, category in enumerate(everything.categories):
         members = [m for m in everything.materials if m.category == category and m.id in used]
         if not members:

@@ -171,8 +171,9 @@ def _step() -> float:
 def _slider(scale: tuple[float, float], name: str) -> None:
     low, high = scale
     exact = float(significant(min(max(st.session_state["target"], low), high), 6))
-    ends = QUANTITIES[name].coordinate(np.array([low, high]))
-    options = sorted({float(significant(v, 2)) for v in QUANTITIES[name].value(np.linspace(*ends, 160))} | {exact})
+    first, last = QUANTITIES[name].coordinate(np.array([low, high]))
+    even = QUANTITIES[name].value(np.linspace(first, last, 160))
+    options = sorted({float(significant(value, 2)) for value in even} | {exact})
     st.session_state["target_slider"] = exact  # the slider follows the number, whoever set it
     st.select_slider(
         f"{name} in equal steps of its misses",
