@@ -129,7 +129,7 @@ class Finisher:
         resolution = realised.resolution
         shares = 1.0 - resolution.share, resolution.share
         bounds = bounds_of(materials, shares)["K"]
-        known = _prices(materials, shares) | _expansions(materials, shares, resolution.stiffness)
+        known = _expansions(materials, shares, resolution.stiffness) | resolution.values
         return replace(
             sampled,
             materials=materials,
@@ -140,7 +140,7 @@ class Finisher:
             bounds=Bounds(**{name: float(value) for name, value in asdict(bounds).items()}),
             iterations=int(resolution.fine.iterations[0]),
             residual=float(resolution.fine.residual[0]),
-            properties=known | resolution.values,
+            properties=known | _prices(materials, shares),
             trust=resolution.trust(realised.deviation),
             sensitivity=dict(resolution.sensitivity),
             voxels=simulation.voxels(materials, realised.labels),
