@@ -121,7 +121,7 @@ def calculix_card(
         "Order: D1111 D1122 D2222 D1133 D2233 D3333 D1112 D2212 / D3312 D1212 D1113 D2213 D3313 D1213 D1313 D1123 /",
         "       D2223 D3323 D1223 D1323 D2323",
     ]
-    orders = dict.fromkeys(("EXPANSION", "CONDUCTIVITY"), ABAQUS_ORDER)
+    orders = {"EXPANSION": ABAQUS_ORDER, "CONDUCTIVITY": ABAQUS_ORDER}
     return _abaqus_like(C, density, name, [*head, *remarks], "ANISO", ",", _heat_lines(heat, orders, ","))
 
 
