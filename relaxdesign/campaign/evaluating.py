@@ -65,9 +65,9 @@ def evaluate_folder(
 ) -> Iterator[FolderProgress]:
     """Evaluates every .npz and .vti file below a folder; yields at least once a second and writes the table at the end.
 
-    out: ``.parquet`` or ``.csv``, one row per file: K, G, E, nu, …, C11 … C66 (GPa), bounds, conductivity where known,
-    iterations, residual, seconds, warnings, or the error. Rows are kept in ``OUT.partial`` as they come, so that an
-    evaluation that was stopped goes on. scheduler, count: see `relaxdesign.campaign.workers`.
+    out: ``.parquet`` or ``.csv``, one row per file: K, G, E, nu, …, C11 … C66 (GPa), bounds, conductivity and
+    expansion where known, iterations, residual, seconds, warnings, or the error. Rows are kept in ``OUT.partial`` as
+    they come, so that an evaluation that was stopped goes on. scheduler, count: see `relaxdesign.campaign.workers`.
 
     units: of the files, see `relaxdesign.io.units.Units`. phases: a material for each label of the files, which then
     hold labels in the array ``labels`` (None: see `relaxdesign.io.fields.load_labels`); rows have their volume

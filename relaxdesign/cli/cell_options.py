@@ -60,7 +60,7 @@ class CellOptions:
         typer.Option(
             metavar="UNIT,…",
             help="Of a field: GPa (default), MPa or Pa of E; g/cm3 (default), kg/m3 or t/mm3 of rho; W/mK (default) or "
-            "mW/mK of k. For example Pa,kg/m3.",
+            "mW/mK of k; 1e-6/K (default) or 1/K of alpha. For example Pa,kg/m3.",
         ),
     ] = None
 

@@ -30,8 +30,8 @@ Field = Annotated[
     typer.Argument(
         metavar="FIELD",
         show_default=False,
-        help=".npz (arrays E [GPa], nu, optional rho, k [W/(m K)], or labels) or .vti; cubic voxels. Or a folder of "
-        "them. Or .stl: a closed surface of the second phase. Without: a cell is drawn.",
+        help=".npz (arrays E [GPa], nu, optional rho, k [W/(m K)], alpha [1e-6/K], or labels) or .vti; cubic voxels. "
+        "Or a folder of them. Or .stl: a closed surface of the second phase. Without: a cell is drawn.",
     ),
 ]
 
@@ -58,10 +58,10 @@ def evaluate(
     as_json: AsJson = False,
     folder: FolderOptions,
 ) -> None:
-    """Homogenise a cell: K, G, E, nu, the stiffness C (6x6, Voigt order xx yy zz yz xz xy) in GPa, conductivity.
+    """Homogenise a cell: K, G, E, nu, the stiffness C (6x6, Voigt order xx yy zz yz xz xy) in GPa, k, expansion.
 
-    A cell one voxel thick is a 2D cell: periodic through the thickness, 3D elasticity. The conductivity tensor is
-    added if that of every voxel is known.
+    A cell one voxel thick is a 2D cell: periodic through the thickness, 3D elasticity. Conductivity and thermal
+    expansion, with the stress per kelvin of every phase, are added if those of every voxel are known.
     """
     made = replace(made, described=described)
     if field is not None and (field.is_dir() or folder.out is not None):

@@ -50,13 +50,16 @@ def materials(
     table = Table(title=f"{len(ordered)} of {len(loaded)} materials; categories: {', '.join(loaded.categories)}")
     for heading in ("id", "name", "category"):
         table.add_column(heading, overflow="fold")
-    for heading in ("K", "G", "E", "nu", "rho"):
+    for heading in ("K", "G", "E", "nu", "rho", "k", "cte"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("source", overflow="fold")
     for material in ordered:
-        numbers = (material.bulk, material.shear, material.young, material.poisson, material.density)
+        known = (material.bulk, material.shear, material.young, material.poisson, material.density)
+        numbers = (*known, material.conductivity, material.expansion)
         texts = (material.id, material.name + (f" ({material.flag})" if material.flag else ""), material.category)
-        table.add_row(*map(escape, texts), *(f"{number:.4g}" for number in numbers), escape(material.source))
+        table.add_row(
+            *map(escape, texts), *("–" if n is None else f"{n:.4g}" for n in numbers), escape(material.source)
+        )
     output().print(table)
 
 

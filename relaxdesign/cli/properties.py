@@ -88,15 +88,7 @@ def print_report(report: dict[str, Any], cell: Cell) -> None:
         for low, high, name in (("reuss", "voigt", "Reuss … Voigt"), ("hs_lower", "hs_upper", "Hashin–Shtrikman")):
             table.add_row(f"{name} ({symbol})", f"{bounds[low]:.6g} … {bounds[high]:.6g} {unit}")
 
-    if phases := report.get("phases"):
-        roles = dict(enumerate(cell.roles))
-        for phase in phases["labels"]:
-            share = f"{100 * phase['volume_fraction']:.2f} % of the cell"
-            table.add_row(roles.get(phase["label"], f"label {phase['label']}"), escape(f"{phase['material']}, {share}"))
-    if box := report.get("cell"):
-        corners = (box["origin"], [a + b for a, b in zip(box["origin"], box["edges"], strict=True)])
-        ends = " to ".join("(" + ", ".join(f"{value:.6g}" for value in corner) + ")" for corner in corners)
-        table.add_row("cell, in the file's unit", ends)
+    _add_phases(table, report, cell)
     row("bulk modulus K", report["K"], unit="GPa")
     row("shear modulus G", report["G"], unit="GPa")
     row("Young's modulus E", report["E"], unit="GPa")
@@ -140,14 +132,30 @@ def print_report(report: dict[str, Any], cell: Cell) -> None:
         _print_matrix("k, W/(m K)", conductivity["tensor"])
     if expansion is not None and expansion["stress_MPa_per_K"]:
         _print_stresses(expansion["stress_MPa_per_K"])
+        output().print(expansion["cooling"])
+
+
+def _add_phases(table: Table, report: dict[str, Any], cell: Cell) -> None:
+    """Rows of the materials, and of the box that was cut out of a surface."""
+    if phases := report.get("phases"):
+        roles = dict(enumerate(cell.roles))
+        for phase in phases["labels"]:
+            share = f"{100 * phase['volume_fraction']:.2f} % of the cell"
+            table.add_row(roles.get(phase["label"], f"label {phase['label']}"), escape(f"{phase['material']}, {share}"))
+    if box := report.get("cell"):
+        corners = (box["origin"], [a + b for a, b in zip(box["origin"], box["edges"], strict=True)])
+        ends = " to ".join("(" + ", ".join(f"{value:.6g}" for value in corner) + ")" for corner in corners)
+        table.add_row("cell, in the file's unit", ends)
 
 
 def _add_refined(table: Table, refined: dict[str, Any]) -> None:
     """Rows of the values on this grid, on the doubled one and in the limit."""
-    for symbol, unit in (("K", "GPa"), ("G", "GPa"), ("conductivity", "W/(m K)"), ("cte", "1e-6/K")):
-        if symbol in refined:
-            values = (f"{refined[symbol][grid]:.6g}" for grid in ("given", "doubled", "limit"))
-            table.add_row(f"{symbol}: this grid, doubled, limit", " → ".join(values) + f" {unit}")
+    from relaxdesign.physics.quantities import QUANTITIES
+
+    for symbol, found in refined.items():
+        if symbol in QUANTITIES:
+            values = " → ".join(f"{found[grid]:.6g}" for grid in ("given", "doubled", "limit"))
+            table.add_row(f"{symbol}: this grid, doubled, limit", QUANTITIES[symbol].with_unit(values))
 
 
 def _write_gradient(path: Path, data: VoxelFields, solved: BulkResult) -> None:

@@ -1,7 +1,7 @@
 """Designs as files: VTI for simulation and viewing, STL for CAD and printing, material cards, tables and a report."""
 
 from relaxdesign.export.bundle import ALL_FORMATS, result_files, zip_bytes
-from relaxdesign.export.cards import abaqus_card, ansys_card, calculix_card
+from relaxdesign.export.cards import Heat, abaqus_card, ansys_card, calculix_card
 from relaxdesign.export.cell import ExportError, check_sizes, design_name
 from relaxdesign.export.directory import clear_directory, write_design, write_result
 from relaxdesign.export.formats import FORMATS, REPORT, DesignExport, ExportOptions, Format
@@ -24,6 +24,7 @@ __all__ = [
     "ExportError",
     "ExportOptions",
     "Format",
+    "Heat",
     "Report",
     "Surface",
     "abaqus_card",

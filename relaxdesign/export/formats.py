@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from relaxdesign.export.bodies import CHORD, COARSEST, FINEST
-from relaxdesign.export.cards import abaqus_card, ansys_card, calculix_card
+from relaxdesign.export.cards import Heat, abaqus_card, ansys_card, calculix_card
 from relaxdesign.export.cell import (
     ExportError,
     check_sizes,
@@ -27,6 +27,7 @@ from relaxdesign.export.stl import stl_bytes
 from relaxdesign.export.tables import records_csv
 from relaxdesign.export.vti import vti_bytes
 from relaxdesign.physics.effective_properties import Evaluation, evaluate, fields_under
+from relaxdesign.physics.expansion import of_materials
 from relaxdesign.physics.fem import LOADS, LocalFields
 from relaxdesign.physics.voxel_fields import VoxelFields
 from relaxdesign.study.result import Design
@@ -135,7 +136,16 @@ class DesignExport:
         name = f"RELAXDESIGN-{self.name}"
         known = self.design.value("density")
         density = self.evaluation.density if known is None else known
-        return write(self.stiffness, density, name, self.remarks).encode("ascii")
+        return write(self.stiffness, density, name, self.remarks, self._heat).encode("ascii")
+
+    @property
+    def _heat(self) -> Heat:
+        """Expansion and conductivity of the realised cell, as far as its phases' are known."""
+        found, conductivity = self.evaluation, None
+        if found.conduction is not None:  # the tensor of its voxels, with the mean at the limit of fine grids
+            limit = self.design.value("conductivity") or found.conduction.mean
+            conductivity = limit / found.conduction.mean * found.conduction.tensor
+        return Heat(of_materials(self.design.materials, self.design.shares, self.stiffness), conductivity)
 
     def surface(self, phase: int) -> bytes:
         """STL of a phase."""

@@ -17,7 +17,7 @@ from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.physics.attainable import bounds_of
 from relaxdesign.physics.bounds import Bounds
-from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.physics.quantities import QUANTITIES, in_words
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, DesignResult
 
@@ -132,18 +132,7 @@ def _overview(exports: Sequence[DesignExport]) -> Table:
 
 def _values(export: DesignExport) -> dict[str, float]:
     """All quantities of the realised cell; of designs that know few of them, those of its voxels."""
-    effective = export.evaluation
-    of_voxels = {
-        "K": effective.bulk,
-        "G": effective.shear,
-        "E": effective.young,
-        "nu": effective.poisson,
-        **dict(zip(("Ex", "Ey", "Ez"), effective.directional_young, strict=True)),
-        "AU": effective.anisotropy,
-    }
-    if effective.conduction is not None:
-        of_voxels["conductivity"] = effective.conduction.mean
-    return of_voxels | (export.design.properties or {})
+    return export.evaluation.values | (export.design.properties or {})
 
 
 def _chapter(export: DesignExport) -> Chapter:
@@ -233,18 +222,11 @@ def _stages(design: Design) -> Table:
 
 def _properties(export: DesignExport) -> list[tuple[str, str]]:
     values, effective = _values(export), export.evaluation
-    along = ", ".join(number(values[name]) for name in ("Ex", "Ey", "Ez"))
-    rows = [
-        ("Bulk, shear modulus", f"{number(values['K'], 5)}, {number(values['G'], 5)} GPa"),
-        ("E and ν (averages)", f"{number(values['E'], 5)} GPa, {number(values['nu'])}"),
-        ("E_x, E_y, E_z", f"{along} GPa"),
+    return [
+        *in_words(values, number),
         ("Anisotropy A^U", number(values["AU"], 3)),
-        ("Density", f"{number(values['density'])} g/cm³"),
         ("Voxels solved with", f"{effective.iterations} iterations, residual {number(effective.residual, 1)}"),
     ]
-    if "conductivity" in values:
-        rows.insert(-1, ("Conductivity", f"{number(values['conductivity'])} W/(m K)"))
-    return rows
 
 
 def _bounds(symbol: str, value: float, bounds: Bounds) -> list[str]:

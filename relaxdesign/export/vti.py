@@ -16,16 +16,19 @@ from vtkmodules.vtkIOXML import vtkXMLImageDataWriter
 from relaxdesign.export.cell import check_cell_size, design_name, realised_cell
 from relaxdesign.physics.fem import LocalFields
 from relaxdesign.physics.fem.elements import VOIGT
+from relaxdesign.physics.voxel_fields import UNITS
 from relaxdesign.study.result import Design
 
 SYMMETRIC = ("XX", "YY", "ZZ", "XY", "YZ", "XZ")
 """Order in which VTK and ParaView take the six components of a symmetric tensor; it is not Voigt's."""
 
+_UNITS = "; ".join(f"{name}: {unit}" for name, unit in UNITS.items())
+
 
 def vti_bytes(design: Design, cell_size_mm: float = 1.0, fields: LocalFields | None = None) -> bytes:
     """The realised cell with cell arrays ``E`` (GPa), ``nu``, ``rho`` (g/cm³) and ``phase`` (labels from 0).
 
-    If the conductivity of all materials is known there is also ``k`` (W/(m K)).
+    If that of all materials is known there are also ``k`` (W/(m K)) and ``alpha`` (1e-6/K).
 
     cell_size_mm: physical length of the cell's x edge; voxels are cubes and the spacing is in mm. Field data
     carry name, materials, units, and the bulk moduli wanted and realised. fields: local fields of this cell, a batch
@@ -35,9 +38,8 @@ def vti_bytes(design: Design, cell_size_mm: float = 1.0, fields: LocalFields | N
     cell = realised_cell(design)
     edge = check_cell_size(cell_size_mm) / cell.labels.shape[0]
     image = _image(cell.labels.shape, edge)
-    for name, values in vars(cell.fields).items():
-        if values is not None:
-            _add(image.GetCellData(), name, values)
+    for name, values in cell.fields.arrays.items():
+        _add(image.GetCellData(), name, values)
     _add(image.GetCellData(), "phase", cell.labels)
     if fields is not None:
         _add_fields(image, fields, 0, edge)
@@ -48,7 +50,7 @@ def vti_bytes(design: Design, cell_size_mm: float = 1.0, fields: LocalFields | N
             "name": design_name(design),
             "family": design.family,
             **{f"phase_{i}": f"{material.name} [{material.id}]" for i, material in enumerate(cell.materials)},
-            "units": "E: GPa; nu: 1; rho: g/cm3; k: W/(m K); phase: label of a material; lengths: mm; K: GPa",
+            "units": f"{_UNITS}; phase: label of a material; lengths: mm; K: GPa",
         },
         {
             "K_target": design.wanted("K"),
@@ -105,7 +107,7 @@ def fields_vti_bytes(
         _add(image.GetCellData(), name, np.asarray(values, dtype=np.float64))
     _add_fields(image, fields, sample, edge)
     image.GetCellData().SetActiveScalars("von_mises")
-    texts = {"name": title, "boundary": str(fields.boundary), "units": "E: GPa; rho: g/cm3; k: W/(m K)"}
+    texts = {"name": title, "boundary": str(fields.boundary), "units": _UNITS}
     _describe(image, texts, {})
     return _written(image)
 

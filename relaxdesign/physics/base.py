@@ -71,6 +71,12 @@ class Quantity:
                 return np.log(value)
         return self._scaled(value, np.arcsinh)
 
+    def value(self, coordinate: Any) -> Any:
+        """What has this coordinate (float or array), the inverse of `coordinate`."""
+        if self.kind == "logarithm":
+            return np.exp(coordinate)
+        return self.scale * (np.sinh(coordinate) if self.kind == "softened" else coordinate)
+
     def _scaled(self, value: Any, asinh: Any) -> Any:
         return asinh(value / self.scale) if self.kind == "softened" else value / self.scale
 
@@ -78,6 +84,16 @@ class Quantity:
     def title(self) -> str:
         """The label as the beginning of a line; names and symbols in it keep their capitals."""
         return self.label[0].upper() + self.label[1:]
+
+    def with_unit(self, number: str) -> str:
+        """A number in words: ``120 GPa``, ``12 · 1e-6/K``, without a unit ``0.3``."""
+        return f"{number} {'· ' if self.unit[:1].isdigit() else ''}{self.unit}".rstrip()
+
+    @property
+    def heading(self) -> str:
+        """Title, symbol where that is one letter, and unit, over numbers and along axes."""
+        symbol = f" {self.name}" if len(self.name) == 1 else ""
+        return self.title + symbol + (f", {self.unit}" if self.unit else "")
 
     @property
     def positive(self) -> bool:

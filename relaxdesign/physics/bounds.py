@@ -96,12 +96,16 @@ def expansion_bounds(
     swelling = 3.0 * np.broadcast_to(np.asarray(expansion, dtype=np.float64), bulk.shape)
     if not np.isfinite(swelling).all():
         raise ValueError("an expansion is not finite")
+    # Relative to their mean: what all have in common would only be rounded off.
+    common = np.sum(shares * swelling, axis=axis, keepdims=True)
+    swelling = swelling - common
     softest, stiffest = _extremes(shear, shares, axis)
     hs, elementary = (
         _between(*(_heated_mixture(bulk, swelling, shares, stiffness, axis) for stiffness in ends))
         for ends in ((4.0 / 3.0 * softest, 4.0 / 3.0 * stiffest), (0.0, np.inf))
     )
-    return Bounds(reuss=elementary[0] / 3, hs_lower=hs[0] / 3, hs_upper=hs[1] / 3, voigt=elementary[1] / 3)
+    ends = ((end + np.squeeze(common, axis)) / 3.0 for end in (elementary[0], *hs, elementary[1]))
+    return Bounds(*ends)
 
 
 def in_plane_upper_bounds(bulk: float, shear: float, fraction: float) -> tuple[float, float]:

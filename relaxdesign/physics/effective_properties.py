@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from relaxdesign.physics.bounds import (
     field_shear_bounds,
 )
 from relaxdesign.physics.composite_voxels import extrapolated
+from relaxdesign.physics.conduction import CONDUCTIVITY
+from relaxdesign.physics.elasticity import quantities_of_stiffness
 from relaxdesign.physics.fem import (
     LocalFields,
     bulk_shear_from_young_poisson,
@@ -66,6 +69,22 @@ class Evaluation:
     residual: float  # the largest
     seconds: float
     warnings: tuple[str, ...] = ()  # signs that the grid is too coarse for the cell, see `physics.resolution`
+
+    @cached_property
+    def values(self) -> dict[str, float]:
+        """All quantities that are known of the cell, by their names in `relaxdesign.physics.quantities`."""
+        C = torch.from_numpy(self.C)[None]
+        known = {name: value.item() for name, value in quantities_of_stiffness(C).items()}
+        known |= {} if self.density is None else {"density": self.density}
+        known |= {} if self.conduction is None else {CONDUCTIVITY.name: self.conduction.mean}
+        return known | ({} if self.expansion is None else self.expansion.values)
+
+    @property
+    def bounds(self) -> dict[str, Bounds]:
+        """Bounds on the averages over directions, by quantity."""
+        known = {"K": self.bulk_bounds, "G": self.shear_bounds}
+        known |= {} if self.conduction is None else {CONDUCTIVITY.name: self.conduction.bounds}
+        return known | ({} if self.expansion is None else {"cte": self.expansion.bounds})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, keys as in ``relaxdesign evaluate --json``."""
@@ -159,11 +178,7 @@ def on_finer_grids(
     (Richardson, an error that falls as the edge of a voxel), as JSON. Errors as in `evaluate`.
     """
     doubled = evaluate(_divided(data), boundary=boundary, tol=tol, element=element)
-    values = {"K": (given.bulk, doubled.bulk), "G": (given.shear, doubled.shear), "E": (given.young, doubled.young)}
-    if given.conduction is not None and doubled.conduction is not None:
-        values["conductivity"] = given.conduction.mean, doubled.conduction.mean
-    if given.expansion is not None and doubled.expansion is not None:
-        values["cte"] = given.expansion.mean, doubled.expansion.mean
+    values = {name: (given.values[name], doubled.values[name]) for name in dict.fromkeys((*given.bounds, "E"))}
     refined = {name: {"given": a, "doubled": b, "limit": extrapolated(a, b)} for name, (a, b) in values.items()}
     return {"shape": [2 * n if n > 1 else 1 for n in data.E.shape], **refined}
 

@@ -8,14 +8,15 @@ doi:10.1016/0020-7225(70)90066-2). `of_two_phases` is that relation; estimates, 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from relaxdesign.materials.material import Material
 from relaxdesign.physics.base import Coefficient, Computed, Fields, Interval, Physics, Quantity, Task
 from relaxdesign.physics.composite_voxels import Coefficients
 from relaxdesign.physics.elasticity import BULK, ELASTICITY, SHEAR
@@ -52,6 +53,42 @@ def of_two_phases(first: Any, second: Any, bulk: tuple[Any, Any], compressibilit
     equal = 1.0 * (abs(at_second - at_first) <= _EQUAL * at_first)
     part = (compressibility - at_first) / (at_second - at_first + equal * at_first)
     return first + (second - first) * (part * (1.0 - equal) + share * equal)
+
+
+def of_stiffness(
+    C: ArrayLike, expansions: tuple[float, float], bulk: tuple[float, float], share: float
+) -> NDArray[np.float64]:
+    """Expansion (6,) in 1e-6/K of a composite of two isotropic phases, Voigt order with engineering shear; exact.
+
+    C: its stiffness (6, 6) in GPa. expansions: of the phases, 1e-6/K. bulk: their bulk moduli in GPa; 0: a void, whose
+    expansion does not count. share: of the second phase, which counts where the bulk moduli are equal.
+    """
+    normal = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+    if 0.0 in bulk:
+        return expansions[1 - bulk.index(0.0)] * normal
+    compressibility = 3.0 * np.linalg.solve(np.asarray(C, dtype=np.float64), normal)
+    # A shear goes by the same line as an expansion does, but from 0, not from what the first phase has.
+    first, second = expansions
+    line = of_two_phases(first, second, bulk, compressibility + (1.0 - normal) / bulk[0], share * normal)
+    return line - (1.0 - normal) * first
+
+
+def of_materials(materials: Sequence[Material], shares: Sequence[float], C: ArrayLike) -> NDArray[np.float64] | None:
+    """As `of_stiffness`, of two materials with these volume fractions.
+
+    None of more materials, whose stiffness does not tell it, and where the expansion of one is not known.
+    """
+    if len(materials) != 2:
+        return None
+    first, second = materials
+    if first.expansion is None or second.expansion is None:
+        return None
+    return of_stiffness(C, (first.expansion, second.expansion), (first.bulk, second.bulk), shares[-1])
+
+
+def quantities_of(free: NDArray[np.float64]) -> dict[str, float]:
+    """All quantities of one expansion (6,)."""
+    return {name: value.item() for name, value in _quantities(free[None]).items()}
 
 
 def compute(task: Task) -> Computed:
@@ -145,8 +182,8 @@ def _released(C: Tensor, held: Tensor) -> Tensor:
     return (torch.linalg.inv_ex(C).inverse @ held.to(C.dtype)[..., None])[..., 0]
 
 
-def _quantities(free: Tensor) -> dict[str, Tensor]:
-    """All quantities of expansions (batch, 6)."""
+def _quantities(free: Any) -> dict[str, Any]:
+    """All quantities of expansions (batch, 6), an array or a tensor."""
     return {"cte": free[:, :3].mean(1)} | {name: free[:, axis] for name, axis in _AXES.items()}
 
 

@@ -10,11 +10,14 @@ import numpy as np
 import torch
 
 from relaxdesign.physics.bounds import Bounds, bounds_dict, field_expansion_bounds
+from relaxdesign.physics.expansion import quantities_of
 from relaxdesign.physics.fem import LocalFields, StiffnessResult, heated_fields, thermal_stress
 from relaxdesign.physics.voxel_fields import TRACE, VoxelFields
 
 MOST_PHASES = 8
 """Different materials up to which stress is told of each."""
+COOLING = 100
+"""K by which a cell is cooled where its stress is told in words."""
 _QUANTILE = 0.99
 
 
@@ -52,6 +55,20 @@ class Expansion:
     residual: float
     seconds: float
 
+    @property
+    def values(self) -> dict[str, float]:
+        """Its quantities, 1e-6/K."""
+        return quantities_of(self.tensor)
+
+    @property
+    def cooling(self) -> str:
+        """Where cooling leaves the largest tension, in words; empty where the materials are too many to tell."""
+        if not self.phases:
+            return ""
+        worst = max(self.phases, key=lambda phase: phase.compression)
+        tension = f"{COOLING * worst.compression:.3g} MPa"
+        return f"Cooling by {COOLING} K leaves up to {tension} of tension in the phase of E = {worst.young:.4g} GPa."
+
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
         return {
@@ -59,6 +76,7 @@ class Expansion:
             "tensor": self.tensor.tolist(),
             "bounds": bounds_dict(self.bounds),
             "stress_MPa_per_K": [asdict(phase) for phase in self.phases],
+            "cooling": self.cooling,
             "iterations": self.iterations,
             "residual": self.residual,
             "seconds": self.seconds,

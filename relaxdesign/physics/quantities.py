@@ -6,7 +6,7 @@ A new physics is a module beside `relaxdesign.physics.elasticity` and an entry i
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from relaxdesign.physics.base import Coefficient, Physics, Quantity
 from relaxdesign.physics.conduction import CONDUCTION
@@ -23,6 +23,13 @@ QUANTITIES: dict[str, Quantity] = {
     quantity.name: quantity for physics in PHYSICS.values() for quantity in physics.quantities
 }
 """All quantities by name."""
+
+BY_AXIS: dict[str, list[str]] = {
+    f"{quantity.title}, y, z": [name, *(name.removesuffix("x") + axis for axis in "yz")]
+    for name, quantity in QUANTITIES.items()
+    if quantity.label.endswith(" along x")
+}
+"""Quantities along the axes x, y and z of a cell, by what they are together."""
 
 COEFFICIENTS: dict[str, Coefficient] = {
     coefficient.name: coefficient for physics in PHYSICS.values() for coefficient in physics.coefficients
@@ -53,8 +60,24 @@ def computable(names: Iterable[str], coefficients: Collection[str]) -> frozenset
 
 def format_value(name: str, value: float) -> str:
     """A value with its symbol's unit, e.g. ``"120 GPa"``."""
-    unit = QUANTITIES[name].unit
-    return f"{value:.4g} {unit}" if unit else f"{value:.4g}"
+    return QUANTITIES[name].with_unit(f"{value:.4g}")
+
+
+def in_words(values: Mapping[str, float], number: Callable[[float], str]) -> list[tuple[str, str]]:
+    """The values of a cell as names and texts with units: what no direction counts in, then what is told by axis.
+
+    number: writes a value.
+    """
+    averages = {
+        f"{quantity.title}{f' {name}' if len(name) == 1 else ''}": [name]
+        for name, quantity in QUANTITIES.items()
+        if not quantity.directional
+    }
+    return [
+        (title, QUANTITIES[names[0]].with_unit(", ".join(number(values[name]) for name in names)))
+        for title, names in (averages | BY_AXIS).items()
+        if all(name in values for name in names)
+    ]
 
 
 def check_value(name: str, value: float) -> str | None:

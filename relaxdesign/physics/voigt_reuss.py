@@ -20,6 +20,8 @@ _FRACTIONS = np.linspace(0.02, 0.5, 13)  # of the second of every ordered pair
 
 ENTRIES = {f"C{i}{j}": (i, j) for i in range(1, 7) for j in range(i, 7)}
 """Entries of the stiffness by name, Voigt order from 1."""
+COUPLINGS = frozenset(name for name, (i, j) in ENTRIES.items() if i < j > 3)
+"""Those that couple shear with extension or with other shear; where the cell mirrors itself they vanish."""
 RATIOS = {"Ex/Ey": ("x", "y"), "Ex/Ez": ("x", "z"), "Ey/Ez": ("y", "z")}
 """Ratios of Young's moduli by name: the axis of the dividend and that of the divisor."""
 

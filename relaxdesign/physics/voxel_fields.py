@@ -12,8 +12,8 @@ TRACE = 1e-8
 smaller than what a solve leaves."""
 
 
-ARRAYS = ("E", "nu", "rho", "k", "alpha")
-"""Properties of voxels by their names in files."""
+UNITS = {"E": "GPa", "nu": "1", "rho": "g/cm3", "k": "W/(m K)", "alpha": "1e-6/K"}
+"""Properties of voxels by their names in files, with their units."""
 
 
 def traced(values: ArrayLike) -> NDArray[np.float64]:
@@ -36,7 +36,7 @@ class VoxelFields:
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """Those that are known, by name."""
-        arrays = {name: getattr(self, name) for name in ARRAYS}
+        arrays = {name: getattr(self, name) for name in UNITS}
         return {name: array for name, array in arrays.items() if array is not None}
 
     @property
@@ -59,5 +59,5 @@ class VoxelFields:
         if k is not None and (k == 0.0).any() and k.max() > 0.0:
             k = np.where(k == 0.0, TRACE * k.max(), k)
         if alpha is not None:
-            alpha = np.where(empty, 0.0, alpha)
+            alpha = np.where(empty, alpha[~empty].mean(), alpha)  # which does not count, but gives the closest bounds
         return replace(self, E=E, nu=nu, k=k, alpha=alpha)

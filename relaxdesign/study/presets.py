@@ -76,10 +76,31 @@ APPLICATIONS: dict[str, Preset] = {
         },
     ),
     "Electronics base plate": Preset(
-        "carries power electronics: conducts heat, stiff and light, as AlSiC does",
+        "carries power electronics: expands little more than chips, conducts heat, stiff and light, as AlSiC does",
         {
-            "objectives": [_at_least("conductivity", 150.0), _at_least("E", 110.0), _at_most("density", 3.1)],
+            "objectives": [
+                _between("cte", 7.0, 8.5),
+                _at_least("conductivity", 180.0),
+                _at_least("E", 190.0),
+                _at_most("density", 3.1),
+            ],
+            "family": "particles-two-sizes",
             "categories": ("metal", "ceramic", "carbon", "semiconductor"),
+        },
+    ),
+    "Invar-like": Preset(
+        "keeps its size as it is heated: mounts of optics and measuring machines",
+        {
+            "objectives": [_at_most("cte", 3.0), _at_least("E", 100.0)],
+            "categories": ("metal", "ceramic", "glass", "carbon"),
+        },
+    ),
+    "Low-stress interface": Preset(
+        "between parts that expand differently: conducts heat, yields, and expands little for a polymer",
+        {
+            "objectives": [_at_most("cte", 30.0), _at_least("conductivity", 1.0), _at_most("E", 5.0)],
+            "family": "particles-two-sizes",
+            "categories": ("polymer", "elastomer", "ceramic", "carbon", "metal"),
         },
     ),
     "Light stiff panel": Preset(

@@ -19,6 +19,7 @@ from relaxdesign.microstructure.solid import Solid
 from relaxdesign.physics.attainable import bounds_of
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.physics.evaluator import Evaluator
+from relaxdesign.physics.expansion import of_materials, quantities_of
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.mass import mixed_prices
 from relaxdesign.physics.quantities import computable
@@ -130,6 +131,7 @@ class Finisher:
         shares = resolution.shares
         bounds = bounds_of(materials, shares)["K"]
         solid = _solid(materials, realised.labels.numpy())
+        known = _expansions(materials, shares, resolution.stiffness) | resolution.values
         return replace(
             sampled,
             materials=materials,
@@ -140,7 +142,7 @@ class Finisher:
             bounds=Bounds(**{name: float(value) for name, value in asdict(bounds).items()}),
             iterations=int(resolution.fine.iterations[0]),
             residual=float(resolution.fine.residual[0]),
-            properties=resolution.values | _prices(materials, shares),
+            properties=known | _prices(materials, shares),
             trust=resolution.trust(realised.deviation),
             sensitivity=dict(resolution.sensitivity),
             voxels=simulation.voxels(materials, realised.labels),
@@ -168,6 +170,12 @@ def _prices(materials: Sequence[Material], shares: Sequence[float]) -> dict[str,
     if any(material.price is None for material in materials):
         return {}
     return mixed_prices([each.density for each in materials], [each.price for each in materials], shares)
+
+
+def _expansions(materials: Sequence[Material], shares: Sequence[float], C: np.ndarray | None) -> dict[str, float]:
+    """Thermal expansions of the cell, which its stiffness decides; empty where one of the phases' is not known."""
+    free = None if C is None else of_materials(materials, shares, C)
+    return {} if free is None else quantities_of(free)
 
 
 def _solid(materials: Sequence[Material], labels: np.ndarray) -> Solid | None:

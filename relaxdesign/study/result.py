@@ -126,7 +126,7 @@ class Design:
         value = self.at(stage, quantity)
         known = stage == "realised" and quantity in self.trust
         number = str(self.trust[quantity]) if known else "–" if value is None else f"{value:.4g}"
-        return f"{number} {QUANTITIES[quantity].unit}".rstrip() if number != "–" else number
+        return QUANTITIES[quantity].with_unit(number) if number != "–" else number
 
     @property
     def if_off(self) -> str:

@@ -22,6 +22,8 @@ from relaxdesign.study.merit import extreme_cost
 from relaxdesign.study.objective import Objective, extremes_of, targets_of
 from relaxdesign.study.tuning import TUNING
 
+_FEW = 4
+"""Materials on offer up to which a message names those that lack something."""
 _GOOD_MISS = 1e-6
 """Estimated miss (coordinates) up to which a pair meets one target: rounding."""
 
@@ -45,12 +47,19 @@ def with_known_properties(catalogue: Catalogue, objectives: Sequence[Objective])
             )
         known = tuple(m for m in catalogue.materials if getattr(m, name) is not None)
         if len(known) < 2:
-            raise UnknownPropertyError(
-                f"the {COEFFICIENTS[name].label} of {len(known) or 'none'} of the materials on offer is known: "
-                "offer others, or give it in an own catalogue"
-            )
+            raise UnknownPropertyError(_unknown(name, catalogue, len(known)))
         catalogue = replace(catalogue, materials=known)
     return catalogue
+
+
+def _unknown(name: str, catalogue: Catalogue, known: int) -> str:
+    """What to do about a property that too few materials have; of few materials those that lack it, by name."""
+    label, lacking = COEFFICIENTS[name].label, [m.name for m in catalogue.materials if getattr(m, name) is None]
+    remedy = "give it in a catalogue of your own (page Materials, or --materials FILE)"
+    if len(catalogue) <= _FEW:
+        return f"the {label} of {' and '.join(lacking)} is not known: offer other materials, or {remedy}"
+    of = f"{known or 'none'} of the {len(catalogue)} materials on offer"
+    return f"the {label} of {of} is known: offer others, or {remedy}"
 
 
 @dataclass(frozen=True)

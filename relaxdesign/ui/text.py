@@ -90,7 +90,7 @@ def missed(target: Objective, value: float) -> str:
         return percent(target.miss(value))
     difference = "0" if within else significant(value - nearest, 2)
     sign = "" if difference.startswith("-") else "+" if difference != "0" else ""
-    return f"{sign}{difference} {quantity.unit}".rstrip().replace("-", "−")
+    return quantity.with_unit(f"{sign}{difference}".replace("-", "−"))
 
 
 def duration(seconds: float | None) -> str:

@@ -30,7 +30,7 @@ COSTLY = ("noise", "conditional")
 """Methods that sample for minutes per request: three targets only."""
 DESIGNS = {
     "range": 64, "density": 64, "two-targets": 64, "directional": 64,
-    "baselines": 8, "many-steps": 16, "few-steps": 32, "confirm": 64,
+    "baselines": 8, "many-steps": 16, "few-steps": 32, "confirm": 64, "expansion": 8,
 }  # fmt: skip
 """Sets of cases, and designs of each case unless another number is asked for."""
 SETS = tuple(DESIGNS)
@@ -125,7 +125,7 @@ def plan(
     """
     cases: list[Case] = []
     for dim in dims:
-        wanted = targets(dim, work / f"targets-{dim}d.json")
+        wanted = targets(dim, work / f"targets-{dim}d.json") if set(sets) - {"expansion"} else {}
 
         def add(set_: str, name: str, quantiles, dim=dim, wanted=wanted, **request) -> None:
             for q in quantiles:
@@ -135,6 +135,12 @@ def plan(
                 count = designs or _usual_designs(set_, name, dim)
                 cases.append(Case(set_, name, dim, q, count, target | extra, first_seed))
 
+        if "expansion" in sets:
+            steps = {"steps": 20} if quick else {}
+            many = designs or DESIGNS["expansion"]
+            cases.extend(Case("expansion", name, dim, 0.5, many, of | steps) for name, of in EXPANSION.items())
+            if not wanted:
+                continue
         few_targets = (0.05, 0.5, 0.95)
         everywhere = few_targets if quick else QUANTILES
         few = {"steps": 20} if quick else {}
@@ -174,6 +180,37 @@ def _usual_designs(set_: str, name: str, dim: int) -> int:
         return _DESIGNS_CONFIRMING_OTHERS[dim]
     return (DESIGNS if dim == 2 else _DESIGNS_3D)[set_]
 
+
+def _joint(*objectives: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"objectives": list(objectives)} | fields
+
+
+EXPANSION: dict[str, dict[str, Any]] = {
+    "base plate": _joint(
+        {"quantity": "cte", "low": 7.0, "high": 8.0},
+        {"quantity": "conductivity", "low": 180.0},
+        {"quantity": "E", "low": 190.0},
+        {"quantity": "density", "high": 3.1},
+        family="particles-two-sizes",
+        categories=["metal", "ceramic", "carbon", "semiconductor"],
+    ),
+    "invar-like": _joint({"quantity": "cte", "high": 3.0}, {"quantity": "E", "low": 100.0}),
+    "interface": _joint(
+        {"quantity": "cte", "high": 30.0},
+        {"quantity": "conductivity", "low": 1.0},
+        {"quantity": "E", "high": 5.0},
+        family="particles-two-sizes",
+        categories=["polymer", "elastomer", "ceramic", "carbon", "metal"],
+    ),
+    "sealing": _joint({"quantity": "cte", "low": 9.0, "high": 9.0}, {"quantity": "conductivity", "low": 10.0}),
+    "stable and light": _joint(
+        {"quantity": "cte", "low": 10.0, "high": 10.0},
+        {"quantity": "density", "high": 2.7},
+        {"quantity": "E", "low": 90.0},
+        family="particles-two-sizes",
+    ),
+}
+"""What is asked of materials that are heated, several quantities at once."""
 
 MANY_STEPS: dict[str, dict[str, Any]] = {
     "100 steps": {"steps": 100},

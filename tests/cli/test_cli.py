@@ -393,7 +393,7 @@ def test_design_refuses_unreachable_targets_and_unknown_priors(cli, tmp_path):
     own = tmp_path / "own.csv"
     own.write_text("id,name,E_GPa,nu,rho_g_cm3\na,A,3,0.3,1\nb,B,70,0.3,3\n")
     unknown = cli("design", "-o", "price <= 3", "-o", "K = 9", "--materials", str(own))
-    assert_one_clear_error(unknown, "price of none of the materials")
+    assert_one_clear_error(unknown, "price of A and B is not known")
     assert_one_clear_error(cli("design", "--target-bulk", 50, "--prior", "gone"), "no prior at gone")
     assert_one_clear_error(cli("design", "--target-bulk", 50, "--category", "cheese"), "cheese")
     assert_one_clear_error(cli("design", "--target-bulk", 50, "--exclude", "cheese"), "cheese")

@@ -78,7 +78,7 @@ def test_reachable_intervals_hold_what_pairs_are_estimated_to_have():
         assert wide_low <= intervals[0][0] < intervals[-1][1] <= wide_high
     assert attainable(catalogue, 2, "Ex/Ey") == [(1.0, 1.0)]
     own = Catalogue.from_text("id,name,E_GPa,nu,rho_g_cm3\na,A,3,0.3,1\nb,B,70,0.3,3\n")
-    with pytest.raises(UnknownPropertyError, match="price of none"):
+    with pytest.raises(UnknownPropertyError, match="price of A and B is not known"):
         with_known_properties(own, [parse_objective("price <= 3")])
 
 

@@ -36,7 +36,7 @@ def test_smallest_comes_first_and_the_unknown_last():
 
 
 def test_only_known_numbers_are_offered():
-    assert "Anisotropy index" in measures.known(DESIGNS)
+    assert "Universal anisotropy index" in measures.known(DESIGNS)
     assert "Anisotropy index" not in measures.known(DESIGNS[:2])
     assert measures.known([]) == {}
 

@@ -55,7 +55,7 @@ def draw(app: AppTest) -> AppTest:
 
 def test_a_drawn_cell_lies_between_its_bounds(app):
     table = bounds(draw(app))
-    assert list(table.index[:2]) == ["K, GPa", "G, GPa"]
+    assert list(table.index[:2]) == ["Bulk modulus K, GPa", "Shear modulus G, GPa"]
     for _, row in table.iterrows():
         assert row["Reuss"] < row["Cell"] < row["Voigt"]
     assert "32 × 32 × 1 voxels, periodic" in texts(app)
@@ -64,13 +64,13 @@ def test_a_drawn_cell_lies_between_its_bounds(app):
 
 def test_more_stiff_particles_make_it_stiffer_and_another_seed_little_different(app):
     draw(app)
-    before = bounds(app).loc["K, GPa", "Cell"]
+    before = bounds(app).loc["Bulk modulus K, GPa", "Cell"]
     app.slider(key="evaluate-volume_fraction-particles").set_value(0.45).run()
-    more = bounds(app).loc["K, GPa", "Cell"]
+    more = bounds(app).loc["Bulk modulus K, GPa", "Cell"]
     assert more > 1.1 * before
     app.number_input(key="evaluate-seed").set_value(5).run()
-    assert bounds(app).loc["K, GPa", "Cell"] == pytest.approx(more, rel=0.1)
-    assert bounds(app).loc["K, GPa", "Cell"] != more
+    assert bounds(app).loc["Bulk modulus K, GPa", "Cell"] == pytest.approx(more, rel=0.1)
+    assert bounds(app).loc["Bulk modulus K, GPa", "Cell"] != more
 
 
 def test_every_view_and_the_third_dimension(app):
@@ -88,8 +88,8 @@ def test_an_uploaded_field_is_what_is_solved(app, monkeypatch):
     data = VoxelFields(E, np.full(E.shape, 0.3))
     monkeypatch.setattr(cell_source, "read_upload", lambda *_: Upload(data, None))
     upload(app, "field.npz", b"anything")
-    assert bounds(app).loc["K, GPa", "Cell"] == pytest.approx(evaluate(data).bulk, rel=1e-9)
-    assert "Density" in texts(app) and "**–**" in texts(app)
+    assert bounds(app).loc["Bulk modulus K, GPa", "Cell"] == pytest.approx(evaluate(data).bulk, rel=1e-9)
+    assert "Poisson's ratio" in texts(app) and "Density" not in texts(app), "which is not known"
 
 
 def test_uploaded_labels_ask_for_two_materials(app):
@@ -103,11 +103,14 @@ def test_uploaded_labels_ask_for_two_materials(app):
 def test_pores_are_void_in_every_view(app):
     """Void is the last material on offer."""
     draw(app)
-    solid = bounds(app).loc["K, GPa", "Cell"]
+    solid = bounds(app).loc["Bulk modulus K, GPa", "Cell"]
     box = app.selectbox(key="evaluate-Particles")
     box.select_index(len(box.options) - 1).run()
-    assert box.options[-1] == "Void" and bounds(app).loc["K, GPa", "Cell"] < 0.9 * solid
-    assert (bounds(app)["Reuss"] == 0.0).all() and (bounds(app)["HS lower"] == 0.0).all()
+    assert box.options[-1] == "Void" and bounds(app).loc["Bulk modulus K, GPa", "Cell"] < 0.9 * solid
+    heated = bounds(app).loc["Thermal expansion, 1e-6/K"]
+    assert heated.to_numpy() == pytest.approx(heated["Cell"], rel=1e-6), "the solid expands, whatever the pores"
+    others = bounds(app).drop(heated.name)
+    assert (others["Reuss"] == 0.0).all() and (others["HS lower"] == 0.0).all()
     for view in ("Local fields", "Stiffness", "Correlation"):
         app.segmented_control(key="evaluate-view").set_value(view).run()
         assert not app.exception and not app.error, view
@@ -120,7 +123,11 @@ def test_uploaded_labels_of_other_names_take_a_material_each(app):
     assert [box.label for box in app.selectbox][:3] == ["Label 1 (33.33%)", "Label 4 (50.00%)", "Label 9 (16.67%)"]
     assert not app.exception and not app.error, [error.value for error in app.error]
     assert "labels of material: 1 (33.3 %), 4 (50 %), 9 (16.7 %)" in texts(app).replace("\\", "")
-    assert bounds(app).loc["K, GPa", "Reuss"] < bounds(app).loc["K, GPa", "Cell"] < bounds(app).loc["K, GPa", "Voigt"]
+    assert (
+        bounds(app).loc["Bulk modulus K, GPa", "Reuss"]
+        < bounds(app).loc["Bulk modulus K, GPa", "Cell"]
+        < bounds(app).loc["Bulk modulus K, GPa", "Voigt"]
+    )
     for view, words in (("Local fields", "Per unit strain"), ("Stiffness", "sphere"), ("Correlation", "two points")):
         app.segmented_control(key="evaluate-view").set_value(view).run()
         assert not app.exception and not app.error, [error.value for error in app.error]
@@ -138,7 +145,7 @@ def test_units_are_asked_on_the_page_and_coarse_grids_warned_of(app):
     unit = next(box for box in app.segmented_control if box.label == "Unit of E in the file")
     unit.set_value("Pa").run()
     assert not app.exception and not app.error
-    assert bounds(app).loc["K, GPa", "Voigt"] == pytest.approx(134.0)
+    assert bounds(app).loc["Bulk modulus K, GPa", "Voigt"] == pytest.approx(134.0)
     assert "single voxel in E" in "".join(warning.value for warning in app.warning).replace("\\", "")
 
 
@@ -209,3 +216,15 @@ def upload(app: AppTest, name: str, content: bytes) -> None:
     app.run()
     app.segmented_control(key="evaluate-source").set_value("Upload a file").run()
     app.file_uploader(key="evaluate-file").set_value((name, content, "application/octet-stream")).run()
+
+
+def test_a_cell_that_is_heated_tells_expansion_bounds_and_the_stress_of_every_phase(app):
+    table = bounds(draw(app))
+    row = table.loc["Thermal expansion, 1e-6/K"]
+    assert row["HS lower"] * 0.99 <= row["Cell"] <= row["HS upper"] * 1.01
+    stress = app.dataframe[1].value
+    assert len(stress) == 2 and (stress["Von Mises"] >= stress["99 % below"]).all()
+    told = texts(app)
+    assert "Thermal expansion along x, y, z" in told and "· 1e-6/K" in told
+    largest = 100 * stress["When cooled"].max()
+    assert f"Cooling by 100 K leaves up to {largest:.3g} MPa of tension" in told

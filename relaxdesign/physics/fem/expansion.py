@@ -156,13 +156,13 @@ def thermal_stress_along(
     """
     elastic = VoxelOperator(lame_from_bulk_shear(K, G), problem=problem)
     swollen = VoxelOperator((swelling, torch.zeros_like(swelling)), problem=problem)
-    strains = torch.eye(6, dtype=K.dtype, device=K.device)
-    still, unit = strains.new_zeros(1, 6), strains.new_tensor([_UNIT_TRACE])
+    still, unit = K.new_zeros(6), K.new_tensor(_UNIT_TRACE)
 
     def with_six(operator: VoxelOperator, other: Tensor, load: Tensor) -> Tensor:
-        """Mutual energies of the six unit strains with another field, (batch, 6)."""
-        fields = torch.cat([displacement, other[:, None]], 1).flatten(0, 1)
-        return operator.energies(operator.restrict(fields), torch.cat([strains, load]))[:, :6, 6]
+        """Mutual energies of the six unit strains with another field, (batch, 6) float64."""
+        nodal, stress = operator.forces(operator.restrict(other), load)
+        fields = (operator.restrict(displacement[:, case]) for case in range(6))
+        return stress + torch.stack([(field.double() * nodal.double()).flatten(1).sum(1) for field in fields], 1)
 
     released = with_six(swollen, torch.zeros_like(heated), unit)
     return (released - with_six(elastic, heated, still)) / elastic.voxels

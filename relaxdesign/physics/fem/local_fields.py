@@ -76,9 +76,8 @@ class LocalFields(Outcome):
         """Principal stresses in GPa, ascending, positive in tension, (batch, 3, nx, ny, nz)."""
         xx, yy, zz, yz, xz, xy = self.stress.unbind(1)
         tensor = torch.stack([xx, xy, xz, xy, yy, yz, xz, yz, zz], -1).unflatten(-1, (3, 3))
-        return (
-            torch.linalg.eigvalsh(tensor.nan_to_num(0.0)).movedim(-1, 1).where(torch.isfinite(xx)[:, None], torch.nan)
-        )
+        known = torch.isfinite(xx)[:, None]
+        return torch.linalg.eigvalsh(tensor.nan_to_num(0.0)).movedim(-1, 1).where(known, torch.nan)
 
     @property
     def pressure(self) -> Tensor:

@@ -13,8 +13,8 @@ from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.ui.colours import DISTINCT
 from relaxdesign.ui.text import significant
 
-# Effective quantities that each material has too, with the name of its property.
-AXES = {"K": "bulk", "G": "shear", "E": "young", "conductivity": "conductivity", "price": "price"}
+# Effective quantities that each material has too, with the name of its property; density is the other axis.
+AXES = {q.name: q.of_material for q in QUANTITIES.values() if q.of_material and q.unit and q.name != "density"}
 
 # Plotly's own symbols, so that categories differ by more than colour.
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "x", "hexagon")
@@ -49,7 +49,7 @@ def strip(
         figure.add_trace(
             go.Bar(
                 x=middles, y=count, width=widths, marker={"color": colour, "opacity": opacity},
-                hovertemplate=f"%{{y}} materials near %{{x:.3g}} {QUANTITIES[name].unit}<extra></extra>",
+                hovertemplate=f"%{{y}} materials near {QUANTITIES[name].with_unit('%{x:.3g}')}<extra></extra>",
             )
         )  # fmt: skip
     # The slider's thumb stops half its width from the ends.
@@ -77,7 +77,9 @@ def chart(
     """
     used = {material.id for material in offered.materials}
     figure = go.Figure()
-    figure.add_vrect(*reachable, fillcolor=REACHABLE, opacity=0.10, line_width=0, layer="below")
+    x_span = _span(_values(name, everything.materials))
+    low, high = (max(end, x_span[0]) for end in reachable)  # the axis is logarithmic
+    figure.add_vrect(low, high, fillcolor=REACHABLE, opacity=0.10, line_width=0, layer="below")
     for number, category in enumerate(everything.categories):
         members = [m for m in everything.materials if m.category == category and m.id in used]
         if not members:
@@ -85,14 +87,13 @@ def chart(
         colour, symbol = DISTINCT[number % len(DISTINCT)], SYMBOLS[(number // len(DISTINCT)) % len(SYMBOLS)]
         figure.add_trace(_cloud(name, members, colour, symbol, category.capitalize()))
     # All materials set the scale, so that it stays when some are left out.
-    x_span = _span(_values(name, everything.materials))
     y_span = _span([material.density for material in everything.materials])
     if name in wanted:
-        _mark(figure, "x", wanted[name], x_span, QUANTITIES[name].unit)
+        _mark(figure, "x", wanted[name], x_span, name)
     if "density" in wanted:
-        _mark(figure, "y", wanted["density"], y_span, QUANTITIES["density"].unit)
-    figure.update_xaxes(**_scale(x_span, 10), title=_title(name))
-    figure.update_yaxes(**_scale(y_span, 10), title=_title("density"))
+        _mark(figure, "y", wanted["density"], y_span, "density")
+    figure.update_xaxes(**_scale(x_span, 10), title=QUANTITIES[name].heading)
+    figure.update_yaxes(**_scale(y_span, 10), title=QUANTITIES["density"].heading)
     figure.update_layout(
         height=400,
         margin={"l": 0, "r": 0, "t": 24, "b": 0},
@@ -132,17 +133,12 @@ def _scale(span: tuple[float, float], most_ticks: int) -> dict:
     return {"type": "log", "range": [low, high], "tickvals": ticks, "ticktext": [significant(t, 1) for t in ticks]}
 
 
-def _title(name: str) -> str:
-    quantity = QUANTITIES[name]
-    return f"{quantity.title}{f' {name}' if len(name) == 1 else ''}, {quantity.unit}"
-
-
 def _mark(
-    figure: go.Figure, axis: Literal["x", "y"], wanted: Interval, span: tuple[float, float], unit: str | None = None
+    figure: go.Figure, axis: Literal["x", "y"], wanted: Interval, span: tuple[float, float], name: str = ""
 ) -> None:
     """What is wanted along an axis: a line for a value, else a band, which runs to the rim where it is open.
 
-    Nothing where a number has no place on a logarithmic axis. unit: with it, the mark is named.
+    Nothing where a number has no place on a logarithmic axis. name: of the quantity; with it, the mark is named.
     """
     ends = [end for end in wanted if end is not None]
     if min(ends, default=0) <= 0:
@@ -153,9 +149,9 @@ def _mark(
         band(low, high, fillcolor=WANTED, opacity=0.15, line_width=0, layer="below")
     for end in dict.fromkeys(ends):
         line(end, line_width=2, line_color=WANTED)
-    if unit is None:
+    if not name:
         return
-    text, at = f" target {words(wanted)} {unit} ", math.log10(ends[0])
+    text, at = f" target {QUANTITIES[name].with_unit(words(wanted))} ", math.log10(ends[0])
     if axis == "x":
         side = "left" if ends[0] < math.sqrt(span[0] * span[1]) else "right"
         place = {"x": at, "y": 1, "yref": "paper", "xanchor": side, "yanchor": "top"}
@@ -173,5 +169,5 @@ def _cloud(name: str, materials: list[Material], colour: str, symbol: str, categ
         name=category,
         mode="markers",
         marker={"size": 8, "color": colour, "opacity": 0.85, "symbol": symbol, "line": {"width": 0}},
-        hovertemplate=f"%{{text}}<br>{name} = %{{x:.4g}} {quantity.unit}, ρ = %{{y:.3g}} g/cm³<extra></extra>",
+        hovertemplate=f"%{{text}}<br>{name} = {quantity.with_unit('%{x:.4g}')}, ρ = %{{y:.3g}} g/cm³<extra></extra>",
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from relaxdesign.export import abaqus_card, ansys_card, calculix_card, fields_vti_bytes, records_csv, to_json
+from relaxdesign.export import Heat, abaqus_card, ansys_card, calculix_card, fields_vti_bytes, records_csv, to_json
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.physics.effective_properties import Evaluation, fields_under
+from relaxdesign.physics.heating import Expansion
+from relaxdesign.physics.quantities import QUANTITIES, in_words
 from relaxdesign.ui.components import cell_views, downloads
 from relaxdesign.ui.components.cell_source import Source
 from relaxdesign.ui.components.downloads import Download
@@ -57,38 +60,24 @@ def render(source: Source) -> None:
 
 
 def _numbers(solved: Evaluation) -> None:
-    shown = [
-        ("Bulk modulus K", f"{significant(solved.bulk)} GPa"),
-        ("Shear modulus G", f"{significant(solved.shear)} GPa"),
-        ("Young’s modulus E", f"{significant(solved.young)} GPa"),
-        ("Poisson’s ratio ν", f"{solved.poisson:.4f}"),
-        ("Density", "–" if solved.density is None else f"{significant(solved.density)} g/cm³"),
-    ]
-    if solved.conduction is not None:
-        shown.append(("Conductivity", f"{significant(solved.conduction.mean)} W/(m K)"))
+    averages = {name: value for name, value in solved.values.items() if not QUANTITIES[name].directional}
+    shown = in_words(averages, significant)
     for column, (name, value) in zip(st.columns(len(shown)), shown, strict=True):
         column.markdown(f":small[:gray[{name}]]  \n**{value}**")
 
 
 def _properties(source: Source, solved: Evaluation) -> None:
     rows = [
-        _bounds_row("K, GPa", solved.bulk, solved.bulk_bounds),
-        _bounds_row("G, GPa", solved.shear, solved.shear_bounds),
+        _bounds_row(QUANTITIES[name].heading, solved.values[name], bounds) for name, bounds in solved.bounds.items()
     ]
-    if solved.conduction is not None:
-        rows.append(_bounds_row("k, W/(m K)", solved.conduction.mean, solved.conduction.bounds))
     st.markdown("**Between their bounds** :gray[Reuss ≤ HS lower ≤ cell ≤ HS upper ≤ Voigt]")
-    number = st.column_config.NumberColumn(format="%.4g")
-    table = pd.DataFrame(rows)
-    formats = {name: number for name in table.columns[1:]}
-    st.dataframe(table, hide_index=True, column_config=formats, key=f"bounds-{source.key}")
-    x, y, z = (significant(value) for value in solved.directional_young)
-    lines = [
-        f"E_x {x}, E_y {y}, E_z {z} GPa · anisotropy A^U {solved.anisotropy:.3g}",
-    ]
+    _numbers_table(rows, f"bounds-{source.key}")
+    along = {name: value for name, value in solved.values.items() if QUANTITIES[name].directional}
+    lines = [f"{name}: {text}" for name, text in in_words(along, significant)]
+    lines.append(f"Anisotropy A^U {solved.anisotropy:.3g}")
     if solved.conduction is not None:
-        along = ", ".join(f"k_{a} {significant(v)}" for a, v in zip("xyz", solved.conduction.directional, strict=True))
-        lines.append(f"{along} W/(m K)")
+        conducting = ", ".join(significant(value) for value in solved.conduction.directional)
+        lines.append(f"Thermal conductivity along x, y, z: {conducting} W/(m K)")
     shape = " × ".join(str(n) for n in source.cell.data.E.shape)
     lines.append(
         f"{shape} voxels, {solved.boundary}; {solved.iterations} iterations in {solved.seconds:.2f} s, relative "
@@ -98,10 +87,41 @@ def _properties(source: Source, solved: Evaluation) -> None:
         lines.append(source.remark)
     st.markdown("  \n".join(lines))
     notes = [
-        "K, G and k are averages over directions; on a grid fine enough they keep within the Hashin–Shtrikman bounds, "
+        "These are averages over directions; on a grid fine enough they keep within the Hashin–Shtrikman bounds, "
         "whatever the cell."
     ]
     st.caption(" ".join([*notes, NOTE_2D] if source.cell.flat else notes))
+    if solved.expansion is not None and solved.expansion.phases:
+        _stresses(solved.expansion, f"stress-{source.key}")
+
+
+def _stresses(expansion: Expansion, key: str) -> None:
+    """What is left in every phase when the free cell is heated or cooled."""
+    rows = [
+        {
+            "E, GPa": phase.young,
+            "Expansion, 1e-6/K": phase.alpha,
+            "Share, %": 100 * phase.share,
+            "Von Mises": phase.von_mises,
+            "99 % below": phase.von_mises_99,
+            "Tension": phase.tension,
+            "When cooled": phase.compression,
+        }
+        for phase in expansion.phases
+    ]
+    st.markdown("**Stress per kelvin in the free cell** :gray[MPa/K, largest in every phase]")
+    _numbers_table(rows, key)
+    st.caption(
+        f"{expansion.cooling} Elastic, from a state without stress; the largest values lie at edges of phases and grow "
+        "with the grid."
+    )
+
+
+def _numbers_table(rows: list[dict[str, Any]], key: str) -> None:
+    table = pd.DataFrame(rows)
+    number = st.column_config.NumberColumn(format="%.4g")
+    formats = {name: number for name in table.columns if name}
+    st.dataframe(table, hide_index=True, column_config=formats, key=key)
 
 
 def _bounds_row(name: str, value: float, bounds: Bounds) -> dict[str, str | float]:
@@ -129,7 +149,11 @@ def _files(source: Source, solved: Evaluation) -> list[Download]:
         remarks = [
             f"Effective stiffness of {name}, {'x'.join(str(n) for n in data.E.shape)} voxels, {solved.boundary}."
         ]
-        return lambda: write(solved.C, solved.density, name, remarks).encode("ascii")
+        heat = Heat(
+            None if solved.expansion is None else solved.expansion.tensor,
+            None if solved.conduction is None else solved.conduction.tensor,
+        )
+        return lambda: write(solved.C, solved.density, name, remarks, heat).encode("ascii")
 
     files = [
         Download("VTK", vti, f"{name}.vti", "application/xml", "Materials and local fields under the chosen load"),

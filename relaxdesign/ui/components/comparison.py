@@ -85,8 +85,7 @@ def _facts(run: RunRecord, design: Design) -> dict[str, str]:
     asked = {objective.quantity for objective in design.objectives}
     for name, value in (design.properties or {}).items():
         if name not in _SAID and (name in asked or not name.startswith("C")):
-            quantity = QUANTITIES[name]
-            facts[quantity.title] = _quantity(value, quantity.unit)
+            facts[QUANTITIES[name].title] = QUANTITIES[name].with_unit(significant(value))
     facts["Seed"] = str(run.request.seed)
     return facts
 

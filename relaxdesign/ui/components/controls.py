@@ -9,7 +9,7 @@ import streamlit as st
 from pydantic import ValidationError
 from streamlit.delta_generator import DeltaGenerator
 
-from relaxdesign.physics.quantities import format_value
+from relaxdesign.physics.quantities import QUANTITIES, format_value
 from relaxdesign.server import JobLimit
 from relaxdesign.study.methods import METHODS
 from relaxdesign.study.presets import PRESETS
@@ -228,10 +228,10 @@ def _request(chart: DeltaGenerator) -> tuple[DesignRequest | None, str]:
     except ValueError as error:
         return None, str(error)
     with chart:
-        if (scale := offer.scale(name)) and name in ashby.AXES and not offer.given():
+        if (scale := offer.scale(name)) and scale[0] > 0 and name in ashby.AXES and not offer.given():
             figure = ashby.strip(name, offered, offer.catalogue(), scale, reachable, objectives.intervals()[name])
             low, high = (format_value(name, end) for end in reachable)
-            alt = f"Materials by {objectives.QUANTITIES[name].label}; reachable are {low} to {high}"
+            alt = f"Materials by {QUANTITIES[name].label}; reachable are {low} to {high}"
             st.plotly_chart(figure, key="target_chart", config={"displayModeBar": False}, alt=alt)
         of = "cells of the two phases" if offer.given() else f"{len(offered)} materials"
         st.caption(f"{_interval(name, reachable)}, {of}")
@@ -252,5 +252,4 @@ def current() -> DesignRequest:
 
 
 def _interval(name: str, reachable: tuple[float, float]) -> str:
-    unit = objectives.QUANTITIES[name].unit
-    return f"Reachable: **{span(*reachable)}{' ' + unit if unit else ''}**"
+    return f"Reachable: **{QUANTITIES[name].with_unit(span(*reachable))}**"

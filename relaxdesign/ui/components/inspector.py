@@ -15,7 +15,7 @@ from relaxdesign.export.report import filling
 from relaxdesign.library.stored import stored_result
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.materials.substances import substances
-from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.physics.quantities import QUANTITIES, in_words
 from relaxdesign.study.result import Design
 from relaxdesign.study.stiffness import stiffness_error
 from relaxdesign.ui import server
@@ -80,9 +80,10 @@ def _overview(design: Design, cell: ViewedCell, key: str) -> None:
             "\n\n".join(_material(*phase) for phase in candidates.phases(design)),
             unsafe_allow_html=True,
         )
-        density = design.value("density")
         edge = st.session_state.get("cell_size_mm", ExportOptions().cell_size_mm)
-        st.caption(f"{filling(design, edge)}." + ("" if density is None else f" Density {significant(density)} g/cm³."))
+        st.caption(f"{filling(design, edge)}.")
+        if told := _told(design):
+            st.caption(told)
         if made := _made(design, edge):
             st.markdown("**How it is made**")
             st.caption(made)
@@ -100,6 +101,14 @@ def _overview(design: Design, cell: ViewedCell, key: str) -> None:
         st.markdown("**Every stage**")
         st.table(_stages(design))
         st.caption(_proof(design))
+
+
+def _told(design: Design) -> str:
+    """What is known beside moduli, prices and fractions, which are told elsewhere."""
+    elsewhere = ("elasticity", "price", "solid")
+    known = (design.properties or design.stages["realised"]).items()
+    beside = {name: value for name, value in known if QUANTITIES[name].physics not in elsewhere}
+    return " · ".join(f"{name} {text}" for name, text in in_words(beside, significant))
 
 
 def _made(design: Design, edge_mm: float) -> str:

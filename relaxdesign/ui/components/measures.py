@@ -32,7 +32,10 @@ class Measure:
 
     def text(self, design: Design) -> str:
         value = self.of(design)
-        return "–" if value is None else f"{significant(value, 3)} {self.unit}".rstrip()
+        if value is None:
+            return "–"
+        number = significant(value, 3)
+        return QUANTITIES[self.quantity].with_unit(number) if self.quantity else f"{number} {self.unit}".rstrip()
 
 
 def _property(name: str) -> Callable[[Design], float | None]:
@@ -43,9 +46,14 @@ def _parameter(name: str) -> Callable[[Design], float | None]:
     return lambda design: design.parameters.get(name)
 
 
+def _value(quantity: str) -> Measure:
+    described = QUANTITIES[quantity]
+    return Measure(described.title, described.unit, _property(quantity), quantity)
+
+
 MEASURES = (
     Measure("Largest miss", "%", lambda design: None if design.error is None else 100 * abs(design.error), good=-1),
-    Measure("Density", "g/cm³", _property("density"), "density"),
+    _value("density"),
     Measure("Volume fraction", "", lambda design: design.volume_fraction),
     *(
         Measure(parameter.label.capitalize(), parameter.unit or "of the edge", _parameter(name))
@@ -53,13 +61,8 @@ MEASURES = (
         if name != VOLUME_FRACTION.name
     ),
     Measure("Spread of K", "GPa", lambda design: design.spread),
-    Measure("Bulk modulus", "GPa", _property("K"), "K"),
-    Measure("Shear modulus", "GPa", _property("G"), "G"),
-    Measure("Young’s modulus", "GPa", _property("E"), "E"),
-    Measure("Anisotropy index", "", _property("AU"), "AU"),
-    Measure("Conductivity", "W/(m K)", _property("conductivity"), "conductivity"),
-    Measure("Price", "per kg", _property("price"), "price"),
-    Measure("Price per litre", "per l", _property("price_per_litre"), "price_per_litre"),
+    *(_value(name) for name, quantity in QUANTITIES.items() if not quantity.directional and name != "density"),
+    _value("AU"),
 )
 
 
@@ -81,11 +84,6 @@ def _miss(quantity: str) -> Measure:
         return None if miss is None else 100 * abs(miss)
 
     return Measure(f"Miss of {quantity}", "%", of, good=-1)
-
-
-def _value(quantity: str) -> Measure:
-    described = QUANTITIES[quantity]
-    return Measure(described.title, described.unit, _property(quantity), quantity)
 
 
 def ordered(designs: Sequence[Design], measure: Measure | None) -> list[Design]:

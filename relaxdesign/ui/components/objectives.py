@@ -8,15 +8,14 @@ import numpy as np
 import streamlit as st
 
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.physics.voigt_reuss import COUPLINGS
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui.components import offer
 from relaxdesign.ui.text import significant, span
 
-OFFERED = (
-    *("K", "G", "E", "nu", "density", "solid", "conductivity", "price"),
-    *("Ex", "Ey", "Ez", "Ex/Ey", "Ex/Ez", "Ey/Ez", "AU", "C11", "C22", "C33", "C12", "C13", "C23", "C44", "C55", "C66"),
-)
+OFFERED = tuple(sorted((name for name in QUANTITIES if name not in COUPLINGS), key=lambda n: QUANTITIES[n].directional))
+"""What no direction counts in comes first; entries of C that symmetric cells do not have are not offered."""
 SENSES = {
     "value": "exactly",
     "low": "at least",
@@ -30,9 +29,10 @@ DENSITY_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0,
 
 
 def label(name: str) -> str:
-    """A quantity as it is chosen from: symbol and name."""
+    """A quantity as it is chosen from: its name, after its symbol if it has one."""
     quantity = QUANTITIES[name]
-    text = quantity.label if quantity.label.endswith(name) else f"{name}: {quantity.label}"
+    symbol = (len(name) <= 2 or name[0].isupper()) and not quantity.label.endswith(name)
+    text = f"{name}: {quantity.label}" if symbol else quantity.label
     return f"{text[:1].upper()}{text[1:]}"
 
 
@@ -135,7 +135,7 @@ def _remove(row: int) -> None:
 
 
 def first_target() -> None:
-    """Quantity, sense, numbers and, for a positive quantity, a slider in equal ratios."""
+    """Quantity, sense, numbers and, where the ends of what can be had are known, a slider in equal ratios or misses."""
     name = quantity()
     left, right = st.columns([3, 2])
     left.selectbox(
@@ -171,10 +171,12 @@ def _step() -> float:
 def _slider(scale: tuple[float, float], name: str) -> None:
     low, high = scale
     exact = float(significant(min(max(st.session_state["target"], low), high), 6))
-    options = sorted({float(significant(v, 2)) for v in np.geomspace(low, high, 160)} | {exact})
+    first, last = QUANTITIES[name].coordinate(np.array([low, high]))
+    even = QUANTITIES[name].value(np.linspace(first, last, 160))
+    options = sorted({float(significant(value, 2)) for value in even} | {exact})
     st.session_state["target_slider"] = exact  # the slider follows the number, whoever set it
     st.select_slider(
-        f"{name} on a logarithmic scale",
+        f"{name} in equal steps of its misses",
         options,
         key="target_slider",
         format_func=significant,
@@ -194,14 +196,16 @@ def _new_quantity() -> None:
         low, high = offer.reachable(quantity())
     except ValueError:  # the page says why; the number stays
         return
-    middle = _middle(low, high, QUANTITIES[quantity()].positive)
+    middle = _middle(low, high, quantity())
     state["target"] = state["target_high"] = middle
 
 
-def _middle(low: float, high: float, positive: bool) -> float:
-    if positive and low > 0 and np.isfinite(high):
-        return float(significant(float(np.sqrt(max(low, high / 50) * high)), 2))
-    return float(significant((low + min(high, 1.0)) / 2, 2))
+def _middle(low: float, high: float, name: str) -> float:
+    if not np.isfinite(high):
+        return float(significant((low + 1.0) / 2, 2))
+    low = max(low, high / 50) if low > 0 else low
+    ends = QUANTITIES[name].coordinate(np.array([low, high]))
+    return float(significant(float(QUANTITIES[name].value(ends.mean())), 2))
 
 
 def low_density() -> None:
@@ -257,5 +261,4 @@ def _reach(name: str) -> str:
         low, high = offer.reachable(name)
     except ValueError as error:
         return str(error)
-    unit = QUANTITIES[name].unit
-    return f"Reachable: {span(low, high)} {unit}".rstrip() if np.isfinite(high) else "Reachable: ≥ 0"
+    return f"Reachable: {QUANTITIES[name].with_unit(span(low, high))}" if np.isfinite(high) else "Reachable: ≥ 0"

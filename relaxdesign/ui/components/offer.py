@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from relaxdesign.materials.catalogue import Catalogue
@@ -36,15 +37,16 @@ def reachable(quantity: str) -> tuple[float, float]:
 
 
 def scale(quantity: str) -> tuple[float, float] | None:
-    """Ends of a logarithmic scale: what composites of all materials to choose from can have, whatever is left out.
+    """Ends of a scale: what composites of all materials to choose from can have, whatever is left out.
 
-    None where that is unknown, not positive, or hardly more than one value.
+    None where that is unknown or unlimited, not positive though the quantity is, or hardly more than one value.
     """
     try:
         low, high = _reachable(quantity, None, True, (), given(), "any")
     except ValueError:
         return None
-    return (low, high) if QUANTITIES[quantity].positive and 0 < 1.1 * low < high else None
+    wide = 0 < 1.1 * low < high if QUANTITIES[quantity].positive else low + 0.1 * abs(low) < high < np.inf
+    return (low, high) if wide else None
 
 
 def known(quantity: str) -> bool:

@@ -24,7 +24,7 @@ def materials_chart() -> None:
         if offer.given():
             _given_phases(wanted)
             return
-        name = next((name for name in wanted if name in ashby.AXES and offer.scale(name)), "K")
+        name = next((name for name in wanted if name in ashby.AXES and offer.known(name)), "K")
         try:
             offered = with_known_properties(offer.selected(), [Objective(quantity=name, sense="minimise")])
             reachable = offer.reachable(name)
@@ -58,8 +58,7 @@ def _given_phases(wanted: dict[str, Interval]) -> None:
     name = next((name for name in wanted if name in BOUNDED), None)
     if name is None:
         asked = ", ".join(
-            f"{QUANTITIES[each].label} {ashby.words(ends)} {QUANTITIES[each].unit}".rstrip()
-            for each, ends in wanted.items()
+            QUANTITIES[each].with_unit(f"{QUANTITIES[each].label} {ashby.words(ends)}") for each, ends in wanted.items()
         )
         with st.container(border=True):
             st.markdown(

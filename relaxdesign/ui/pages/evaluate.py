@@ -6,8 +6,8 @@ from relaxdesign.ui import server
 
 st.markdown(
     "## Evaluate a cell\n"
-    "Effective stiffness, conductivity, bounds and local fields of a microstructure: draw one from two materials of "
-    "the catalogue, or upload your own."
+    "Effective stiffness, conductivity, thermal expansion, bounds and local fields of a microstructure: draw one from "
+    "two materials of the catalogue, or upload your own."
 )
 server.wait()
 

@@ -155,6 +155,7 @@ def sources() -> None:
             "ν": m.poisson,
             "ρ, g/cm³": m.density,
             "k, W/(m K)": m.conductivity,
+            "α, 1e-6/K": m.expansion,
             "flag": m.flag,
             "source": m.source,
             "link": m.url or None,

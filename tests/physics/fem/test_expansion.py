@@ -122,9 +122,8 @@ def scikit_fem_expansion(E, nu, alpha):
 def test_three_phases_agree_with_scikit_fem(generator):
     """The second code integrates both terms in full, so ours does, too."""
     labels = torch.randint(0, 3, (1, 5, 5, 5), generator=generator)
-    E, nu, alpha = (
-        torch.tensor(v, dtype=torch.float64)[labels] for v in ([70.0, 410, 3], [0.33, 0.17, 0.4], [23.0, 4, 60])
-    )
+    phases = torch.tensor([[70.0, 410, 3], [0.33, 0.17, 0.4], [23.0, 4, 60]], dtype=torch.float64)
+    E, nu, alpha = (values[labels] for values in phases)
     found, _, _ = free_expansion(E / (3 * (1 - 2 * nu)), E / (2 * (1 + nu)), alpha, tol=1e-11, element="full")
     theirs = scikit_fem_expansion(E[0].numpy(), nu[0].numpy(), alpha[0].numpy())
     np.testing.assert_allclose(found[0], theirs, rtol=0, atol=1e-8 * np.abs(theirs).max())
