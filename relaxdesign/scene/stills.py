@@ -92,6 +92,7 @@ def _add(plotter: pv.Plotter, layer: Layer, name: str) -> pv.Actor:
         layer.mesh.copy(deep=False),  # it keeps the colours
         name=name,
         opacity=layer.opacity,
+        culling="back" if layer.opacity == 1 else None,  # half of the work, and nobody sees the inside of what is closed
         smooth_shading=True,
         split_sharp_edges=False,
         ambient=layer.finish.ambient,
