@@ -199,8 +199,7 @@ def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
             page.mouse.move(box["x"] + 100 + 8 * move, box["y"] + 100 + 3 * move)
             page.wait_for_timeout(40)
         page.mouse.up()
-        page.wait_for_timeout(500)
-        assert canvas.screenshot() != cut, "it does not turn"
+        assert await_other(page, canvas, cut), "it does not turn"
 
         page.get_by_role("button", name="Stop", exact=True).click()
         expect(page.get_by_text("You stopped this run")).to_be_visible(timeout=PATIENCE_MS)
@@ -251,6 +250,15 @@ def test_a_browser_that_draws_in_software_gets_pictures_and_a_scene_while_it_is_
         page.wait_for_timeout(2500)
         assert difference(before, picture.screenshot()) < 0.02
         assert_no_errors(page)
+
+
+def await_other(page: Page, canvas: Locator, before: bytes) -> bool:
+    """Whether a canvas looks different before patience ends."""
+    for _ in range(PATIENCE_MS // 500):
+        page.wait_for_timeout(500)
+        if canvas.screenshot() != before:
+            return True
+    return False
 
 
 def difference(one: bytes, other: bytes) -> float:

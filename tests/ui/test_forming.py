@@ -72,7 +72,7 @@ def test_a_page_takes_what_is_drawn_and_never_waits():
     ],
 )
 def test_tiles_show_at_least_every_second_step_and_rest_between(monkeypatch, rest, asked, drawn):
-    monkeypatch.setattr(forming, "_REST", rest)
+    monkeypatch.setattr(forming, "_REST_S", rest)
     studio = PatientStudio()
     studio.turns.release(100)
     kept = Forming(studio)  # type: ignore[arg-type]

@@ -27,7 +27,7 @@ from relaxdesign.ui.components.cell_scene import TIMES
 TILE = 240  # pixels
 LARGE = (720, 360)
 _KEPT_DRAWINGS = 16
-_REST = 8  # times as long as tiles took to draw, the drawing thread may leave them as they are
+_REST_S = 1.0  # for so long the tiles need not show the next step
 _KEPT_SCENES = 96
 _AXES = "xyz"
 
@@ -134,9 +134,9 @@ class _Drawn:
     pictures: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def due(self, frames: Sequence[Frame], every: int) -> Frame | None:
-        """The frame to be drawn now; none while one is drawn, and after it for so long that drawing stays cheap.
+        """The frame to be drawn now; none while one is drawn, and a moment later, so that drawing stays cheap.
 
-        A step that makes ``every`` since the last drawing is always drawn, though a later one may be there.
+        The step that makes ``every`` since the last drawing is drawn at once, though one later may be there.
         """
         latest = frames[-1]
         behind = latest.step - self.step
@@ -187,7 +187,6 @@ class Forming:
             return dict(drawn.pictures)
 
     def _draw(self, drawn: _Drawn, frame: Frame, draw: Drawing) -> None:
-        since = time.monotonic()
         try:
             for index, picture in draw(self._studio, frame):
                 with self._lock:
@@ -195,7 +194,7 @@ class Forming:
         finally:
             with self._lock:
                 drawn.step, drawn.drawing = frame.step, False
-                drawn.rested = time.monotonic() + _REST * (time.monotonic() - since)
+                drawn.rested = time.monotonic() + _REST_S
 
     def kept(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """What is made once per key; the last of them are kept."""
