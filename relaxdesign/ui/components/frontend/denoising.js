@@ -207,8 +207,6 @@ function drawFocus(view, frame) {
   view.picture.alt = label;
   if (!shown.draws || !view.scene) return;
   withViewer(view, () => {
-    view.focus.hidden = false;
-    view.still.hidden = true;
     if (view.viewer.placed) set.camera = savedCamera(view.viewer);
     if (view.viewer.shown !== view.scene) view.focus.dataset.points = drawScene(view.viewer, view.scene, set.camera);
     view.viewer.shown = view.scene;
