@@ -39,12 +39,12 @@ RESULTS = Path(__file__).parent / "results" / "drawing.json"
 COUNT, STEPS = 4, 60
 POLL_S = 0.05
 ALONE, ELSEWHERE, HERE = "alone", "watched elsewhere", "watched on the same cores"
-# Notes which steps the scene in focus and the tiles show, and when the first changed.
+# Notes which steps the focus (a scene, or a picture of it) and the tiles show, and when the first changed.
 WATCH = """root => {
     window.scenes = []; window.tiles = {};
     const note = () => {
-        const surface = root.querySelector(".surface"), now = performance.now();
-        const scene = Number(surface?.dataset.scene ?? 0);
+        const focus = root.querySelector(".focus"), now = performance.now();
+        const scene = Number(focus?.dataset.scene ?? 0);
         if (scene && window.scenes.at(-1)?.[0] !== scene) window.scenes.push([scene, now]);
         root.querySelectorAll(".tile").forEach((tile, i) => {
             const step = Number(tile.dataset.pictured ?? 0), seen = (window.tiles[i] ??= []);
@@ -118,7 +118,7 @@ def run(page: Page, address: str, replays: Replays, seed: int, where: str) -> tu
         page.goto("about:blank")
         with watched_elsewhere(address, run_id) if where == ELSEWHERE else contextlib.nullcontext():
             return seconds_of_steps(replays, run_id), {}
-    page.locator(".denoising .surface[data-scene]").wait_for()
+    page.locator(".denoising .focus[data-scene]").wait_for()
     page.locator(".denoising").evaluate(WATCH)
     seconds = seconds_of_steps(replays, run_id)
     scenes, tiles = page.evaluate("[window.scenes, window.tiles]")

@@ -5,6 +5,7 @@ the same meshes to a page that draws them itself.
 """
 
 from relaxdesign.scene.scenes import (
+    Camera,
     Cut,
     Layer,
     Scene,
@@ -15,4 +16,14 @@ from relaxdesign.scene.scenes import (
     phase_scene,
 )
 
-__all__ = ["Cut", "Layer", "Scene", "best_limit", "forming_scene", "lattice", "painted_scene", "phase_scene"]
+__all__ = [
+    "Camera",
+    "Cut",
+    "Layer",
+    "Scene",
+    "best_limit",
+    "forming_scene",
+    "lattice",
+    "painted_scene",
+    "phase_scene",
+]

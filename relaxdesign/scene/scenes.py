@@ -76,6 +76,10 @@ class Layer:
     finish: Finish = BODY
 
 
+Camera = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
+"""Position, focal point and the direction that is up."""
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """Layers of triangles in the outline of a cell. size: edges of the whole cell, the first of them 1.
@@ -99,8 +103,8 @@ class Scene:
         return _outline(self.size)
 
     @property
-    def camera(self) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
-        """Position, focal point and the direction that is up, from where all of the cell is seen."""
+    def camera(self) -> Camera:
+        """From where all of the cell is seen."""
         longest = max(self.size)
         focus = np.array(self.size) / 2 - (0.0, 0.0, _LOWERED * longest)  # perspective makes the near corner large
         away = _DISTANCE * longest * _DIRECTION / np.linalg.norm(_DIRECTION)

@@ -21,7 +21,7 @@ import pyvista.plotting
 from numpy.typing import NDArray
 from PIL import Image
 
-from relaxdesign.scene.scenes import BACKGROUNDS, LIGHTS, OUTLINE, VIEW_ANGLE, Layer, Scene
+from relaxdesign.scene.scenes import BACKGROUNDS, LIGHTS, OUTLINE, VIEW_ANGLE, Camera, Layer, Scene
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +68,8 @@ def new_plotter(width: int, height: int) -> pv.Plotter:
     return plotter
 
 
-def place(plotter: pv.Plotter, scene: Scene) -> None:
-    """Puts a scene into a plotter, in place of the one before, and the camera where all of it is seen."""
+def place(plotter: pv.Plotter, scene: Scene, camera: Camera | None = None) -> None:
+    """Puts a scene into a plotter, in place of the one before. camera: in place of the scene's own."""
     corners = {f" {number}": corner for number, corner in enumerate(scene.corners)}
     wanted = {layer.name + number for layer in scene.layers for number in corners}
     for name in set(plotter.renderer.actors) - wanted:
@@ -81,7 +81,7 @@ def place(plotter: pv.Plotter, scene: Scene) -> None:
     plotter.add_mesh(
         scene.outline, name="outline", color=OUTLINE, line_width=1.5, lighting=False, reset_camera=False, render=False
     )  # fmt: skip
-    plotter.camera_position = scene.camera
+    plotter.camera_position = camera or scene.camera
     plotter.camera.view_angle = VIEW_ANGLE
     plotter.renderer.reset_camera_clipping_range()
 
@@ -92,6 +92,7 @@ def _add(plotter: pv.Plotter, layer: Layer, name: str) -> pv.Actor:
         layer.mesh.copy(deep=False),  # it keeps the colours
         name=name,
         opacity=layer.opacity,
+        culling="back" if layer.opacity == 1 else None,  # nobody sees the inside of what is closed
         smooth_shading=True,
         split_sharp_edges=False,
         ambient=layer.finish.ambient,
@@ -123,8 +124,8 @@ class Studio:
         """Renders a scene and waits for it: RGBA (height, width, 4), transparent where nothing is."""
         return self.submit(lambda: self.draw(scene, width, height)).result()
 
-    def draw(self, scene: Scene, width: int, height: int) -> NDArray[np.uint8]:
-        """Renders a scene; only in the drawing thread. Returns and raises as `picture`."""
+    def draw(self, scene: Scene, width: int, height: int, camera: Camera | None = None) -> NDArray[np.uint8]:
+        """Renders a scene; only in the drawing thread. Returns and raises as `picture`. camera: see `place`."""
         if (width, height) not in self._plotters:
             self._plotters[width, height] = new_plotter(width, height)
             self._plotters[width, height].ren_win.SetMultiSamples(0)
@@ -132,7 +133,7 @@ class Studio:
                 self._plotters.popitem(last=False)[1].close()
         self._plotters.move_to_end((width, height))
         plotter = self._plotters[width, height]
-        place(plotter, scene)
+        place(plotter, scene, camera)
         plotter.render()
         return np.array(plotter.screenshot(return_img=True, transparent_background=True))
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 SLAB = 0.25
 """Height of a 2D cell, which is one voxel thick, as a share of its edge."""
 
-_CREASE_DEGREES = 45.0
 _FAR_OFF = 1e-3  # of a voxel
 _FARTHEST = 0.35  # voxels that smoothing moves a point along an axis
 
@@ -57,12 +56,52 @@ def smooth_surface(values: NDArray, level: float, *, periodic: bool = False, smo
     surface.points = np.column_stack([_places(surface.points[:, i], n) for i, n in enumerate(values.shape)])
     if smoothing:
         surface = _smoothed(surface, values.shape, smoothing)
-    return cast(
-        pv.PolyData,
-        surface.compute_normals(
-            cell_normals=False, split_vertices=True, feature_angle=_CREASE_DEGREES, consistent_normals=False
-        ),
+    return _creased_at_walls(surface, values.shape)
+
+
+def _creased_at_walls(surface: pv.PolyData, shape: tuple[int, ...]) -> pv.PolyData:
+    """Gives a surface normals: at a wall the wall's, elsewhere those of the triangles around a point, by their areas.
+
+    What lies in a wall has points of its own, so that the surface meets the wall in an edge.
+    """
+    points, triangles = surface.points, surface.regular_faces
+    walls = [(axis, end) for axis in range(3) for end in (0, shape[axis])]
+    inside = np.ones(len(triangles), dtype=bool)
+    parts: list[tuple[NDArray, NDArray, NDArray]] = []
+    for axis, end in walls:
+        at_wall = np.abs(points[:, axis] - end) < _FAR_OFF
+        flat = inside & at_wall[triangles].all(1)
+        inside &= ~flat
+        own, corners = _own_points(points, triangles[flat])
+        normals = np.zeros_like(own)
+        normals[:, axis] = 1.0 if end else -1.0
+        parts.append((own, corners, normals))
+    own, corners = _own_points(points, triangles[inside])
+    parts.append((own, corners, _point_normals(own, corners)))
+    begins = np.cumsum([0, *(len(own) for own, _, _ in parts[:-1])])
+    creased = pv.PolyData.from_regular_faces(
+        np.concatenate([own for own, _, _ in parts]),
+        np.concatenate([begin + corners for begin, (_, corners, _) in zip(begins, parts, strict=True)]),
     )
+    creased.point_data.active_normals = np.concatenate([normals for _, _, normals in parts])
+    return creased
+
+
+def _own_points(points: NDArray, triangles: NDArray) -> tuple[NDArray, NDArray]:
+    """The points that triangles have, and the triangles in their numbers."""
+    used = np.zeros(len(points), dtype=bool)
+    used[triangles] = True
+    return points[used], (np.cumsum(used) - 1)[triangles]
+
+
+def _point_normals(points: NDArray, triangles: NDArray) -> NDArray[np.float32]:
+    """Unit normals at the points of a surface."""
+    first, second, third = (points[triangles[:, corner]] for corner in range(3))
+    across = np.cross(second - first, third - first)  # as long as the triangle is large
+    sums = [np.bincount(triangles.ravel(), np.repeat(across[:, axis], 3), len(points)) for axis in range(3)]
+    normals = np.stack(sums, axis=1)
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    return (normals / np.maximum(length, np.finfo(np.float32).tiny)).astype(np.float32)
 
 
 def _with_walls(values: NDArray, axis: int, *, periodic: bool) -> NDArray:

@@ -58,7 +58,7 @@ def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 
         page.get_by_text("3D", exact=True).first.click()
         settle(page)
         start_design(page, count=4, steps=steps)
-        page.locator(".denoising .surface[data-points]").wait_for(timeout=RUN_MS)
+        page.locator(".denoising .focus[data-scene]").wait_for(timeout=RUN_MS)
         await_step(page, round(0.6 * steps))
         _picture(page, folder / "design-3d.png")
         page.get_by_text("Finished").wait_for(timeout=RUN_MS)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.e2e.driving import (
@@ -147,8 +150,18 @@ def test_a_page_is_not_blank_if_the_one_before_was_left_while_its_view_was_prepa
         assert_no_errors(page)
 
 
+# The browser of these tests draws WebGL in software; with this it says that it has a graphics card.
+GRAPHICS_CARD = """
+const told = WebGL2RenderingContext.prototype.getParameter;
+WebGL2RenderingContext.prototype.getParameter = function (name) {
+    return name === 0x9246 ? "A graphics card" : told.call(this, name);
+};
+"""
+
+
 def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
     with running_server(tmp_path / "library.db", tmp_path / "server.log") as server, open_browser() as page:
+        page.add_init_script(GRAPHICS_CARD)
         page.goto(server.address)
         page.get_by_text("3D", exact=True).first.click()
         settle(page)
@@ -187,8 +200,7 @@ def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
             page.mouse.move(box["x"] + 100 + 8 * move, box["y"] + 100 + 3 * move)
             page.wait_for_timeout(40)
         page.mouse.up()
-        page.wait_for_timeout(500)
-        assert canvas.screenshot() != cut, "it does not turn"
+        assert await_other(page, canvas, cut), "it does not turn"
 
         page.get_by_role("button", name="Stop", exact=True).click()
         expect(page.get_by_text("You stopped this run")).to_be_visible(timeout=PATIENCE_MS)
@@ -196,6 +208,64 @@ def test_three_dimensions_are_shown_as_surfaces_that_can_be_cut(tmp_path):
         expect(replayed).to_be_visible(timeout=RUN_MS)
         assert await_contrast(page, replayed.locator("canvas")) > 3
         assert_no_errors(page)
+
+
+def test_a_browser_that_draws_in_software_gets_pictures_and_a_scene_while_it_is_turned(tmp_path):
+    with running_server(tmp_path / "library.db", tmp_path / "server.log") as server, open_browser() as page:
+        page.goto(server.address)
+        page.get_by_text("3D", exact=True).first.click()
+        settle(page)
+        start_design(page, count=2, steps=LONG)
+        focus, picture, surface = (page.locator(f".denoising .{name}") for name in ("focus", "still", "surface"))
+        expect(picture).to_be_visible(timeout=RUN_MS)
+        await_step(page, 4)
+        expect(surface).to_be_hidden()
+        assert page.locator(".denoising .surface canvas").count() == 0, "it draws the scene beside the picture"
+        pause(page)
+        expect(focus).to_have_attribute("data-scene", str(shown_step(page)), timeout=PATIENCE_MS)
+        page.wait_for_timeout(500)
+        before = picture.screenshot()
+        assert contrast(before) > 3
+
+        picture.click()
+        expect(surface).to_have_attribute("data-points", re.compile(r"\d"), timeout=PATIENCE_MS)
+        expect(picture).to_be_hidden()
+        canvas = surface.locator("canvas")
+        assert await_contrast(page, canvas) > 3
+        assert difference(before, surface.screenshot()) < 0.1, "the scene does not lie where the picture was"
+        box = canvas.bounding_box()
+        page.mouse.move(box["x"] + 100, box["y"] + 100)
+        page.mouse.down()
+        for move in range(10):
+            page.mouse.move(box["x"] + 100 + 8 * move, box["y"] + 100 + 3 * move)
+            page.wait_for_timeout(40)
+        page.mouse.up()
+        page.wait_for_timeout(500)
+        turned = surface.screenshot()
+        assert difference(before, turned) > 0.1, "it does not turn"
+
+        expect(picture).to_be_visible(timeout=PATIENCE_MS)
+        page.wait_for_timeout(500)
+        assert difference(turned, picture.screenshot()) < 0.1, "the picture is seen from elsewhere"
+        page.get_by_role("button", name="Reset view").click()
+        page.wait_for_timeout(2500)
+        assert difference(before, picture.screenshot()) < 0.02
+        assert_no_errors(page)
+
+
+def await_other(page: Page, canvas: Locator, before: bytes) -> bool:
+    """Whether a canvas looks different before patience ends."""
+    for _ in range(PATIENCE_MS // 500):
+        page.wait_for_timeout(500)
+        if canvas.screenshot() != before:
+            return True
+    return False
+
+
+def difference(one: bytes, other: bytes) -> float:
+    """Share of the pixels of two pictures that are clearly not alike."""
+    grey = [np.asarray(Image.open(io.BytesIO(png)).convert("L"), dtype=float) for png in (one, other)]
+    return float((np.abs(grey[0] - grey[1]) > 40).mean())
 
 
 def pause(page: Page) -> None:

@@ -49,6 +49,16 @@ def test_a_scene_takes_the_place_of_the_one_before():
     np.testing.assert_array_equal(first, again)
 
 
+def test_a_camera_is_of_one_picture_only():
+    scene = phase_scene(np.pad(np.ones((2, 2, 2), int), ((0, 6), (3, 3), (0, 6))), ("#3B4D72", "#E6CF5B"), void=0)
+    above = ((0.5, 0.5, 3.5), (0.5, 0.5, 0.5), (0.0, 1.0, 0.0))
+    seen = studio().submit(lambda: studio().draw(scene, SIZE, SIZE, above)).result()[..., 3] > 0
+    left, right = seen[:, : SIZE // 2].sum(), seen[:, SIZE // 2 :].sum()
+    assert left > right, "it is not seen from above, x to the right"
+    assert (seen != (shown(scene)[..., 3] > 0)).any()
+    np.testing.assert_array_equal(shown(scene), shown(scene))
+
+
 def test_copies_are_drawn_in_the_same_outline():
     young = np.ones((N, N, N))
     young[2:6, 2:6, 2:6] = 100.0

@@ -80,3 +80,14 @@ def test_faces_of_voxels_are_those_between_shown_and_hidden():
     corners = mesh.points[mesh.regular_faces].mean(1)
     assert (np.abs(corners - (voxels + 0.5)).max(1) <= 0.5 + 1e-6).all(), "a triangle belongs to another voxel"
     assert voxel_faces(np.zeros((2, 2, 2), bool))[0].n_points == 0
+
+
+def test_a_surface_meets_a_wall_in_an_edge_and_is_smooth_elsewhere():
+    mesh = smooth_surface(ball(8.0, (0.0, N / 2, N / 2)), 0.0)
+    normals, at_wall = mesh.point_data["Normals"], mesh.points[:, 0] < 1e-3
+    flat = at_wall & np.isclose(normals[:, 0], -1.0)
+    rim = at_wall & ~flat
+    assert flat.any() and rim.any() and (np.abs(normals[rim, 0]) < 0.3).all(), "light runs around the edge"
+    outwards = mesh.points[~at_wall] - (0.0, N / 2, N / 2)
+    along = (normals[~at_wall] * outwards).sum(1) / np.linalg.norm(outwards, axis=1)
+    assert along.min() > 0.97

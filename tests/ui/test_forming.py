@@ -37,47 +37,96 @@ class PatientStudio:
         self._pool = ThreadPoolExecutor(1)
         self.turns = threading.Semaphore(0)
         self.drawn = 0
+        self.seen: list[tuple] = []
 
     def submit(self, work):
         return self._pool.submit(work)
 
-    def draw(self, scene, width, height):
+    def draw(self, scene, width, height, camera=None):
         self.turns.acquire()
         self.drawn += 1
+        self.seen.append((width, camera))
         return np.full((height, width, 4), self.drawn, np.uint8)
 
     def wait(self) -> None:
         self._pool.submit(lambda: None).result()
 
 
-def test_a_page_takes_what_is_drawn_and_the_latest_step_is_drawn_next():
+def test_a_page_takes_what_is_drawn_and_never_waits():
     studio = PatientStudio()
     kept = Forming(studio)  # type: ignore[arg-type]
-    first, latest = solid_frame(1), solid_frame(4)
-    assert kept.pictures("run", first, SCALE, View()) == {}, "it must not wait"
-    assert kept.pictures("run", solid_frame(2), SCALE, View()) == {}
-    kept.pictures("run", latest, SCALE, View())
-    for _ in range(6):
-        studio.turns.release()
+    assert kept.tiles("run", [solid_frame(1)], SCALE, View()) == {}
+    assert kept.tiles("run", [solid_frame(2)], SCALE, View()) == {}, "it must not wait"
+    studio.turns.release(3)
     studio.wait()
-    studio.wait()
-    seen = kept.pictures("run", latest, SCALE, View())
-    assert {index: picture["step"] for index, picture in seen.items()} == {0: 4, 1: 4, 2: 4}
-    assert studio.drawn == 6, "the step between was drawn although a later one was there"
-    kept.pictures("run", latest, SCALE, View())
-    studio.wait()
-    assert studio.drawn == 6, "the same step was drawn again"
+    seen = kept.tiles("run", [solid_frame(2)], SCALE, View())
+    assert {index: picture["step"] for index, picture in seen.items()} == {0: 1, 1: 1, 2: 1}
+
+
+@pytest.mark.parametrize(
+    ("rest", "asked", "drawn"),
+    [
+        (1e9, [1, 2, 4, 5, 7, 7, 7], [1, 1, 3, 5, 7, 7, 7]),  # some pages skip a step
+        (1e9, [1, 9], [1, 9]),  # far behind the run
+        (0.0, [1, 2, 3, 3], [1, 2, 3, 3]),  # as for a run that is held, or slow
+    ],
+)
+def test_tiles_show_at_least_every_second_step_and_rest_between(monkeypatch, rest, asked, drawn):
+    monkeypatch.setattr(forming, "_REST_S", rest)
+    studio = PatientStudio()
+    studio.turns.release(100)
+    kept = Forming(studio)  # type: ignore[arg-type]
+    seen = []
+    for step in asked:
+        latest = [solid_frame(earlier) for earlier in range(max(1, step - 3), step + 1)]
+        kept.tiles("run", latest, SCALE, View())
+        studio.wait()
+        seen.append(kept.tiles("run", latest, SCALE, View())[0]["step"])
+        studio.wait()
+    assert seen == drawn
+    assert studio.drawn == sum(2 if step > 5 else 3 for step in set(drawn)), "a step was drawn twice"
+
+
+def test_the_focus_is_drawn_at_every_step_from_where_the_reader_looks():
+    studio = PatientStudio()
+    studio.turns.release(10)
+    kept = Forming(studio)  # type: ignore[arg-type]
+    camera = ((3.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.0, 0.0, 1.0))
+    for step in (1, 2, 3):
+        kept.large("run", [solid_frame(step)], 0, SCALE, View(), camera)
+        studio.wait()
+    picture = kept.large("run", [solid_frame(3)], 0, SCALE, View(), camera) or pytest.fail("no picture")
+    assert picture["step"] == 3 and picture["limit"] > 0
+    assert studio.seen == [(forming.LARGE[0], camera)] * 3
+    assert kept.large("run", [solid_frame(3)], 0, SCALE, View(), None) is None, "that is another picture"
 
 
 def test_a_run_that_begins_anew_loses_its_old_pictures():
     studio = PatientStudio()
+    studio.turns.release(12)
     kept = Forming(studio)  # type: ignore[arg-type]
-    for _ in range(12):
-        studio.turns.release()
-    kept.pictures("run", solid_frame(4), SCALE, View())
+    kept.tiles("run", [solid_frame(4)], SCALE, View())
     studio.wait()
-    assert kept.pictures("run", solid_frame(4), SCALE, View())
-    assert kept.pictures("run", solid_frame(1), SCALE, View()) == {}
+    assert kept.tiles("run", [solid_frame(4)], SCALE, View())
+    assert kept.tiles("run", [solid_frame(1)], SCALE, View()) == {}
+
+
+@pytest.mark.parametrize(
+    ("told", "camera"),
+    [
+        (None, None),
+        ("nonsense", None),
+        ({"position": [1, 2, 3]}, None),
+        ({"position": [1, 2], "focus": [0, 0, 0], "up": [0, 0, 1]}, None),
+        ({"position": [1, 2, float("nan")], "focus": [0, 0, 0], "up": [0, 0, 1]}, None),
+        (
+            {"position": [1, 2, 3], "focus": [0, 0, 0], "up": [0, 0, 1], "angle": 30},
+            ((1.0, 2.0, 3.0), (0.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
+        ),
+    ],
+)
+def test_cameras_are_read_from_what_the_browser_tells(told, camera):
+    assert forming.camera_of(told) == camera
 
 
 def test_dropped_candidates_have_no_picture_and_no_scene():
@@ -87,9 +136,10 @@ def test_dropped_candidates_have_no_picture_and_no_scene():
     assert np.isnan(frame.low[1])
     for _ in range(3):
         studio.turns.release()
-    kept.pictures("run", frame, SCALE, View())
+    kept.tiles("run", [frame], SCALE, View())
     studio.wait()
-    assert set(kept.pictures("run", frame, SCALE, View())) == {0, 2}
+    assert set(kept.tiles("run", [frame], SCALE, View())) == {0, 2}
+    assert kept.large("run", [frame], 1, SCALE, View(), None) is None
     assert forming.focus_scene(frame, 1, SCALE, View()) is None
     assert set(forming.meshes(frame, SCALE, View())) == {0, 2}
 
@@ -135,7 +185,7 @@ def test_real_pictures_are_small_and_transparent():
 
     if not can_render():
         pytest.skip("no GL libraries: PyVista cannot render here")
-    pictures = forming.all_pictures(solid_frame(8), SCALE, View()).result()
+    pictures = forming.all_pictures(solid_frame(8), forming.tiles(SCALE, View()))
     assert set(pictures) == {0, 2}
     content = base64.b64decode(pictures[0]["image"])
     picture = Image.open(io.BytesIO(content))

@@ -1,11 +1,11 @@
 """The candidates' fields with their curves, live or played again, as one component in the browser.
 
-Of three-dimensional candidates PyVista draws the tiles and builds the scene of the one in focus, see `forming`.
+Of three-dimensional candidates PyVista draws the tiles and builds the scene of the one in focus, see `forming`. While a
+run is computed, a browser that draws in software gets pictures of that scene, and the scene itself to turn it.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from streamlit.components.v2 import component
 from relaxdesign.library import Curves
 from relaxdesign.library.replay import Frame, Replay
 from relaxdesign.scene.browser import describe
-from relaxdesign.scene.stills import studio, webp
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import background, server
 from relaxdesign.ui.colours import ModulusScale
@@ -32,6 +31,7 @@ _FRONTEND = Path(__file__).parent / "frontend"
 REPLAY_BYTES = 6 * 2**20
 REPLAY_SCENES = 20  # steps of a three-dimensional replay
 REPLAY_MESHES = 6  # where the browser draws the tiles, from meshes that are ten times as large as pictures
+STARTING = {"draws": True, "camera": None}
 # Of several steps that are new, the last ones come with the scene in focus.
 NEW_SCENES = 2
 
@@ -47,20 +47,28 @@ def live(key: str, frames: Sequence[Frame], curves: Curves, request: DesignReque
     """Draws the latest steps of a run, one after the other. dropped: per dropped candidate, why."""
     described = [microstructures.describe(frame, request.target_bulk) for frame in frames]
     if not _flat(frames[-1]):
-        focus, view, scale = _focus(key, frames[-1]), _view(key), ModulusScale.of(request)
-        if _browser_draws(key):
-            for frame, told in list(zip(frames, described, strict=True))[-NEW_SCENES:]:
-                told |= _scene_of(key, frame, focus, scale, view)
-        last = described[-1]
-        if server.can_render():
-            last["pictures"] = forming.forming().pictures(key, frames[-1], scale, view)
-        elif _browser_draws(key):
-            last["meshes"] = forming.forming().kept(
-                (key, "tiles", frames[-1].step, view), lambda: forming.meshes(frames[-1], scale, view)
-            )
-        steps = {index: drawn["step"] for index, drawn in (last.get("pictures") or last.get("meshes") or {}).items()}
-        last["token"] = f"{view} {steps}"
+        _show_forming(key, described, frames, ModulusScale.of(request))
     _mount(key, described, frames[-1], curves, request, dropped, player=False)
+
+
+def _show_forming(key: str, described: list[dict], frames: Sequence[Frame], scale: ModulusScale) -> None:
+    """Adds the candidate in focus and the tiles of three-dimensional steps, as far as they are drawn."""
+    focus, view, last = _focus(key, frames[-1]), _view(key), described[-1]
+    camera = forming.camera_of(_shown(key).get("camera"))
+    if _browser_draws(key):
+        for frame, told in list(zip(frames, described, strict=True))[-NEW_SCENES:]:
+            told |= _scene_of(key, frame, focus, scale, view)
+    elif server.can_render():
+        last["still"] = forming.forming().large(key, frames, focus, scale, view, camera)
+    if server.can_render():
+        last["pictures"] = forming.forming().tiles(key, frames, scale, view)
+    elif _browser_draws(key):
+        last["meshes"] = forming.forming().kept(
+            (key, "tiles", frames[-1].step, view), lambda: forming.meshes(frames[-1], scale, view)
+        )
+    steps = {index: drawn["step"] for index, drawn in (last.get("pictures") or last.get("meshes") or {}).items()}
+    still = last.get("still") or {}
+    last["token"] = f"{view} {steps} {_browser_draws(key)} {camera} {still.get('step')}"
 
 
 @st.fragment
@@ -96,7 +104,8 @@ def _described_scenes(key: str, frames: Replay, request: DesignRequest) -> list[
     def pictures() -> list[dict]:
         if not server.can_render():
             return [{"meshes": forming.meshes(frames[int(i)], scale, view)} for i in chosen]
-        return [{"pictures": forming.all_pictures(frames[int(i)], scale, view).result()} for i in chosen]
+        draw = forming.tiles(scale, view)
+        return [{"pictures": forming.all_pictures(frames[int(i)], draw)} for i in chosen]
 
     drawn = background.result(("replay", name, view.stretched, view.soft), pictures, "Drawing the replay")
     if drawn is None:
@@ -105,7 +114,8 @@ def _described_scenes(key: str, frames: Replay, request: DesignRequest) -> list[
     for i, tiles in zip(chosen, drawn, strict=True):
         frame = frames[int(i)]
         told = microstructures.describe(frame, request.target_bulk) | tiles
-        described.append(told | (_scene_of(str(name), frame, focus, scale, view) if _browser_draws(key) else {}))
+        focused = _scene_of if _browser_draws(key) else _still_of
+        described.append(told | focused(str(name), frame, focus, scale, view))
     return described
 
 
@@ -116,7 +126,18 @@ def _scene_of(key: str, frame: Frame, focus: int, scale: ModulusScale, view: Vie
         found = forming.focus_scene(frame, focus, scale, view)
         return {} if found is None else {"scene": describe(found[0]), "limit": found[1]}
 
-    return forming.forming().kept((key, frame.step, focus, view), make)
+    return forming.forming().kept((key, "scene", frame.step, focus, view), make)
+
+
+def _still_of(key: str, frame: Frame, focus: int, scale: ModulusScale, view: View) -> dict[str, Any]:
+    """The scene in focus as a picture, in place of the browser's own view; nothing if this machine cannot render."""
+    if not server.can_render():
+        return {}
+
+    def make() -> dict[str, Any]:
+        return {"still": forming.all_pictures(frame, forming.large(focus, scale, view)).get(focus)}
+
+    return forming.forming().kept((key, "still", frame.step, focus, view), make)
 
 
 def _mount(
@@ -149,22 +170,12 @@ def _mount(
         "polar": None if directions is None else directions.describe(),
     }
     if cube:
-        view, focus = _view(key), _focus(key, frame)
-        data |= {"focus": focus, "vtk": server.vtk_address(), "view": vars(view)}
-        if not _browser_draws(key):
-            data["image"] = _picture(frame, focus, scale, view)
+        data |= {"focus": _focus(key, frame), "vtk": server.vtk_address(), "stills": server.can_render()}
+        data |= {"view": vars(_view(key)), "shown": _shown(key)}
     _component(
-        data=data, key=key, default={"focus": 0, "webgl": True, "view": None},
-        on_focus_change=lambda: None, on_webgl_change=lambda: None, on_view_change=lambda: None,
+        data=data, key=key, default={"focus": 0, "shown": STARTING, "view": None},
+        on_focus_change=lambda: None, on_shown_change=lambda: None, on_view_change=lambda: None,
     )  # fmt: skip
-
-
-def _picture(frame: Frame, focus: int, scale: ModulusScale, view: View) -> str | None:
-    """The scene in focus as a picture, in place of the browser's own view; None if this machine cannot render."""
-    found = forming.focus_scene(frame, focus, scale, view) if server.can_render() else None
-    if found is None:
-        return None
-    return base64.b64encode(webp(studio().picture(found[0], *forming.LARGE))).decode()
 
 
 def _flat(frame: Frame) -> bool:
@@ -172,8 +183,13 @@ def _flat(frame: Frame) -> bool:
 
 
 def _browser_draws(key: str) -> bool:
-    """Whether the browser can show scenes, as far as it has told."""
-    return server.vtk_address() is not None and bool(_state(key).get("webgl", True))
+    """Whether the browser shows scenes, as far as it has told: it may lack WebGL, or draw it too slowly for a run."""
+    return server.vtk_address() is not None and bool(_shown(key).get("draws", True))
+
+
+def _shown(key: str) -> dict[str, Any]:
+    """Whether the browser ``draws`` the scene in focus, and the ``camera`` of the pictures it is sent otherwise."""
+    return dict(_state(key).get("shown") or STARTING)
 
 
 def _view(key: str) -> View:

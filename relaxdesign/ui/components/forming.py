@@ -1,31 +1,33 @@
 """Pictures and scenes of three-dimensional candidates while they form, kept for all who watch the same run.
 
-A page never waits for a picture: it takes those that are there, and the drawing thread goes on with the latest step.
+A page never waits for a picture: it takes those that are there, and others are drawn meanwhile.
 """
 
 from __future__ import annotations
 
 import base64
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from relaxdesign.library.replay import Frame
-from relaxdesign.scene import Cut, Scene, best_limit, forming_scene
+from relaxdesign.scene import Camera, Cut, Scene, best_limit, forming_scene
 from relaxdesign.scene.browser import describe
 from relaxdesign.scene.stills import Studio, studio, webp
 from relaxdesign.ui.colours import ModulusScale
 from relaxdesign.ui.components.cell_scene import TIMES
 
 TILE = 240  # pixels
-LARGE = (640, 480)
-_KEPT_RUNS = 8
+LARGE = (720, 360)
+_KEPT_DRAWINGS = 16
+_REST_S = 1.0  # for so long the tiles need not show the next step
 _KEPT_SCENES = 96
 _AXES = "xyz"
 
@@ -82,61 +84,117 @@ def tile_scene(frame: Frame, index: int, scale: ModulusScale, view: View) -> Sce
     return None if found is None else found[0]
 
 
-@dataclass
-class _Run:
-    """The pictures of a run that is watched. pictures: by candidate, its step and the picture."""
+def camera_of(told: Mapping[str, Any] | None) -> Camera | None:
+    """From where the browser tells that it is looked; None for the scene's own place, and for anything else."""
+    try:
+        place = [tuple(float(x) for x in dict(told or {})[name]) for name in ("position", "focus", "up")]
+    except (KeyError, TypeError, ValueError):
+        return None
+    if any(len(point) != 3 or not np.isfinite(point).all() for point in place):
+        return None
+    return place[0], place[1], place[2]
 
-    draw: Callable[[Frame, int], Scene | None]
-    wanted: Frame
-    drawn: int = 0  # step
+
+Drawing = Callable[[Studio, Frame], Iterator[tuple[int, dict[str, Any]]]]
+"""Draws candidates of a step, in the drawing thread: their indices and, for the browser, ``step`` and ``image`` (WebP,
+base64)."""
+
+
+def tiles(scale: ModulusScale, view: View) -> Drawing:
+    """Draws all candidates, small."""
+
+    def draw(of: Studio, frame: Frame) -> Iterator[tuple[int, dict[str, Any]]]:
+        for index in range(len(frame.codes)):
+            scene = tile_scene(frame, index, scale, view)
+            if scene is not None:
+                yield index, {"step": frame.step, "image": encoded(of.draw(scene, TILE, TILE))}
+
+    return draw
+
+
+def large(index: int, scale: ModulusScale, view: View, camera: Camera | None = None) -> Drawing:
+    """Draws one candidate as the scene in focus, with the ``limit`` of `focus_scene`."""
+
+    def draw(of: Studio, frame: Frame) -> Iterator[tuple[int, dict[str, Any]]]:
+        found = focus_scene(frame, index, scale, view)
+        if found is not None:
+            image = encoded(of.draw(found[0], *LARGE, camera))
+            yield index, {"step": frame.step, "image": image, "limit": found[1]}
+
+    return draw
+
+
+@dataclass
+class _Drawn:
+    """What was drawn of a run. step: the last that was drawn. rested: when the next may be, though it need not."""
+
+    step: int = 0
     drawing: bool = False
+    rested: float = 0.0
     pictures: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def due(self, frames: Sequence[Frame], every: int) -> Frame | None:
+        """The frame to be drawn now; none while one is drawn, and a moment later, so that drawing stays cheap.
+
+        The step that makes ``every`` since the last drawing is drawn at once, though one later may be there.
+        """
+        latest = frames[-1]
+        behind = latest.step - self.step
+        if self.drawing or behind <= 0 or (behind < every and time.monotonic() < self.rested):
+            return None
+        if behind > every + 1:
+            return latest
+        return next((frame for frame in frames if frame.step == self.step + every), latest)
 
 
 class Forming:
-    """Draws the candidates of live runs, the latest step first, and keeps scenes that are asked for again."""
+    """Draws the candidates of live runs, and keeps scenes that are asked for again."""
 
     def __init__(self, of: Studio) -> None:
         self._studio = of
         self._lock = threading.Lock()
-        self._runs: OrderedDict[Hashable, _Run] = OrderedDict()
+        self._drawn: OrderedDict[Hashable, _Drawn] = OrderedDict()
         self._scenes: OrderedDict[Hashable, Any] = OrderedDict()
 
-    def pictures(self, key: Hashable, frame: Frame, scale: ModulusScale, view: View) -> dict[int, dict[str, Any]]:
-        """The newest picture of every candidate that has one: ``step`` and ``image`` (WebP, base64).
+    def tiles(self, key: Hashable, frames: Sequence[Frame], scale: ModulusScale, view: View) -> dict[int, dict]:
+        """The newest picture of every candidate that has one; at least every second step is drawn in the background.
 
-        Those of this frame are drawn in the background. key: of the run; each view has pictures of its own.
+        key: of the run. frames: its latest steps.
         """
-        with self._lock:
-            name = (key, view.stretched, view.soft)
-            run = self._runs.setdefault(name, _Run(lambda f, i: tile_scene(f, i, scale, view), frame))
-            self._runs.move_to_end(name)
-            while len(self._runs) > _KEPT_RUNS:
-                self._runs.popitem(last=False)
-            if frame.step < run.wanted.step:
-                run.pictures.clear()  # the run has begun anew
-                run.drawn = 0
-            run.wanted = frame
-            if not run.drawing and run.drawn != frame.step:
-                run.drawing = True
-                self._studio.submit(lambda: self._draw(run))
-            return dict(run.pictures)
+        name = (key, view.stretched, view.soft)
+        return self._pictures(name, frames, tiles(scale, view), every=2)
 
-    def _draw(self, run: _Run) -> None:
-        frame = run.wanted
+    def large(
+        self, key: Hashable, frames: Sequence[Frame], index: int, scale: ModulusScale, view: View, camera: Camera | None
+    ) -> dict[str, Any] | None:
+        """The newest picture of one candidate in focus, if there is one; every step is drawn, in the background."""
+        name = (key, index, view, camera)
+        return self._pictures(name, frames, large(index, scale, view, camera), every=1).get(index)
+
+    def _pictures(self, name: Hashable, frames: Sequence[Frame], draw: Drawing, *, every: int) -> dict[int, dict]:
+        with self._lock:
+            drawn = self._drawn.setdefault(name, _Drawn())
+            self._drawn.move_to_end(name)
+            while len(self._drawn) > _KEPT_DRAWINGS:
+                self._drawn.popitem(last=False)
+            if frames[-1].step < drawn.step:
+                drawn.step = 0  # the run has begun anew
+                drawn.pictures.clear()
+            frame = drawn.due(frames, every)
+            if frame is not None:
+                drawn.drawing = True
+                self._studio.submit(lambda: self._draw(drawn, frame, draw))
+            return dict(drawn.pictures)
+
+    def _draw(self, drawn: _Drawn, frame: Frame, draw: Drawing) -> None:
         try:
-            for index in range(len(frame.codes)):
-                scene = run.draw(frame, index)
-                if scene is not None:
-                    image = encoded(self._studio, scene)
-                    with self._lock:
-                        run.pictures[index] = {"step": frame.step, "image": image}
+            for index, picture in draw(self._studio, frame):
+                with self._lock:
+                    drawn.pictures[index] = picture
         finally:
             with self._lock:
-                run.drawn = frame.step
-                run.drawing = run.wanted.step != frame.step
-            if run.drawing:
-                self._studio.submit(lambda: self._draw(run))
+                drawn.step, drawn.drawing = frame.step, False
+                drawn.rested = time.monotonic() + _REST_S
 
     def kept(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """What is made once per key; the last of them are kept."""
@@ -152,23 +210,14 @@ class Forming:
         return made
 
 
-def encoded(of: Studio, scene: Scene) -> str:
-    """A tile as WebP in base64; only in the drawing thread."""
-    return base64.b64encode(webp(of.draw(scene, TILE, TILE))).decode()
+def encoded(picture: NDArray[np.uint8]) -> str:
+    """A picture as WebP in base64."""
+    return base64.b64encode(webp(picture)).decode()
 
 
-def all_pictures(frame: Frame, scale: ModulusScale, view: View) -> Future[dict[int, dict[str, Any]]]:
-    """The pictures of every candidate of one step, as `Forming.pictures` has them."""
-
-    def draw() -> dict[int, dict[str, Any]]:
-        scenes = {index: tile_scene(frame, index, scale, view) for index in range(len(frame.codes))}
-        return {
-            index: {"step": frame.step, "image": encoded(studio(), scene)}
-            for index, scene in scenes.items()
-            if scene is not None
-        }
-
-    return studio().submit(draw)
+def all_pictures(frame: Frame, draw: Drawing) -> dict[int, dict[str, Any]]:
+    """All pictures of one step; waits for them."""
+    return studio().submit(lambda: dict(draw(studio(), frame))).result()
 
 
 def meshes(frame: Frame, scale: ModulusScale, view: View) -> dict[int, dict[str, Any]]:

@@ -80,7 +80,7 @@ function update(view, data, component) {
     }));
     component.setStateValue("webgl", false);
   };
-  if (!webglWorks()) return fail(new Error("WebGL is switched off"));
+  if (!glRenderer()) return fail(new Error("WebGL is switched off"));
   loadVtk(data.vtk)
     .then((vtk) => {
       if (!view.scene.isConnected || view.viewer) return;

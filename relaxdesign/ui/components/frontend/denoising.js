@@ -91,9 +91,16 @@ function build(root, data) {
 }
 
 function buildFocus(view, parent, set, tiling) {
+  view.stand = parent;
   view.focus = element(parent, "div", "surface");
   view.focus.setAttribute("role", "img");
-  view.picture = element(parent, "img", "focus-picture");
+  view.still = element(parent, "button", "still");
+  view.still.type = "button";
+  view.still.hidden = true;
+  view.picture = element(view.still, "img", "focus-picture");
+  for (const kind of ["pointerdown", "click"]) view.still.addEventListener(kind, () => turn(view));
+  for (const kind of ["pointerdown", "pointermove", "wheel", "keydown"])
+    parent.addEventListener(kind, () => restLater(view), { capture: true, passive: true });
   view.focusNote = element(parent, "div", "focus-note");
   const controls = element(parent, "div", "controls");
   view.phase = choice(controls, "Phase shown", ["Stiff phase", "Soft phase"], (i) => set({ soft: i === 1 }));
@@ -111,7 +118,7 @@ function buildFocus(view, parent, set, tiling) {
   automatic.title = "The modulus that parts the field best into two phases";
   automatic.addEventListener("click", () => set({ limit: null }));
   reset.addEventListener("click", () => {
-    if (!view.viewer || !view.scene) return;
+    if (!view.viewer) return tellShown(view, { camera: (view.set.camera = null) });
     placeCamera(view.viewer, view.scene.camera);
     show(view.viewer);
   });
@@ -178,61 +185,117 @@ function draw(root, view) {
 const focusTile = (view) => (view.data.player ? view.data.frames[view.set.at ?? 0] : view.frame).tiles[view.data.focus];
 
 function drawFocus(view, frame) {
-  const { data, set } = view;
+  const { data, set, shown } = view;
   const tile = frame.tiles[data.focus];
-  // A step whose scene did not come along shows the one before.
-  if (frame.scene) Object.assign(view, { scene: frame.scene, limitShown: frame.limit });
+  // A step whose scene or picture did not come along shows the one before.
+  if (shown.draws && frame.scene) Object.assign(view, { scene: frame.scene, limitShown: frame.limit });
+  if (!shown.draws && frame.still) {
+    view.limitShown = frame.still.limit;
+    showStill(view, frame.still);
+  }
   view.phase.show(set.soft ? 1 : 0);
   view.axis.show(set.axis);
   view.cut.input.value = set.share;
   view.cut.value.textContent = set.share < 1 ? `${Math.round(100 * set.share)} %` : "none";
-  view.picture.hidden = !data.image;
-  view.focus.hidden = Boolean(data.image);
-  if (data.image) view.picture.src = `data:image/webp;base64,${data.image}`;
-  const hint = data.image ? `Candidate ${data.focus + 1}` :
-    view.viewer ? `Candidate ${data.focus + 1} · drag to turn, click and scroll to zoom` : "Loading the 3D view …";
-  view.focusNote.textContent = view.failure ?? (tile.low === null ? "This candidate has no field at this step." : hint);
-  if (tile.low === null || !view.scene) return;
+  view.focusNote.textContent = view.failure ?? (tile.low === null ? "This candidate has no field at this step." : hint(view));
+  if (tile.low === null || !view.limitShown) return;
   const span = Math.log(tile.high / tile.low);
-  if (view.limitShown) {
-    view.limit.input.value = span ? (255 * Math.log(view.limitShown / tile.low)) / span : 127;
-    view.limit.value.textContent = `${readable(view.limitShown)} GPa`;
-  }
+  view.limit.input.value = span ? (255 * Math.log(view.limitShown / tile.low)) / span : 127;
+  view.limit.value.textContent = `${readable(view.limitShown)} GPa`;
   const label = `Surface of candidate ${data.focus + 1} at ${view.limit.value.textContent}`;
-  for (const node of [view.focus, view.picture]) node.setAttribute(node === view.picture ? "alt" : "aria-label", label);
-  if (data.image) return;
+  view.focus.setAttribute("aria-label", label);
+  view.picture.alt = label;
+  if (!shown.draws || !view.scene) return;
   withViewer(view, () => {
     if (view.viewer.placed) set.camera = savedCamera(view.viewer);
     if (view.viewer.shown !== view.scene) view.focus.dataset.points = drawScene(view.viewer, view.scene, set.camera);
     view.viewer.shown = view.scene;
-    view.focus.dataset.scene = frame.step;
+    view.stand.dataset.scene = frame.step;
   });
+}
+
+function hint({ data, viewer, shown, failure }) {
+  const what = `Candidate ${data.focus + 1}`;
+  if (!shown.draws) return failure ? what : `${what} · press the picture to turn it`;
+  return viewer ? `${what} · drag to turn, click and scroll to zoom` : "Loading the 3D view …";
+}
+
+// The server's picture takes the place of the scene as soon as it is there.
+function showStill(view, still) {
+  if (view.stillShown === still.image && !view.still.hidden) return;
+  view.stillShown = still.image;
+  view.picture.onload = () => {
+    if (view.shown.draws) return;
+    view.still.hidden = false;
+    view.focus.hidden = true;
+    dropViewers(view);
+    view.stand.dataset.scene = still.step;
+  };
+  view.picture.src = `data:image/webp;base64,${still.image}`;
+}
+
+// ---- Where WebGL is drawn in software, beside a run that needs the processor: pictures, and a scene to be turned ----
+
+const REST_MS = 8000; // after it was touched last, the scene is a picture again
+
+function tellShown(view, changes) {
+  Object.assign(view.shown, changes);
+  view.tell("shown", { ...view.shown });
+}
+
+function turn(view) {
+  if (view.failure || view.shown.draws) return;
+  view.scene = null; // of an earlier step, or of another candidate
+  tellShown(view, { draws: true });
+  view.draw();
+  restLater(view);
+}
+
+function restLater(view) {
+  if (!view.rests || !view.shown.draws) return;
+  clearTimeout(view.resting);
+  view.resting = setTimeout(() => {
+    if (view.viewer) view.set.camera = savedCamera(view.viewer);
+    tellShown(view, { draws: false, camera: view.set.camera });
+  }, REST_MS);
+}
+
+// Why this browser cannot turn scenes, if it cannot.
+const lacking = (data) => (!data.vtk ? "its 3D library is missing" : glRenderer() ? null : "WebGL is switched off");
+const failed = (why) => `This browser cannot turn scenes (${why}); the server draws them.`;
+
+function startFocus(view, data) {
+  const lacks = lacking(data);
+  if (lacks) view.failure = failed(lacks);
+  view.rests = !lacks && !data.player && data.stills && drawsInSoftware();
+  const draws = !lacks && !view.rests;
+  view.shown = { draws, camera: draws ? null : view.set.camera };
+  view.still.disabled = Boolean(lacks);
+  if (JSON.stringify(view.shown) !== JSON.stringify(data.shown)) tellShown(view, {});
 }
 
 // Calls draw with the viewer there, now or as soon as vtk.js has come.
 function withViewer(view, draw) {
   if (view.viewer) return draw();
   if (view.loading || view.failure) return;
-  if (!view.data.vtk) return giveUp(view, new Error("its 3D library is missing"));
-  if (!webglWorks()) return giveUp(view, new Error("WebGL is switched off"));
   view.loading = true;
   loadVtk(view.data.vtk)
     .then((vtk) => {
-      if (!view.focus.isConnected) return;
+      if (!view.focus.isConnected || !view.shown.draws) return;
+      view.focus.hidden = false;
+      view.still.hidden = true;
       view.viewer = buildViewer(vtk, view.focus);
       // Prints scenes that the server cannot draw onto the tiles.
       if (view.meshes) view.press = buildViewer(vtk, element(view.grid, "div", "press"));
       view.draw();
     })
-    .catch((error) => giveUp(view, error))
+    .catch((error) => {
+      view.failure = failed(error.message);
+      view.still.disabled = true;
+      tellShown(view, { draws: false });
+      view.draw();
+    })
     .finally(() => (view.loading = false));
-}
-
-// The server draws pictures instead.
-function giveUp(view, error) {
-  view.failure = `This browser cannot turn scenes (${error.message}); the server draws them.`;
-  view.focusNote.textContent = view.failure;
-  view.tell("webgl", false);
 }
 
 function dropViewers(view) {
@@ -270,7 +333,7 @@ function enqueue(view, frames) {
   next();
 }
 
-const pictureOf = ({ frame, data }) => `${frame?.step} ${data.focus} ${frame?.token} ${Boolean(data.image)}`;
+const pictureOf = ({ frame, data }) => `${frame?.step} ${data.focus} ${frame?.token}`;
 
 const views = new WeakMap();
 
@@ -292,6 +355,7 @@ export default function (component) {
   view.data = data;
   if (!data.player) enqueue(view, data.frames);
   view.tell = (name, value) => component.setStateValue(name, value);
+  if (view.fresh && data.cube) startFocus(view, data);
   if (view.fresh && data.cube && JSON.stringify(shownOf(view.set)) !== JSON.stringify(data.view))
     view.tell("view", shownOf(view.set));
   view.fresh = false;
@@ -303,6 +367,7 @@ export default function (component) {
     if (root.isConnected) return;
     view.stop?.();
     clearTimeout(view.playing);
+    clearTimeout(view.resting);
     dropViewers(view);
     views.delete(root);
   });

@@ -18,12 +18,21 @@ function loadVtk(address) {
   return vtkLoading;
 }
 
-function webglWorks() {
+let glKnown;
+
+// Who draws WebGL here; null without it.
+function glRenderer() {
+  if (glKnown !== undefined) return glKnown;
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("webgl2") ?? canvas.getContext("webgl");
+  const told = context?.getExtension("WEBGL_debug_renderer_info")?.UNMASKED_RENDERER_WEBGL;
+  glKnown = context ? String(context.getParameter(told ?? context.RENDERER)) : null;
   context?.getExtension("WEBGL_lose_context")?.loseContext();
-  return Boolean(context);
+  return glKnown;
 }
+
+// The processor draws, which a run needs more.
+const drawsInSoftware = () => /swiftshader|llvmpipe|softpipe|software|basic render/i.test(glRenderer() ?? "");
 
 // The bytes that a text in base 64 stands for. Scenes are long: older browsers' way takes as long as drawing them.
 function unpacked(base64) {
