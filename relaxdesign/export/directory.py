@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from relaxdesign.export.cell import design_name
+from relaxdesign.export.cell import design_name, inclusion_phase
 from relaxdesign.export.records import design_json, result_json
 from relaxdesign.export.stl import stl_bytes
 from relaxdesign.export.vti import vti_bytes
@@ -28,7 +28,7 @@ def write_design(
     contents = {"json": design_json(design, names).encode()}
     if design.ok:
         contents["vti"] = vti_bytes(design, cell_size_mm)
-        contents["stl"] = stl_bytes(design, cell_size_mm, thickness_mm)
+        contents["stl"] = stl_bytes(design, cell_size_mm, thickness_mm, inclusion_phase(design))
     folder.mkdir(parents=True, exist_ok=True)
     for kind in names:
         _write(folder / _DESIGN_FILES[kind], contents[kind])

@@ -15,6 +15,7 @@ from relaxdesign.export.cell import (
     ExportError,
     check_sizes,
     design_name,
+    inclusion_phase,
     phase_names,
     realised_cell,
     sizes_text,
@@ -126,7 +127,7 @@ class DesignExport:
             f"K = {self.stiffness[:3, :3].mean():.6g} GPa (Voigt average of C).",
         ]
         if across := sizes_text(self.design, self.options.cell_size_mm):
-            lines.append(f"{self.phases[1].capitalize()}: {across.replace('µm', 'um')}.")
+            lines.append(f"{self.phases[inclusion_phase(self.design)].capitalize()}: {across.replace('µm', 'um')}.")
         if self.cell.dim == 2:
             lines.append("2D cell: fibres along z (axis 3), three-dimensional elasticity.")
         return lines + [f"{name}: {self.origin[name]}" for name in _IN_CARDS if self.origin.get(name) is not None]
@@ -145,7 +146,10 @@ class DesignExport:
         if found.conduction is not None:  # the tensor of its voxels, with the mean at the limit of fine grids
             limit = self.design.value("conductivity") or found.conduction.mean
             conductivity = limit / found.conduction.mean * found.conduction.tensor
-        return Heat(of_materials(self.design.materials, self.design.shares, self.stiffness), conductivity)
+        expansion = of_materials(self.design.materials, self.design.shares, self.stiffness)
+        if expansion is None and found.expansion is not None:  # more than two phases
+            expansion = found.expansion.tensor
+        return Heat(expansion, conductivity)
 
     def surface(self, phase: int) -> bytes:
         """STL of a phase."""

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from relaxdesign.export import stl_bytes, vti_bytes
+from relaxdesign.export.cell import inclusion_phase
 from relaxdesign.io.stl import RECORD
 from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.microstructure import FAMILIES
 from relaxdesign.study.family import third_of
 from relaxdesign.study.request import DesignRequest, RequestError
 from relaxdesign.study.result import Design
@@ -73,3 +75,9 @@ def volume(stl: bytes) -> float:
     """Enclosed by a closed surface."""
     corners = np.frombuffer(stl[84:], dtype=RECORD)["corners"].astype(np.float64)
     return float(np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])).sum() / 6.0)
+
+
+@pytest.mark.parametrize(("family", "label"), [("particles", 1), ("particles-coated", 2), ("particles-hybrid", 1)])
+def test_the_surface_that_is_written_beside_a_design_is_that_of_the_chosen_inclusions(family, label):
+    assert FAMILIES[family].phases[label] == "particles"
+    assert inclusion_phase(Design(0, (), family)) == label
