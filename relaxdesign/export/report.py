@@ -13,6 +13,7 @@ from relaxdesign.export.cell import made_text, phase_names, sizes_text
 from relaxdesign.export.figures import ashby_png
 from relaxdesign.export.formats import DesignExport
 from relaxdesign.export.names import web_address
+from relaxdesign.export.residual import residual_stress
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.physics.attainable import bounds_of
@@ -147,8 +148,7 @@ def _chapter(export: DesignExport) -> Chapter:
             (phase.capitalize(), material, web_address(material.url))
             for phase, material in zip(export.phases, export.cell.materials, strict=True)
         ],
-        filling=f"{filling(design, export.options.cell_size_mm)}."
-        + (f" How it is made: {made}" if (made := made_text(design, export.options.cell_size_mm)) else ""),
+        filling=" ".join(filter(None, _described(export))),
         stages=_stages(design),
         certainty=_certainty(design),
         properties=_properties(export),
@@ -166,6 +166,14 @@ def _chapter(export: DesignExport) -> Chapter:
         stiffness=export.stiffness_figure,
         sha256=export.record["origin"]["cell_sha256"],
     )
+
+
+def _described(export: DesignExport) -> tuple[str, str, str]:
+    """What fills the cell, how it is made, and what stress that leaves."""
+    design, edge = export.design, export.options.cell_size_mm
+    made = made_text(design, edge)
+    stress = residual_stress(design.makeable, design.materials, export.evaluation.expansion)
+    return f"{filling(design, edge)}.", f"How it is made: {made}" if made else "", stress
 
 
 def _certainty(design: Design) -> str:

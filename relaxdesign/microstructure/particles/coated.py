@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _KEY = "coating_thickness"
 
-_AMOUNT = Parameter(_KEY, "thickness of the coating over the particle's diameter", "t", 0.01, 0.2)
+_AMOUNT = Parameter(_KEY, "thickness of the coating", "t", 0.01, 0.2, "of the diameter")
 
 
 @dataclass(frozen=True, eq=False)

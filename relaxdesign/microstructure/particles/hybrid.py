@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _KEY = "filler_share"
 
-_AMOUNT = Parameter(_KEY, "volume fraction of the filler", "f", 0.02, 0.3)
+_AMOUNT = Parameter(_KEY, "volume fraction of the filler", "f", 0.02, 0.3, "of the cell")
 
 
 @dataclass(frozen=True, eq=False)
