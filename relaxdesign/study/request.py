@@ -157,9 +157,9 @@ class DesignRequest(BaseModel):
         ),
         Ui("Method", "search"),
     ] = "guided"
-    family: Annotated[
-        str, Field(description="Kind of microstructure."), Ui("Family", "search", segmented=True, registry=_families)
-    ] = "particles"
+    family: Annotated[str, Field(description="Kind of microstructure."), Ui("Family", "search", registry=_families)] = (
+        "particles"
+    )
     third_phase: Annotated[
         str,
         Field(

@@ -343,7 +343,7 @@ def test_in_plane_direction_needs_the_geometric_projection(app):
     app.selectbox(key="quantity").set_value("Ex/Ey").run()
     app.number_input(key="target").set_value(1.5).run()
     assert "ask for free-form cells" in texts(app.warning)
-    app.segmented_control(key="family").set_value("free-form").run()
+    app.selectbox(key="family").set_value("free-form").run()
     assert not app.warning and not app.button(key="design").disabled
 
 

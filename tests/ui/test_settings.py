@@ -52,7 +52,11 @@ def test_every_labelled_field_has_its_control_on_the_page(app):
     labels = {setting.name: setting.ui.label for setting in SETTINGS if setting.ui.label}
     del labels["dim"]  # one dimension is no choice
     of_shapes = {name: labels.pop(name) for name in ("min_feature", "symmetry", "open_voids")}
-    assert labels.items() <= shown.items() and not of_shapes.keys() & shown.keys()
+    of_third = {name: labels.pop(name) for name in ("third_phase", "third_amount")}
+    assert labels.items() <= shown.items() and not (of_shapes | of_third).keys() & shown.keys()
+    app.session_state["family"] = "particles-hybrid"
+    app.run()
+    assert of_third.items() <= {widget.key: widget.label for kind in kinds for widget in app.get(kind)}.items()
     app.session_state["phases"] = ["void", "titanium-alloy-ti-6al-4v-annealed"]
     app.session_state["family"] = "free-form"
     app.run()
@@ -79,3 +83,14 @@ def test_what_a_request_sets_beyond_the_controls_is_named():
     default = DesignRequest(target_bulk=60)
     changed = DesignRequest.model_validate({"target_bulk": 60, "count": 3, "prior": "mine", "guidance": {"clip": 0.3}})
     assert kept(changed, default) == ["prior", "clip"] and not kept(default, default)
+
+
+def test_the_third_phase_is_asked_for_where_a_family_has_one(app):
+    app.run()
+    assert "third_phase" not in {box.key for box in app.selectbox}
+    app.selectbox(key="family").set_value("particles-coated").run()
+    assert "need the material of their coating" in " ".join(str(w.value) for w in app.warning)
+    app.selectbox(key="third_phase").set_value("copper").run()
+    assert not app.warning and app.session_state["third_phase"] == "copper"
+    app.selectbox(key="family").set_value("particles").run()
+    assert app.session_state["third_phase"] == "" and not app.warning

@@ -9,6 +9,7 @@ import streamlit as st
 from pydantic import ValidationError
 from streamlit.delta_generator import DeltaGenerator
 
+from relaxdesign.microstructure import FAMILIES
 from relaxdesign.physics.quantities import QUANTITIES, format_value
 from relaxdesign.server import JobLimit
 from relaxdesign.study.methods import METHODS
@@ -211,7 +212,8 @@ def _use_preset() -> None:
 
 def _advanced() -> None:
     methods = {name: f"{name}: {method.description}" for name, method in METHODS.items()}
-    settings.draw("search", special={"method": {"choices": methods}})
+    families = {name: family.title for name, family in FAMILIES.items()}
+    settings.draw("search", special={"method": {"choices": methods}, "family": {"choices": families}})
     if METHODS[st.session_state["method"]].guidance:
         settings.draw("guidance")
     settings.draw("finishing")

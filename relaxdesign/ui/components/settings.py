@@ -90,7 +90,7 @@ def control(setting: Setting, **special: Any) -> None:
         if not choices:
             arguments |= {"accept_new_options": True}
         st.multiselect(label, list(choices), format_func=lambda value: str(choices.get(value, value)), **arguments)
-    elif setting.kind == "text":
+    elif setting.kind == "text" and not choices:
         st.text_input(label, **arguments)
     elif len(choices) > 1 and ui.segmented:
         st.segmented_control(label, list(choices), format_func=choices.__getitem__, required=True, **arguments)
