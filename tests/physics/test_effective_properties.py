@@ -13,7 +13,10 @@ from tests.command_line import assert_one_clear_error
 
 KEYS = {"K", "G", "E", "nu", "C", "density", "bounds", "iterations", "residual", "boundary", "seconds"}
 """Keys that scripts rely on since the first version."""
-NEW_KEYS = {"directional_E", "anisotropy", "bounds_G", "conductivity", "remark", "warnings"}
+NEW_KEYS = {
+    *("directional_E", "anisotropy", "bounds_G", "conductivity", "remark", "warnings"),
+    *("cte", "cte_tensor", "expansion"),
+}
 
 
 def save_field(path, E, nu, **more):
