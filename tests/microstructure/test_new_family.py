@@ -96,6 +96,6 @@ def test_the_app_draws_its_cells(prisms, monkeypatch):
 def test_an_unknown_family_is_refused_with_those_that_there_are():
     with pytest.raises(
         ValueError,
-        match="unknown family 'fibres'; known are particles, particles-two-sizes, .*particles-hybrid, free-form",
+        match=r"unknown family 'fibres'; known are particles, particles-two-sizes, .*particles-hybrid, free-form",
     ):
         DesignRequest(target_bulk=60, family="fibres")
