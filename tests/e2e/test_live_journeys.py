@@ -240,8 +240,11 @@ def test_a_browser_that_draws_in_software_gets_pictures_and_a_scene_while_it_is_
             page.mouse.move(box["x"] + 100 + 8 * move, box["y"] + 100 + 3 * move)
             page.wait_for_timeout(40)
         page.mouse.up()
-        page.wait_for_timeout(500)
-        turned = surface.screenshot()
+        for _ in range(12):  # before the scene comes to rest
+            page.wait_for_timeout(500)
+            turned = surface.screenshot()
+            if difference(before, turned) > 0.1:
+                break
         assert difference(before, turned) > 0.1, "it does not turn"
 
         expect(picture).to_be_visible(timeout=PATIENCE_MS)

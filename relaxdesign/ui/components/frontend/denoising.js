@@ -353,9 +353,9 @@ export default function (component) {
     views.set(root, view);
   }
   view.data = data;
-  if (!data.player) enqueue(view, data.frames);
   view.tell = (name, value) => component.setStateValue(name, value);
   if (view.fresh && data.cube) startFocus(view, data);
+  if (!data.player) enqueue(view, data.frames); // draws at once if several came
   if (view.fresh && data.cube && JSON.stringify(shownOf(view.set)) !== JSON.stringify(data.view))
     view.tell("view", shownOf(view.set));
   view.fresh = false;
