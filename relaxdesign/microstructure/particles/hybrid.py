@@ -168,10 +168,6 @@ class Hybrid(Particles):
             found.append(np.broadcast_to(estimated(quantity, matrix, inclusion, own, dim), (len(catalogue),) * 2))
         return np.stack(found)
 
-    def gap_voxels(self, share: NDArray, size: float, dim: int, grid: int) -> NDArray[np.float64]:
-        """Of all particles, whatever they are made of."""
-        return super().gap_voxels(share, size, dim, grid)
-
     def body(self, geometry: Mapping[str, Any], tile: int, height: float, chord: float, phase: int = 0) -> Manifold:
         """All particles (phase 0), or those of one kind."""
         kinds = {1: geometry, 2: geometry["filler"]}

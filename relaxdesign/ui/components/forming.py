@@ -27,7 +27,7 @@ from relaxdesign.ui.components.cell_scene import TIMES
 TILE = 240  # pixels
 LARGE = (720, 360)
 _KEPT_DRAWINGS = 16
-_REST_S = 1.0  # for so long the tiles need not show the next step
+_REST_S = 0.3  # for so long the tiles need not show the next step
 _KEPT_SCENES = 96
 _AXES = "xyz"
 
