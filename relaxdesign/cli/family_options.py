@@ -93,12 +93,13 @@ def family_of(given: Mapping[str, Any]) -> Inclusions:
 def _options() -> list[inspect.Parameter]:
     """Of all families, each name once, those of the materials first."""
     from relaxdesign.microstructure import drawable
+    from relaxdesign.microstructure.base import inclusions_of
 
     materials: dict[str, inspect.Parameter] = {}
     numbers: dict[str, inspect.Parameter] = {}
     text = "Id, name or words of it, for .stl, labels 0 and 1, or a drawn cell."
     for family in drawable().values():
-        names, phase, size = Names.of(family), family.phases[1], family.size
+        names, phase, size = Names.of(family), inclusions_of(family), family.size
         for name, of in zip(names.materials, family.phases, strict=True):
             told = text if of == family.phases[0] else f"The same of the {of}."
             kind = Annotated[str | None, typer.Option(metavar="MATERIAL", help=told)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.microstructure.base import GivenThird, Sized
+from relaxdesign.microstructure.base import Sized, inclusion_label
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.study.result import Design
 
@@ -37,9 +37,8 @@ def phase_names(design: Design) -> tuple[str, ...]:
 
 
 def inclusion_phase(design: Design) -> int:
-    """Label of the phase that was chosen for the inclusions, beside one that was given."""
-    family = FAMILIES[design.family]
-    return 2 if isinstance(family, GivenThird) and family.given == 1 else 1
+    """Label of the phase that was chosen for the inclusions."""
+    return inclusion_label(FAMILIES[design.family])
 
 
 def sizes_um(design: Design, edge_mm: float) -> dict[str, float]:

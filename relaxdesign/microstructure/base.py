@@ -262,6 +262,16 @@ class GivenThird(Inclusions, Protocol):
         ...
 
 
+def inclusion_label(family: Family) -> int:
+    """Label of the phase that is chosen for the inclusions, beside one that may be given."""
+    return 2 if isinstance(family, GivenThird) and family.given == 1 else 1
+
+
+def inclusions_of(family: Family) -> str:
+    """What the inclusions that are chosen are called: ``particles``."""
+    return family.phases[inclusion_label(family)]
+
+
 def has_layers(family: Family) -> bool:
     """Whether a phase of its cells separates two others."""
     return isinstance(family, GivenThird) and family.layered

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.microstructure.base import Inclusions, PlacementError, has_layers
+from relaxdesign.microstructure.base import Inclusions, PlacementError, has_layers, inclusions_of
 from relaxdesign.physics.attainable import Interval, reachable_by_any
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.quantities import QUANTITIES, format_value
@@ -81,7 +81,7 @@ def check_reachable(target: Objective, request: DesignRequest, materials: Catalo
     advice = "change the target or offer other materials"
     others = " or ".join(other.name for other in FAMILIES.values() if other.directional)
     if not family.directional and QUANTITIES[name].directional:
-        advice = f"{family.phases[1]} placed at random have no direction in their plane: ask for {others} cells"
+        advice = f"{inclusions_of(family)} placed at random have no direction in their plane: ask for {others} cells"
     elif low == high:  # the solid fraction
         advice = f"only voids change it: ask for {others} cells and give void as one of their two phases"
     between = f"between {format_value(name, low)} and {format_value(name, high)}"

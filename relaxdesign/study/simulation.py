@@ -166,10 +166,10 @@ class Simulation:
         each: list[Mapping[str, Any]] = [
             {name: _coefficient(m, name, materials) for name in evaluator.coefficients} for m in materials
         ]
-        mixture = each[-1]
+        mixture, barriers = each[-1], _barriers(each) if self.layers else ()
         for phase in reversed(range(len(materials) - 1)):
             parts = each[phase], mixture, _of_rest(shares, phase), _of_rest(others, phase)
-            mixture = self._mixed(evaluator, *parts, _barriers(each) if self.layers else ())
+            mixture = self._mixed(evaluator, *parts, barriers)
         return dict(mixture)
 
     def _mixed(

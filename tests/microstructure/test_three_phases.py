@@ -10,7 +10,7 @@ import torch
 from manifold3d import Manifold
 
 from relaxdesign.materials.catalogue import Catalogue
-from relaxdesign.microstructure.base import GivenThird, in_dimension
+from relaxdesign.microstructure.base import GivenThird, in_dimension, inclusions_of
 from relaxdesign.microstructure.particles import COATED, HYBRID, PARTICLES
 from relaxdesign.microstructure.particles.coated import CoatedPacking
 from relaxdesign.microstructure.particles.packing import Packing
@@ -125,3 +125,8 @@ def test_bodies_of_the_phases_fill_what_they_shall(family, dim):
     assert first.volume() + second.volume() == pytest.approx(whole.volume(), rel=1e-3)
     shares = np.array([float(s.mean()) for s in placement.shares(64)])
     assert first.volume() / whole.volume() == pytest.approx(shares[0] / shares.sum(), rel=0.02)
+
+
+def test_the_chosen_inclusions_are_called_particles_wherever_the_third_phase_stands():
+    for family in (PARTICLES, COATED, HYBRID):
+        assert inclusions_of(family) == "particles"

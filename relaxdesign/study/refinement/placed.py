@@ -18,7 +18,7 @@ from scipy.optimize import brentq
 
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.materials.channels import Properties
-from relaxdesign.microstructure.base import Fit, Inclusions, Placement, PlacementError
+from relaxdesign.microstructure.base import Fit, Inclusions, Placement, PlacementError, inclusions_of
 from relaxdesign.physics.quantities import computable, format_value
 from relaxdesign.study.family import with_third
 from relaxdesign.study.objective import Objective
@@ -133,7 +133,7 @@ def _compromise(ranked: list[Choice], place: _Placing) -> Refined:
         if best is not None and best.miss < _ACCEPTED:
             return best
     if best is None:
-        inclusions = place.family.phases[1]
+        inclusions = inclusions_of(place.family)
         raise RefinementError(f"{inclusions} of none of the {len(ranked)} pairs closest to the sample could be placed")
     return best
 

@@ -26,7 +26,15 @@ from relaxdesign.io.uploads import (
 from relaxdesign.io.voxelise import parse_edges
 from relaxdesign.materials.material import VOID, Material
 from relaxdesign.microstructure import FAMILIES, Family, drawable
-from relaxdesign.microstructure.base import Inclusions, Parameter, PlacementError, draw, in_dimension, singular
+from relaxdesign.microstructure.base import (
+    Inclusions,
+    Parameter,
+    PlacementError,
+    draw,
+    in_dimension,
+    inclusions_of,
+    singular,
+)
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.ui import background, server
 from relaxdesign.ui.components.cell_views import ViewedCell
@@ -82,12 +90,12 @@ def _drawn() -> Source | None:
         family.share.label.capitalize(), *limits.share.range, limits.share.clip(SHARE), 0.01,
         key=_key(family, family.share, dim), persist_state="session",
     )  # fmt: skip
-    phase = singular(family.phases[1])
+    phase = singular(inclusions_of(family))
     size = columns[3].slider(
         f"{phase.capitalize()} {family.size.label}", *limits.size.range, limits.size.clip(SIZE), 0.01,
         key=_key(family, family.size, dim), persist_state="session",
         help="Fraction of the cell's edge; moved a little, so that a whole number of "
-        f"{family.phases[1]} fills the fraction",
+        f"{inclusions_of(family)} fills the fraction",
     )  # fmt: skip
     seed = columns[4].number_input(
         "Seed", 0, 2**31, 0, key="evaluate-seed", persist_state="session", help="Another seed, another placement"
@@ -96,7 +104,7 @@ def _drawn() -> Source | None:
         labels = background.result(
             ("place", family.name, share, size, dim, grid, seed),
             lambda: draw(family, share, size, dim, grid=grid, seed=int(seed)),
-            f"Placing the {family.phases[1]}",
+            f"Placing the {inclusions_of(family)}",
         )
     except PlacementError as error:
         st.warning(f"This cell cannot be drawn: {escape(str(error))}.", icon=":material/info:")
