@@ -41,8 +41,8 @@ class Wanted:
             "--objective",
             "-o",
             help="'G = 20', 'density <= 3', '10 <= E <= 20', 'maximise conductivity', with a weight 'G = 20 @ 2'; "
-            "repeat for more. Quantities: K G E nu Ex Ey Ez Ex/Ey … C11 … C66 AU density conductivity cte cte_x cte_y "
-            "cte_z price price_per_litre solid.",
+            "repeat for more. Quantities: K G E nu Ex Ey Ez Ex/Ey … C11 … C66 AU density conductivity "
+            "conductivity_x … cte cte_x … price price_per_litre solid.",
         ),
     ] = None
     density_weight: Annotated[

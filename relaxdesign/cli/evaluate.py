@@ -81,8 +81,8 @@ def evaluate(
         except ConvergenceError as error:
             fail(str(error), EXIT_NO_RESULT)
     if as_json:
-        typer.echo(to_json(report), nl=False)
-        warn(cell.name, report["warnings"])
+        typer.echo(to_json(report.content), nl=False)
+        warn(cell.name, report.content["warnings"])
     else:
         print_report(report, cell)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,10 @@ from relaxdesign.cli.console import output
 if TYPE_CHECKING:
     from relaxdesign.cli.cells import Cell
     from relaxdesign.cli.solving import Solving
+    from relaxdesign.physics.bounds import Bounds
+    from relaxdesign.physics.effective_properties import Conduction
     from relaxdesign.physics.fem import BulkResult
+    from relaxdesign.physics.heating import Expansion
     from relaxdesign.physics.voxel_fields import VoxelFields
 
 UNIAXIAL_REMARK = (
@@ -22,7 +27,17 @@ UNIAXIAL_REMARK = (
 )
 
 
-def make_report(cell: Cell, solving: Solving) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Report:
+    """What is told of a cell. content: for JSON. values, bounds: by quantity. beside: what beside the stiffness."""
+
+    content: dict[str, Any]
+    values: Mapping[str, float]
+    bounds: Mapping[str, Bounds]
+    beside: Mapping[str, Conduction | Expansion] = field(default_factory=dict)
+
+
+def make_report(cell: Cell, solving: Solving) -> Report:
     """What is printed; writes the gradient if there is a file for it.
 
     Errors as in `relaxdesign.physics.effective_properties.evaluate`.
@@ -47,79 +62,47 @@ def make_report(cell: Cell, solving: Solving) -> dict[str, Any]:
         report = solution.to_dict()
         if solving.refine:
             report["refined"] = on_finer_grids(data, solution, **options)
-        return report | {"remark": None, "warnings": [*cell.warnings, *report["warnings"]]} | about
+        report |= {"remark": None, "warnings": [*cell.warnings, *report["warnings"]]} | about
+        return Report(report, solution.values, solution.bounds, solution.beside)
     bounds, shear = (bounds_with(data.void, of(K[0], G[0])) for of in (field_bounds, field_shear_bounds))
     found = resolution_warnings(data, boundary, {"K": (solved.value.item(), bounds)})
-    return {
-        "K": solved.value.item(),
-        "G": None,
-        "E": None,
-        "nu": None,
-        **({} if only_bulk else {"C": None}),
-        "directional_E": None,
-        "anisotropy": None,
-        "density": None if data.rho is None else float(data.rho.mean()),
+    bulk, density = solved.value.item(), None if data.rho is None else float(data.rho.mean())
+    unknown = ("G", "E", "nu", "directional_E", "anisotropy", "conductivity", "cte", "cte_tensor", "expansion")
+    report = dict.fromkeys(unknown if only_bulk else (*unknown, "C"))
+    report |= {
+        "K": bulk,
+        "density": density,
         "bounds": bounds_dict(bounds),
         "bounds_G": bounds_dict(shear),
-        "conductivity": None,
-        "cte": None,
-        "cte_tensor": None,
-        "expansion": None,
         "iterations": int(solved.iterations.sum()),
         "residual": float(solved.residual.max()),
         "boundary": str(solved.boundary),
         "seconds": seconds,
         "warnings": [*cell.warnings, *found],
         "remark": UNIAXIAL_REMARK if boundary == "uniaxial" else None,
-        **about,
     }
+    return Report(report | about, {"K": bulk} | ({} if density is None else {"density": density}), {"K": bounds})
 
 
-def print_report(report: dict[str, Any], cell: Cell) -> None:
+def print_report(found: Report, cell: Cell) -> None:
     """Tables for people."""
+    from relaxdesign.physics.quantities import QUANTITIES, in_words
+
+    report = found.content
     shape = " x ".join(str(n) for n in cell.data.E.shape)
     table = Table(title=f"Effective properties, {shape} voxels", show_header=False)
-
-    def row(name: str, *values: float | None, unit: str = "") -> None:
-        if None not in values:
-            table.add_row(name, " ".join([*(f"{value:.6g}" for value in values if value is not None), unit]).rstrip())
-
-    def add_bounds(bounds: dict[str, float], symbol: str, unit: str) -> None:
-        for low, high, name in (("reuss", "voigt", "Reuss … Voigt"), ("hs_lower", "hs_upper", "Hashin–Shtrikman")):
-            table.add_row(f"{name} ({symbol})", f"{bounds[low]:.6g} … {bounds[high]:.6g} {unit}")
-
     _add_phases(table, report, cell)
-    row("bulk modulus K", report["K"], unit="GPa")
-    row("shear modulus G", report["G"], unit="GPa")
-    row("Young's modulus E", report["E"], unit="GPa")
-    row("Poisson's ratio", report["nu"])
-    row("E_x, E_y, E_z", *(report["directional_E"] or [None]), unit="GPa")
+    for name, text in in_words(found.values, "{:.6g}".format):
+        table.add_row(name, text)
     if report["anisotropy"] is not None:
-        row("anisotropy index A^U", _without_round_off(report["anisotropy"]))
-    row("density", report["density"], unit="g/cm³")
-    add_bounds(report["bounds"], "K", "GPa")
-    if report["G"] is not None:
-        add_bounds(report["bounds_G"], "G", "GPa")
-    solves = {"solve": report}
-    conductivity = report["conductivity"]
-    if conductivity is not None:
-        row("conductivity k", conductivity["mean"], unit="W/(m K)")
-        row("k_xx, k_yy, k_zz", *conductivity["directional"], unit="W/(m K)")
-        row("largest / smallest k", conductivity["anisotropy"])
-        add_bounds(conductivity["bounds"], "k", "W/(m K)")
-        solves["solve for k"] = conductivity
-    expansion = report["expansion"]
-    if expansion is not None:
-        row("thermal expansion", report["cte"], unit="1e-6/K")
-        row("along x, y, z", *report["cte_tensor"][:3], unit="1e-6/K")
-        add_bounds(expansion["bounds"], "thermal expansion", "1e-6/K")
-        solves["solve for expansion"] = expansion
-    for name, solve in solves.items():
-        table.add_row(
-            name,
-            f"{solve['iterations']} iterations, residual {solve['residual']:.1e}, {solve['seconds']:.3f} s, "
-            f"{report['boundary']}",
-        )
+        table.add_row("Universal anisotropy index", f"{_without_round_off(report['anisotropy']):.6g}")
+    for name, bounds in found.bounds.items():
+        ends = {"Reuss … Voigt": (bounds.reuss, bounds.voigt), "Hashin–Shtrikman": (bounds.hs_lower, bounds.hs_upper)}
+        for title, (low, high) in ends.items():
+            table.add_row(f"{title} ({name})", QUANTITIES[name].with_unit(f"{low:.6g} … {high:.6g}"))
+    _add_solve(table, "solve", report, report["boundary"])
+    for name, part in found.beside.items():
+        _add_solve(table, f"solve for {QUANTITIES[name].label}", part.to_dict(), report["boundary"])
     _add_refined(table, report.get("refined", {}))
     output().print(table)
     for warning in report["warnings"]:
@@ -128,11 +111,15 @@ def print_report(report: dict[str, Any], cell: Cell) -> None:
         output().print(report["remark"])
     if report.get("C") is not None:
         _print_matrix("C, GPa", report["C"])
-    if conductivity is not None:
-        _print_matrix("k, W/(m K)", conductivity["tensor"])
-    if expansion is not None and expansion["stress_MPa_per_K"]:
-        _print_stresses(expansion["stress_MPa_per_K"])
-        output().print(expansion["cooling"])
+    for name, part in found.beside.items():
+        _print_matrix(QUANTITIES[name].heading, part.tensor.reshape(-1, part.tensor.shape[-1]).tolist())
+    if report["expansion"] is not None and report["expansion"]["stress_MPa_per_K"]:
+        _print_stresses(report["expansion"])
+
+
+def _add_solve(table: Table, name: str, solve: dict[str, Any], boundary: str) -> None:
+    told = f"{solve['iterations']} iterations, residual {solve['residual']:.1e}, {solve['seconds']:.3f} s, {boundary}"
+    table.add_row(name, told)
 
 
 def _add_phases(table: Table, report: dict[str, Any], cell: Cell) -> None:
@@ -169,14 +156,15 @@ def _write_gradient(path: Path, data: VoxelFields, solved: BulkResult) -> None:
     np.savez(path, dK_dE=by_young[0].numpy(), dK_dnu=by_poisson[0].numpy())
 
 
-def _print_stresses(phases: list[dict[str, float]]) -> None:
+def _print_stresses(expansion: dict[str, Any]) -> None:
     table = Table("E, GPa", "alpha, 1e-6/K", "share, %", "von Mises", "99 % below", "tension", "when cooled")
     table.title = "Stress per kelvin in the free cell, MPa/K"
-    for phase in phases:
+    for phase in expansion["stress_MPa_per_K"]:
         numbers = (phase["young"], phase["alpha"], 100 * phase["share"])
         stresses = (phase[name] for name in ("von_mises", "von_mises_99", "tension", "compression"))
         table.add_row(*(f"{value:.4g}" for value in (*numbers, *stresses)))
     output().print(table)
+    output().print(expansion["cooling"])
 
 
 def _print_matrix(title: str, matrix: list[list[float]]) -> None:

@@ -1,21 +1,34 @@
-"""Conduction of heat: the conductivity of the phases and the mean conductivity tr(k)/3 of a cell."""
+"""Conduction of heat: the conductivity of the phases, the mean tr(k)/3 of a cell and that along its axes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from numpy.typing import NDArray
 from torch import Tensor
 
-from relaxdesign.physics.base import Coefficient, Computed, Fields, Physics, Quantity, Task
+from relaxdesign.physics.base import Coefficient, Computed, Fields, Interval, Physics, Quantity, Task
 from relaxdesign.physics.fem import SolveStatus, conductivity_along, effective_conductivity
 
 NAME = "conduction"
 CONDUCTIVITY = Coefficient("conductivity", "thermal conductivity", "W/(m K)")
-QUANTITIES = (Quantity("conductivity", "thermal conductivity", "W/(m K)", NAME, of_material="conductivity"),)
+
+_AXES = {"conductivity_x": 0, "conductivity_y": 1, "conductivity_z": 2}
+
+QUANTITIES = (
+    Quantity("conductivity", "thermal conductivity", "W/(m K)", NAME, of_material="conductivity"),
+    *(Quantity(name, f"thermal conductivity along {name[-1]}", "W/(m K)", NAME, directional=True) for name in _AXES),
+)
+
+
+def quantities_of(k: Tensor) -> dict[str, Tensor]:
+    """All quantities of conductivity tensors (batch, 3, 3); differentiable."""
+    along_axes = k.diagonal(dim1=1, dim2=2)
+    return {"conductivity": along_axes.mean(1)} | {name: along_axes[:, axis] for name, axis in _AXES.items()}
 
 
 def compute(task: Task) -> Computed:
-    """tr(k)/3 from three unit gradients of temperature, each from zero and within the solver's own iteration limit."""
+    """All quantities from three unit gradients, each from zero and within the solver's own iteration limit."""
     options = task.options
     result = effective_conductivity(
         task.fields[CONDUCTIVITY.name],
@@ -24,7 +37,7 @@ def compute(task: Task) -> Computed:
         raise_on_failure=options.raise_on_failure,
     )
     return Computed(
-        values={"conductivity": result.mean},
+        values=quantities_of(result.k),
         tensor=result.k.detach(),
         fluctuation=result.temperature,
         iterations=result.iterations.sum(1),
@@ -39,11 +52,16 @@ def compute(task: Task) -> Computed:
 
 
 def along(fields: Fields, change: Fields, computed: Mapping[str, Computed]) -> dict[str, Tensor]:
-    """Derivative of the mean conductivity as that of the voxels changes."""
+    """Derivatives of the conductivities of a cell as that of its voxels changes."""
     temperature = computed[NAME].fluctuation
     assert temperature is not None
-    slope = conductivity_along(temperature, change[CONDUCTIVITY.name])
-    return {"conductivity": slope.diagonal(dim1=1, dim2=2).mean(1)}
+    return quantities_of(conductivity_along(temperature, change[CONDUCTIVITY.name]))
 
 
-CONDUCTION = Physics(NAME, (CONDUCTIVITY,), QUANTITIES, compute, along=along)
+def interval(materials: Mapping[str, NDArray], dim: int, name: str) -> Interval:
+    """Any average over a cell and its value along any axis lie between those of the materials."""
+    own = materials[CONDUCTIVITY.name]
+    return float(own.min()), float(own.max())
+
+
+CONDUCTION = Physics(NAME, (CONDUCTIVITY,), QUANTITIES, compute, along=along, interval=interval)

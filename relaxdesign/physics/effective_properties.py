@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from relaxdesign.physics import conduction, expansion
 from relaxdesign.physics.bounds import (
     Bounds,
     bounds_dict,
@@ -19,7 +20,6 @@ from relaxdesign.physics.bounds import (
     field_shear_bounds,
 )
 from relaxdesign.physics.composite_voxels import extrapolated
-from relaxdesign.physics.conduction import CONDUCTIVITY
 from relaxdesign.physics.elasticity import quantities_of_stiffness
 from relaxdesign.physics.fem import (
     LocalFields,
@@ -36,16 +36,46 @@ from relaxdesign.physics.voxel_fields import TRACE, VoxelFields
 
 @dataclass(frozen=True, eq=False)
 class Conduction:
-    """Effective thermal conductivity in W/(m K)."""
+    """Effective thermal conductivity in W/(m K).
 
-    mean: float  # tr(k)/3
-    directional: tuple[float, float, float]  # k_xx, k_yy, k_zz
-    anisotropy: float  # largest / smallest principal value
-    tensor: np.ndarray  # (3, 3)
+    tensor: (3, 3). anisotropy: largest over smallest principal value. bounds: on the mean tr(k)/3.
+    """
+
+    tensor: np.ndarray
+    anisotropy: float
     bounds: Bounds
     iterations: int
     residual: float
     seconds: float
+
+    @property
+    def mean(self) -> float:
+        """tr(k)/3, W/(m K)."""
+        return float(self.directional.mean())
+
+    @property
+    def directional(self) -> np.ndarray:
+        """k_xx, k_yy, k_zz in W/(m K)."""
+        return self.tensor.diagonal()
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Its quantities, W/(m K)."""
+        found = conduction.quantities_of(torch.from_numpy(self.tensor)[None])
+        return {name: value.item() for name, value in found.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {
+            "mean": self.mean,
+            "directional": self.directional.tolist(),
+            "anisotropy": self.anisotropy,
+            "tensor": self.tensor.tolist(),
+            "bounds": bounds_dict(self.bounds),
+            "iterations": self.iterations,
+            "residual": self.residual,
+            "seconds": self.seconds,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,25 +100,30 @@ class Evaluation:
     seconds: float
     warnings: tuple[str, ...] = ()  # signs that the grid is too coarse for the cell, see `physics.resolution`
 
+    @property
+    def beside(self) -> dict[str, Conduction | Expansion]:
+        """What is known beside the stiffness, by the quantity that is its mean."""
+        parts = {conduction.QUANTITIES[0].name: self.conduction, expansion.QUANTITIES[0].name: self.expansion}
+        return {name: part for name, part in parts.items() if part is not None}
+
     @cached_property
     def values(self) -> dict[str, float]:
         """All quantities that are known of the cell, by their names in `relaxdesign.physics.quantities`."""
         C = torch.from_numpy(self.C)[None]
         known = {name: value.item() for name, value in quantities_of_stiffness(C).items()}
         known |= {} if self.density is None else {"density": self.density}
-        known |= {} if self.conduction is None else {CONDUCTIVITY.name: self.conduction.mean}
-        return known | ({} if self.expansion is None else self.expansion.values)
+        for part in self.beside.values():
+            known |= part.values
+        return known
 
     @property
     def bounds(self) -> dict[str, Bounds]:
         """Bounds on the averages over directions, by quantity."""
-        known = {"K": self.bulk_bounds, "G": self.shear_bounds}
-        known |= {} if self.conduction is None else {CONDUCTIVITY.name: self.conduction.bounds}
-        return known | ({} if self.expansion is None else {"cte": self.expansion.bounds})
+        beside = {name: part.bounds for name, part in self.beside.items()}
+        return {"K": self.bulk_bounds, "G": self.shear_bounds} | beside
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, keys as in ``relaxdesign evaluate --json``."""
-        conduction = self.conduction
         return {
             "K": self.bulk,
             "G": self.shear,
@@ -100,18 +135,7 @@ class Evaluation:
             "density": self.density,
             "bounds": bounds_dict(self.bulk_bounds),
             "bounds_G": bounds_dict(self.shear_bounds),
-            "conductivity": None
-            if conduction is None
-            else {
-                "mean": conduction.mean,
-                "directional": list(conduction.directional),
-                "anisotropy": conduction.anisotropy,
-                "tensor": conduction.tensor.tolist(),
-                "bounds": bounds_dict(conduction.bounds),
-                "iterations": conduction.iterations,
-                "residual": conduction.residual,
-                "seconds": conduction.seconds,
-            },
+            "conductivity": None if self.conduction is None else self.conduction.to_dict(),
             "cte": None if self.expansion is None else self.expansion.mean,
             "cte_tensor": None if self.expansion is None else self.expansion.tensor.tolist(),
             "expansion": None if self.expansion is None else self.expansion.to_dict(),
@@ -144,10 +168,10 @@ def evaluate(
     seconds = time.perf_counter() - begin
     x, y, z = solved.directional_young[0].tolist()
     bulk_bounds, shear_bounds = (bounds_with(void, of(K[0], G[0])) for of in (field_bounds, field_shear_bounds))
-    conduction = None if data.k is None else _conduction(data.k, boundary, tol)
+    conducting = None if data.k is None else _conduction(data.k, boundary, tol)
     averages = {"K": (solved.bulk.item(), bulk_bounds), "G": (solved.shear.item(), shear_bounds)}
-    if conduction is not None:
-        averages["k"] = conduction.mean, conduction.bounds
+    if conducting is not None:
+        averages["k"] = conducting.mean, conducting.bounds
     return Evaluation(
         C=solved.C[0].numpy(),
         bulk=solved.bulk.item(),
@@ -159,7 +183,7 @@ def evaluate(
         density=None if data.rho is None else float(data.rho.mean()),
         bulk_bounds=bulk_bounds,
         shear_bounds=shear_bounds,
-        conduction=conduction,
+        conduction=conducting,
         expansion=None if data.alpha is None else heated(data, K, G, solved, element),
         boundary=str(solved.boundary),
         iterations=int(solved.iterations.sum()),
@@ -227,12 +251,9 @@ def moduli(data: VoxelFields) -> tuple[torch.Tensor, torch.Tensor]:
 def _conduction(k: np.ndarray, boundary: str, tol: float | None) -> Conduction:
     begin, insulating = time.perf_counter(), float(np.mean(k <= TRACE * k.max()))
     solved = effective_conductivity(torch.from_numpy(k)[None], boundary=boundary, tol=tol)
-    x, y, z = solved.directional[0].tolist()
     return Conduction(
-        mean=solved.mean.item(),
-        directional=(x, y, z),
-        anisotropy=solved.anisotropy.item(),
         tensor=solved.k[0].numpy(),
+        anisotropy=solved.anisotropy.item(),
         bounds=bounds_with(insulating, field_conductivity_bounds(k)),
         iterations=int(solved.iterations.sum()),
         residual=float(solved.residual.max()),

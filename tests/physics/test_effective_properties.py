@@ -143,7 +143,7 @@ def test_conductivity_is_reported_where_the_file_has_one(cli, tmp_path, kind):
     assert report["bounds"]["hs_lower"] < report["mean"] < report["bounds"]["hs_upper"]
     assert json.loads(cli("evaluate", path, "--json", "--only", "bulk").stdout)["conductivity"] is None
     table = cli("evaluate", path).stdout
-    assert "k_xx, k_yy, k_zz" in table and "5.5 5.5 1.81818 W/(m K)" in table
+    assert "Thermal conductivity along x, y, z" in table and "5.5, 5.5, 1.81818 W/(m K)" in table
 
 
 def test_fields_are_written_and_open(cli, tmp_path):
@@ -205,7 +205,7 @@ def test_uniaxial_reports_K_only_and_says_what_it_is(cli, tmp_path):
     assert report["boundary"] == "uniaxial"
     assert "can leave the bounds" in report["remark"]
     table = cli("evaluate", path, "--boundary", "uniaxial").stdout
-    assert "can leave the bounds" in table and "bulk modulus K" in table and "shear modulus" not in table
+    assert "can leave the bounds" in table and "Bulk modulus K" in table and "Shear modulus" not in table
     inside = np.zeros(shape, bool)
     inside[4:12, 4:11] = True  # every node of the slab is on the surface: K beyond what an effective one can be
     path = save_field(tmp_path / "g.npz", np.where(inside, 400.0, 3.0), np.where(inside, 0.2, 0.35))
@@ -238,7 +238,14 @@ def test_choices_are_those_of_the_library():
 def test_evaluate_prints_a_table_for_people(cli, laminate):
     result = cli("evaluate", laminate)
     assert result.exit_code == 0
-    for text in ("bulk modulus K", "E_x, E_y, E_z", "anisotropy index", "Reuss … Voigt (G)", "periodic", "C, GPa"):
+    for text in (
+        "Bulk modulus K",
+        "Young's modulus along x, y, z",
+        "anisotropy index",
+        "Reuss … Voigt (G)",
+        "periodic",
+        "C, GPa",
+    ):
         assert text in result.stdout
 
 

@@ -59,7 +59,17 @@ def test_a_finished_field_is_solved_as_closely_as_its_softness_needs(monkeypatch
 
 
 @pytest.mark.parametrize(
-    "text", ["G = 20", "nu <= 0.01", "Ex/Ey = 1.2", "C11 >= 300", "C12 = 30", "AU <= 1e-4", "conductivity >= 60"]
+    "text",
+    [
+        "G = 20",
+        "nu <= 0.01",
+        "Ex/Ey = 1.2",
+        "C11 >= 300",
+        "C12 = 30",
+        "AU <= 1e-4",
+        "conductivity >= 60",
+        "conductivity_x >= 60",
+    ],
 )
 def test_gradients_of_every_kind_of_objective_match_finite_differences(text):
     prior = gaussian_prior()

@@ -75,9 +75,6 @@ def _properties(source: Source, solved: Evaluation) -> None:
     along = {name: value for name, value in solved.values.items() if QUANTITIES[name].directional}
     lines = [f"{name}: {text}" for name, text in in_words(along, significant)]
     lines.append(f"Anisotropy A^U {solved.anisotropy:.3g}")
-    if solved.conduction is not None:
-        conducting = ", ".join(significant(value) for value in solved.conduction.directional)
-        lines.append(f"Thermal conductivity along x, y, z: {conducting} W/(m K)")
     shape = " × ".join(str(n) for n in source.cell.data.E.shape)
     lines.append(
         f"{shape} voxels, {solved.boundary}; {solved.iterations} iterations in {solved.seconds:.2f} s, relative "
