@@ -74,7 +74,7 @@ def _field(path: Path, units: str | None) -> VoxelFields:
 def _drawn(options: CellOptions) -> Cell:
     """A cell of the family whose options were given, placed at random."""
     from relaxdesign.io.labels import Labels
-    from relaxdesign.microstructure.base import draw, in_dimension
+    from relaxdesign.microstructure.base import GivenThird, draw, in_dimension
 
     dim, seed = options.dim or 2, options.seed or 0
     given, family = options.given, in_dimension(family_of(options.given), dim)
@@ -85,6 +85,9 @@ def _drawn(options: CellOptions) -> Cell:
     options.refuse(("edge", "periodic"), "for a surface (.stl)")
     options.refuse(("labels", "phases", "units"), "for a file of voxels")
     materials = _materials(options, family)
+    if isinstance(family, GivenThird):
+        amount = family.amount.check(given.get(names.amount, family.usual))
+        family = family.with_third(materials[family.given], amount)
     grid, size = options.grid or GRIDS[dim], given.get(names.size, family.size.clip(SIZE))
     labels = draw(family, given[names.fraction], size, dim, grid=grid, seed=seed)
     return _of_family(Labels("", labels), family, materials, f"cell-{dim}d-{grid}-seed{seed}")

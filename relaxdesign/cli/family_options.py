@@ -42,27 +42,34 @@ class FamilyCommand(TyperCommand):
 
 @dataclass(frozen=True)
 class Names:
-    """Names of the options of a family: of the materials of its phases, of its volume fraction and of its size."""
+    """Names of the options of a family: of the materials of its phases, of its volume fraction and of its size.
+
+    amount: of how much there is of a third phase; empty for families of two.
+    """
 
     materials: tuple[str, ...]
     fraction: str
     size: str
+    amount: str = ""
 
     @staticmethod
     def of(family: Inclusions) -> Names:
         """Those of a family; a size that is called as an option of all cells has the name of the family before it."""
-        from relaxdesign.microstructure.base import singular
+        from relaxdesign.microstructure.base import GivenThird, singular
 
         size = family.size.name
         taken = {field.name for field in fields(CellOptions)}
         return Names(
-            tuple(map(singular, family.phases)), "fraction", f"{family.name}_{size}" if size in taken else size
+            tuple(map(singular, family.phases)),
+            "fraction",
+            f"{family.name}_{size}" if size in taken else size,
+            family.amount.name if isinstance(family, GivenThird) else "",
         )
 
     @property
     def all(self) -> tuple[str, ...]:
         """Those of the materials first."""
-        return (*self.materials, self.fraction, self.size)
+        return (*self.materials, self.fraction, self.size, *filter(None, [self.amount]))
 
 
 def names_of_families() -> dict[str, Names]:
@@ -93,7 +100,7 @@ def family_of(given: Mapping[str, Any]) -> Inclusions:
 def _options() -> list[inspect.Parameter]:
     """Of all families, each name once, those of the materials first."""
     from relaxdesign.microstructure import drawable
-    from relaxdesign.microstructure.base import inclusions_of
+    from relaxdesign.microstructure.base import GivenThird, inclusions_of
 
     materials: dict[str, inspect.Parameter] = {}
     numbers: dict[str, inspect.Parameter] = {}
@@ -104,10 +111,14 @@ def _options() -> list[inspect.Parameter]:
             told = text if of == family.phases[0] else f"The same of the {of}."
             kind = Annotated[str | None, typer.Option(metavar="MATERIAL", help=told)]
             materials.setdefault(name, option(name, kind, None))
-        default = f"{size.clip(SIZE):g}"
-        for name, told in (
-            (names.fraction, f"Drawn: {family.share.label} of the {phase}."),
-            (names.size, f"Drawn: {size.label} of the {phase} in {size.unit or 'cell edges'}. Default: {default}."),
-        ):
+        told_of = {
+            names.fraction: f"Drawn: {family.share.label} of the {phase}.",
+            names.size: f"Drawn: {size.label} of the {phase} in {size.unit or 'cell edges'}. "
+            f"Default: {size.clip(SIZE):g}.",
+        }
+        if isinstance(family, GivenThird):
+            amount = family.amount
+            told_of[names.amount] = f"Drawn: {amount.label}, {amount.unit}. Default: {family.usual:g}."
+        for name, told in told_of.items():
             numbers.setdefault(name, option(name, Annotated[float | None, typer.Option(help=told)], None))
     return [*materials.values(), *numbers.values()]

@@ -59,6 +59,12 @@ class Parameter:
         """The supported value that is nearest."""
         return float(np.clip(value, self.low, self.high))
 
+    def check(self, value: float) -> float:
+        """The same value. Raises ValueError if it is not supported."""
+        if not self.low <= value <= self.high:
+            raise ValueError(f"the {self.label} is {value:g}; supported are {self.low:g} to {self.high:g}")
+        return value
+
 
 VOLUME_FRACTION = Parameter("volume_fraction", "volume fraction", "vf", 0.0, 1.0)
 """Of all phases but the first; cells of every family have it."""

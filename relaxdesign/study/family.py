@@ -41,11 +41,7 @@ def third_of(name: str, material: str, amount: float, catalogue: Catalogue) -> T
     if not material:
         what = family.phases[family.given]
         raise ValueError(f"cells of the family {name} need the material of their {what}: give a third phase")
-    amount = amount or family.usual
-    low, high = family.amount.range
-    if not low <= amount <= high:
-        raise ValueError(f"the {family.amount.label} is {amount:g}; supported are {low:g} to {high:g}")
-    return Third(catalogue.find(material), amount)
+    return Third(catalogue.find(material), family.amount.check(amount or family.usual))
 
 
 def beside(materials: Catalogue, third: Third | None) -> Catalogue:

@@ -27,11 +27,13 @@ from relaxdesign.io.voxelise import parse_edges
 from relaxdesign.materials.material import VOID, Material
 from relaxdesign.microstructure import FAMILIES, Family, drawable
 from relaxdesign.microstructure.base import (
+    GivenThird,
     Inclusions,
     Parameter,
     PlacementError,
     draw,
     in_dimension,
+    inclusion_label,
     inclusions_of,
     singular,
 )
@@ -42,7 +44,7 @@ from relaxdesign.ui.text import escape
 
 GRIDS = {2: (32, 64, 128), 3: (16, 24, 32, 48)}
 OFFERED = (
-    "epoxy-unfilled", "alumina-ad-995", "structural-steel-en-1993-design-values", "soda-lime-glass", "copper",
+    "epoxy-unfilled", "alumina-ad-995", "soda-lime-glass", "structural-steel-en-1993-design-values", "copper",
 )  # fmt: skip
 """Ids of the materials that the phases have until others are chosen."""
 SHARE, SIZE = 0.3, 0.25
@@ -77,6 +79,7 @@ def choose() -> Source | None:
 def _drawn() -> Source | None:
     family = _family()
     materials = _materials(family)
+    family, amount = _with_third(family, materials)
     columns = st.columns([0.8, 0.9, 1.3, 1.3, 0.8])
     dim = columns[0].segmented_control(
         "Dimension", (2, 3), default=2, required=True, format_func="{}D".format, key="evaluate-dim",
@@ -102,7 +105,7 @@ def _drawn() -> Source | None:
     )
     try:
         labels = background.result(
-            ("place", family.name, share, size, dim, grid, seed),
+            ("place", family.name, amount, share, size, dim, grid, seed),
             lambda: draw(family, share, size, dim, grid=grid, seed=int(seed)),
             f"Placing the {inclusions_of(family)}",
         )
@@ -112,6 +115,18 @@ def _drawn() -> Source | None:
     if labels is None:
         return None
     return Source(_filled(Labels("", labels), materials), f"cell-{dim}d-{grid}-seed{seed}", f"drawn-{dim}")
+
+
+def _with_third(family: Inclusions, materials: Mapping[int, Material]) -> tuple[Inclusions, float]:
+    """The family with so much of its third phase as is chosen, and that amount; 0 of families of two phases."""
+    if not isinstance(family, GivenThird):
+        return family, 0.0
+    parameter = family.amount
+    amount = st.slider(
+        f"{parameter.label.capitalize()}, {parameter.unit}", *parameter.range, family.usual, 0.01,
+        key=f"evaluate-{parameter.name}", persist_state="session",
+    )  # fmt: skip
+    return family.with_third(materials[family.given], amount), amount
 
 
 def _key(family: Inclusions, parameter: Parameter, dim: int) -> str:
@@ -133,8 +148,11 @@ def _family() -> Inclusions:
 
 
 def _materials(family: Family) -> dict[int, Material]:
-    """The materials of a family's phases by label, chosen from the catalogue."""
-    roles = zip((phase.capitalize() for phase in family.phases), OFFERED, strict=False)
+    """The materials of a family's phases by label, chosen from the catalogue; a third phase is offered its own."""
+    offered = list(OFFERED)
+    if isinstance(family, Inclusions) and inclusion_label(family) == 2:
+        offered[1:3] = offered[2:0:-1]
+    roles = zip((phase.capitalize() for phase in family.phases), offered, strict=False)
     return dict(enumerate(_choose_materials(dict(roles))))
 
 

@@ -50,6 +50,7 @@ def draw() -> None:
                 "choices": {"": "Choose one"} | _names(materials),
                 "help": f"Material of the {offer.third_phase()}: every design has it.",
             },
+            "third_amount": {"label": offer.third_amount()},
             "shape": {"disabled": not given},
             "categories": {
                 "choices": {category: category.capitalize() for category in materials.categories},

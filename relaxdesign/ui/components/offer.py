@@ -73,6 +73,15 @@ def given() -> tuple[str, ...]:
     return phases() if len(phases()) == 2 else ()
 
 
+def third_amount() -> str:
+    """What the amount of the third phase is, and what is usual of it; empty if the chosen family has none."""
+    family = FAMILIES[st.session_state["family"]]
+    if not isinstance(family, GivenThird):
+        return ""
+    amount = family.amount
+    return f"{amount.label.capitalize()}, {amount.unit} (0: {family.usual:g})"
+
+
 def third_phase() -> str:
     """What the third phase of the chosen family is called, of which the user gives the material; empty if none is."""
     family = FAMILIES.get(st.session_state.get("family", ""))

@@ -57,7 +57,7 @@ def draw(
     """Draws the controls of one group, neighbours of the same ``per_row`` in rows.
 
     special: arguments of single controls by name, for what only the app knows; ``choices`` (values and their words)
-    replaces those of the field. without: names of those that are not drawn.
+    and ``label`` replace those of the field. without: names of those that are not drawn.
     """
     shown = [s for s in _with_control(settings) if s.ui.group == group and s.name not in without]
     for per_row, found in groupby(shown, key=lambda setting: setting.ui.per_row):
@@ -78,7 +78,7 @@ def bounds(name: str) -> tuple[int, int]:
 def control(setting: Setting, **special: Any) -> None:
     """Draws the control of one setting; a choice of one or none needs no control. special: see `draw`."""
     ui = setting.ui
-    label = f"{ui.label}, {ui.unit}" if ui.unit else ui.label
+    label = special.pop("label", f"{ui.label}, {ui.unit}" if ui.unit else ui.label)
     choices = special.pop("choices") if "choices" in special else setting.choices
     help = setting.help if ui.tooltip else None
     arguments: dict[str, Any] = {"key": setting.name, "persist_state": "session", "help": help} | special
