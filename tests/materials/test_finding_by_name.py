@@ -30,7 +30,7 @@ def test_every_id_and_every_full_name_is_found(shipped):
         ("Alumina 99.5 % (AD", "alumina-ad-995"),
         ("aluminum nitride", "aluminium-nitride-an216a"),
         ("gray cast iron GJL 200", "grey-cast-iron-en-gjl-200"),
-        ("cvd zinc sulphide", "cvd-zinc-sulfide"),
+        ("zinc sulphide", "zinc-sulfide-sphalerite"),
         ("Molybdaenum", "molybdenum"),
         ("cesium bromide", "caesium-bromide"),
     ],
