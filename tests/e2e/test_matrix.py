@@ -1,4 +1,6 @@
-"""Every kind of run through the app: each preset by family, dimension and method, or why the app refuses it.
+"""Every kind of run through the app: kinds of targets by family, dimension and method, or why the app refuses it.
+
+Presets of applications and other families of particles go through guided diffusion.
 
 A run is set up by a link, as "Re-run with changes" of the library sets it up, started by the button "Design", watched,
 looked at in every view of its results, downloaded in every format, and found again in the library.
@@ -25,8 +27,10 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from relaxdesign.library import Store
+from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure.base import GivenThird
 from relaxdesign.physics.quantities import QUANTITIES
-from relaxdesign.study.presets import KINDS_OF_TARGETS
+from relaxdesign.study.presets import APPLICATIONS, KINDS_OF_TARGETS, PRESETS
 from relaxdesign.study.request import DesignRequest, Method
 from relaxdesign.study.result import Design
 from tests.e2e.driving import (
@@ -59,11 +63,11 @@ class Kind:
     @property
     def request(self) -> DesignRequest:
         own = {"family": self.family, "dim": self.dim, "method": self.method}
-        if self.family == "particles":
+        if self.family != "free-form":
             own["phases"] = ()  # are given to shapes
-        return DesignRequest.model_validate(
-            {"count": COUNT, "steps": STEPS} | KINDS_OF_TARGETS[self.preset].fields | own
-        )
+        if isinstance(FAMILIES[self.family], GivenThird):
+            own["third_phase"] = "soda-lime-glass"
+        return DesignRequest.model_validate({"count": COUNT, "steps": STEPS} | PRESETS[self.preset].fields | own)
 
     @property
     def refusal(self) -> str:
@@ -79,12 +83,25 @@ class Kind:
             return "can be told one value of K and nothing else"
         if self.method == "conditional" and self.dim == 3:
             return "has no prior for 3D"
-        if self.family == "particles" and any(QUANTITIES[target.quantity].directional for target in request.targets):
+        if self.family != "free-form" and any(QUANTITIES[target.quantity].directional for target in request.targets):
             return "ask for free-form cells"
         return ""
 
 
-EVERY = [Kind(*kind) for kind in product(KINDS_OF_TARGETS, ("particles", "free-form"), (2, 3), get_args(Method))]
+OTHERS = [name for name in FAMILIES if name not in ("particles", "free-form")]
+"""Families of particles that few kinds of targets are tried with."""
+
+_KINDS = [
+    *product(KINDS_OF_TARGETS, ("particles", "free-form"), (2, 3), get_args(Method)),
+    *(
+        (name, family, dim, "guided")
+        for name, preset in APPLICATIONS.items()
+        for family in (preset.fields.get("family", "particles"), "free-form")
+        for dim in (2, 3)
+    ),
+    *((name, family, 2 + i % 2, "guided") for i, (name, family) in enumerate(product(KINDS_OF_TARGETS, OTHERS))),
+]
+EVERY = [Kind(*kind) for kind in _KINDS]
 SOME = [
     Kind("Stiff along x", "free-form", 2, "guided"),
     Kind("Soft and dense", "free-form", 3, "guided"),
@@ -170,8 +187,9 @@ def last_seen(app: App, request) -> Iterator[None]:
 
 
 def test_some_kinds_have_every_value_of_every_setting():
+    plain = [kind for kind in EVERY if kind.preset in KINDS_OF_TARGETS and kind.family not in OTHERS]
     for name in ("preset", "family", "dim", "method", "refusal"):
-        assert {getattr(kind, name) for kind in SOME} == {getattr(kind, name) for kind in EVERY}
+        assert {getattr(kind, name) for kind in SOME} == {getattr(kind, name) for kind in plain}
 
 
 @pytest.mark.parametrize("kind", FIRST, ids=str)
