@@ -56,6 +56,7 @@ def test_every_labelled_field_has_its_control_on_the_page(app):
     assert labels.items() <= shown.items() and not (of_shapes | of_third).keys() & shown.keys()
     app.session_state["family"] = "particles-hybrid"
     app.run()
+    of_third["third_amount"] = "Volume fraction of the filler, of the cell (0: 0.1)"  # says what it is of this family
     assert of_third.items() <= {widget.key: widget.label for kind in kinds for widget in app.get(kind)}.items()
     app.session_state["phases"] = ["void", "titanium-alloy-ti-6al-4v-annealed"]
     app.session_state["family"] = "free-form"
