@@ -36,6 +36,9 @@ Method = Literal[
 
 
 LONGEST_MATERIALS = 1_000_000
+MOST_OBJECTIVES = 64
+"""More than there are quantities."""
+_LARGEST_FILE = 4 * 2**20
 """Characters of own materials that a request carries."""
 
 
@@ -93,7 +96,7 @@ class DesignRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    objectives: tuple[Objective, ...]
+    objectives: Annotated[tuple[Objective, ...], Field(max_length=MOST_OBJECTIVES)]
     dim: Annotated[
         Literal[2, 3],
         Field(description="2: parallel fibres seen end-on; 3: spheres."),
@@ -359,6 +362,13 @@ def guidance_defaults() -> dict[str, Any]:
 def request_file(request: DesignRequest) -> str:
     """A request as JSON that repeats it elsewhere: every setting, and the version of RelaxDesign that wrote it.
 
-    ``DesignRequest.model_validate_json`` reads it, as it reads a file that leaves out defaults and the version.
+    `read_request` reads it, as it reads a file that leaves out defaults and the version.
     """
     return json.dumps({"version": __version__} | request.model_dump(mode="json"), indent=1, ensure_ascii=False)
+
+
+def read_request(content: bytes) -> DesignRequest:
+    """The request of a file. Raises ValueError; a file of megabytes is none and is not read."""
+    if len(content) > _LARGEST_FILE:
+        raise ValueError(f"the file has {len(content) / 2**20:.0f} MB: a request has at most {_LARGEST_FILE // 2**20}")
+    return DesignRequest.model_validate_json(content)

@@ -14,7 +14,7 @@ from relaxdesign.physics.quantities import QUANTITIES, format_value
 from relaxdesign.server import JobLimit
 from relaxdesign.study.methods import METHODS
 from relaxdesign.study.presets import PRESETS
-from relaxdesign.study.request import DesignRequest, problems, request_file
+from relaxdesign.study.request import DesignRequest, problems, read_request, request_file
 from relaxdesign.ui import navigation, server
 from relaxdesign.ui.components import ashby, catalogues, materials_form, objectives, offer, settings
 from relaxdesign.ui.errors import guard
@@ -180,7 +180,7 @@ def _presets() -> None:
 
 def _read(content: bytes) -> DesignRequest:
     """A request file. Raises ValueError, also for categories and materials that do not exist."""
-    request = DesignRequest.model_validate_json(content)
+    request = read_request(content)
     own = request.materials_csv
     materials = server.catalogue() if own is None else server.own_catalogue(own)
     materials.select(categories=request.categories, flagged=request.flagged, exclude=request.exclude)
