@@ -6,10 +6,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from relaxdesign.cli.cell_options import CellOptions
 from relaxdesign.cli.family_options import SIZE, Names, family_of, names_of_families
+from relaxdesign.cli.image_options import ImageOptions
 from relaxdesign.cli.options import read_catalogue, shown
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Cell:
 
     phases: what it was made of, where it was made of materials. roles: names of the phases 0, 1, …, where they are
     those of a family. box: first corner and edges of the cell around a surface, in its unit. warnings: what in
-    the file could have been meant otherwise.
+    the file could have been meant otherwise. image: what was read of an image and done with it.
     """
 
     data: VoxelFields
@@ -37,26 +38,49 @@ class Cell:
     roles: tuple[str, ...] = ()
     box: dict[str, list[float]] | None = None
     warnings: tuple[str, ...] = ()
+    image: dict[str, Any] | None = None
 
 
-def make_cell(path: Path | None, options: CellOptions) -> Cell:
+def make_cell(path: Path | None, options: CellOptions, images: ImageOptions | None = None) -> Cell:
     """The cell in a file, or a drawn one. Raises ValueError for files and options that make none."""
+    images = images or ImageOptions()
     if path is None:
+        images.refuse("for an image, not for a drawn cell")
         return _drawn(options)
     known = names_of_families().values()
     numbers = {name for names in known for name in (names.fraction, names.size)}
     options.refuse((*numbers, "family", "seed"), f"for a cell that is drawn; {path} is a file with its own shapes")
     if path.suffix.lower() == ".stl":
         options.refuse(("labels", "phases", "units"), f"for a file of voxels; {path} is a surface")
+        images.refuse(f"for an image; {path} is a surface")
         return _from_surface(path, options)
     options.refuse(("edge", "periodic"), f"for a surface (.stl); {path} has its own voxels")
     options.refuse(("dim", "grid"), f"for a surface (.stl) or a drawn cell; {path} has its own voxels")
     if options.phases is None and not any(name in options.given for names in known for name in names.materials):
         names = Names.of(family_of(options.given)).materials
+        if images.given or _is_image(path):
+            _refuse_nameless(path, options, images, names)
         options.refuse(("materials", "labels"), f"give --phases, or {shown(*names)}, too")
         return Cell(_field(path, options.units), path.name)
     options.refuse(("units",), "for a field of moduli; labels take the properties of their materials")
-    return _from_labels(path, options)
+    return _from_labels(path, options, images)
+
+
+def _is_image(path: Path) -> bool:
+    from relaxdesign.io.images import is_image
+
+    return is_image(path)
+
+
+def _refuse_nameless(path: Path, options: CellOptions, images: ImageOptions, names: Sequence[str]) -> NoReturn:
+    """Raises FieldError that tells which phases an image has, so that they can be given materials."""
+    from relaxdesign.io.fields import FieldError
+
+    labels = images.segmented(path, options.labels).as_labels()
+    raise FieldError(
+        f"{path} holds the labels {labels.describe()}, which need materials: give --phases {_example(labels)}, or "
+        f"{shown(*names)} for 0 and 1"
+    )
 
 
 def _field(path: Path, units: str | None) -> VoxelFields:
@@ -111,20 +135,43 @@ def _from_surface(path: Path, options: CellOptions) -> Cell:
     return replace(cell, box=box, warnings=surface.warnings)
 
 
-def _from_labels(path: Path, options: CellOptions) -> Cell:
-    from relaxdesign.io.fields import FieldError, LabelsUnclear, labelled_field, load_labels
-
+def _from_labels(path: Path, options: CellOptions, images: ImageOptions) -> Cell:
+    """A cell of labels or of the phases of an image; voxels that hold several are composite ones."""
     family = family_of(options.given)
     materials = _materials(options, family) if options.phases is None else phase_materials(options)
+    if not (images.given or _is_image(path)):
+        return _of_labels(path, _labels(path, options.labels), None, materials, options)
+    from relaxdesign.microstructure.mixed_voxels import composite_fields
+
+    found = images.segmented(path, options.labels)
+    data = None
+    if not found.whole and set(found.labels) <= set(materials):
+        data = composite_fields(found.shares, [materials[label] for label in found.labels], found.edge)
+    cell = _of_labels(path, found.as_labels(), data, materials, options)
+    return replace(cell, warnings=(*cell.warnings, *found.warnings), image=found.to_dict())
+
+
+def _labels(path: Path, name: str | None) -> Labels:
+    from relaxdesign.io.fields import FieldError, LabelsUnclear, load_labels
+
     try:
-        labels = load_labels(path, options.labels)
+        return load_labels(path, name)
     except LabelsUnclear as error:
         raise FieldError(f"{error}; give --labels ARRAY") from None
+
+
+def _of_labels(
+    path: Path, labels: Labels, data: VoxelFields | None, materials: Mapping[int, Material], options: CellOptions
+) -> Cell:
+    """The cell of labels with materials. data: of composite voxels; None: every voxel has the material of its label."""
+    from relaxdesign.io.fields import FieldError, labelled_field
+
     if options.phases is None:
+        family = family_of(options.given)
         _check_phases(path, labels, family, options)
-        return _of_family(labels, family, materials, path.name)
+        return _of_family(labels, family, materials, path.name, data)
     try:
-        data = labelled_field(labels, materials)
+        data = labelled_field(labels, materials) if data is None else data
     except ValueError as error:
         raise FieldError(f"{path}: {error} with --phases {_example(labels)}") from None
     unused = tuple(
@@ -208,11 +255,17 @@ def _material(catalogue: Catalogue, option: str, wanted: str) -> Material:
         raise ValueError(f"{option}: {error}") from None
 
 
-def _of_family(labels: Labels, family: Inclusions, materials: Mapping[int, Material], name: str) -> Cell:
-    """A cell whose labels are those of the family's phases."""
+def _of_family(
+    labels: Labels,
+    family: Inclusions,
+    materials: Mapping[int, Material],
+    name: str,
+    data: VoxelFields | None = None,
+) -> Cell:
+    """A cell whose labels are those of the family's phases. data: of composite voxels."""
     from relaxdesign.io.fields import labelled_field
 
     made = {role: materials[label].name for label, role in enumerate(Names.of(family).materials)}
     filled = sum((share for label, share in labels.shares.items() if label), 0.0)
     told = {**made, "volume_fraction": filled} | _phases(labels, materials)
-    return Cell(labelled_field(labels, materials), name, told, family.phases)
+    return Cell(labelled_field(labels, materials) if data is None else data, name, told, family.phases)

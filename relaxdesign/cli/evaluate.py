@@ -21,6 +21,7 @@ from relaxdesign.cli.console import (
     warn,
 )
 from relaxdesign.cli.family_options import family_options
+from relaxdesign.cli.image_options import ImageOptions
 from relaxdesign.cli.options import AsJson, grouped
 from relaxdesign.cli.properties import make_report, print_report
 from relaxdesign.cli.solving import Solving
@@ -31,7 +32,8 @@ Field = Annotated[
         metavar="FIELD",
         show_default=False,
         help=".npz (arrays E [GPa], nu, optional rho, k [W/(m K)], alpha [1e-6/K], or labels) or .vti; cubic voxels. "
-        "Or a folder of them. Or .stl: a closed surface of the second phase. Without: a cell is drawn.",
+        "Or a folder of them. Or an image: .tif, .png, a folder of slices, .npy, .mat, .h5, .dream3d, .nrrd, .mha, "
+        ".nii, .raw, .vtk. Or .stl: a closed surface of the second phase. Without: a cell is drawn.",
     ),
 ]
 
@@ -55,6 +57,7 @@ def evaluate(
     solving: Solving,
     described: dict[str, Any],
     made: CellOptions,
+    images: ImageOptions,
     as_json: AsJson = False,
     folder: FolderOptions,
 ) -> None:
@@ -64,8 +67,9 @@ def evaluate(
     expansion, with the stress per kelvin of every phase, are added if those of every voxel are known.
     """
     made = replace(made, described=described)
-    if field is not None and (field.is_dir() or folder.out is not None):
+    if field is not None and (folder.out is not None or (field.is_dir() and not _holds_slices(field))):
         with user_errors():
+            images.refuse("for one image, not for a folder of cells")
             _evaluate_folder(field, solving, made, folder)
         return
     with user_errors():
@@ -73,7 +77,7 @@ def evaluate(
         from relaxdesign.physics.fem import ConvergenceError
 
         solving.check()
-        cell = make_cell(field, made)
+        cell = make_cell(field, made, images)
         try:
             report = make_report(cell, solving)
             if solving.fields is not None:
@@ -85,6 +89,12 @@ def evaluate(
         warn(cell.name, report.content["warnings"])
     else:
         print_report(report, cell)
+
+
+def _holds_slices(folder: Path) -> bool:
+    from relaxdesign.io.images import is_image
+
+    return is_image(folder)
 
 
 def _write_fields(path: Path, cell: Cell, solving: Solving) -> None:

@@ -46,7 +46,7 @@ def make_report(cell: Cell, solving: Solving) -> Report:
     from relaxdesign.physics.effective_properties import evaluate, moduli, on_finer_grids, resolution_warnings
     from relaxdesign.physics.fem import bulk_modulus
 
-    data, made = cell.data, {"phases": cell.phases, "cell": cell.box}
+    data, made = cell.data, {"phases": cell.phases, "cell": cell.box, "image": cell.image}
     about = {name: value for name, value in made.items() if value is not None}
     K, G = moduli(data)
     boundary, tol, gradient, only_bulk = solving.boundary, solving.tol, solving.gradient, solving.only is not None
@@ -91,6 +91,8 @@ def print_report(found: Report, cell: Cell) -> None:
     report = found.content
     shape = " x ".join(str(n) for n in cell.data.E.shape)
     table = Table(title=f"Effective properties, {shape} voxels", show_header=False)
+    if image := report.get("image"):
+        add_image(table, image)
     _add_phases(table, report, cell)
     for name, text in in_words(found.values, "{:.6g}".format):
         table.add_row(name, text)
@@ -120,6 +122,21 @@ def print_report(found: Report, cell: Cell) -> None:
 def _add_solve(table: Table, name: str, solve: dict[str, Any], boundary: str) -> None:
     told = f"{solve['iterations']} iterations, residual {solve['residual']:.1e}, {solve['seconds']:.3f} s, {boundary}"
     table.add_row(name, told)
+
+
+def add_image(table: Table, image: dict[str, Any]) -> None:
+    """Rows of what was read, and of the steps with the numbers that they found."""
+    table.add_row("image", escape(image["read"]))
+    for step in image["steps"]:
+        numbers = {name: value for name, value in step.items() if name not in ("step", "warning")}
+        found = ", ".join(f"{name} {_in_short(value)}" for name, value in numbers.items())
+        table.add_row("step", escape(f"{step['step']}: {found}" if found else step["step"]))
+
+
+def _in_short(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_in_short, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _add_phases(table: Table, report: dict[str, Any], cell: Cell) -> None:

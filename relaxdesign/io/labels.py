@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,11 +19,14 @@ class Labels:
 
     array: str  # its name in the file
     values: np.ndarray
-    edge: float | None = None  # of a voxel, in the file's unit of length; only a .vti tells
+    edge: float | None = None  # of a voxel, in the file's unit of length; not every kind of file tells
+    fractions: Mapping[int, float] | None = None  # by label, where voxels hold several phases; None: counted
 
     @cached_property
     def shares(self) -> dict[int, float]:
         """The labels that occur, ascending, with their volume fractions."""
+        if self.fractions is not None:
+            return dict(self.fractions)
         found, counts = np.unique(self.values, return_counts=True)
         return dict(zip(found.tolist(), (counts / self.values.size).tolist(), strict=True))
 
