@@ -19,6 +19,7 @@ from relaxdesign.cli.materials import materials
 from relaxdesign.cli.prior_report import prior_report
 from relaxdesign.cli.protocol import protocol
 from relaxdesign.cli.reality import reality
+from relaxdesign.cli.representative import representative
 from relaxdesign.cli.request_options import RequestCommand
 from relaxdesign.cli.resume import resume
 from relaxdesign.cli.runs import runs
@@ -37,7 +38,19 @@ app = typer.Typer(
 )
 app.command(cls=RequestCommand)(design)
 app.command(cls=FamilyCommand)(evaluate)
-for command in (resume, campaign, export, sample, train, prior_report, protocol, reality, materials, makeable):
+for command in (
+    resume,
+    representative,
+    campaign,
+    export,
+    sample,
+    train,
+    prior_report,
+    protocol,
+    reality,
+    materials,
+    makeable,
+):
     app.command()(command)
 app.command("app")(serve)
 app.add_typer(runs, name="runs")

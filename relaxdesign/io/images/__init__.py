@@ -42,9 +42,9 @@ _FIELDS = (".npz", ".vti")
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file can hold nothing but an image, by its ending; or whether a folder holds slices."""
+    """Whether a file can hold nothing but an image, by its ending; or whether a folder holds slices and no fields."""
     if path.is_dir():
-        return bool(slices_of(path))
+        return bool(slices_of(path)) and not any(each.suffix.lower() in _FIELDS for each in path.iterdir())
     return _ending(path) in KINDS and _ending(path) not in _FIELDS
 
 
