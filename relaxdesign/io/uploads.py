@@ -4,6 +4,7 @@ The child has a limit on memory and time, sees the content under a name of ours 
 plain arrays. It may crash; the user is then told so.
 
 Limits come from the environment: ``RELAXDESIGN_UPLOAD_MB`` (20), ``RELAXDESIGN_UPLOAD_VOXELS`` (64³),
+``RELAXDESIGN_UPLOAD_IMAGE_VOXELS`` (256³, of an image before it is cropped or made coarser),
 ``RELAXDESIGN_UPLOAD_SECONDS`` (60) and ``RELAXDESIGN_UPLOAD_MEMORY_MB`` (2048). ``python -m relaxdesign.io.uploads`` is
 the child.
 """
@@ -25,12 +26,17 @@ from typing import Any, NoReturn
 import numpy as np
 
 from relaxdesign.data import child_environment
+from relaxdesign.io import images
 from relaxdesign.io.fields import FieldError, LabelsUnclear, UnitsUnclear
+from relaxdesign.io.images import ImageReading, read_image
 from relaxdesign.io.labels import Labels
+from relaxdesign.io.segmentation import Segmentation, StepDone, parse_steps, segment
 from relaxdesign.io.units import Units
 from relaxdesign.physics.voxel_fields import VoxelFields
 
 KINDS = ("npz", "vti", "stl")
+IMAGE_KINDS = tuple(kind.removeprefix(".") for kind in images.KINDS if kind not in images.DETACHED)
+"""Files of images that hold their voxels themselves."""
 
 
 class UploadError(ValueError):
@@ -64,11 +70,13 @@ class UploadLimits:
     voxels: int = 64**3
     seconds: float = 60.0
     memory_mb: int = 2048
+    image_voxels: int = 256**3
 
     @staticmethod
     def from_environment() -> UploadLimits:
         """The limits of this server. Raises ValueError for a variable that is no positive number."""
         names = {"megabytes": "MB", "voxels": "VOXELS", "seconds": "SECONDS", "memory_mb": "MEMORY_MB"}
+        names |= {"image_voxels": "IMAGE_VOXELS"}
         chosen = {}
         for name, suffix in names.items():
             if text := os.environ.get(f"RELAXDESIGN_UPLOAD_{suffix}", "").strip():
@@ -103,6 +111,15 @@ class FieldReading:
     labels: str | None = None
 
 
+@dataclass(frozen=True)
+class ImageUpload:
+    """How an image becomes phases: what its file does not tell, and steps in the text that `parse_steps` reads."""
+
+    reading: ImageReading = field(default_factory=ImageReading)
+    steps: tuple[str, ...] = ()
+    mirror: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Upload:
     """What a file held: the properties of its voxels, labels, or both.
@@ -132,28 +149,64 @@ def read_upload(
     Raises UploadError that says what is wrong with the file, UnitAsked or LabelsAsked for one that does not say enough.
     """
     limits = limits or UploadLimits.from_environment()
-    kind = PurePath(name).suffix.lower().removeprefix(".")
-    if kind not in KINDS:
-        raise UploadError(f"Files of this kind are not read; give {', '.join('.' + known for known in KINDS)}.")
-    if len(content) > limits.megabytes * 2**20:
-        raise UploadError(f"The file has {len(content) / 2**20:.1f} MB; at most {limits.megabytes:g} MB are read.")
-    if not content:
-        raise UploadError("The file is empty.")
+    kind = _kind(name, content, KINDS, limits)
     if how is None:
         how = StlGrid() if kind == "stl" else FieldReading()
     if isinstance(how, StlGrid) != (kind == "stl"):
         raise TypeError(f"a .{kind} file is not read with {type(how).__name__}")
     if isinstance(how, StlGrid) and how.grid**how.dim > limits.voxels:
         raise UploadError(f"{how.grid}^{how.dim} voxels were asked for; at most {limits.voxels} are computed.")
+    arrays = _answer(kind, content, {"voxels": limits.voxels, "how": asdict(how)}, limits)
+    edge = float(arrays.pop("edge")) if "edge" in arrays else None
+    extent, warnings = str(arrays.pop("extent", "")), tuple(map(str, arrays.pop("warnings", ())))
+    labels = None
+    if "labels" in arrays:
+        labels = Labels(str(arrays.pop("labels_name")), arrays.pop("labels"), edge)
+    return Upload(VoxelFields(**arrays, edge=edge) if arrays else None, labels, extent, warnings)
+
+
+def read_image_upload(
+    name: str, content: bytes, how: ImageUpload | None = None, limits: UploadLimits | None = None
+) -> Segmentation:
+    """Reads an image of one of `IMAGE_KINDS` and finds the phases of its voxels.
+
+    Arguments and errors as in `read_upload`. LabelsAsked for a file with several arrays.
+    """
+    limits, how = limits or UploadLimits.from_environment(), how or ImageUpload()
+    kind = _kind(name, content, IMAGE_KINDS, limits)
+    order = {"voxels": limits.image_voxels, "cell_voxels": limits.voxels, "image": asdict(how)}
+    arrays = _answer(kind, content, order, limits)
+    told = json.loads(str(arrays["told"]))
+    steps = tuple(StepDone(done["step"], done["found"]) for done in told["steps"])
+    labels = tuple(arrays["labels"].tolist())
+    return Segmentation(labels, arrays["shares"], told["whole"], told["edge"], steps, told["note"])
+
+
+def _kind(name: str, content: bytes, known: tuple[str, ...], limits: UploadLimits) -> str:
+    """The ending of a file's name. Raises UploadError for other kinds, and for one that is empty or too large."""
+    path = PurePath(name.lower())
+    kind = "nii.gz" if path.name.endswith(".nii.gz") else path.suffix.removeprefix(".")
+    if kind not in known:
+        raise UploadError(f"Files of this kind are not read; give {', '.join('.' + each for each in known)}.")
+    if len(content) > limits.megabytes * 2**20:
+        raise UploadError(f"The file has {len(content) / 2**20:.1f} MB; at most {limits.megabytes:g} MB are read.")
+    if not content:
+        raise UploadError("The file is empty.")
+    return kind
+
+
+def _answer(kind: str, content: bytes, order: dict[str, Any], limits: UploadLimits) -> dict[str, np.ndarray]:
+    """The arrays of the child, which runs in a folder with nothing but the file."""
+    order |= {"kind": kind, "memory_mb": limits.memory_mb, "seconds": limits.seconds}
     with tempfile.TemporaryDirectory(prefix="relaxdesign-upload-") as folder:
         (Path(folder) / f"upload.{kind}").write_bytes(content)
-        order = {"kind": kind, "voxels": limits.voxels, "memory_mb": limits.memory_mb, "seconds": limits.seconds}
-        return _answer(folder, order | {"how": asdict(how)}, limits)
+        return _asked(folder, order, limits)
 
 
-def _answer(folder: str, order: dict, limits: UploadLimits) -> Upload:
+def _asked(folder: str, order: dict[str, Any], limits: UploadLimits) -> dict[str, np.ndarray]:
     """Runs the child in the folder and takes its arrays."""
-    environment = child_environment() | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+    environment = child_environment() | dict.fromkeys(threads, "1")
     command = [sys.executable, "-m", "relaxdesign.io.uploads", json.dumps(order)]
     try:
         child = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=limits.seconds + 10)
@@ -168,12 +221,7 @@ def _answer(folder: str, order: dict, limits: UploadLimits) -> Upload:
         ) from None
     if "problem" in arrays:
         _raise(str(arrays["problem"]), json.loads(str(arrays["asks"])))
-    edge = float(arrays.pop("edge")) if "edge" in arrays else None
-    extent, warnings = str(arrays.pop("extent", "")), tuple(map(str, arrays.pop("warnings", ())))
-    labels = None
-    if "labels" in arrays:
-        labels = Labels(str(arrays.pop("labels_name")), arrays.pop("labels"), edge)
-    return Upload(VoxelFields(**arrays, edge=edge) if arrays else None, labels, extent, warnings)
+    return arrays
 
 
 def _raise(text: str, asks: dict[str, Any]) -> NoReturn:
@@ -202,12 +250,29 @@ def _read(order: dict) -> dict[str, np.ndarray]:
     """The arrays of the upload in the current folder. Raises FieldError."""
     from relaxdesign.io.voxelise import load_stl
 
-    path, how = f"upload.{order['kind']}", order["how"]
+    path = f"upload.{order['kind']}"
+    if "image" in order:
+        return _read_image(path, order)
+    how = order["how"]
     if order["kind"] == "stl":
         cell = load_stl(path, **how)
         labels = _labels_arrays(Labels("", cell.labels, cell.voxel))
         return labels | {"extent": np.asarray(cell.extent), "warnings": np.asarray(cell.warnings, dtype=str)}
     return _read_voxels(path, FieldReading(Units(**how["units"]), how["labels"]), order["voxels"])
+
+
+def _read_image(path: str, order: dict) -> dict[str, np.ndarray]:
+    """The phases of an image. Raises FieldError."""
+    how = order["image"]
+    image = read_image(path, ImageReading(**how["reading"]), most_voxels=order["voxels"])
+    found = segment(image, parse_steps(how["steps"]), mirror=how["mirror"])
+    if (voxels := int(np.prod(found.shape))) > order["cell_voxels"]:
+        raise FieldError(
+            f"{voxels} voxels are left; at most {order['cell_voxels']} are computed: add a step 'crop' or 'downsample'"
+        )
+    steps = [{"step": done.step, "found": done.found} for done in found.steps]
+    told = {"whole": found.whole, "edge": found.edge, "note": found.note, "steps": steps}
+    return {"labels": np.array(found.labels), "shares": found.shares, "told": np.array(json.dumps(told))}
 
 
 def _read_voxels(path: str, reading: FieldReading, most_voxels: int) -> dict[str, np.ndarray]:
