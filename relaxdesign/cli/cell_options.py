@@ -46,7 +46,7 @@ class CellOptions:
         ),
     ] = None
     labels: Annotated[
-        str | None, typer.Option(metavar="ARRAY", help="Labels: the array that holds them. Default: phase.")
+        str | None, typer.Option(metavar="ARRAY", help="Labels, images: the array that holds them. Default: phase.")
     ] = None
     phases: Annotated[
         list[str] | None,

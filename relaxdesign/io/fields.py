@@ -196,7 +196,9 @@ def _edge(file: VoxelFile) -> float | None:
         return None
     steps = [step for step, count in zip(file.spacing, file.shape, strict=True) if count > 1]
     if min(file.spacing) <= 0 or (steps and max(steps) - min(steps) > _CUBIC * max(steps)):
-        raise ValueError(f"voxels must be cubes, the spacing is {file.spacing}; resample the field")
+        raise ValueError(
+            f"voxels must be cubes, the spacing is {file.spacing}; resample the field, or labels by the step cubic"
+        )
     return max(steps, default=None)
 
 

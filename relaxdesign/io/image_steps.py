@@ -27,7 +27,8 @@ class Stage:
     """An image on its way to phases.
 
     values: (nx, ny, nz), grey values, or labels where ``labelled``; None once there are shares. shares: by label, the
-    part of every voxel that is of this phase, 0 to 1. spacing: edges of a voxel along x, y, z; None: cubes.
+    part of every voxel that is of this phase, 0 to 1, or whether it is. spacing: edges of a voxel along x, y, z; None:
+    cubes.
     """
 
     values: np.ndarray | None
@@ -262,7 +263,7 @@ class Cubic:
 
         def resampled(array: np.ndarray) -> np.ndarray:
             for axis, weight in weights.items():
-                array = np.moveaxis(np.tensordot(weight, array, (1, axis)), 0, axis)
+                array = np.moveaxis(np.tensordot(weight, array.astype(np.float64), (1, axis)), 0, axis)
             return array
 
         made = replace(whole.each(resampled), spacing=(edge, edge, edge))
@@ -320,8 +321,7 @@ def _shared(stage: Stage) -> Stage:
     """Labels as shares 0 and 1 of their phases; grey values stay."""
     if (labels := labels_of(stage)) is None:
         return stage
-    shares = {int(label): (labels == label).astype(np.float32) for label in np.unique(labels)}
-    return replace(stage, values=None, shares=shares)
+    return replace(stage, values=None, shares={int(label): labels == label for label in np.unique(labels)})
 
 
 def _unshared(stage: Stage) -> Stage:
@@ -329,7 +329,7 @@ def _unshared(stage: Stage) -> Stage:
     shares = stage.shares or {}
     if any(((share > _WHOLE) & (share < 1.0 - _WHOLE)).any() for share in shares.values()):
         return stage
-    labels = sum(label * np.rint(share).astype(np.int64) for label, share in shares.items())
+    labels = sum(label * (share > 0.5).astype(np.int64) for label, share in shares.items())
     return replace(stage, values=np.asarray(labels), labelled=True, shares=None)
 
 

@@ -12,7 +12,7 @@ from relaxdesign.io.images import Image
 from relaxdesign.io.segmentation import parse_step, parse_steps, segment
 from relaxdesign.microstructure.mixed_voxels import composite_fields
 from relaxdesign.physics.effective_properties import evaluate
-from tests.conftest import CARBIDE, EPOXY
+from tests.conftest import CARBIDE, EPOXY, make_material
 
 STEPS = {
     "crop 0:50,10:60,:40": Crop(((0, 50), (10, 60), (None, 40))),
@@ -111,15 +111,28 @@ def ball(n: int, radius: float) -> np.ndarray:
 def test_a_downsampled_sphere_is_nearer_to_the_fine_grid_than_whole_voxels():
     fine = ball(48, 0.3)
     shares = segment(Image(fine), parse_steps(["downsample 4"]))
+    finer = segment(Image(fine), parse_steps(["downsample 2"]))
     assert not shares.whole and shares.shape == (12, 12, 12)
     assert shares.fractions[1] == pytest.approx(fine.mean(), abs=1e-6)
     bulk = {
-        "fine": evaluate(composite_fields(segment(Image(ball(24, 0.3))).shares, [EPOXY, CARBIDE]), tol=1e-5).bulk,
+        "fine": evaluate(composite_fields(finer.shares, [EPOXY, CARBIDE]), tol=1e-5).bulk,
         "shares": evaluate(composite_fields(shares.shares, [EPOXY, CARBIDE]), tol=1e-5).bulk,
         "whole": evaluate(composite_fields(segment(Image(ball(12, 0.3))).shares, [EPOXY, CARBIDE]), tol=1e-5).bulk,
     }
     off = {name: abs(value / bulk["fine"] - 1.0) for name, value in bulk.items()}
     assert off["shares"] < 0.01 and off["shares"] < off["whole"]
+
+
+def test_the_error_of_a_downsampled_sphere_falls_as_the_edge_of_a_voxel():
+    """Against Hill's exact K of phases with equal G (1963, doi:10.1016/0022-5096(63)90036-X), whatever their shape."""
+    G, K = 10.0, (8.0, 80.0)
+    phases = [make_material("m", 9 * k * G / (3 * k + G), (3 * k - 2 * G) / (2 * (3 * k + G)), 1.0) for k in K]
+    errors = []
+    for factor in (4, 2):
+        found = segment(Image(ball(48, 0.35)), parse_steps([f"downsample {factor}"]))
+        exact = 1 / sum(f / (k + 4 * G / 3) for f, k in zip(found.fractions.values(), K, strict=True)) - 4 * G / 3
+        errors.append(abs(evaluate(composite_fields(found.shares, phases), tol=1e-6).bulk / exact - 1.0))
+    assert errors[1] < 0.015 and errors[1] / errors[0] == pytest.approx(0.5, abs=0.1)
 
 
 def test_voids_stay_voids_and_average_beside_them():

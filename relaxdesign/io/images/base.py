@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from relaxdesign.io.fields import FieldError, LabelsUnclear
-from relaxdesign.io.labels import Labels
+from relaxdesign.io.labels import MOST_LABELS, Labels
 
 MOST_VOXELS = 2**30
 """Voxels that are read at most where nothing else is said: a gigabyte of 8-bit grey values."""
 
 _CUBIC = 1e-4  # relative difference of edges up to which voxels count as cubes, see `relaxdesign.io.fields`
+_SOME = 10_000  # values that tell most grey images from labels
 
 
 @dataclass(frozen=True)
@@ -152,12 +153,13 @@ def one_array(arrays: Sequence[str], wanted: str | None, default: str, others: S
 
 def as_labels(image: Image) -> Labels | None:
     """The image as labels, if it holds few different whole numbers; else None."""
-    from relaxdesign.io.labels import MOST_LABELS
-
     values = image.values
-    if values.dtype.kind == "f" and not (values == np.round(values)).all():
+    some = values.ravel()[:: max(1, values.size // _SOME)]  # spares most grey images the sorting of all values
+    if len(np.unique(some)) > MOST_LABELS or len(np.unique(values)) > MOST_LABELS:
         return None
-    if len(np.unique(values)) > MOST_LABELS:
-        return None
+    if values.dtype.kind == "f":
+        if not (values == np.round(values)).all():
+            return None
+        values = values.astype(np.int64)
     edge = None if image.spacing is None else max(image.spacing[: 3 if values.shape[2] > 1 else 2])
-    return Labels("the image", np.ascontiguousarray(values, dtype=np.int64), edge)
+    return Labels("the image", np.ascontiguousarray(values), edge)
