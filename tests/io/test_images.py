@@ -120,6 +120,15 @@ def test_a_picture_is_one_slice(tmp_path, name):
     assert np.array_equal(read_image(tmp_path / name).values, SLICE.T[..., None])
 
 
+def test_pictures_have_16_bits_or_are_lossy(tmp_path):
+    imageio.imwrite(tmp_path / "deep.png", STACK[0] * 300)
+    assert np.array_equal(read_image(tmp_path / "deep.png").values[..., 0], STACK[0].T * 300)
+    wide = np.repeat(np.array([40, 200], np.uint8), [8, 16])[None, :].repeat(16, axis=0)
+    imageio.imwrite(tmp_path / "lossy.jpg", wide)
+    values = read_image(tmp_path / "lossy.jpg").values
+    assert values.shape == (24, 16, 1) and np.abs(values[..., 0] - wide.T.astype(float)).max() < 20
+
+
 def test_colours_become_grey_and_palettes_indices(tmp_path):
     from PIL import Image
 
@@ -143,6 +152,10 @@ def test_a_folder_of_slices_is_ordered_by_number(tmp_path):
     image = read_image(tmp_path)
     assert image.values.shape == (3, 4, 12) and image.values[0, 0].tolist() == list(range(12))
     assert image.note == "12 slices, slice0.png to slice11.png"
+    (tmp_path / "tiffs").mkdir()
+    for z, page in enumerate(STACK):
+        tifffile.imwrite(tmp_path / "tiffs" / f"{z:03}.tif", page)
+    assert np.array_equal(read_image(tmp_path / "tiffs").values, VOLUME)
     imageio.imwrite(tmp_path / "slice12.png", np.zeros((5, 3), np.uint8))
     with pytest.raises(FieldError, match=r"slice12.png is a slice of \(5, 3\).*leave nothing but the slices"):
         read_image(tmp_path)
