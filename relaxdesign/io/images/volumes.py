@@ -57,7 +57,7 @@ def read_raw(path: Path, how: ImageReading, most_voxels: int | None) -> Image:
 def read_nf(path: Path, how: ImageReading, most_voxels: int | None) -> Image:
     """A model of chfem: its .nf names the size, the .raw beside it holds the labels (uint8, x fastest)."""
     with reading(".nf file of chfem"):
-        text = path.read_bytes()[: 16 * _HEADER].decode("latin-1")
+        text = _head(path, 16 * _HEADER)
         match = re.search(r"%image_dimensions\s+(\d+)\s+(\d+)(?:[ \t]+(\d+))?", text)
         if match is None:
             raise FieldError("the .nf file has no %image_dimensions; give the .raw file with its size")
@@ -172,11 +172,17 @@ def _legacy_size(path: Path, most_voxels: int | None) -> tuple[int, int, int]:
     return x, y, z
 
 
+def _head(path: Path, size: int = _HEADER) -> str:
+    """The first bytes of a file as text."""
+    with path.open("rb") as stream:
+        return stream.read(size).decode("latin-1")
+
+
 def _check_beside(path: Path) -> None:
     """Raises FieldError for a header whose voxels lie anywhere but in files beside it."""
     if path.name.lower().endswith((".nii", ".nii.gz")):
         return
-    head = path.read_bytes()[:_HEADER].decode("latin-1")
+    head = _head(path)
     pattern = r"^\s*(?:data ?file\s*:|ElementDataFile\s*=)\s*(.+?)\s*$"
     for match in re.finditer(pattern, head, re.MULTILINE | re.IGNORECASE):
         name = match[1]
