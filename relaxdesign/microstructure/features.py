@@ -69,8 +69,19 @@ def mended(level: NDArray[np.float64], width: float) -> NDArray[np.float64]:
 
 def thin(level: NDArray[np.float64], width: float) -> tuple[Voxels, Voxels]:
     """Necks and walls of phases 1 and 0 that are thinner than a width in voxels, and what is next to them."""
-    first, second = (_widened(_thin(phase, distance(phase), width)[0], 1) for phase in (level > 0, level <= 0))
+    first, second = (around_thin(phase, width) for phase in (level > 0, level <= 0))
     return first, second
+
+
+def around_thin(phase: Voxels, width: float) -> Voxels:
+    """Necks and walls of a phase (*grid) that are thinner than a width in voxels, and what is next to them."""
+    return _widened(_thin(phase, distance(phase), width)[0], 1)
+
+
+def too_thin(phase: Voxels, width: float) -> Voxels:
+    """Necks, walls, spurs and specks of a phase (*grid) that are thinner than a width in voxels."""
+    necks, spurs = _thin(phase, distance(phase), width)
+    return necks | spurs
 
 
 def distance(phase: Voxels, most: float = np.inf) -> NDArray[np.float64]:

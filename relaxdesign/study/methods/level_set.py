@@ -18,8 +18,9 @@ from relaxdesign.microstructure.free_form import FREE_FORM
 from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods.base import Task
 from relaxdesign.study.methods.staged import in_stages, random_field
-from relaxdesign.study.refinement.given_phases import WIDTH, Making
+from relaxdesign.study.refinement.given_phases import WIDTH
 from relaxdesign.study.refinement.interface import Interface, Level
+from relaxdesign.study.refinement.making import Making
 from relaxdesign.study.refinement.outcome import RefinementError
 from relaxdesign.study.refinement.solid import check_endless, solid_of
 from relaxdesign.study.request import DesignRequest

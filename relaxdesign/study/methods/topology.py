@@ -1,4 +1,4 @@
-"""Topology optimisation of shapes of two given phases, without a prior.
+"""Topology optimisation of shapes of given phases, without a prior.
 
 By density with smoothing, projection and continuation (`relaxdesign.study.projected`), from random fields, one per
 candidate: the weighted squares of the misses, and what is to be small or large, are minimised by the method of moving
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods.base import Task
-from relaxdesign.study.methods.staged import in_stages, no_phases, random_field
+from relaxdesign.study.methods.staged import in_stages, no_phases, random_fields
 from relaxdesign.study.objective import extremes_of
 from relaxdesign.study.projected import SHARPEST, Projected, crisp_shares, shares
 from relaxdesign.study.request import DesignRequest
@@ -42,14 +42,14 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
     simulation = Simulation.for_request(request, prior.grid, void=task.materials.has_void)
     extremes = extremes_of(request.objectives)
     problems = [Projected(task.materials.materials, simulation, extremes) for _ in range(request.count)]
-    values = [random_field(prior.field_shape[1:], simulation.symmetry, task.generator) for _ in problems]
+    values = [random_fields(task, simulation.symmetry) for _ in problems]
     stages = _SHARPNESS[-max(1, min(len(_SHARPNESS), request.steps // 2)) :]
 
     def advance(index: int, stage: int, evaluations: int) -> NDArray[np.float64]:
         sharpness = stages[stage]
         values[index] = _optimised(problems[index], values[index], sharpness, evaluations)
         last = stage == len(stages) - 1
-        return crisp_shares(values[index]) if last else shares(values[index], sharpness)
+        return crisp_shares(values[index], prior.dim) if last else shares(values[index], sharpness, prior.dim)
 
     return in_stages(task, simulation, advance, [request.steps // len(stages)] * len(stages))
 

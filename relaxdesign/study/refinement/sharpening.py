@@ -31,7 +31,7 @@ Values = NDArray[np.float64]
 def sharpened(sampled: Values, materials: Sequence[Material], simulation: Simulation) -> Values:
     """Shares of the second phase in the voxels (*grid), nearly all 0 or 1, near the targets. Raises ConvergenceError.
 
-    sampled: -1 in the first phase and 1 in the second.
+    sampled: -1 in the first phase and 1 in the second; of three phases both fields (2, *grid), and so are the shares.
     """
     projected, values = Projected(materials, simulation), np.clip(sampled, -1.0, 1.0)
     for sharpness in _SHARPNESS:
@@ -40,7 +40,7 @@ def sharpened(sampled: Values, materials: Sequence[Material], simulation: Simula
             if step and np.linalg.norm(projected.gaps(coordinates)) < _NEAR:
                 break
             values = np.clip(values + _step(values, coordinates, gradients, simulation.targets), -1.0, 1.0)
-    return crisp_shares(values)
+    return crisp_shares(values, simulation.dim)
 
 
 def _step(values: Values, coordinates: Values, gradients: Values, targets: Sequence[Objective]) -> Values:
