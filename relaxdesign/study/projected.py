@@ -31,7 +31,9 @@ from relaxdesign.study.simulation import Simulation
 SHARPEST = 25.0
 """A β at which nearly every voxel is of one phase."""
 
-_SMOOTHING = 1.0  # voxels
+SMOOTHING = 1.0
+"""Of two phases, voxels."""
+
 _LEAST_SLOPE = 0.1  # of a smoothed field per voxel: where it is flat, a voxel is of one phase
 _PENALTY = {4.5: 1.5, SHARPEST: 3.0}
 """Power of the share by β, linear in its logarithm between and constant beyond."""
@@ -43,12 +45,14 @@ Values = NDArray[np.float64]
 class Projected:
     """Fields between two or three materials, solved for the targets of a simulation.
 
-    Keeps the last solution as warm start. extremes: what is to be small or large besides.
+    Keeps the last solution as warm start. extremes: what is to be small or large besides. smoothing: of the fields,
+    standard deviation in voxels.
     """
 
     materials: Sequence[Material]
     simulation: Simulation
     extremes: Sequence[Objective] = ()
+    smoothing: float = SMOOTHING
     _displacement: Tensor | None = field(default=None, repr=False)
 
     def solved(self, values: Values, sharpness: float) -> tuple[Values, Values]:
@@ -57,7 +61,7 @@ class Projected:
         Raises ConvergenceError.
         """
         dim, materials = self.simulation.dim, self.materials
-        smooth = torch.from_numpy(_smoothed(values, dim)).requires_grad_()
+        smooth = torch.from_numpy(_smoothed(values, dim, self.smoothing)).requires_grad_()
         bulk = [material.bulk for material in materials]
         stiffer = [max(bulk[phase + 1 :]) >= bulk[phase] for phase in range(len(bulk) - 1)]
         each = _share(smooth, sharpness).unbind() if len(stiffer) > 1 else (_share(smooth, sharpness),)
@@ -71,7 +75,7 @@ class Projected:
         asked = (*self.simulation.targets, *self.extremes)
         coordinates = [each.coordinate(effective.values[each.quantity][0]) for each in asked]
         slopes = [torch.autograd.grad(c, smooth, retain_graph=True)[0].numpy() for c in coordinates]
-        derivatives = self.simulation.symmetry.averaged(np.stack([_smoothed(slope, dim) for slope in slopes]))
+        derivatives = self.simulation.symmetry.averaged(np.stack([_smoothed(slope, dim, self.smoothing) for slope in slopes]))
         return np.array([float(c.detach()) for c in coordinates]), derivatives
 
     def gaps(self, coordinates: Values) -> Values:
@@ -80,24 +84,24 @@ class Projected:
         return np.array([float(target.gap(coordinate)) for target, coordinate in pairs])
 
 
-def shares(values: Values, sharpness: float, dim: int) -> Values:
+def shares(values: Values, sharpness: float, dim: int, smoothing: float = SMOOTHING) -> Values:
     """Of the second phase in the voxels of a field (*grid), 0 to 1; of two fields (2, *grid) p of each."""
-    return _share(torch.from_numpy(_smoothed(values, dim)), sharpness).numpy()
+    return _share(torch.from_numpy(_smoothed(values, dim, smoothing)), sharpness).numpy()
 
 
-def crisp_shares(values: Values, dim: int) -> Values:
+def crisp_shares(values: Values, dim: int, smoothing: float = SMOOTHING) -> Values:
     """As `shares`, of a field the zeros of which, smoothed, are a sharp interface."""
     if values.ndim > dim:
-        return np.stack([crisp_shares(each, dim) for each in values])
-    smooth = _smoothed(values, dim)
+        return np.stack([crisp_shares(each, dim, smoothing) for each in values])
+    smooth = _smoothed(values, dim, smoothing)
     slopes = [0.5 * (np.roll(smooth, -1, axis) - np.roll(smooth, 1, axis)) for axis in range(smooth.ndim)]
     slope = np.maximum(np.sqrt(np.square(slopes).sum(0)), _LEAST_SLOPE)
     return np.clip(0.5 + smooth / slope, 0.0, 1.0)
 
 
-def _smoothed(values: Values, dim: int) -> Values:
+def _smoothed(values: Values, dim: int, smoothing: float) -> Values:
     """Along the last ``dim`` axes."""
-    return gaussian_filter(values, [0.0] * (values.ndim - dim) + [_SMOOTHING] * dim, mode="wrap")
+    return gaussian_filter(values, [0.0] * (values.ndim - dim) + [smoothing] * dim, mode="wrap")
 
 
 def _in_voxels(each: Sequence[Tensor]) -> Tensor:

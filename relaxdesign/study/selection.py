@@ -138,7 +138,7 @@ class PairTable:
             square += np.square(self.robust * rise / (self.shares[at] - self.shares[at - 1]))
         return square
 
-    def rank(self, fit: Fit, channels: Channels, taken: Collection[tuple[int, int]] = ()) -> list[Choice]:
+    def rank(self, fit: Fit, channels: Channels, taken: Collection[tuple[int, ...]] = ()) -> list[Choice]:
         """The pairs that serve the targets, in ascending order of cost.
 
         The cost adds up the squared distance from a sample (channels and volume fraction), the estimated miss and that
@@ -185,7 +185,7 @@ class PairTable:
 
 def worth_of_new_kinds(
     catalogue: Catalogue,
-    taken: Collection[tuple[int, int]],
+    taken: Collection[tuple[int, ...]],
     extremes: Sequence[Objective] = (),
     *,
     each: float = TUNING.known_kind,

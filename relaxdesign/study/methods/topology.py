@@ -18,11 +18,13 @@ from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods.base import Task
 from relaxdesign.study.methods.staged import in_stages, no_phases, random_fields
 from relaxdesign.study.objective import extremes_of
-from relaxdesign.study.projected import SHARPEST, Projected, crisp_shares, shares
+from relaxdesign.study.projected import SHARPEST, SMOOTHING, Projected, crisp_shares, shares
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.simulation import Simulation
 
 _SHARPNESS = (1.0, 2.5, 5.0, 10.0, SHARPEST)
+import os
+SMOOTHING_OF_THREE = float(os.environ.get("SM","2.0"))
 _MISS = 200.0  # worth of a squared miss where something is to be small or large, in coordinates of that
 
 
@@ -41,7 +43,8 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
     request, prior = task.request, task.prior
     simulation = Simulation.for_request(request, prior.grid, void=task.materials.has_void)
     extremes = extremes_of(request.objectives)
-    problems = [Projected(task.materials.materials, simulation, extremes) for _ in range(request.count)]
+    smoothing = SMOOTHING if prior.channels.count == 1 else max(SMOOTHING_OF_THREE,request.min_feature*prior.grid/2)
+    problems = [Projected(task.materials.materials, simulation, extremes, smoothing) for _ in range(request.count)]
     values = [random_fields(task, simulation.symmetry) for _ in problems]
     stages = _SHARPNESS[-max(1, min(len(_SHARPNESS), request.steps // 2)) :]
 
@@ -49,7 +52,9 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
         sharpness = stages[stage]
         values[index] = _optimised(problems[index], values[index], sharpness, evaluations)
         last = stage == len(stages) - 1
-        return crisp_shares(values[index], prior.dim) if last else shares(values[index], sharpness, prior.dim)
+        if last:
+            return crisp_shares(values[index], prior.dim, smoothing)
+        return shares(values[index], sharpness, prior.dim, smoothing)
 
     return in_stages(task, simulation, advance, [request.steps // len(stages)] * len(stages))
 

@@ -39,8 +39,8 @@ def refine_given_phases(fit: Fit, family: Shape, task: Task) -> Realised:
     chosen, asked = task.nearest(fit), task.request.min_feature * task.simulation.grid
     materials = task.materials_of(chosen)
     width = asked + _SPARE if asked else WIDTH[task.request.dim]
-    kind = Making if len(materials) == 2 else MakingOfThree
-    making = kind(solid_of(materials), task.request.open_voids, task.simulation.symmetry, asked)
+    outer = Making(solid_of(materials), task.request.open_voids, task.simulation.symmetry, asked)
+    making = outer if len(materials) == 2 else MakingOfThree(outer)
     starts = [(_as_sampled, width), (_sharpened, width), (_sharpened, 0.0)]
     best: Attempt | None = None
     refused: Exception = RefinementError("no cell of the sample's shape was found")
@@ -76,7 +76,7 @@ def refine_given_phases(fit: Fit, family: Shape, task: Task) -> Realised:
     return finished(chosen, level, family, task, found)
 
 
-def _shifted(level: Level, interface: Interface, making: Making, *, strict: bool) -> tuple[float, Level]:
+def _shifted(level: Level, interface: Interface, making: Making | MakingOfThree, *, strict: bool) -> tuple[float, Level]:
     """Its thin parts widened and its interface shifted onto the targets, twice, since steps thin some parts again.
 
     Returns the largest residual and the cell; if it need not be strict and the first round came nearer, that one.
@@ -97,7 +97,7 @@ def _shifted(level: Level, interface: Interface, making: Making, *, strict: bool
     return best
 
 
-def _check_features(level: Level, making: Making) -> None:
+def _check_features(level: Level, making: Making | MakingOfThree) -> None:
     """Raises RefinementError if a phase has a neck or wall that is thinner than was asked for."""
     asked = making.asked
     if asked and (thinnest := making.thinnest(level)) < asked - _LEFT:

@@ -59,29 +59,41 @@ class Making:
 
 
 @dataclass(frozen=True)
-class MakingOfThree(Making):
-    """Of three phases, level sets (2, *grid): as of the first phase and the rest, and the rest is parted so, too.
+class MakingOfThree:
+    """Of three phases, level sets (2, *grid).
 
-    What of the second or third phase is too thin is given to the other one.
+    What of the second or third phase is too thin is given to the other one. outer: of the first phase and the rest.
     """
 
+    outer: Making
+
+    @property
+    def asked(self) -> float:
+        """Least width in voxels that was asked for, 0 if none was."""
+        return self.outer.asked
+
     def makeable(self, level: Level, width: float = 0.0) -> Level:
-        return self._parted(super().makeable(level[0], width), self.symmetry.averaged(level[1]), width)
+        """See `Making.makeable`."""
+        return self._parted(self.outer.makeable(level[0], width), level[1], width or self.asked)
 
     def admitted(self, level: Level) -> Level:
-        return self._parted(super().admitted(level[0]), self.symmetry.averaged(level[1]), self.asked)
+        """See `Making.admitted`."""
+        return self._parted(self.outer.admitted(level[0]), level[1], self.asked)
 
     def thin(self, level: Level, width: float) -> tuple[Voxels, Voxels]:
+        """See `Making.thin`."""
         falling, rising = thin(level[0], width)
         second, third = (around_thin(phase, width) for phase in _others(level[0], level[1]))
         return np.stack([falling, third]), np.stack([rising, second])
 
     def thinnest(self, level: Level) -> float:
-        both = super().thinnest(level[0])
-        return min(both, *(smallest_feature(phase) for phase in _others(level[0], level[1]) if phase.any()))
+        """See `Making.thinnest`; of the solids together and each by itself."""
+        each = (smallest_feature(phase) for phase in _others(level[0], level[1]) if phase.any())
+        return min(self.outer.thinnest(level[0]), *each)
 
     def _parted(self, outer: Level, inner: Level, width: float) -> Level:
         """Both level sets, the inner one without parts of a phase that are thinner than a width in voxels."""
+        inner = self.outer.symmetry.averaged(inner)
         for _ in range(_ROUNDS if width else 0):
             before = inner
             for phase, sign in ((1, 1.0), (0, -1.0)):
