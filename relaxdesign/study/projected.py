@@ -75,8 +75,19 @@ class Projected:
         asked = (*self.simulation.targets, *self.extremes)
         coordinates = [each.coordinate(effective.values[each.quantity][0]) for each in asked]
         slopes = [torch.autograd.grad(c, smooth, retain_graph=True)[0].numpy() for c in coordinates]
-        derivatives = self.simulation.symmetry.averaged(np.stack([_smoothed(slope, dim, self.smoothing) for slope in slopes]))
+        derivatives = self.simulation.symmetry.averaged(
+            np.stack([_smoothed(slope, dim, self.smoothing) for slope in slopes])
+        )
         return np.array([float(c.detach()) for c in coordinates]), derivatives
+
+    def unbalance(self, values: Values, sharpness: float) -> tuple[float, Values]:
+        """How far the last of three phases is from filling half of what is not of the first, and its derivatives."""
+        dim = self.simulation.dim
+        smooth = torch.from_numpy(_smoothed(values, dim, self.smoothing)).requires_grad_()
+        others, last = _share(smooth, sharpness)
+        off = (others * last).sum() / others.sum() - 0.5
+        slope = torch.autograd.grad(off, smooth)[0].numpy()
+        return float(off.detach()), self.simulation.symmetry.averaged(_smoothed(slope, dim, self.smoothing))
 
     def gaps(self, coordinates: Values) -> Values:
         """Signed distances of the targets' coordinates, the first ones of `solved`, from their intervals."""

@@ -16,7 +16,7 @@ from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.study.objective import extremes_of
 from relaxdesign.study.refinement.attempt import ACCEPTED, Attempt, finished, level_of, to_limit
 from relaxdesign.study.refinement.interface import TOLERANCE, Interface, Level
-from relaxdesign.study.refinement.making import Making, MakingOfThree
+from relaxdesign.study.refinement.making import AnyMaking, Making, MakingOfThree
 from relaxdesign.study.refinement.outcome import Realised, RefinementError
 from relaxdesign.study.refinement.sharpening import sharpened
 from relaxdesign.study.refinement.solid import solid_of
@@ -76,7 +76,7 @@ def refine_given_phases(fit: Fit, family: Shape, task: Task) -> Realised:
     return finished(chosen, level, family, task, found)
 
 
-def _shifted(level: Level, interface: Interface, making: Making | MakingOfThree, *, strict: bool) -> tuple[float, Level]:
+def _shifted(level: Level, interface: Interface, making: AnyMaking, *, strict: bool) -> tuple[float, Level]:
     """Its thin parts widened and its interface shifted onto the targets, twice, since steps thin some parts again.
 
     Returns the largest residual and the cell; if it need not be strict and the first round came nearer, that one.
@@ -97,7 +97,7 @@ def _shifted(level: Level, interface: Interface, making: Making | MakingOfThree,
     return best
 
 
-def _check_features(level: Level, making: Making | MakingOfThree) -> None:
+def _check_features(level: Level, making: AnyMaking) -> None:
     """Raises RefinementError if a phase has a neck or wall that is thinner than was asked for."""
     asked = making.asked
     if asked and (thinnest := making.thinnest(level)) < asked - _LEFT:

@@ -103,6 +103,9 @@ class MakingOfThree:
         return np.stack([outer, inner])
 
 
+AnyMaking = Making | MakingOfThree
+
+
 def _others(outer: Level, inner: Level) -> tuple[Voxels, Voxels]:
     """The voxels of the second and the third phase."""
     return (outer > 0) & (inner <= 0), (outer > 0) & (inner > 0)
