@@ -79,9 +79,11 @@ def around_thin(phase: Voxels, width: float) -> Voxels:
 
 
 def too_thin(phase: Voxels, width: float) -> Voxels:
-    """Necks, walls, spurs and specks of a phase (*grid) that are thinner than a width in voxels."""
-    necks, spurs = _thin(phase, distance(phase), width)
-    return necks | spurs
+    """Necks, walls, spurs and specks of a phase (*grid) that are thinner than a width in voxels; short necks too."""
+    inside = distance(phase)
+    necks, spurs = _thin(phase, inside, width)
+    radius = _thinnest(phase, inside, width / 2.0 + _STEP)
+    return necks | spurs | (_worn_away(inside, radius) if radius <= width / 2.0 else False)
 
 
 def distance(phase: Voxels, most: float = np.inf) -> NDArray[np.float64]:

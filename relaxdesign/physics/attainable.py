@@ -55,8 +55,12 @@ def reachable_by_any(catalogue: Catalogue, dim: int, name: str) -> Interval:
     """
     quantity = QUANTITIES[name]
     physics = PHYSICS[quantity.physics]
-    if physics.pairs_alone and catalogue.given and len(catalogue) > 2:
-        return -math.inf, math.inf
+    if physics.pairs_alone and catalogue.given:
+        solids = [float(getattr(m, physics.name)) for m in catalogue.materials if not m.void]
+        if len(solids) == 1:  # beside voids it does as it does alone
+            return solids[0], solids[0]
+        if len(catalogue) > 2:
+            return -math.inf, math.inf
     if physics.interval is not None:
         columns = {
             each.name: traced(column) if each.positive else column

@@ -15,7 +15,7 @@ Level = NDArray[np.float64]
 Voxels = NDArray[np.bool_]
 
 _AWAY = 0.5  # voxels beyond the interface to which parts that are too thin are moved
-_ROUNDS = 4  # of giving parts that are too thin from one solid to the other
+_ROUNDS = 8  # of giving parts that are too thin from one solid to the other
 
 
 @dataclass(frozen=True)
