@@ -44,8 +44,8 @@ def draw() -> None:
                 "max_selections": 3,
                 "on_change": offer.settle_shapes,
                 "placeholder": "Found by the search",
-                "help": "Void and a material for lattices and foams, two materials, or three, one of which may be void: "
-                "then only the shape is sought.",
+                "help": "Void and a material for lattices and foams, two materials, or void and two: then only "
+                "the shape is sought.",
             },
             "third_phase": {
                 "choices": {"": "Choose one"} | _names(materials),
