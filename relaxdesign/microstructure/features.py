@@ -78,6 +78,21 @@ def around_thin(phase: Voxels, width: float) -> Voxels:
     return _widened(_thin(phase, distance(phase), width)[0], 1)
 
 
+def middle_of_thin(phase: Voxels, width: float) -> Voxels:
+    """The middle of necks and walls of a phase (*grid) that are thinner than a width in voxels, and of thin pieces.
+
+    Spurs and specks, pieces with less voxels than a square (cube) of that width, are left out.
+    """
+    inside = distance(phase)
+    necks, spurs = _thin(phase, inside, width)
+    found = pieces(phase, corners=True)
+    for number, voxels in enumerate(found.voxels, 1):
+        piece = found.numbers == number
+        if voxels >= width**phase.ndim and spurs[piece].all():
+            necks |= piece
+    return necks & (inside >= maximum_filter(inside, 3, mode="wrap"))
+
+
 def too_thin(phase: Voxels, width: float) -> Voxels:
     """Necks, walls, spurs and specks of a phase (*grid) that are thinner than a width in voxels; short necks too."""
     inside = distance(phase)

@@ -18,7 +18,7 @@ from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods.base import Task
 from relaxdesign.study.methods.staged import in_stages, no_phases, random_fields
 from relaxdesign.study.objective import extremes_of
-from relaxdesign.study.projected import SHARPEST, SMOOTHING, Projected, crisp_shares, shares
+from relaxdesign.study.projected import SHARPEST, Projected, crisp_shares, shares, smoothing_of
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.simulation import Simulation
 
@@ -29,9 +29,6 @@ _BALANCE, _RELEASED = 20.0, 4.0
 which that is free. Else the solid that expands more is gone before it can bend the other one: of a void, Invar and
 aluminium with E ≥ 3 GPa in 2D, seed 1 of the classic problem ended at the expansion of Invar, 1.3e-6/K, and came to
 -0.6e-6/K and less so."""
-_SMOOTHING_OF_THREE = 2.0
-"""Voxels. With the 1.0 that serves two phases the solid was held together by necks of one voxel, which refinement takes
-away (the same problem and seed)."""
 
 
 def refusal(request: DesignRequest) -> str:
@@ -49,7 +46,7 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
     request, prior = task.request, task.prior
     simulation = Simulation.for_request(request, prior.grid, void=task.materials.has_void)
     extremes = extremes_of(request.objectives)
-    smoothing = _smoothing(task)
+    smoothing = smoothing_of(task.materials.materials, request.min_feature * prior.grid)
     problems = [Projected(task.materials.materials, simulation, extremes, smoothing) for _ in range(request.count)]
     values = [random_fields(task, simulation.symmetry) for _ in problems]
     stages = _SHARPNESS[-max(1, min(len(_SHARPNESS), request.steps // 2)) :]
@@ -63,13 +60,6 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
         return shares(values[index], sharpness, prior.dim, smoothing)
 
     return in_stages(task, simulation, advance, [request.steps // len(stages)] * len(stages))
-
-
-def _smoothing(task: Task) -> float:
-    """Of fields, in voxels: of three phases wider, and half of the thinnest part that is asked for at least."""
-    if task.prior.channels.count == 1:
-        return SMOOTHING
-    return max(_SMOOTHING_OF_THREE, 0.5 * task.request.min_feature * task.prior.grid)
 
 
 def _optimised(problem: Projected, start: NDArray[np.float64], sharpness: float, evaluations: int) -> NDArray:

@@ -116,4 +116,5 @@ def _as_sampled(fit: Fit, family: Shape, materials: Sequence[Material], task: Ta
 def _sharpened(fit: Fit, family: Shape, materials: Sequence[Material], task: Task) -> Level:
     """The level set of a sample that was made crisp on its targets."""
     assert fit.sampled is not None
-    return family.level_set(sharpened(fit.sampled, materials, task.simulation))
+    thinnest = task.request.min_feature * task.simulation.grid
+    return family.level_set(sharpened(fit.sampled, materials, task.simulation, thinnest))

@@ -7,14 +7,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from relaxdesign.microstructure.features import around_thin, mended, smallest_feature, thickened, thin, too_thin
+from relaxdesign.microstructure.features import (
+    around_thin,
+    distance,
+    mended,
+    middle_of_thin,
+    smallest_feature,
+    thickened,
+    thin,
+    too_thin,
+)
 from relaxdesign.microstructure.symmetry import Symmetry
+from relaxdesign.study.refinement.outcome import RefinementError
 from relaxdesign.study.refinement.solid import check_endless, opened, whole
 
 Level = NDArray[np.float64]
 Voxels = NDArray[np.bool_]
 
 _AWAY = 0.5  # voxels beyond the interface to which parts that are too thin are moved
+_LEAST = 0.01  # of the cell, that a phase has to fill
+_GROWING = 2  # rounds of letting parts that are too thin grow
 _ROUNDS = 8  # of giving parts that are too thin from one solid to the other
 
 
@@ -62,7 +74,8 @@ class Making:
 class MakingOfThree:
     """Of three phases, level sets (2, *grid).
 
-    What of the second or third phase is too thin is given to the other one. outer: of the first phase and the rest.
+    What of the second or third phase is too thin grows at the cost of the other one; where that leads nowhere it is
+    given to the other one. outer: of the first phase and the rest.
     """
 
     outer: Making
@@ -74,7 +87,7 @@ class MakingOfThree:
 
     def makeable(self, level: Level, width: float = 0.0) -> Level:
         """See `Making.makeable`."""
-        return self._parted(self.outer.makeable(level[0], width), level[1], width or self.asked)
+        return self._parted(self.outer.makeable(level[0], width), level[1], self.asked or width)
 
     def admitted(self, level: Level) -> Level:
         """See `Making.admitted`."""
@@ -92,14 +105,24 @@ class MakingOfThree:
         return min(self.outer.thinnest(level[0]), *each)
 
     def _parted(self, outer: Level, inner: Level, width: float) -> Level:
-        """Both level sets, the inner one without parts of a phase that are thinner than a width in voxels."""
+        """Both level sets, the inner one without parts of a phase that are thinner than a width in voxels.
+
+        Raises RefinementError if that leaves hardly anything of a phase.
+        """
         inner = self.outer.symmetry.averaged(inner)
+        for _ in range(_GROWING if width else 0):
+            for phase, sign in ((1, 1.0), (0, -1.0)):
+                middle = middle_of_thin(_others(outer, inner)[phase], width)
+                if middle.any():
+                    inner = sign * np.maximum(sign * inner, width / 2.0 - distance(~middle))
         for _ in range(_ROUNDS if width else 0):
             before = inner
             for phase, sign in ((1, 1.0), (0, -1.0)):
                 inner = np.where(too_thin(_others(outer, inner)[phase], width), -sign * _AWAY, inner)
             if np.array_equal(before > 0, inner > 0):
                 break
+        if min(phase.mean() for phase in _others(outer, inner)) < _LEAST:
+            raise RefinementError("hardly anything is left of one of its two solids, which is too thin everywhere")
         return np.stack([outer, inner])
 
 
