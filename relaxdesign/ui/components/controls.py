@@ -5,6 +5,7 @@ Beside a run it is a fragment: moving a slider redraws the sidebar only, however
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 from pydantic import ValidationError
 from streamlit.delta_generator import DeltaGenerator
@@ -235,7 +236,8 @@ def _request(chart: DeltaGenerator) -> tuple[DesignRequest | None, str]:
             low, high = (format_value(name, end) for end in reachable)
             alt = f"Materials by {QUANTITIES[name].label}; reachable are {low} to {high}"
             st.plotly_chart(figure, key="target_chart", config={"displayModeBar": False}, alt=alt)
-        of = "cells of the two phases" if offer.given() else f"{len(offered)} materials"
+        given = {2: "cells of the two phases", 3: "cells of the three phases"}
+        of = given[len(offer.given())] if offer.given() else f"{len(offered)} materials"
         st.caption(f"{_interval(name, reachable)}, {of}")
     try:
         request = current()
@@ -254,4 +256,6 @@ def current() -> DesignRequest:
 
 
 def _interval(name: str, reachable: tuple[float, float]) -> str:
+    if np.isinf(reachable).any():
+        return f"Of the {QUANTITIES[name].label} no bounds are known"
     return f"Reachable: **{QUANTITIES[name].with_unit(span(*reachable))}**"
