@@ -107,8 +107,9 @@ def _changes(inside: Voxels, width: float, symmetry: Symmetry) -> tuple[Voxels, 
         else:
             share = 100.0 * float(void.voxels.mean())
             raise RefinementError(
-                f"its voids are not all open: one of {share:.1f} % of the cell is too large to be filled, and a channel "
-                "out of it would take too much of the solid or cut it: allow enclosed voids, or ask for more candidates"
+                f"its voids are not all open: one of {share:.1f} % of the cell is too large to be filled, and a "
+                "channel out of it would take too much of the solid or cut it: allow enclosed voids, or ask for more "
+                "candidates"
             )
     return filled & inside, channel
 
