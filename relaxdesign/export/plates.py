@@ -102,5 +102,5 @@ def _sealed(void: Voxels, axis: int) -> int:
 
 def _labelled(voxels: Voxels) -> tuple[NDArray[np.int32], int]:
     """The piece of every voxel from 1 on, in a block that ends at its faces, and the number of pieces."""
-    numbers, count = label(voxels)  # type: ignore[misc]
-    return numbers, count
+    labelled: tuple[NDArray[np.int32], int] = label(voxels)  # type: ignore[assignment]
+    return labelled
