@@ -79,7 +79,7 @@ class DesignExport:
         self.cell = realised_cell(design)
         self.phases = phase_names(design)
         self.options.check(self.cell.dim)
-        self.plates = Plates.of(self.options.plates_mm, self.options.plates_axis, self.cell.dim, self.cell.void)
+        self.plates = Plates.of(self.options.plates_mm, self.options.plates_axis, self.cell)
         self.number = design.index + 1
         self.name = design_name(design)
 

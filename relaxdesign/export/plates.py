@@ -12,12 +12,18 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 
 from relaxdesign.export.cell import ExportError, check_length
+from relaxdesign.microstructure.cell import Cell
 
 AXES = "xyz"
 USUAL = {2: "y", 3: "z"}
 """Axis that plates lie across where none is named, by dimension."""
 
 Voxels = NDArray[np.bool_]
+
+
+def bear_plates(cell: Cell) -> bool:
+    """Whether a cell is one solid beside a void, whose ends plates can close."""
+    return cell.void is not None and len(cell.materials) == 2
 
 
 @dataclass(frozen=True)
@@ -28,24 +34,23 @@ class Plates:
     axis: int
 
     @staticmethod
-    def of(thickness_mm: float, axis: str, dim: int, void: int | None) -> Plates | None:
+    def of(thickness_mm: float, axis: str, cell: Cell) -> Plates | None:
         """The plates that are asked for; None of no thickness.
 
-        axis: its name, empty for the usual one. dim, void: of the cell and the label of its void, if it has one.
-        Raises ExportError for a thickness or an axis that cannot be, or a cell without a void.
+        axis: its name, empty for the usual one. Raises ExportError for a thickness or an axis that cannot be, or a cell
+        that is not one solid beside a void.
         """
         if not thickness_mm:
             return None
         check_length("the thickness of the plates", thickness_mm)
-        offered = AXES[:dim]
-        if (axis or USUAL[dim]) not in offered:
+        axis, offered = axis or USUAL[cell.dim], tuple(AXES[: cell.dim])
+        if axis not in offered:
             why = ", as a 2D cell is extruded along z" if axis == "z" else ""
             raise ExportError(f"plates lie across {' or '.join(offered)}, not across {axis!r}{why}")
-        if void is None:
-            raise ExportError(
-                "plates close the ends of a solid beside a void; this cell has no void, its ends are flat"
-            )
-        return Plates(thickness_mm, AXES.index(axis or USUAL[dim]))
+        if not bear_plates(cell):
+            why = "no void, its ends are flat" if cell.void is None else f"{len(cell.materials) - 1} solids beside it"
+            raise ExportError(f"plates close the ends of one solid beside a void; this cell has {why}")
+        return Plates(thickness_mm, AXES.index(axis))
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ import trimesh
 from relaxdesign.export import DesignExport, ExportError, ExportOptions, phase_surface, result_files, stl_bytes
 from relaxdesign.export.plates import Plates, Specimen
 from relaxdesign.materials.material import VOID
+from relaxdesign.microstructure.cell import Cell
 from relaxdesign.study.result import Design
 
 GRID, EDGE = 16, 8.0
@@ -123,19 +124,22 @@ def test_voids_that_plates_close_are_counted():
 
 
 @pytest.mark.parametrize(
-    ("options", "dim", "void", "message"),
+    ("options", "dim", "voids", "solids", "message"),
     [
-        ({"plates_mm": -1.0}, 3, 0, "thickness of the plates"),
-        ({"plates_mm": 1.0, "plates_axis": "z"}, 2, 0, "lie across x or y, not across 'z', as a 2D cell"),
-        ({"plates_mm": 1.0, "plates_axis": "w"}, 3, 0, "lie across x or y or z, not across 'w'"),
-        ({"plates_mm": 1.0}, 3, None, "this cell has no void"),
+        ({"plates_mm": -1.0}, 3, 1, 1, "thickness of the plates"),
+        ({"plates_mm": 1.0, "plates_axis": "z"}, 2, 1, 1, "lie across x or y, not across 'z', as a 2D cell"),
+        ({"plates_mm": 1.0, "plates_axis": "xy"}, 3, 1, 1, "lie across x or y or z, not across 'xy'"),
+        ({"plates_mm": 1.0}, 3, 0, 2, "this cell has no void"),
+        ({"plates_mm": 1.0}, 3, 1, 2, "this cell has 2 solids beside it"),
     ],
 )
-def test_plates_that_cannot_be_are_refused(options, dim, void, message):
+def test_plates_that_cannot_be_are_refused(make_design, options, dim, voids, solids, message):
+    solid = make_design(3, 8).materials[1]
+    cell = Cell(bars(0, 1, dim=dim), (VOID,) * voids + (solid,) * solids)
     asked = ExportOptions(**options)
     with pytest.raises(ExportError, match=message):
-        Plates.of(asked.plates_mm, asked.plates_axis, dim, void)
-    assert Plates.of(0.0, "", dim, void) is None
+        Plates.of(asked.plates_mm, asked.plates_axis, cell)
+    assert Plates.of(0.0, "", cell) is None
 
 
 def test_plates_that_the_block_does_not_hold_together_are_refused():

@@ -12,7 +12,7 @@ import streamlit as st
 
 from relaxdesign.export import FORMATS, REPORT, DesignExport, ExportOptions, provenance, result_files, zip_bytes
 from relaxdesign.export.cell import ExportError, made_text
-from relaxdesign.export.plates import AXES, USUAL
+from relaxdesign.export.plates import AXES, USUAL, bear_plates
 from relaxdesign.export.report import filling
 from relaxdesign.library.stored import stored_result
 from relaxdesign.materials.catalogue import Material
@@ -242,7 +242,7 @@ def _bounds_chart(design: Design) -> go.Figure:
 
 def _options(design: Design) -> ExportOptions:
     """Sizes of the files, as they are chosen."""
-    flat, void = design.cell.dim == 2, design.cell.void is not None
+    flat = design.cell.dim == 2
     columns = st.columns(3 + flat)
     size = columns[0].number_input(
         "Cell edge, mm", min_value=0.001, max_value=10000.0, value=10.0, step=None, format="%.4g", key="cell_size_mm",
@@ -264,7 +264,7 @@ def _options(design: Design) -> ExportOptions:
             help="How far the 2D cell is extruded in the STL file.",
         )  # fmt: skip
     options = ExportOptions(size, thickness, int(tile), load)
-    return _with_plates(design, options) if void else options
+    return _with_plates(design, options) if bear_plates(design.cell) else options
 
 
 def _with_plates(design: Design, options: ExportOptions) -> ExportOptions:
