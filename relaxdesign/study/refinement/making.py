@@ -53,13 +53,13 @@ class Making:
     def admitted(self, level: Level) -> Level:
         """What every step towards the targets keeps to: as thick as was asked for, symmetric, endless, voids open.
 
-        Raises RefinementError if the solid ends along an axis or the voids are too large to be filled.
+        Raises RefinementError if the solid ends along an axis or enclosed voids cannot be filled or joined.
         """
         if self.asked:
             level = mended(level, self.asked)
         level = self.symmetry.averaged(level)
         check_endless(level, self.solid)
-        return opened(level, self.solid) if self.open_voids else level
+        return opened(level, self.solid, self.symmetry, self.asked) if self.open_voids else level
 
     def thin(self, level: Level, width: float) -> tuple[Voxels, Voxels]:
         """Where a level set must not fall, and where it must not rise, for nothing below a width to become thinner."""

@@ -104,10 +104,12 @@ def _objectives() -> DeltaGenerator:
     objectives.first_target()
     chart = st.container()
     objectives.low_density()
-    rows = len(st.session_state["rows"])
-    title = f"Further objectives ({rows})" if rows else "Further objectives"
-    with st.expander(title, icon=":material/tune:", expanded=rows > 0):
-        objectives.further()
+    if entries := objectives.entries():
+        objectives.whole_stiffness(entries)
+    rows = [row for row in st.session_state["rows"] if row not in entries]
+    title = f"Further objectives ({len(rows)})" if rows else "Further objectives"
+    with st.expander(title, icon=":material/tune:", expanded=bool(rows)):
+        objectives.further(rows)
     return chart
 
 
