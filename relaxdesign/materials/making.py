@@ -56,9 +56,8 @@ def of_solids(first: Material, second: Material, dim: int, enclosed: int = 0) ->
         wall = max((each.wall_mm for each in alone if each.wall_mm is not None), default=None)
         return replace(known, level=lowest(known.level, *(each.level for each in alone)), wall_mm=wall)
     told = " and ".join(f"{m.name} by {each.route or 'none'}" for m, each in zip((first, second), alone, strict=True))
-    unlikely: Level = "unlikely"
-    level = lowest(unlikely, *(each.level for each in alone))
-    return Verdict(level, "", f"no process is known that prints both in one piece; alone {told}")
+    levels: list[Level] = ["unlikely", *(each.level for each in alone)]
+    return Verdict(lowest(*levels), "", f"no process is known that prints both in one piece; alone {told}")
 
 
 def of_many(materials: Sequence[Material], shares: Sequence[float], dim: int) -> Verdict:
