@@ -10,6 +10,8 @@ import yaml
 from relaxdesign.campaign.spec import CampaignSpec, Fault, Place, SpecError
 
 LARGEST_BYTES = 2**20
+DEEPEST = 12
+"""Fields in fields that a spec may have; its own are four deep."""
 
 
 def read_spec(path: str | Path) -> CampaignSpec:
@@ -35,9 +37,7 @@ def parse_spec(text: str, name: str = "spec", folder: Path | None = None) -> Cam
     Raises SpecError.
     """
     try:
-        # Anchors are refused before anything is built: some lines of them can stand for gigabytes.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise SpecError(f"{name}: aliases (*name) are not read; write the values out")
+        _check_events(text, name)
         root = yaml.compose(text, yaml.SafeLoader)
         lines = {} if root is None else _lines(root)
         values = yaml.safe_load(text)
@@ -56,6 +56,20 @@ def parse_spec(text: str, name: str = "spec", folder: Path | None = None) -> Cam
         return CampaignSpec.parse(values)
     except SpecError as error:
         raise SpecError(*_told(error, name, lines)) from None
+
+
+def _check_events(text: str, name: str) -> None:
+    """Raises SpecError for what takes long to build, before anything is built.
+
+    Some lines of anchors can stand for gigabytes, and the time that nested brackets take grows as their square.
+    """
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise SpecError(f"{name}: aliases (*name) are not read; write the values out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise SpecError(f"{name}, line {event.start_mark.line + 1}: more than {DEEPEST} fields in one another")
 
 
 def write_spec(spec: CampaignSpec, path: Path) -> None:

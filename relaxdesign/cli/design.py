@@ -18,7 +18,7 @@ from relaxdesign.cli.running import run_study
 from relaxdesign.cli.showing import exit_by, print_result
 from relaxdesign.study.guidance_settings import GuidanceSettings
 from relaxdesign.study.objective import Objective, parse_objective
-from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.request import DesignRequest, read_request
 
 if TYPE_CHECKING:
     from relaxdesign.cli.recording import Recording
@@ -186,7 +186,7 @@ def _request(
             raise ValueError("give either a request file or a preset, not both")
         if objectives:
             raise ValueError("give the objectives either in the request file or as options, not both")
-        values = DesignRequest.model_validate_json(path.read_bytes()).model_dump()
+        values = read_request(path.read_bytes()).model_dump()
     if materials is not None:
         values["materials_csv"], offered = _carried(materials)
     elif path is not None and (text := values["materials_csv"]) is not None:

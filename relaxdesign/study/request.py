@@ -7,6 +7,7 @@ Whatever loads torch is imported inside functions: the command line reads this m
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -36,6 +37,9 @@ Method = Literal[
 
 
 LONGEST_MATERIALS = 1_000_000
+MOST_OBJECTIVES = 64
+"""More than there are quantities."""
+_LARGEST_FILE = 4 * 2**20
 """Characters of own materials that a request carries."""
 
 
@@ -93,7 +97,7 @@ class DesignRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    objectives: tuple[Objective, ...]
+    objectives: Annotated[tuple[Objective, ...], Field(max_length=MOST_OBJECTIVES)]
     dim: Annotated[
         Literal[2, 3],
         Field(description="2: parallel fibres seen end-on; 3: spheres."),
@@ -181,8 +185,9 @@ class DesignRequest(BaseModel):
     phases: Annotated[
         tuple[str, ...],
         Field(
-            max_length=2,
-            description="Two materials by id or name, one may be void: void,ti-6al-4v. Then only shapes are sought.",
+            max_length=3,
+            description="Two or three materials by id or name, one may be void: void,ti-6al-4v. Then only shapes are "
+            "sought.",
         ),
         Ui("Phases", "materials", option="--phases"),
     ] = ()
@@ -261,10 +266,12 @@ class DesignRequest(BaseModel):
     @field_validator("phases", mode="before")
     @classmethod
     def _with_comma(cls, phases: Any) -> Any:
-        """Phases may be one text with a comma between them."""
+        """Phases may be one text with commas between them; after the first, one before a space is part of a name."""
         texts = [phases] if isinstance(phases, str) else phases
         if isinstance(texts, list | tuple) and len(texts) == 1 and isinstance(texts[0], str):
-            return tuple(part.strip() for part in texts[0].split(",", 1))
+            first, *others = texts[0].split(",", 1)
+            parts = re.split(r",(?! )", others[0]) if others else []
+            return tuple(part.strip() for part in (first, *parts))
         return phases
 
     @model_validator(mode="before")
@@ -313,8 +320,8 @@ class DesignRequest(BaseModel):
     def _check_phases(self) -> None:
         if self.phases and self.family != "free-form":
             raise ValueError(f"phases are given to cells of the family free-form, not to {self.family}")
-        if self.phases and len(self.phases) != 2:
-            raise ValueError(f"give two phases, e.g. void and a material, got {', '.join(self.phases)}")
+        if self.phases and len(self.phases) < 2:
+            raise ValueError(f"give two phases, e.g. void and a material, or three, got {', '.join(self.phases)}")
         if self.phases and self.start is not None:
             raise ValueError("shapes of given phases begin from noise: leave out the start")
         shapes = {"a kind of shape": self.shape, "a thinnest part": self.min_feature, "open voids": self.open_voids}
@@ -359,6 +366,13 @@ def guidance_defaults() -> dict[str, Any]:
 def request_file(request: DesignRequest) -> str:
     """A request as JSON that repeats it elsewhere: every setting, and the version of RelaxDesign that wrote it.
 
-    ``DesignRequest.model_validate_json`` reads it, as it reads a file that leaves out defaults and the version.
+    `read_request` reads it, as it reads a file that leaves out defaults and the version.
     """
     return json.dumps({"version": __version__} | request.model_dump(mode="json"), indent=1, ensure_ascii=False)
+
+
+def read_request(content: bytes) -> DesignRequest:
+    """The request of a file. Raises ValueError; a file of megabytes is none and is not read."""
+    if len(content) > _LARGEST_FILE:
+        raise ValueError(f"the file has {len(content) / 2**20:.0f} MB: a request has at most {_LARGEST_FILE // 2**20}")
+    return DesignRequest.model_validate_json(content)

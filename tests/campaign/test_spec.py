@@ -100,6 +100,8 @@ def test_hashes_name_what_is_asked_for_and_nothing_else():
         ("- 1", "a spec is a mapping"),
         ("", "a spec is a mapping"),
         ("name: m\nbase: &a {seed: 1}\nvary: *a", "aliases"),
+        ("name: m\nbase: " + "[" * 8000 + "]" * 8000, "line 2: more than 12 fields in one another"),
+        ("name: m\nbase: {objectives: [" + "K = 5," * 10_000 + "]}", "should have at most 64 items"),
         ("name: !!python/object/apply:os.system ['echo']", "line 1: could not determine a constructor"),
         (
             "name: m\nmaterials: own.csv\nbase: {target_bulk: 5}",
@@ -115,7 +117,7 @@ def test_hashes_name_what_is_asked_for_and_nothing_else():
         ),
         (
             "name: m\nbase:\n  target_bulk: 5\n  exclude: [iron!]",
-            r"line 4: base.exclude\[0\]: 14 materials have 'iron!' in their names; .*iron-soft",
+            r"line 4: base.exclude\[0\]: \d+ materials have 'iron!' in their names; .*iron-soft",
         ),
         (
             "name: m\nbase:\n  target_bulk: 5\n  exclude: [copper, unobtainium]",

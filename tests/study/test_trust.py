@@ -101,7 +101,8 @@ def test_a_cell_that_cannot_be_solved_on_finer_grids_is_no_design(monkeypatch):
 
 def test_trust_is_written_and_read(design):
     values = design.to_dict()
-    assert values["trust"]["K"].keys() == {"value", "grid", "placement", "material", "low", "high"}
+    parts = {"value", "grid", "placement", "material", "placement_doubled"}
+    assert values["trust"]["K"].keys() == parts | {"low", "high"}
     assert Design.from_dict(values).trust == design.trust
     del values["trust"], values["voxels"]  # as earlier versions wrote it
     assert Design.from_dict(values).trust == Design.from_dict(values).voxels == {}
@@ -121,6 +122,8 @@ def test_trust_in_words():
     assert three.width == pytest.approx(4.187, rel=1e-3) and three.high - 100 == pytest.approx(100 - three.low)
     assert three.brief == "±4.2 %, mostly placement"
     assert three.words == "±4.2 %: mostly other placements of the same inclusions; grid ±0.3 %, material ±1.2 %"
+    larger = replace(three, placement_doubled=2.0)
+    assert larger.words == f"{three.words}; in a cell of twice the edge placement ±2 %" and larger.width == three.width
 
 
 def test_all_moduli_are_as_uncertain_as_those_of_the_phases_if_they_are_wrong_by_the_same_factor():
@@ -132,6 +135,7 @@ def test_all_moduli_are_as_uncertain_as_those_of_the_phases_if_they_are_wrong_by
     weighted = math.hypot(0.7 * 0.04, 0.3 * 0.05)  # K of the cell is the mean, to first order
     assert trust["K"].material == pytest.approx(1.96 * weighted * one.bulk, rel=0.01)
     assert trust["K"].placement == pytest.approx(0.98) and trust["E"].placement is None
+    assert trust["K"].placement_doubled == pytest.approx(0.49) and trust["E"].placement_doubled is None
     assert trust["Ex"].material == pytest.approx(1.96 * weighted * one.young, rel=0.01)
 
 

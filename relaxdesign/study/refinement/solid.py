@@ -32,7 +32,10 @@ Voxels = NDArray[np.bool_]
 
 
 def solid_of(materials: Sequence[Material]) -> int | None:
-    """The label of the solid of two phases, one of which is void; None of two solids."""
+    """The label of the solid of two phases, one of which is void; None of two solids.
+
+    Of three phases whose first is void all others count as 1.
+    """
     void = void_of(materials)
     return None if void is None else 1 - void
 

@@ -5,6 +5,7 @@ Beside a run it is a fragment: moving a slider redraws the sidebar only, however
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 from pydantic import ValidationError
 from streamlit.delta_generator import DeltaGenerator
@@ -14,7 +15,7 @@ from relaxdesign.physics.quantities import QUANTITIES, format_value
 from relaxdesign.server import JobLimit
 from relaxdesign.study.methods import METHODS
 from relaxdesign.study.presets import PRESETS
-from relaxdesign.study.request import DesignRequest, problems, request_file
+from relaxdesign.study.request import DesignRequest, problems, read_request, request_file
 from relaxdesign.ui import navigation, server
 from relaxdesign.ui.components import ashby, catalogues, materials_form, objectives, offer, settings
 from relaxdesign.ui.errors import guard
@@ -182,7 +183,7 @@ def _presets() -> None:
 
 def _read(content: bytes) -> DesignRequest:
     """A request file. Raises ValueError, also for categories and materials that do not exist."""
-    request = DesignRequest.model_validate_json(content)
+    request = read_request(content)
     own = request.materials_csv
     materials = server.catalogue() if own is None else server.own_catalogue(own)
     materials.select(categories=request.categories, flagged=request.flagged, exclude=request.exclude)
@@ -237,7 +238,8 @@ def _request(chart: DeltaGenerator) -> tuple[DesignRequest | None, str]:
             low, high = (format_value(name, end) for end in reachable)
             alt = f"Materials by {QUANTITIES[name].label}; reachable are {low} to {high}"
             st.plotly_chart(figure, key="target_chart", config={"displayModeBar": False}, alt=alt)
-        of = "cells of the two phases" if offer.given() else f"{len(offered)} materials"
+        given = {2: "cells of the two phases", 3: "cells of the three phases"}
+        of = given[len(offer.given())] if offer.given() else f"{len(offered)} materials"
         st.caption(f"{_interval(name, reachable)}, {of}")
     try:
         request = current()
@@ -256,4 +258,6 @@ def current() -> DesignRequest:
 
 
 def _interval(name: str, reachable: tuple[float, float]) -> str:
+    if np.isinf(reachable).any():
+        return f"Of the {QUANTITIES[name].label} no bounds are known"
     return f"Reachable: **{QUANTITIES[name].with_unit(span(*reachable))}**"

@@ -204,7 +204,7 @@ def _new_quantity() -> None:
 
 def _middle(low: float, high: float, name: str) -> float:
     if not np.isfinite(high):
-        return float(significant((low + 1.0) / 2, 2))
+        return float(significant((low + 1.0) / 2, 2)) if np.isfinite(low) else 0.0
     low = max(low, high / 50) if low > 0 else low
     ends = QUANTITIES[name].coordinate(np.array([low, high]))
     return float(significant(float(QUANTITIES[name].value(ends.mean())), 2))
@@ -283,4 +283,6 @@ def _reach(name: str) -> str:
         low, high = offer.reachable(name)
     except ValueError as error:
         return str(error)
+    if np.isinf(low):
+        return "No bounds are known"
     return f"Reachable: {QUANTITIES[name].with_unit(span(low, high))}" if np.isfinite(high) else "Reachable: ≥ 0"
