@@ -35,8 +35,8 @@ SMOOTHING = 1.0
 """Of two phases, voxels."""
 _SMOOTHING_OF_THREE = {2: 2.0, 3: 1.0}
 """By dimension. In 2D, with 1.0, the solid was held together by necks of one voxel, which refinement takes away
-(topology optimisation of a void, Invar and aluminium with E ≥ 3 GPa for the least expansion, seed 1); in 3D, with 2.0, a
-lattice of guided diffusion fell apart."""
+(topology optimisation of a void, Invar and aluminium with E ≥ 3 GPa for the least expansion, seed 1); in 3D, with 2.0,
+a lattice of guided diffusion fell apart."""
 
 _LEAST_SLOPE = 0.1  # of a smoothed field per voxel: where it is flat, a voxel is of one phase
 _PENALTY = {4.5: 1.5, SHARPEST: 3.0}
