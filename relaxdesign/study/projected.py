@@ -33,9 +33,10 @@ SHARPEST = 25.0
 
 SMOOTHING = 1.0
 """Of two phases, voxels."""
-_SMOOTHING_OF_THREE = 2.0
-"""With 1.0 the solid was held together by necks of one voxel, which refinement takes away (topology optimisation of a
-void, Invar and aluminium with E ≥ 3 GPa for the least expansion, seed 1)."""
+_SMOOTHING_OF_THREE = {2: 2.0, 3: 1.0}
+"""By dimension. In 2D, with 1.0, the solid was held together by necks of one voxel, which refinement takes away
+(topology optimisation of a void, Invar and aluminium with E ≥ 3 GPa for the least expansion, seed 1); in 3D, with 2.0,
+a lattice of guided diffusion fell apart."""
 
 _LEAST_SLOPE = 0.1  # of a smoothed field per voxel: where it is flat, a voxel is of one phase
 _PENALTY = {4.5: 1.5, SHARPEST: 3.0}
@@ -98,9 +99,9 @@ class Projected:
         return np.array([float(target.gap(coordinate)) for target, coordinate in pairs])
 
 
-def smoothing_of(materials: Sequence[Material], thinnest: float) -> float:
+def smoothing_of(materials: Sequence[Material], thinnest: float, dim: int) -> float:
     """Of fields between materials, in voxels: of three wider, and half of the thinnest part that is asked for."""
-    return SMOOTHING if len(materials) == 2 else max(_SMOOTHING_OF_THREE, 0.5 * thinnest)
+    return SMOOTHING if len(materials) == 2 else max(_SMOOTHING_OF_THREE[dim], 0.5 * thinnest)
 
 
 def shares(values: Values, sharpness: float, dim: int, smoothing: float = SMOOTHING) -> Values:

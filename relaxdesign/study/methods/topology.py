@@ -46,7 +46,7 @@ def steps_of(task: Task) -> Iterator[SamplerStep]:
     request, prior = task.request, task.prior
     simulation = Simulation.for_request(request, prior.grid, void=task.materials.has_void)
     extremes = extremes_of(request.objectives)
-    smoothing = smoothing_of(task.materials.materials, request.min_feature * prior.grid)
+    smoothing = smoothing_of(task.materials.materials, request.min_feature * prior.grid, prior.dim)
     problems = [Projected(task.materials.materials, simulation, extremes, smoothing) for _ in range(request.count)]
     values = [random_fields(task, simulation.symmetry) for _ in problems]
     stages = _SHARPNESS[-max(1, min(len(_SHARPNESS), request.steps // 2)) :]

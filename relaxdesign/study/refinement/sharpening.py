@@ -34,7 +34,7 @@ def sharpened(sampled: Values, materials: Sequence[Material], simulation: Simula
     sampled: -1 in the first phase and 1 in the second; of three phases both fields (2, *grid), and so are the shares.
     thinnest: part that is asked for, in voxels.
     """
-    smoothing = smoothing_of(materials, thinnest)
+    smoothing = smoothing_of(materials, thinnest, simulation.dim)
     projected, values = Projected(materials, simulation, smoothing=smoothing), np.clip(sampled, -1.0, 1.0)
     for sharpness in _SHARPNESS:
         for step in range(_STEPS if len(materials) == 2 else _STEPS_OF_THREE):
