@@ -10,10 +10,14 @@ from relaxdesign.export.cell import design_name, inclusion_phase
 from relaxdesign.export.records import design_json, result_json
 from relaxdesign.export.stl import stl_bytes
 from relaxdesign.export.vti import vti_bytes
+from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure.base import Inclusions
 from relaxdesign.study.result import Design, DesignResult
 
 RESULT_NAME = "result.json"
 _DESIGN_FILES = {"vti": "design.vti", "stl": "design.stl", "json": "design.json"}
+_SECOND = {"stl_2": "design-2.stl"}
+"""Of shapes of three phases: the last one, beside the second in ``stl``."""
 
 
 def write_design(
@@ -24,14 +28,18 @@ def write_design(
     A design that was not realised gets its JSON only.
     """
     folder = Path(directory) / design_name(design)
-    names = {kind: f"{folder.name}/{name}" for kind, name in _DESIGN_FILES.items() if design.ok or kind == "json"}
+    two = len(design.materials) > 2 and not isinstance(FAMILIES[design.family], Inclusions)
+    kinds = _DESIGN_FILES | (_SECOND if two else {})
+    names = {kind: f"{folder.name}/{name}" for kind, name in kinds.items() if design.ok or kind == "json"}
     contents = {"json": design_json(design, names).encode()}
     if design.ok:
         contents["vti"] = vti_bytes(design, cell_size_mm)
         contents["stl"] = stl_bytes(design, cell_size_mm, thickness_mm, inclusion_phase(design))
+        if two:
+            contents["stl_2"] = stl_bytes(design, cell_size_mm, thickness_mm, 2)
     folder.mkdir(parents=True, exist_ok=True)
     for kind in names:
-        _write(folder / _DESIGN_FILES[kind], contents[kind])
+        _write(folder / kinds[kind], contents[kind])
     return names
 
 
@@ -61,7 +69,7 @@ def clear_directory(directory: str | Path) -> None:
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / RESULT_NAME).unlink(missing_ok=True)
-    ours = {name for file in _DESIGN_FILES.values() for name in (file, _partial_name(file))}
+    ours = {name for file in (*_DESIGN_FILES.values(), *_SECOND.values()) for name in (file, _partial_name(file))}
     for folder in directory.glob("design-[0-9][0-9]*"):
         if folder.is_dir() and {file.name for file in folder.iterdir()} <= ours:
             shutil.rmtree(folder)
