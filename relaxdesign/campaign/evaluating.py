@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relaxdesign.campaign.engine import run_tasks, workers
-from relaxdesign.campaign.folder import write_whole
+from relaxdesign.files import write_whole
 from relaxdesign.io.units import Units
 
 if TYPE_CHECKING:
