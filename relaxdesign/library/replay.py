@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy.engine import URL
 
+from relaxdesign.files import named
 from relaxdesign.study.events import StepEvent
 
 LARGEST_CODE = 255
@@ -74,11 +75,15 @@ class Recorder:
 
     def __init__(self, path: Path, limit: int = SIZE_LIMIT):
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("wb")
+        self._path = path
+        self._file = path.open("wb", buffering=0)  # nothing is left to be written when it is closed
         self._limit = limit
 
     def add(self, frame: Frame) -> None:
-        """Appends a frame unless it has to make way: the first and the last always stay."""
+        """Appends a frame unless it has to make way: the first and the last always stay.
+
+        Raises NoSpace for a full disk, OSError otherwise; the file ends with a whole frame then, too.
+        """
         stride = math.ceil(frame.codes.nbytes * frame.steps / self._limit)
         if frame.step % stride and frame.step not in (1, frame.steps):
             return
@@ -92,11 +97,20 @@ class Recorder:
             high=frame.high,
             bulk=frame.bulk,
         )
-        self._file.write(_LENGTH.pack(buffer.tell()) + buffer.getvalue())
-        self._file.flush()
+        self._append(_LENGTH.pack(buffer.tell()) + buffer.getvalue())
 
     def close(self) -> None:
         self._file.close()
+
+    def _append(self, content: bytes) -> None:
+        end, rest = self._file.tell(), memoryview(content)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self._file.seek(end)
+            self._file.truncate()
+            raise named(error, self._path) from error
 
 
 class Replay:
