@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable
+from io import FileIO
 from pathlib import Path
 
 TO_GO_ON = 0.25
@@ -42,6 +43,21 @@ def write_whole(path: str | Path, content: bytes) -> None:
         raise named(error, path) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def append_whole(file: FileIO, content: bytes) -> None:
+    """Appends to a file that was opened without a buffer; one that cannot take it stays as it was.
+
+    Raises NoSpace for a full disk, OSError with the file's name for all else.
+    """
+    end, rest = file.tell(), memoryview(content)
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]
+    except OSError as error:
+        file.seek(end)
+        file.truncate()
+        raise named(error, str(file.name)) from error
 
 
 def named(error: OSError, path: str | Path) -> OSError:

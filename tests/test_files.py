@@ -7,7 +7,7 @@ import os
 import pytest
 
 from relaxdesign.export import write_result
-from relaxdesign.files import TO_GO_ON, NoSpace, check_space, write_whole
+from relaxdesign.files import TO_GO_ON, NoSpace, append_whole, check_space, write_whole
 
 
 def test_a_full_disk_leaves_the_earlier_file_and_nothing_half_written(small_disk):
@@ -44,6 +44,18 @@ def test_space_is_asked_for_before_a_run_and_while_it_is_computed(small_disk, mo
     monkeypatch.setenv("RELAXDESIGN_FREE_MB", "some")
     with pytest.raises(ValueError, match="whole number"):
         check_space([disk], "write elsewhere")
+
+
+def test_what_does_not_fit_is_not_appended_in_part(small_disk):
+    disk, fill = small_disk
+    with (disk / "journal").open("ab", buffering=0) as journal:
+        append_whole(journal, b"first\n")
+        fill()
+        with pytest.raises(NoSpace, match="journal"):
+            append_whole(journal, b"x" * 2**20)
+        (disk / "ballast").unlink()
+        append_whole(journal, b"second\n")
+    assert (disk / "journal").read_bytes() == b"first\nsecond\n"
 
 
 def test_errors_of_other_kinds_name_the_file_that_was_meant(tmp_path):

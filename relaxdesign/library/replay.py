@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy.engine import URL
 
-from relaxdesign.files import named
+from relaxdesign.files import append_whole
 from relaxdesign.study.events import StepEvent
 
 LARGEST_CODE = 255
@@ -75,7 +75,6 @@ class Recorder:
 
     def __init__(self, path: Path, limit: int = SIZE_LIMIT):
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
         self._file = path.open("wb", buffering=0)  # nothing is left to be written when it is closed
         self._limit = limit
 
@@ -97,20 +96,10 @@ class Recorder:
             high=frame.high,
             bulk=frame.bulk,
         )
-        self._append(_LENGTH.pack(buffer.tell()) + buffer.getvalue())
+        append_whole(self._file, _LENGTH.pack(buffer.tell()) + buffer.getvalue())
 
     def close(self) -> None:
         self._file.close()
-
-    def _append(self, content: bytes) -> None:
-        end, rest = self._file.tell(), memoryview(content)
-        try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError as error:
-            self._file.seek(end)
-            self._file.truncate()
-            raise named(error, self._path) from error
 
 
 class Replay:
