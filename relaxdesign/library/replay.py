@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy.engine import URL
 
-from relaxdesign.files import append_whole
+from relaxdesign.files import append_whole, named
 from relaxdesign.study.events import StepEvent
 
 LARGEST_CODE = 255
@@ -74,8 +74,11 @@ class Recorder:
     """Writes the frames of one run. limit: see SIZE_LIMIT."""
 
     def __init__(self, path: Path, limit: int = SIZE_LIMIT):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("wb", buffering=0)  # nothing is left to be written when it is closed
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("wb", buffering=0)  # nothing is left to be written when it is closed
+        except OSError as error:
+            raise named(error, path) from error
         self._limit = limit
 
     def add(self, frame: Frame) -> None:

@@ -142,6 +142,12 @@ class Store:
             run = require_run(session, run_id)
         return run.owner == self.owner and run.status in ("running", "interrupted")
 
+    def is_free(self, run_id: str) -> bool:
+        """Whether a run waits in the queue for whoever takes it: its server gave it back. Raises UnknownRun."""
+        with self.session() as session:
+            run = require_run(session, run_id)
+        return run.status == "queued" and run.owner == ""
+
     def interrupt_orphans(self) -> int:
         """Marks runs that a dead process left queued or running as interrupted; returns how many.
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from relaxdesign import __version__
 from relaxdesign.io.fields import load_field
-from relaxdesign.library import Catalogues, Store
+from relaxdesign.library import Catalogues, Leases, Store
 from relaxdesign.library.replay import Replays
 from relaxdesign.study.events import DesignEvent, FinishedEvent
 from relaxdesign.study.guidance_settings import GuidanceSettings
@@ -355,6 +355,15 @@ def test_a_run_that_breaks_off_can_be_resumed(cli, scripted, library, error, sta
     assert library.run(run.id).status == "finished" and len(library.designs(run.id)) == 3
     assert_one_clear_error(cli("resume", run.id), "is finished", "nothing to resume")
     assert_one_clear_error(cli("resume", "zzz"), "no run", "relaxdesign runs")
+
+
+def test_a_run_that_an_ended_server_left_in_its_queue_can_be_taken(cli, scripted, library):
+    scripted()
+    run_id = library.create_run(DesignRequest(target_bulk=100.0, count=1, steps=2))
+    assert_one_clear_error(cli("resume", run_id), "is queued", "nothing to resume")
+    Leases(library).release([run_id])
+    assert cli("resume", run_id).exit_code == 0
+    assert library.run(run_id).status == "finished"
 
 
 def test_a_run_that_the_app_stops_keeps_what_there_is(cli, scripted, library):
