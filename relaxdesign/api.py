@@ -129,6 +129,8 @@ def write(
     edge_mm: float = 10.0,
     thickness_mm: float | None = None,
     tile: int = 1,
+    plates_mm: float = 0.0,
+    plates_axis: str = "",
 ) -> list[Path]:
     """Writes the verified designs into a folder, one folder for each, and returns the paths in order of writing.
 
@@ -140,12 +142,15 @@ def write(
         edge_mm: physical edge of one cell.
         thickness_mm: of the STL of a 2D cell; None: an eighth of the edge.
         tile: cells along each edge of the STL.
+        plates_mm: thickness of flat plates that close two ends of the STL of a solid beside a void; 0: none.
+        plates_axis: "x", "y" or "z", that they lie across; empty: z, of a 2D cell y.
 
     Raises:
         relaxdesign.export.ExportError: an unknown format, sizes that cannot be, or a design that cannot be written.
     """
     written: list[Path] = []
-    for name, content in result_files(result, formats, ExportOptions(edge_mm, thickness_mm, tile)):
+    options = ExportOptions(edge_mm, thickness_mm, tile, plates_mm=plates_mm, plates_axis=plates_axis)
+    for name, content in result_files(result, formats, options):
         path = Path(directory) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content)

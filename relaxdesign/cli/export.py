@@ -32,6 +32,13 @@ def export(
     chord: Annotated[
         float, typer.Option(help="Distance of the STL's facets from spheres or cylinders at most, of their diameter.")
     ] = 0.004,
+    plates_mm: Annotated[
+        float,
+        typer.Option(help="Thickness of flat plates at two ends of the STL of a solid beside a void, mm."),
+    ] = 0.0,
+    plates_axis: Annotated[
+        str, typer.Option(help="Axis that these plates lie across: x, y or z. Default: z, of a 2D cell y.")
+    ] = "",
     load: Annotated[
         str, typer.Option(help="Unit strain of the local fields: hydrostatic, xx, yy, zz, yz, xz or xy.")
     ] = "hydrostatic",
@@ -57,7 +64,7 @@ def export(
         files = result_files(
             result,
             format or ALL_FORMATS,
-            ExportOptions(edge_mm, thickness_mm, tile, load, chord),
+            ExportOptions(edge_mm, thickness_mm, tile, load, chord, plates_mm, plates_axis),
             indices=None if design is None else [number - 1 for number in design],
             run_id=run_id,
         )

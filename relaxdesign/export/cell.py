@@ -83,7 +83,7 @@ def length(*values_mm: float) -> str:
 
 def check_cell_size(cell_size_mm: float) -> float:
     """The edge length of the cell in mm. Raises ExportError if it is no usable length."""
-    return _check_length("the cell size", cell_size_mm)
+    return check_length("the cell size", cell_size_mm)
 
 
 def extruded_thickness(thickness_mm: float | None, cell_size_mm: float) -> float:
@@ -99,10 +99,11 @@ def check_sizes(dim: int, cell_size_mm: float, thickness_mm: float | None, tile:
     if thickness_mm is not None and dim == 3:
         raise ExportError("a thickness belongs to 2D cells; the size of a 3D cell follows from the cell size")
     if thickness_mm is not None:
-        _check_length("the thickness", thickness_mm)
+        check_length("the thickness", thickness_mm)
 
 
-def _check_length(what: str, value: float) -> float:
+def check_length(what: str, value: float) -> float:
+    """A length in mm. what: it is, for the error. Raises ExportError if it is no usable one."""
     if not (math.isfinite(value) and SMALLEST_MM <= value <= LARGEST_MM):
         raise ExportError(f"{what} is {value} mm; supported are {SMALLEST_MM:g} to {LARGEST_MM:g} mm")
     return float(value)

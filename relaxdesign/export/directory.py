@@ -11,11 +11,16 @@ from relaxdesign.export.records import design_json, result_json
 from relaxdesign.export.stl import stl_bytes
 from relaxdesign.export.vti import vti_bytes
 from relaxdesign.files import write_whole
+from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure.base import Inclusions
 from relaxdesign.study.result import Design, DesignResult
 
 RESULT_NAME = "result.json"
 _DESIGN_FILES = {"vti": "design.vti", "stl": "design.stl", "json": "design.json"}
-_OURS = re.compile(r"design\.(vti|stl|json)|\.design\.(vti|stl|json)(\.\w+)?\.partial")
+_SECOND = {"stl_2": "design-2.stl"}
+"""Of shapes of three phases: the last one, beside the second in ``stl``."""
+_NAMES = "|".join(re.escape(name) for name in (*_DESIGN_FILES.values(), *_SECOND.values()))
+_OURS = re.compile(rf"{_NAMES}|\.({_NAMES})(\.\w+)?\.partial")
 """Files of a design, whole or left half written by a process that was killed."""
 
 
@@ -27,14 +32,18 @@ def write_design(
     A design that was not realised gets its JSON only.
     """
     folder = Path(directory) / design_name(design)
-    names = {kind: f"{folder.name}/{name}" for kind, name in _DESIGN_FILES.items() if design.ok or kind == "json"}
+    two = len(design.materials) > 2 and not isinstance(FAMILIES[design.family], Inclusions)
+    kinds = _DESIGN_FILES | (_SECOND if two else {})
+    names = {kind: f"{folder.name}/{name}" for kind, name in kinds.items() if design.ok or kind == "json"}
     contents = {"json": design_json(design, names).encode()}
     if design.ok:
         contents["vti"] = vti_bytes(design, cell_size_mm)
         contents["stl"] = stl_bytes(design, cell_size_mm, thickness_mm, inclusion_phase(design))
+        if two:
+            contents["stl_2"] = stl_bytes(design, cell_size_mm, thickness_mm, 2)
     folder.mkdir(parents=True, exist_ok=True)
     for kind in names:
-        write_whole(folder / _DESIGN_FILES[kind], contents[kind])
+        write_whole(folder / kinds[kind], contents[kind])
     return names
 
 

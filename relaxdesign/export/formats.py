@@ -22,9 +22,11 @@ from relaxdesign.export.cell import (
     sizes_um,
 )
 from relaxdesign.export.figures import field_png, phase_png, stiffness_png
+from relaxdesign.export.plates import AXES, Plates, Specimen
 from relaxdesign.export.provenance import cell_sha256
 from relaxdesign.export.records import numbered, to_json
 from relaxdesign.export.stl import stl_bytes
+from relaxdesign.export.surface import block
 from relaxdesign.export.tables import records_csv
 from relaxdesign.export.vti import vti_bytes
 from relaxdesign.physics.effective_properties import Evaluation, evaluate, fields_under
@@ -40,13 +42,17 @@ _IN_CARDS = ("run", "computed_with", "prior", "seed", "request_sha256")  # of th
 class ExportOptions:
     """Sizes of the files. cell_size_mm: physical edge of one cell. thickness_mm: of the STL of a 2D cell, default an
     eighth of the edge. tile: cells along each edge of the STL. load: the unit strain of the local fields. chord:
-    largest distance of the STL's facets from spheres or cylinders, of their diameter."""
+    largest distance of the STL's facets from spheres or cylinders, of their diameter. plates_mm: thickness of plates
+    that close two ends of the solid's STL beside a void, 0 for none. plates_axis: x, y or z, that they lie across;
+    empty: z, of a 2D cell y."""
 
     cell_size_mm: float = 10.0
     thickness_mm: float | None = None
     tile: int = 1
     load: str = "hydrostatic"
     chord: float = CHORD
+    plates_mm: float = 0.0
+    plates_axis: str = ""
 
     def check(self, dim: int) -> None:
         """Raises ExportError if cells of this dimension cannot be exported so."""
@@ -73,6 +79,7 @@ class DesignExport:
         self.cell = realised_cell(design)
         self.phases = phase_names(design)
         self.options.check(self.cell.dim)
+        self.plates = Plates.of(self.options.plates_mm, self.options.plates_axis, self.cell)
         self.number = design.index + 1
         self.name = design_name(design)
 
@@ -99,19 +106,41 @@ class DesignExport:
     @cached_property
     def record(self) -> dict[str, Any]:
         """The design with its effective properties, sizes and origin, for JSON and CSV."""
-        sizes = {"cell_size_mm": self.options.cell_size_mm, "tile": self.options.tile}
+        sizes: dict[str, Any] = {"cell_size_mm": self.options.cell_size_mm, "tile": self.options.tile}
+        if self.plates is not None and self.specimen is not None:
+            sizes["plates"] = {"thickness_mm": self.plates.thickness_mm, "axis": AXES[self.plates.axis]}
+            sizes["plates"] |= {"loose": self.specimen.loose, "sealed_voids": self.specimen.sealed}
         values = numbered(self.design.to_dict())
         values.pop("files", None)
         if values["geometry"]:
             edge = self.options.cell_size_mm
-            sizes = {"sizes_um": of} if (of := sizes_um(self.design, edge)) else {}
-            values["geometry"] = values["geometry"] | {"edge_mm": edge} | sizes
+            of = sizes_um(self.design, edge)
+            across = {"sizes_um": of} if of else {}
+            values["geometry"], sizes = values["geometry"] | {"edge_mm": edge} | across, sizes | across
         hashed = {"cell_sha256": cell_sha256(self.design)}
         return values | {
             "effective": _timeless(self.evaluation.to_dict()),
             "export": sizes,
             "origin": self.origin | hashed,
         }
+
+    @cached_property
+    def specimen(self) -> Specimen | None:
+        """The tiled solid between its plates, if some are asked for. Raises ExportError if it does not hold them."""
+        if self.plates is None:
+            return None
+        return Specimen.of(block(self.cell.labels != self.cell.void, self.options.tile), self.plates.axis)
+
+    @property
+    def plates_text(self) -> str:
+        """What the STL of the solid has beside the cell; empty without plates."""
+        if self.plates is None or self.specimen is None:
+            return ""
+        told = (
+            f"In the STL file of the solid, plates of {self.plates.thickness_mm:.4g} mm close the two ends along "
+            f"{AXES[self.plates.axis]}; all numbers here are those of the periodic cell without them."
+        )
+        return f"{told} {self.specimen.words}".rstrip()
 
     @property
     def remarks(self) -> list[str]:
@@ -154,7 +183,8 @@ class DesignExport:
     def surface(self, phase: int) -> bytes:
         """STL of a phase."""
         sizes = self.options
-        return stl_bytes(self.design, sizes.cell_size_mm, sizes.thickness_mm, phase, sizes.tile, sizes.chord)
+        thickness, tile = sizes.thickness_mm, sizes.tile
+        return stl_bytes(self.design, sizes.cell_size_mm, thickness, phase, tile, sizes.chord, self.plates)
 
     @cached_property
     def phase_figure(self) -> bytes:

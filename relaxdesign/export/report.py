@@ -168,12 +168,12 @@ def _chapter(export: DesignExport) -> Chapter:
     )
 
 
-def _described(export: DesignExport) -> tuple[str, str, str]:
-    """What fills the cell, how it is made, and what stress that leaves."""
+def _described(export: DesignExport) -> tuple[str, ...]:
+    """What fills the cell, how it is made, what stress that leaves, and by what its file differs from it."""
     design, edge = export.design, export.options.cell_size_mm
     made = made_text(design, edge)
     stress = residual_stress(design.makeable, design.materials, export.evaluation.expansion)
-    return f"{filling(design, edge)}.", f"How it is made: {made}" if made else "", stress
+    return f"{filling(design, edge)}.", f"How it is made: {made}" if made else "", stress, export.plates_text
 
 
 def _certainty(design: Design) -> str:

@@ -32,7 +32,9 @@ def report_pdf(report: Report, created: datetime) -> bytes:
     chapters = [(chapter, pdf.add_link()) for chapter in report.chapters]
     if chapters:
         pdf.gap(2)
-        pdf.grid(report.overview, (14, 37, 37, 17, 14, 17, 14, 14, 18), texts=3, links=[link for _, link in chapters])
+        phases = len(report.overview[0]) - 7  # columns; in mm, as all widths
+        widths = (14, *(74 / phases,) * phases, 17, 14, 17, 14, 14, 18)
+        pdf.grid(report.overview, widths, texts=1 + phases, links=[link for _, link in chapters])
         pdf.figure(report.ashby, WIDTH, 82, ASHBY_CAPTION)
     else:
         pdf.text_block("No candidate was verified, so there is no design to show.")

@@ -6,6 +6,7 @@ import numpy as np
 
 from relaxdesign.export.bodies import CHORD, body_surface, has_body
 from relaxdesign.export.cell import design_name, phase_names, realised_cell
+from relaxdesign.export.plates import Plates
 from relaxdesign.export.surface import Surface, phase_surface
 from relaxdesign.io.stl import RECORD
 from relaxdesign.study.result import Design
@@ -18,6 +19,7 @@ def stl_bytes(
     phase: int = 1,
     tile: int = 1,
     chord: float = CHORD,
+    plates: Plates | None = None,
 ) -> bytes:
     """Closed, manifold, outward oriented surface of a phase by its label.
 
@@ -26,13 +28,16 @@ def stl_bytes(
     cell_size_mm: edge length of one cell. thickness_mm: of 2D cells, default an eighth of the cell size.
     tile: cells along each edge of a block of periodic images (in 2D along x and y).
     chord: largest distance of a facet from a body's curved surface, of the body's size.
-    Raises ExportError for a design that was not realised or unusable sizes.
+    plates: that close two ends of the solid beside a void; a void has none.
+    Raises ExportError for a design that was not realised, unusable sizes or plates that the block does not hold.
     """
-    labels, what = realised_cell(design).labels, phase_names(design)[phase]
-    if has_body(design):
+    cell, what = realised_cell(design), phase_names(design)[phase]
+    if plates is not None and phase != cell.void:
+        surface, what = phase_surface(cell.labels, cell_size_mm, thickness_mm, phase, tile, plates), f"{what}, plates,"
+    elif has_body(design):
         surface = body_surface(design, cell_size_mm, thickness_mm, phase, tile, chord)
     else:
-        surface = phase_surface(labels, cell_size_mm, thickness_mm, phase, tile)
+        surface = phase_surface(cell.labels, cell_size_mm, thickness_mm, phase, tile)
     return surface_to_stl(surface, f"RelaxDesign {design_name(design)} {what} mm")
 
 

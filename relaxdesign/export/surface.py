@@ -12,6 +12,7 @@ from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
 from relaxdesign.export.cell import ExportError, check_sizes, extruded_thickness
+from relaxdesign.export.plates import Plates, Specimen
 
 _LARGEST_SHIFT = 0.49  # of a point from half-way between two voxel centres, in voxels
 MOST_VOXELS = 2**24  # of a tiled block: some hundred MB of triangles at most
@@ -47,14 +48,20 @@ class Surface:
 
 
 def phase_surface(
-    phase: np.ndarray, cell_size_mm: float = 1.0, thickness_mm: float | None = None, label: int = 1, tile: int = 1
+    phase: np.ndarray,
+    cell_size_mm: float = 1.0,
+    thickness_mm: float | None = None,
+    label: int = 1,
+    tile: int = 1,
+    plates: Plates | None = None,
 ) -> Surface:
     """Surface of the voxels with this label, closed at the faces of the cell, with their volume.
 
     phase: labels (nx, ny, nz). cell_size_mm: length of the x edge of one cell. A cell one voxel thick is extruded to
     ``thickness_mm`` (default: an eighth of the cell size); for others it must be left out. tile: the cell is repeated
     so often along each axis (a cell one voxel thick along x and y), as one body without inner walls.
-    Raises ExportError when sizes are unusable or no voxel has the label.
+    plates: that close two ends of the block, beyond its faces; what hangs on neither is left out, and cells lie where
+    they do without. Raises ExportError when sizes are unusable, no voxel has the label or plates are not held together.
     """
     phase = np.asarray(phase)
     if phase.ndim != 3 or phase.size == 0:
@@ -65,17 +72,56 @@ def phase_surface(
     flat = phase.shape[2] == 1
     check_sizes(2 if flat else 3, cell_size_mm, thickness_mm, tile)
     voxel = cell_size_mm / phase.shape[0]
-    inside = np.tile(inside, (tile, tile, 1 if flat else tile))
-    if inside.size > MOST_VOXELS:
-        raise ExportError(f"{tile} cells along each edge make {inside.size:.2g} voxels; at most {MOST_VOXELS:.2g} fit")
+    inside = block(inside, tile)
     height = extruded_thickness(thickness_mm, cell_size_mm) if flat else voxel * inside.shape[2]
+    size = (voxel * inside.shape[0], voxel * inside.shape[1], height)
+    fraction = float(inside.mean())
+    if plates is not None:
+        inside = Specimen.of(inside, plates.axis).solid
+        size, fraction = _with_plates(size, inside, plates)
 
     points, triangles, outwards = _contour(np.repeat(inside, 2, axis=2) if flat else inside, flat)
     scale = np.array([voxel, voxel, height if flat else voxel])
-    size = (voxel * inside.shape[0], voxel * inside.shape[1], height)
-    fraction = float(inside.mean())
+    if plates is not None:
+        points, outwards = _as_thick(points, outwards, plates.axis, inside.shape, plates.thickness_mm / voxel)
     shift = _level_shift(points * scale, triangles, outwards * scale, fraction * float(np.prod(size)))
     return Surface(((points + shift * outwards) * scale).astype(np.float32), triangles, fraction, size)
+
+
+def block(inside: np.ndarray, tile: int) -> np.ndarray:
+    """Voxels (nx, ny, nz) repeated along each edge, those of a 2D cell along x and y.
+
+    Raises ExportError if they are too many.
+    """
+    flat = inside.shape[2] == 1
+    inside = np.tile(inside, (tile, tile, 1 if flat else tile))
+    if inside.size > MOST_VOXELS:
+        raise ExportError(f"{tile} cells along each edge make {inside.size:.2g} voxels; at most {MOST_VOXELS:.2g} fit")
+    return inside
+
+
+def _with_plates(
+    size: tuple[float, float, float], inside: np.ndarray, plates: Plates
+) -> tuple[tuple[float, float, float], float]:
+    """Size in mm of a block with plates, and its solid share. size: without. inside: with the layers of the plates."""
+    axis, both = plates.axis, 2.0 * plates.thickness_mm
+    between = float(np.delete(inside, (0, -1), axis).mean())
+    x, y, z = (edge + both * (number == axis) for number, edge in enumerate(size))
+    return (x, y, z), (between * size[axis] + both) / (size[axis] + both)
+
+
+def _as_thick(
+    points: np.ndarray, outwards: np.ndarray, axis: int, shape: tuple[int, ...], thickness: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The points of a contour whose first and last layer of voxels across an axis become plates beyond the faces.
+
+    The faces of the plates stay flat. thickness: of a plate, in voxels.
+    """
+    along, last = points[:, axis] - 1.0, shape[axis] - 2
+    moved, still = points.copy(), outwards.copy()
+    moved[:, axis] = along.clip(0, last) + thickness * (along.clip(max=0) + (along - last).clip(min=0))
+    still[(along == 0) | (along == last)] = 0.0
+    return moved, still
 
 
 def _enclosed_volume(points: np.ndarray, triangles: np.ndarray) -> float:

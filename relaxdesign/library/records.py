@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.microstructure.base import VOLUME_FRACTION, singular
+from relaxdesign.microstructure.base import VOLUME_FRACTION, phase_names, singular
 from relaxdesign.study.events import StepEvent
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design
@@ -126,7 +126,8 @@ def named_columns(family: str, parameters: Mapping[str, float], materials: Seque
     """What describes a design as columns of a table: parameters by their names, materials by those of their phases."""
     known = FAMILIES[family]
     names = (VOLUME_FRACTION.name, *(parameter.name for parameter in known.parameters))
-    made = itertools.zip_longest(map(singular, known.phases), materials[: len(known.phases)])
+    phases = phase_names(known, len(materials))
+    made = itertools.zip_longest(map(singular, phases), materials[: len(phases)])
     return {name: parameters.get(name) for name in names} | dict(made)
 
 

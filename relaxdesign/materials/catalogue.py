@@ -60,6 +60,7 @@ class Catalogue:
 
     reading: how their file was understood. makeable: least level of the pairs that may be combined, of fibres in the
     third direction (dim 2) or particles (3), see `relaxdesign.materials.compatibility`. third: given beside them.
+    given: whether these are the phases of all cells, in their order, and no choice.
     """
 
     materials: tuple[Material, ...]
@@ -67,6 +68,7 @@ class Catalogue:
     makeable: Makeable = "any"
     dim: int = 3
     third: Third | None = None
+    given: bool = False
 
     def __post_init__(self) -> None:
         if not self.materials:
@@ -116,14 +118,16 @@ class Catalogue:
             raise
 
     def of_phases(self, names: Sequence[str]) -> Catalogue:
-        """The materials of given phases, in their order, and nothing else.
+        """The materials of given phases, in their order, and nothing else; of three void comes first.
 
         Raises ValueError for an unknown or ambiguous name, for the same material twice and for nothing but void.
         """
         materials = tuple(self.phase(name) for name in names)
         if len({material.id for material in materials}) < len(materials):
             raise ValueError(f"the phases have to be different, got {' and '.join(m.name for m in materials)}")
-        return Catalogue(materials)
+        if len(materials) > 2:
+            materials = tuple(sorted(materials, key=lambda material: not material.void))
+        return Catalogue(materials, given=True)
 
     @property
     def has_void(self) -> bool:

@@ -166,9 +166,11 @@ class PhaseChannels(Channels):
     count = 1
 
     def of(self, materials: Sequence[Material]) -> PhaseChannels:
-        """The channel between two materials. Raises ValueError for another number of them."""
+        """The channel between two materials, or the two between three. Raises ValueError for another number of them."""
+        if len(materials) == 3:
+            return ThreePhaseChannels((materials[0], materials[1]), materials[2])
         if len(materials) != 2:
-            raise ValueError(f"a cell of free form with given phases takes two of them, got {len(materials)}")
+            raise ValueError(f"a cell of free form with given phases takes two or three of them, got {len(materials)}")
         return PhaseChannels((materials[0], materials[1]))
 
     def encode(self, properties: Properties, axis: int = 1) -> Tensor:
@@ -190,12 +192,56 @@ class PhaseChannels(Channels):
             return first + share * (second - first)
         least = max(first, second) * SOFTEST_WHILE_STEERING
         first, second = max(first, least), max(second, least)
-        # The stiffer phase is the one whose blends are poor.
-        mixed = share**_PENALTY if second >= first else 1 - (1 - share) ** _PENALTY
-        return first + mixed * (second - first)
+        return first + _counting(share, second_stiffer=second >= first) * (second - first)
 
     def definition(self) -> dict:
         return {"name": self.name}
+
+
+@dataclass(frozen=True)
+class ThreePhaseChannels(PhaseChannels):
+    """Two channels: whether a voxel is of the first of three materials (-1) or not (1), and of which of the others.
+
+    What is not of the first material lies between the second and the third as `PhaseChannels` say, and the voxel
+    between the first and that, as Sigmund & Torquato mix two solids and a void (1997,
+    doi:10.1016/S0022-5096(96)00114-7). The second channel says nothing where the first is -1.
+    """
+
+    third: Material | None = None
+
+    count = 2
+
+    @property
+    def others(self) -> PhaseChannels:
+        """The channel between the second and the third material."""
+        if self.materials is None or self.third is None:
+            raise ValueError("the three materials of the phases are not known yet")
+        return PhaseChannels((self.materials[1], self.third))
+
+    @property
+    def all_materials(self) -> tuple[Material, ...]:
+        """Of the three phases."""
+        assert self.materials is not None and self.third is not None
+        return *self.materials, self.third
+
+    def encode(self, properties: Properties, axis: int = 1) -> Tensor:
+        """Of the three materials themselves; of the first one the second channel is 0."""
+        if properties.bulk.shape != (3,):
+            raise ValueError("channels of three phases hold their three materials and no others")
+        return torch.tensor([[-1.0, 1.0, 1.0], [0.0, -1.0, 1.0]]).movedim(0, axis)
+
+    def decode(self, field: Tensor, axis: int = 1) -> Properties:
+        shares = ((field.clamp(-1, 1) + 1) / 2).unbind(axis)
+        return Properties(*(self.blend(name, *shares) for name in self.coefficients))
+
+    def blend(self, name: str, share: Tensor, third: Tensor) -> Tensor:
+        """An attribute of the materials. share: of both but the first. third: of the third in these, 0 to 1."""
+        each = [float(getattr(material, name)) for material in self.all_materials]
+        others = self.others.coefficient(name, third)
+        if name in _MIXED:
+            return each[0] + share * (others - each[0])
+        first = max(each[0], max(each) * SOFTEST_WHILE_STEERING)
+        return first + _counting(share, second_stiffer=max(each[1:]) >= first) * (others - first)
 
 
 SOFTEST_WHILE_STEERING = 1e-3
@@ -203,6 +249,11 @@ SOFTEST_WHILE_STEERING = 1e-3
 
 _PENALTY = 1.5
 _MIXED = ("density", "solid", "price")  # coefficients of which quantities are averages
+
+
+def _counting(share: Tensor, *, second_stiffer: bool) -> Tensor:
+    """What a share counts for: the stiffer phase is the one whose blends are poor."""
+    return share**_PENALTY if second_stiffer else 1 - (1 - share) ** _PENALTY
 
 
 def _at_least(floor: float, value: Tensor) -> Tensor:

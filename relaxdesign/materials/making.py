@@ -45,6 +45,22 @@ def of_phases(
     return verdict(first, second, dim, share) if ordered else _interlocked(first, second, dim)
 
 
+def of_solids(first: Material, second: Material, dim: int, enclosed: int = 0) -> Verdict:
+    """The verdict of two solids beside a void, which have to be printed together.
+
+    Where no process is known to do that, how each of them gets its shape is told. enclosed: as in `of_phases`.
+    """
+    alone = [shaped(each, dim, enclosed) for each in (first, second)]
+    known = max(_printed(first, second, dim), key=lambda way: way.rank, default=None)
+    if known is not None:
+        wall = max((each.wall_mm for each in alone if each.wall_mm is not None), default=None)
+        return replace(known, level=lowest(known.level, *(each.level for each in alone)), wall_mm=wall)
+    told = " and ".join(f"{m.name} by {each.route or 'none'}" for m, each in zip((first, second), alone, strict=True))
+    unlikely: Level = "unlikely"
+    level = lowest(unlikely, *(each.level for each in alone))
+    return Verdict(level, "", f"no process is known that prints both in one piece; alone {told}")
+
+
 def of_many(materials: Sequence[Material], shares: Sequence[float], dim: int) -> Verdict:
     """The verdict of several materials in the first, with their volume fractions: that of the least sure of them."""
     matrix, *others = materials

@@ -158,7 +158,7 @@ class Contour(Geometry, Protocol):
     """A cell that a level set tells, whose interface can be moved anywhere by itself."""
 
     def by_level(self, by_share: Tensor) -> NDArray[np.float64]:
-        """Derivatives (count, *level) by the level set, from those by the shares of the voxels, (count, *grid)."""
+        """Derivatives (count, *level) by the level set, from those by the shares of the voxels, (count, *shares)."""
         ...
 
 
@@ -278,6 +278,11 @@ def inclusions_of(family: Family) -> str:
     return family.phases[inclusion_label(family)]
 
 
+def phase_names(family: Family, count: int) -> tuple[str, ...]:
+    """What the phases of a cell are called, of which there may be one more than the family always has."""
+    return family.phases if count <= len(family.phases) else (*family.phases, "third phase")
+
+
 def has_layers(family: Family) -> bool:
     """Whether a phase of its cells separates two others."""
     return isinstance(family, GivenThird) and family.layered
@@ -311,7 +316,9 @@ def draw(family: Inclusions, share: float, size: float, dim: int, *, grid: int, 
 class Shape(Family, Protocol):
     """A family whose cells are level sets: phase 1 where a function of the voxels is positive.
 
-    shares: smallest and largest volume fraction of phase 1 that a shift may lead to.
+    Of three phases there are two functions, in arrays (2, *grid): the first is positive in phases 1 and 2, of these the
+    second in phase 2. shares: smallest and largest volume fraction of each phase but the first that a shift may lead
+    to.
     """
 
     @property
@@ -326,4 +333,8 @@ class Shape(Family, Protocol):
 
     def geometry(self, level: NDArray[np.float64]) -> Contour:
         """The cell of such a function."""
+        ...
+
+    def labels(self, level: NDArray[np.float64]) -> NDArray:
+        """Phase of every voxel (*grid); bool of two phases."""
         ...

@@ -69,8 +69,36 @@ def mended(level: NDArray[np.float64], width: float) -> NDArray[np.float64]:
 
 def thin(level: NDArray[np.float64], width: float) -> tuple[Voxels, Voxels]:
     """Necks and walls of phases 1 and 0 that are thinner than a width in voxels, and what is next to them."""
-    first, second = (_widened(_thin(phase, distance(phase), width)[0], 1) for phase in (level > 0, level <= 0))
+    first, second = (around_thin(phase, width) for phase in (level > 0, level <= 0))
     return first, second
+
+
+def around_thin(phase: Voxels, width: float) -> Voxels:
+    """Necks and walls of a phase (*grid) that are thinner than a width in voxels, and what is next to them."""
+    return _widened(_thin(phase, distance(phase), width)[0], 1)
+
+
+def middle_of_thin(phase: Voxels, width: float) -> Voxels:
+    """The middle of necks and walls of a phase (*grid) that are thinner than a width in voxels, and of thin pieces.
+
+    Spurs and specks, pieces with less voxels than a square (cube) of that width, are left out.
+    """
+    inside = distance(phase)
+    necks, spurs = _thin(phase, inside, width)
+    found = pieces(phase, corners=True)
+    for number, voxels in enumerate(found.voxels, 1):
+        piece = found.numbers == number
+        if voxels >= width**phase.ndim and spurs[piece].all():
+            necks |= piece
+    return necks & (inside >= maximum_filter(inside, 3, mode="wrap"))
+
+
+def too_thin(phase: Voxels, width: float) -> Voxels:
+    """Necks, walls, spurs and specks of a phase (*grid) that are thinner than a width in voxels; short necks too."""
+    inside = distance(phase)
+    necks, spurs = _thin(phase, inside, width)
+    radius = _thinnest(phase, inside, width / 2.0 + _STEP)
+    return necks | spurs | (_worn_away(inside, radius) if radius <= width / 2.0 else False)
 
 
 def distance(phase: Voxels, most: float = np.inf) -> NDArray[np.float64]:

@@ -57,6 +57,18 @@ class Symmetry:
         first = orbits.first[orbits.number].to(field.device)
         return field.flatten(-self.dim)[..., first].view(field.shape)
 
+    def lowest(self, field: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The symmetric field (*grid) that has in every voxel the lowest value of its orbit.
+
+        Of a level that is negative in a region it is the level of the region and of all its images.
+        """
+        if self.name == "none":
+            return field
+        orbits = _orbits(self.name, field.shape)
+        number, values = orbits.number, torch.from_numpy(np.array(field)).ravel()
+        least = torch.full((len(orbits.sizes),), torch.inf, dtype=values.dtype)
+        return least.scatter_reduce(0, number, values, "amin")[number].view(field.shape).numpy()
+
 
 NO_SYMMETRY = Symmetry()
 

@@ -1,7 +1,8 @@
-"""Which values of a quantity any microstructure of two materials can have."""
+"""Which values of a quantity any microstructure of two materials, or of given phases, can have."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from relaxdesign.materials.catalogue import Catalogue, Material
@@ -49,10 +50,17 @@ def _combined(name: str, bulk: float, shear: float) -> float:
 def reachable_by_any(catalogue: Catalogue, dim: int, name: str) -> Interval:
     """Smallest and largest value of a quantity that no microstructure of two of these materials leaves.
 
-    dim 2: cells that do not vary along z. The interval may be wider than what can be reached.
+    Of more given phases than two, that no microstructure of all of them leaves; infinite where nothing is known. dim 2:
+    cells that do not vary along z. The interval may be wider than what can be reached.
     """
     quantity = QUANTITIES[name]
     physics = PHYSICS[quantity.physics]
+    if physics.pairs_alone and catalogue.given:
+        solids = [float(getattr(m, physics.name)) for m in catalogue.materials if not m.void]
+        if len(solids) == 1:  # beside voids it does as it does alone
+            return solids[0], solids[0]
+        if len(catalogue) > 2:
+            return -math.inf, math.inf
     if physics.interval is not None:
         columns = {
             each.name: traced(column) if each.positive else column

@@ -183,6 +183,7 @@ class Physics:
     physics computed of the cell, by name; None: a closed form, whose differences will do.
     composite: its coefficients in composite voxels, where more than their average counts.
     interval: values that any microstructure of two of some materials can have; None: those between the materials' own.
+    pairs_alone: whether microstructures of more materials than two can have others, any of them.
     """
 
     name: str
@@ -193,4 +194,5 @@ class Physics:
     mixture: Mixture | None = None
     along: Callable[[Fields, Fields, Mapping[str, Computed]], dict[str, Tensor]] | None = None
     interval: IntervalOf | None = None
+    pairs_alone: bool = False
     composite: Composite = own_means

@@ -196,4 +196,5 @@ THERMAL_EXPANSION = Physics(
     along=along,
     composite=composite,
     interval=interval,
+    pairs_alone=True,
 )

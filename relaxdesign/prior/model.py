@@ -116,7 +116,8 @@ class Prior:
     def offer(self, materials: Catalogue) -> None:
         """Let phases be made of these materials only, each as likely as `Catalogue.draw` makes it.
 
-        A prior of phases takes exactly two, in their order. Raises ValueError for materials that the channels cannot
+        A prior of phases takes two of them, or three, in their order: of three its fields have two channels, each of
+        which it makes as if it were alone. Raises ValueError for materials that the channels cannot
         hold.
         """
         if isinstance(self.channels, PhaseChannels):
@@ -141,6 +142,8 @@ class Prior:
         return painted
 
     def _paint(self, noisy: Tensor, t: Tensor) -> Painted:
+        if self.of_shapes and self.channels.count > 1:
+            return self._paint_each(noisy, t)
         time, signal = network_time(self.schedule, noisy, t)
         if self.kind:
             position = float(self.network.config.classes.index(self.kind))
@@ -150,6 +153,19 @@ class Prior:
             return free
         told = torch.full((len(noisy),), self.aim.log_bulk, dtype=noisy.dtype, device=noisy.device)
         return AimedPainting(free, self.network.paint(noisy, time, signal, told), self.aim.scale)
+
+    def _paint_each(self, noisy: Tensor, t: Tensor) -> PhaseMap:
+        """The channels of fields of shapes as samples side by side, of which the first alone is told the kind."""
+        channels = self.channels.count
+        alone = noisy.flatten(0, 1)[:, None]
+        told = None
+        if self.kind:
+            told = alone.new_full((len(noisy), channels), torch.nan)
+            told[:, 0] = float(self.network.config.classes.index(self.kind))
+            told = told.flatten()
+        painted = self.network.paint(alone, *network_time(self.schedule, alone, t.repeat_interleave(channels)), told)
+        assert isinstance(painted, PhaseMap)
+        return PhaseMap(painted.logits.view(noisy.shape))
 
     def aimed_at(self, bulk: float, scale: float = 2.0) -> Prior:
         """The same prior, told to make cells of bulk modulus ``bulk`` (GPa). Raises PriorError if it cannot be told."""

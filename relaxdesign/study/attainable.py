@@ -82,6 +82,8 @@ def check_reachable(target: Objective, request: DesignRequest, materials: Catalo
     others = " or ".join(other.name for other in FAMILIES.values() if other.directional)
     if not family.directional and QUANTITIES[name].directional:
         advice = f"{inclusions_of(family)} placed at random have no direction in their plane: ask for {others} cells"
+    elif low == high and materials.has_void:  # the expansion
+        advice = "beside voids a solid expands as it does alone: give a second solid as third phase"
     elif low == high:  # the solid fraction
         advice = f"only voids change it: ask for {others} cells and give void as one of their two phases"
     between = f"between {format_value(name, low)} and {format_value(name, high)}"

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from relaxdesign.materials.catalogue import Catalogue, Material, Third
-from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure import FAMILIES, FREE_FORM
 from relaxdesign.microstructure.base import Family, GivenThird, Inclusions, in_dimension
+from relaxdesign.microstructure.free_form import free_form_of
 
 
 def family_of(name: str, dim: int, materials: Catalogue) -> Family:
-    """A family by name. materials: on offer, with the third one that is given, if one is."""
+    """A family by name. materials: on offer, with the third one that is given, if one is; or of given phases."""
     family = FAMILIES[name]
+    if family is FREE_FORM and materials.given:
+        return free_form_of(len(materials))
     if isinstance(family, GivenThird) and materials.third is not None:
         family = family.with_third(materials.third.material, materials.third.amount)
     return in_dimension(family, dim) if isinstance(family, Inclusions) else family

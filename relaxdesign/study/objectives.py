@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue
-from relaxdesign.materials.channels import Channels, PhaseChannels, Properties
+from relaxdesign.materials.channels import Channels, PhaseChannels, Properties, ThreePhaseChannels
 from relaxdesign.microstructure.symmetry import NO_SYMMETRY, Symmetry
 from relaxdesign.physics.composite_voxels import own_means
 from relaxdesign.physics.evaluator import Evaluator
@@ -134,7 +134,8 @@ Lookup = Callable[[Tensor], Tensor]
 def lookup_of(catalogue: Catalogue, channels: Channels, name: str) -> Lookup:
     """Of a coefficient that channels do not hold: exact between given phases, else predicted."""
     if isinstance(channels, PhaseChannels):
-        return _between_phases(channels.of(catalogue.materials), name)
+        between = channels.of(catalogue.materials)
+        return _between(between, name) if isinstance(between, ThreePhaseChannels) else _between_phases(between, name)
     return PropertyLookup(catalogue, channels, name)
 
 
@@ -159,8 +160,35 @@ def _between_phases(between: PhaseChannels, name: str) -> Lookup:
     return following
 
 
+def _between(between: ThreePhaseChannels, name: str) -> Lookup:
+    """As `lookup_of`, between the three phases of two channels: of the last two first, then between the first and that.
+
+    name: of a coefficient that no physics but its own gives.
+    """
+    owner = next(p for p in PHYSICS.values() if name in (c.name for c in p.coefficients))
+    others, nothing = between.others, torch.zeros(())
+    if owner.composite is own_means:
+        return lambda clean: with_thickness(between.blend(name, _share(clean), _share(clean[:, 1:])))
+    single, of_others = between.all_materials[0], _between_phases(others, name)
+    first = {
+        c.name: float(between.blend(c.name, nothing, nothing) if c.positive else getattr(single, c.name))
+        for c in owner.coefficients
+    }
+
+    def following(clean: Tensor) -> Tensor:
+        inner = clean[:, 1:]
+        held, second = (
+            {key: with_thickness(values) for key, values in each.decode(part).as_fields().items()}
+            for each, part in ((between, clean), (others, inner))
+        )
+        second[name] = of_others(inner)
+        return owner.composite(first, second, with_thickness(_share(clean)), clean.ndim - 2, held, ())[name]
+
+    return following
+
+
 def _share(clean: Tensor) -> Tensor:
-    """Of the second phase, 0 to 1, in fields (batch, 1, *grid)."""
+    """Of the second phase, 0 to 1, in fields (batch, 1, *grid); of three, what the first of two channels tells."""
     return (clean[:, 0].clamp(-1, 1) + 1) / 2
 
 

@@ -60,6 +60,17 @@ KINDS_OF_TARGETS: dict[str, Preset] = {
             "phases": ("void", "titanium-alloy-ti-6al-4v-annealed"),
         },
     ),
+    "Zero-expansion lattice": Preset(
+        "shrinks as it is heated: a lattice of Invar that aluminium bends, from two solids that both expand",
+        {
+            "objectives": [_at_most("cte_x", -0.3), _at_least("Ex", 5.0), _at_most("solid", 0.7)],
+            "family": "free-form",
+            "phases": ("void", "invar-36", "aluminium-alloy-6061-t6"),
+            "symmetry": "cubic",
+            "min_feature": 0.047,
+            "steps": 40,
+        },
+    ),
     "Conducts heat": Preset(
         "a bulk modulus of 80 GPa that conducts heat",
         {"objectives": [_between("K", 80.0, 80.0), _at_least("conductivity", 100.0)]},

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from relaxdesign.materials.catalogue import Catalogue, Material
-from relaxdesign.materials.making import of_many, of_phases
+from relaxdesign.materials.making import of_many, of_phases, of_solids
 from relaxdesign.materials.verdict import Verdict
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Family, Fit, FitError, Inclusions, PlacementError
@@ -65,8 +65,8 @@ class Finisher:
         )
 
     def finish(
-        self, index: int, field: Tensor, taken: Collection[tuple[int, int]]
-    ) -> tuple[Design, tuple[int, int] | None, Cost]:
+        self, index: int, field: Tensor, taken: Collection[tuple[int, ...]]
+    ) -> tuple[Design, tuple[int, ...] | None, Cost]:
         """The design of a sample (channels, *grid), the indices of its materials and what it cost.
 
         Failures become the design's message; it has the stages that were reached. taken: pairs to avoid.
@@ -85,7 +85,8 @@ class Finisher:
             sampled = replace(sampled, snapped=self._snapped(task, fit))
             realised = collect(refine_sample(task, family, fit, lambda _: self.table), stages)
             if request.open_voids:
-                check_open(realised.labels.numpy(), solid_of(task.materials_of(realised.pair)))
+                materials = task.materials_of(realised.pair)
+                check_open(_as_two(materials, realised.labels.numpy()), solid_of(materials))
         except _FAILURES as error:
             return replace(sampled, message=str(error)), None, simulation.cost
         stages["realised"] = task.kept(realised.values)
@@ -109,7 +110,7 @@ class Finisher:
 
     def _snapped(self, task: Task, fit: Fit) -> Snapped:
         """Materials and volume fractions of the sample before refinement."""
-        names = tuple(material.id for material in task.materials_of(task.nearest_pair(fit)))
+        names = tuple(material.id for material in task.materials_of(task.nearest(fit)))
         return Snapped(names, tuple(float((fit.labels == label).mean()) for label in range(len(names))))
 
     def _sample(self, field: Tensor) -> np.ndarray:
@@ -159,9 +160,11 @@ def _made(
     materials: Sequence[Material], dim: int, shares: Sequence[float], family: Family, solid: Solid | None
 ) -> Verdict | None:
     """Whether and how a cell can be made; of inclusions the first phase is the matrix."""
+    enclosed = 0 if solid is None else solid.enclosed
+    if solid is not None and len(materials) == 3:
+        return of_solids(materials[1], materials[2], dim, enclosed)
     if len(materials) > 2:
         return of_many(materials, shares, dim)
-    enclosed = 0 if solid is None else solid.enclosed
     return of_phases(materials, dim, shares[-1], ordered=isinstance(family, Inclusions), enclosed=enclosed)
 
 
@@ -179,6 +182,11 @@ def _expansions(materials: Sequence[Material], shares: Sequence[float], C: np.nd
 
 
 def _solid(materials: Sequence[Material], labels: np.ndarray) -> Solid | None:
-    """How the solid of a cell of two phases hangs together; None without a void."""
+    """How the solid of a cell hangs together; None without a void."""
     solid = solid_of(materials)
-    return None if solid is None else Solid.of(labels == solid)
+    return None if solid is None else Solid.of(_as_two(materials, labels) == solid)
+
+
+def _as_two(materials: Sequence[Material], labels: np.ndarray) -> np.ndarray:
+    """Labels of the first phase and of all others alike, where more than two are given."""
+    return labels if len(materials) == 2 else labels > 0

@@ -7,6 +7,7 @@ Whatever loads torch is imported inside functions: the command line reads this m
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -184,8 +185,9 @@ class DesignRequest(BaseModel):
     phases: Annotated[
         tuple[str, ...],
         Field(
-            max_length=2,
-            description="Two materials by id or name, one may be void: void,ti-6al-4v. Then only shapes are sought.",
+            max_length=3,
+            description="Two or three materials by id or name, one may be void: void,ti-6al-4v. Then only shapes are "
+            "sought.",
         ),
         Ui("Phases", "materials", option="--phases"),
     ] = ()
@@ -264,10 +266,12 @@ class DesignRequest(BaseModel):
     @field_validator("phases", mode="before")
     @classmethod
     def _with_comma(cls, phases: Any) -> Any:
-        """Phases may be one text with a comma between them."""
+        """Phases may be one text with commas between them; after the first, one before a space is part of a name."""
         texts = [phases] if isinstance(phases, str) else phases
         if isinstance(texts, list | tuple) and len(texts) == 1 and isinstance(texts[0], str):
-            return tuple(part.strip() for part in texts[0].split(",", 1))
+            first, *others = texts[0].split(",", 1)
+            parts = re.split(r",(?! )", others[0]) if others else []
+            return tuple(part.strip() for part in (first, *parts))
         return phases
 
     @model_validator(mode="before")
@@ -316,8 +320,8 @@ class DesignRequest(BaseModel):
     def _check_phases(self) -> None:
         if self.phases and self.family != "free-form":
             raise ValueError(f"phases are given to cells of the family free-form, not to {self.family}")
-        if self.phases and len(self.phases) != 2:
-            raise ValueError(f"give two phases, e.g. void and a material, got {', '.join(self.phases)}")
+        if self.phases and len(self.phases) < 2:
+            raise ValueError(f"give two phases, e.g. void and a material, or three, got {', '.join(self.phases)}")
         if self.phases and self.start is not None:
             raise ValueError("shapes of given phases begin from noise: leave out the start")
         shapes = {"a kind of shape": self.shape, "a thinnest part": self.min_feature, "open voids": self.open_voids}

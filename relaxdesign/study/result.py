@@ -12,6 +12,7 @@ import numpy as np
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.materials.verdict import Verdict
 from relaxdesign.microstructure import FAMILIES
+from relaxdesign.microstructure.base import phase_names
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.microstructure.solid import Solid
 from relaxdesign.physics.bounds import Bounds
@@ -108,10 +109,11 @@ class Design:
 
     @property
     def phases(self) -> tuple[str, ...]:
-        """What its phases are called, that of label 0 first: as the family calls them, or void and solid."""
+        """What its phases are called, that of label 0 first: as the family calls them, or void and solids."""
         if any(material.void for material in self.materials):
-            return tuple("void" if material.void else "solid" for material in self.materials)
-        return FAMILIES[self.family].phases
+            solids = iter(("solid",) if len(self.materials) == 2 else ("first solid", "second solid"))
+            return tuple("void" if material.void else next(solids) for material in self.materials)
+        return phase_names(FAMILIES[self.family], len(self.materials))
 
     def at(self, stage: str, quantity: str) -> float | None:
         """A quantity at a stage, None where it is not known."""

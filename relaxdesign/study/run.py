@@ -92,7 +92,7 @@ class _Study:
         if prior.dim != request.dim:
             raise RequestError(f"the prior {prior.name} makes {prior.dim}D fields, the request asks for {request.dim}D")
         if prior.of_shapes != bool(request.phases):
-            makes = "shapes of given phases: give two" if prior.of_shapes else "no shapes: choose another"
+            makes = "shapes of given phases: give two or three" if prior.of_shapes else "no shapes: choose another"
             raise RequestError(f"the prior {prior.name} makes {makes}")
         prior.offer(materials)
         if request.phases:
@@ -121,7 +121,7 @@ class _Study:
         finisher = Finisher(self.request, self.materials, self.prior)
         fields = dict(zip(self.last.alive.nonzero().flatten().tolist(), self.last.clean, strict=True))
         pairs = {self._pair_of(design) for design in self.kept.values() if self._distinct}
-        taken = {pair for pair in pairs if pair is not None}
+        taken: set[tuple[int, ...]] = {pair for pair in pairs if pair is not None}
         for index in range(self.request.count):
             if self.cancel():
                 self.cancelled = True
@@ -240,9 +240,9 @@ def materials_on_offer(request: DesignRequest, catalogue: Catalogue | None = Non
         except RequestError as error:
             raise RequestError(f"{error}{_by_any_pair(target, request, known)}") from None
     if request.phases:
-        stiffest = max(materials.materials, key=lambda material: material.bulk)
+        bulk, shear = (max(each) for each in zip(*((m.bulk, m.shear) for m in materials.materials), strict=True))
         try:
-            check_attainable(request.objectives, stiffest.bulk, stiffest.shear)
+            check_attainable(request.objectives, bulk, shear)
         except ValueError as error:
             raise RequestError(str(error)) from None
     return materials

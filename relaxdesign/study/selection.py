@@ -35,7 +35,7 @@ class UnknownPropertyError(ValueError):
 def with_known_properties(catalogue: Catalogue, objectives: Sequence[Objective]) -> Catalogue:
     """The materials of which all coefficients are known that an objective needs.
 
-    Raises UnknownPropertyError when fewer than two are left.
+    Raises UnknownPropertyError when fewer than two are left, or not all of given phases.
     """
     for name in coefficients_of(objective.quantity for objective in objectives):
         if name not in MAY_LACK:
@@ -46,7 +46,7 @@ def with_known_properties(catalogue: Catalogue, objectives: Sequence[Objective])
                 "phase, or give it in an own catalogue"
             )
         known = tuple(m for m in catalogue.materials if getattr(m, name) is not None)
-        if len(known) < 2:
+        if len(known) < (len(catalogue) if catalogue.given else 2):
             raise UnknownPropertyError(_unknown(name, catalogue, len(known)))
         catalogue = replace(catalogue, materials=known)
     return catalogue
@@ -56,6 +56,9 @@ def _unknown(name: str, catalogue: Catalogue, known: int) -> str:
     """What to do about a property that too few materials have; of few materials those that lack it, by name."""
     label, lacking = COEFFICIENTS[name].label, [m.name for m in catalogue.materials if getattr(m, name) is None]
     remedy = "give it in a catalogue of your own (page Materials, or --materials FILE)"
+    if catalogue.given and len(catalogue) > 2:
+        others = " and ".join(m.name for m in catalogue.materials if m.name not in lacking)
+        return f"the {label} of {' and '.join(lacking)} is not known, that of {others} is: give another, or {remedy}"
     if len(catalogue) <= _FEW:
         return f"the {label} of {' and '.join(lacking)} is not known: offer other materials, or {remedy}"
     of = f"{known or 'none'} of the {len(catalogue)} materials on offer"
@@ -135,7 +138,7 @@ class PairTable:
             square += np.square(self.robust * rise / (self.shares[at] - self.shares[at - 1]))
         return square
 
-    def rank(self, fit: Fit, channels: Channels, taken: Collection[tuple[int, int]] = ()) -> list[Choice]:
+    def rank(self, fit: Fit, channels: Channels, taken: Collection[tuple[int, ...]] = ()) -> list[Choice]:
         """The pairs that serve the targets, in ascending order of cost.
 
         The cost adds up the squared distance from a sample (channels and volume fraction), the estimated miss and that
@@ -182,7 +185,7 @@ class PairTable:
 
 def worth_of_new_kinds(
     catalogue: Catalogue,
-    taken: Collection[tuple[int, int]],
+    taken: Collection[tuple[int, ...]],
     extremes: Sequence[Objective] = (),
     *,
     each: float = TUNING.known_kind,

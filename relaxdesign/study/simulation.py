@@ -250,11 +250,14 @@ def _of_rest(shares: Tensor, phase: int) -> Tensor:
 
 
 def _coefficient(material: Material, name: str, phases: Sequence[Material]) -> float:
-    """Of one of the phases; of voids a trace, where a cell has to be solved for its quantities."""
+    """Of one of the phases; of voids a trace, where a cell has to be solved for its quantities.
+
+    It is one of the softest solid, so that a void counts as one beside each of them.
+    """
     value = float(getattr(material, name))
-    if _is_averaged(name) or not COEFFICIENTS[name].positive:
+    if value > 0.0 or _is_averaged(name) or not COEFFICIENTS[name].positive:
         return value
-    return max(value, TRACE * max(float(getattr(each, name)) for each in phases))
+    return TRACE * min((each for each in (float(getattr(m, name)) for m in phases) if each > 0.0), default=0.0)
 
 
 def _is_averaged(name: str) -> bool:

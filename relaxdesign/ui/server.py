@@ -123,7 +123,7 @@ def reachable(
 ) -> tuple[float, float]:
     """Smallest and largest effective value of a quantity that pairs of these materials can reach.
 
-    csv: the visitor's own materials instead of the shipped ones. exclude: ids of those left out. phases: the two that
+    csv: the visitor's own materials instead of the shipped ones. exclude: ids of those left out. phases: those that
     are given; then no others are on offer. makeable: least level of the pairs. third: material and amount of the third
     phase, of families that have one. Raises ValueError if the quantity is unknown of the rest, or fewer than two are
     left.

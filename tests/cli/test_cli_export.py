@@ -124,5 +124,6 @@ def test_errors_say_what_to_do(cli, library, monkeypatch):
     assert_one_clear_error(cli("export", run_id, "--format", "step", "--out", "x"), "unknown format step")
     assert_one_clear_error(cli("export", run_id, "--design", 9, "--out", "x"), "there is no design 9")
     assert_one_clear_error(cli("export", run_id, "--edge-mm", -1, "--out", "x"), "cell size")
+    assert_one_clear_error(cli("export", run_id, "--plates-mm", 1, "--out", "x"), "plates", "has no void")
     monkeypatch.setenv("RELAXDESIGN_DB", "no database")
     assert_one_clear_error(cli("runs"), "RELAXDESIGN_DB")

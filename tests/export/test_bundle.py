@@ -129,6 +129,8 @@ def test_the_geometry_of_a_cell_is_in_its_record_and_not_in_tables(result, make_
         "sizes_um": {"smallest": 1500.0, "mean": 1500.0, "largest": 1500.0},
     }
     assert b"geometry" not in exported["designs.csv"] and design.geometry == known
+    sizes = json.loads(exported["design-01/design.json"])["export"]
+    assert (sizes["cell_size_mm"], sizes["tile"]) == (5, 1), "of the files, whatever the geometry is"
 
 
 def test_the_record_says_what_was_solved_and_where_from(files, result):

@@ -33,6 +33,15 @@ def test_averaging_is_a_projection_onto_symmetric_fields(name, dim, edge):
 
 
 @pytest.mark.parametrize(("name", "dim", "edge"), CASES)
+def test_the_lowest_of_all_images_is_the_level_of_a_region_with_its_images(name, dim, edge):
+    field = np.random.default_rng(dim).normal(size=(edge,) * dim)
+    lowest = Symmetry(name, dim).lowest(field)
+    assert all(np.array_equal(image, lowest) for image in images(lowest, name))
+    assert (lowest <= field).all() and lowest.min() == field.min() and set(lowest.flat) <= set(field.flat)
+    assert Symmetry("none", dim).lowest(field) is field
+
+
+@pytest.mark.parametrize(("name", "dim", "edge"), CASES)
 def test_noise_keeps_its_variance_in_every_voxel(name, dim, edge):
     symmetry = Symmetry(name, dim)
     noise = torch.randn(4000, 1, *(edge,) * dim, generator=torch.Generator().manual_seed(1))

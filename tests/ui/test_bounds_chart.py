@@ -60,3 +60,12 @@ def test_what_has_no_bound_is_named(app):
     app.selectbox(key="quantity").set_value("Ex/Ey").run()
     assert not app.exception
     assert "Sought are cells of Void and Titanium" in texts(app.markdown).replace("\\", "")
+
+
+def test_of_three_phases_no_bounds_are_drawn(app):
+    app.run()
+    app.radio(key="preset").set_value("Zero-expansion lattice").run()
+    assert not app.exception
+    assert "Sought are cells of Void and Invar 36 and Aluminium alloy 6061" in texts(app.markdown).replace("\\", "")
+    assert "cells of the three phases" in texts(app.sidebar.caption)
+    assert "no bounds are known" in texts(app.sidebar.caption).casefold()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from relaxdesign import __version__
@@ -11,9 +12,11 @@ from relaxdesign.materials import catalogue as catalogue_module
 from relaxdesign.materials import write_materials
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.study.guidance_settings import GuidanceSettings
+from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.presets import PRESETS
 from relaxdesign.study.request import DesignRequest, request_file
 from relaxdesign.study.run import RequestError
+from relaxdesign.study.stiffness import stiffness_objectives
 from relaxdesign.ui import server
 from tests.scripted_study import scripted_design
 
@@ -282,6 +285,20 @@ def test_further_objectives_come_and_go(app):
     app.button(key="add_objective").click().run()
     app.button(key=f"icon-remove-{app.session_state['rows'][1]}").click().run()
     assert queued_request(app).title == "K = 120 GPa, density ≤ 3 g/cm³"
+
+
+def test_a_whole_stiffness_is_one_line_that_opens(app):
+    C = np.diag([25.0, 25.0, 25.0, 8.0, 8.0, 8.0])
+    C[0, 1] = C[0, 2] = C[1, 2] = C[1, 0] = C[2, 0] = C[2, 1] = 8.0
+    asked = {"objectives": (*stiffness_objectives(C, 3), parse_objective("solid <= 0.6"))}
+    given = {"family": "free-form", "dim": 3, "phases": ("void", "titanium-alloy-ti-6al-4v-annealed")}
+    request = DesignRequest.model_validate(asked | given)
+    app.session_state["to_load"] = request
+    app.run()
+    opens = {each.label: each.proto.expanded for each in app.expander if "entries" in each.label or "obj" in each.label}
+    assert opens == {"Stiffness C: 21 entries": False, "Further objectives (1)": True}
+    assert "C11 is the target above" in texts(app.sidebar.caption)
+    assert queued_request(app).objectives == request.objectives
 
 
 def test_presets_and_files_fill_the_form_and_a_request_survives_it(app):

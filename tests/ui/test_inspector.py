@@ -45,6 +45,32 @@ def test_the_overview_names_materials_bounds_and_stages(app):
     assert app.table[0].value.index.tolist()[-1] == "Realised cell"
 
 
+def page_of_a_lattice() -> None:
+    from dataclasses import replace
+
+    from relaxdesign.materials.material import VOID
+    from relaxdesign.ui.components import inspector
+    from tests.scripted_study import scripted_design
+
+    made = scripted_design(0)
+    labels = made.labels.copy()
+    labels[6:10, :, 0] = labels[:, 6:10, 0] = 1
+    inspector.render("run", replace(made, family="free-form", labels=labels, materials=(VOID, made.materials[1])))
+
+
+def test_plates_are_offered_beside_a_void_and_told_of(app, monkeypatch):
+    app.run()
+    assert not [control for control in app.number_input if control.key == "plates_mm"], "flat ends already"
+    monkeypatch.setattr("relaxdesign.ui.components.inspector._overview", lambda *_: None)
+    lattice = AppTest.from_function(page_of_a_lattice, default_timeout=120).run()
+    assert not lattice.exception and not lattice.error and not any("plates of" in c.value for c in lattice.caption)
+    lattice.number_input(key="plates_mm").set_value(0.5).run()
+    told = " ".join(caption.value for caption in lattice.caption)
+    assert "plates of 0.5 mm close the two ends along y" in told and "periodic cell without them" in told
+    lattice.segmented_control(key="plates-axis-2d").set_value("x").run()
+    assert "two ends along x" in " ".join(caption.value for caption in lattice.caption) and not lattice.error
+
+
 def test_every_view_draws(app):
     app.run()
     text = " ".join(caption.value for caption in switch(app, "Local fields").caption)

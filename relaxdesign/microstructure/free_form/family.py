@@ -124,6 +124,10 @@ class FreeForm:
         """The cell of a level set."""
         return LevelSet(level)
 
+    def labels(self, level: NDArray[np.float64]) -> NDArray:
+        """Whether a voxel is of phase 1, bool (*grid)."""
+        return level > 0
+
 
 def _along_all_axes(values: Tensor, matrix: Tensor) -> Tensor:
     """A matrix (m, n) applied to fields (count, n, …, n) along each of their axes: (count, m, …, m)."""

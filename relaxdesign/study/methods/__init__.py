@@ -24,7 +24,6 @@ from relaxdesign.study.methods import (
     noise_optimisation,
     random_shapes,
     searchers,
-    staged,
     topology,
     unguided,
 )
@@ -74,7 +73,7 @@ METHODS: dict[str, Method] = {
     "level-set": Method(
         "level-set descent by shape derivatives from random fields, without a prior",
         level_set.steps_of,
-        staged.no_phases,
+        level_set.refusal,
     ),
     "random": Method(
         "the best of many random designs",

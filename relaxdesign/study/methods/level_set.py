@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from relaxdesign.microstructure.free_form import FREE_FORM
 from relaxdesign.study.guidance import SamplerStep
 from relaxdesign.study.methods.base import Task
-from relaxdesign.study.methods.staged import in_stages, random_field
-from relaxdesign.study.refinement.given_phases import WIDTH, Making
+from relaxdesign.study.methods.staged import in_stages, no_phases, random_field
+from relaxdesign.study.refinement.given_phases import WIDTH
 from relaxdesign.study.refinement.interface import Interface, Level
+from relaxdesign.study.refinement.making import Making
 from relaxdesign.study.refinement.outcome import RefinementError
 from relaxdesign.study.refinement.solid import check_endless, solid_of
 from relaxdesign.study.request import DesignRequest
@@ -28,6 +29,13 @@ from relaxdesign.study.simulation import Simulation
 _STAGE = 6  # evaluations after which the level set is made a distance again
 _USUAL = 0.5  # solid fraction to begin with where none is asked for
 _MORE = 0.05  # what is added to it until the solid hangs together
+
+
+def refusal(request: DesignRequest) -> str:
+    """Why the method cannot serve a request; empty if it can."""
+    if len(request.phases) > 2:
+        return "the method level-set moves one interface, between two phases: choose topology or guided for three"
+    return no_phases(request)
 
 
 def steps_of(task: Task) -> Iterator[SamplerStep]:

@@ -1,4 +1,4 @@
-"""The best of many random shapes of two given phases, as the generators draw them that the priors learn from."""
+"""The best of many random shapes of given phases, as the generators draw them that the priors learn from."""
 
 from __future__ import annotations
 
@@ -56,10 +56,11 @@ class _Drawing:
     """Draws cells of kinds at random.
 
     kinds: of the generators. solid_first: whether the first of the phases is the solid beside a void, the second of
-    which else is phase 1 of the generators.
+    which else is phase 1 of the generators. parting: kinds that part the second and third of three phases; of two none.
     """
 
     kinds: tuple[str, ...]
+    parting: tuple[str, ...]
     grid: int
     symmetry: Symmetry
     solid_first: bool
@@ -68,15 +69,23 @@ class _Drawing:
     def for_task(task: Task) -> _Drawing:
         """Of the kind that is requested, or of all; beside a void of networks alone."""
         request, void = task.request, task.materials.has_void
-        usual = (name for name, kind in GENERATORS.items() if request.dim in kind.dims and (kind.network or not void))
+        known = {name: kind for name, kind in GENERATORS.items() if request.dim in kind.dims}
+        usual = (name for name, kind in known.items() if kind.network or not void)
         kinds = (request.shape,) if request.shape else tuple(usual)
+        parting = tuple(known) if len(request.phases) > 2 else ()
         solid_first = solid_of(task.materials.materials) == 0
-        return _Drawing(kinds, task.prior.grid, Symmetry(request.symmetry, request.dim), solid_first)
+        return _Drawing(kinds, parting, task.prior.grid, Symmetry(request.symmetry, request.dim), solid_first)
 
     def field(self, generator: torch.Generator) -> Tensor:
-        """A field (1, *grid), -1 in the first phase and 1 in the second. Raises RuntimeError for cells in pieces."""
-        kind = self.kinds[int(torch.randint(len(self.kinds), (), generator=generator))]
-        field = 2.0 * self._cell(kind, generator)[None].float() - 1.0
+        """A field (1, *grid), -1 in the first phase and 1 in the second; of three phases one of each channel.
+
+        Raises RuntimeError for cells in pieces.
+        """
+        fields = []
+        for kinds in filter(None, (self.kinds, self.parting)):
+            kind = kinds[int(torch.randint(len(kinds), (), generator=generator))]
+            fields.append(2.0 * self._cell(kind, generator).float() - 1.0)
+        field = torch.stack(fields)
         return -field if self.solid_first else field
 
     def _cell(self, kind: str, generator: torch.Generator) -> Tensor:

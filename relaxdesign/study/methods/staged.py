@@ -1,4 +1,4 @@
-"""Searches for shapes of two given phases that take one candidate at a time, from random fields, in stages."""
+"""Searches for shapes of given phases that take one candidate at a time, from random fields, in stages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DEPTH = 0.5  # their standard deviation
 Advance = Callable[[int, int, int], NDArray[np.float64]]
 """(candidate, stage from 0, evaluations) -> shares of the second phase in the voxels (*grid), 0 to 1, after the stage.
 
-Raises ConvergenceError."""
+Of three phases (2, *grid): of both but the first, and of the last one in these. Raises ConvergenceError."""
 
 
 def no_phases(request: DesignRequest) -> str:
@@ -37,6 +37,13 @@ def random_field(shape: tuple[int, ...], symmetry: Symmetry, generator: torch.Ge
     noise = symmetry.copied(torch.randn(shape, generator=generator)).double().numpy()
     field = symmetry.averaged(gaussian_filter(noise, _SPECKLE, mode="wrap"))
     return np.clip(_DEPTH * field / field.std(), -1.0, 1.0)
+
+
+def random_fields(task: Task, symmetry: Symmetry) -> NDArray[np.float64]:
+    """A `random_field` (*grid) for a candidate of a task; of three phases one for each channel (2, *grid)."""
+    channels, *grid = task.prior.field_shape
+    fields = [random_field(tuple(grid), symmetry, task.generator) for _ in range(channels)]
+    return fields[0] if channels == 1 else np.stack(fields)
 
 
 def in_stages(task: Task, simulation: Simulation, advance: Advance, lengths: Sequence[int]) -> Iterator[SamplerStep]:
@@ -60,7 +67,7 @@ def in_stages(task: Task, simulation: Simulation, advance: Advance, lengths: Seq
         if not fields:
             yield candidates.step(request.steps, request.steps, 0.0, torch.zeros(0, *prior.field_shape), None)
             return
-        clean, last = torch.stack(fields)[:, None], stage == len(lengths) - 1
+        clean, last = torch.stack(fields).view(-1, *prior.field_shape), stage == len(lengths) - 1
         evaluation = task.objectives.evaluate(prior, clean, finished=last, unrelated=True)
         if failed := failures(clean, evaluation):
             survivors = candidates.drop(failed)

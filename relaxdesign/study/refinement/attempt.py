@@ -36,7 +36,7 @@ class Attempt:
 
     miss: float
     level: NDArray[np.float64]
-    pair: tuple[int, int]
+    pair: tuple[int, ...]
     found: Resolution | None = None
     doubt: float = 0.0
 
@@ -83,12 +83,12 @@ def to_limit(look: Attempt, interface: Interface) -> Attempt:
 
 
 def finished(
-    pair: tuple[int, int], level: NDArray[np.float64], family: Shape, task: Task, found: Resolution | None = None
+    pair: tuple[int, ...], level: NDArray[np.float64], family: Shape, task: Task, found: Resolution | None = None
 ) -> Realised:
     """The exported cell. found: what is known of its resolution."""
     geometry = family.geometry(level)
     resolution = verified(task.simulation, task.materials_of(pair), geometry, found)
-    return Realised(pair, torch.from_numpy(level > 0), geometry, resolution)
+    return Realised(pair, torch.from_numpy(family.labels(level)), geometry, resolution)
 
 
 def level_of(fit: Fit, family: Shape) -> NDArray[np.float64]:

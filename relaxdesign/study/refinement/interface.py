@@ -1,5 +1,7 @@
 """An interface shifted onto targets: Gauss–Newton steps on a level set, φ > 0 in phase 1.
 
+Of three phases there are two level sets in one array (2, *grid), which move together.
+
 With g_i the derivative of target i by φ at every voxel and r the misses, the smallest step that closes them is
 
     φ ← φ − M Gᵀ (G M Gᵀ)⁻¹ r,    M = S W.
@@ -75,12 +77,13 @@ class Solved:
 
 @dataclass(frozen=True, eq=False)
 class Interface:
-    """Of cells of two materials, to be shifted until they meet the targets of the simulation.
+    """Of cells of two or three materials, to be shifted until they meet the targets of the simulation.
 
     times: voxels per edge of the cells that are solved, in multiples of the simulation's grid. shift: what is added to
     coordinates, see `Simulation.residuals`. least_gain: share of the miss that a whole step must take away for another
     one to be tried. width: voxels; necks and walls of either phase that are thinner become no thinner. extremes: what
     is to be small or large. admitted: makes of a shifted level set one that is allowed, or raises RefinementError.
+    thin: tells where a level set must not fall and where it must not rise, for nothing below a width to become thinner.
     """
 
     family: Shape
@@ -92,6 +95,7 @@ class Interface:
     width: float = 0.0
     extremes: Sequence[Objective] = ()
     admitted: Callable[[Level], Level] = lambda level: level
+    thin: Callable[[Level, float], tuple[NDArray[np.bool_], NDArray[np.bool_]]] = thin
 
     def improved(self, level: Level) -> Level:
         """One that meets the targets as well and is better in what is to be small or large. Raises ConvergenceError."""
@@ -130,7 +134,7 @@ class Interface:
         return best.miss, best.level
 
     def allowed(self, level: Level) -> Solved | None:
-        """A cell that is admitted and whose volume fraction the family supports, solved; None of others.
+        """A cell that is admitted and whose volume fractions the family supports, solved; None of others.
 
         Raises ConvergenceError.
         """
@@ -138,7 +142,9 @@ class Interface:
             level = self.admitted(level)
         except RefinementError:
             return None
-        return self.solved(level) if self.family.shares[0] <= (level > 0).mean() <= self.family.shares[1] else None
+        phases, (least, most) = self.family.labels(level), self.family.shares
+        fractions = [(phases == phase).mean() for phase in range(1, len(self.materials))]
+        return self.solved(level) if all(least <= each <= most for each in fractions) else None
 
     def solved(self, level: Level) -> Solved:
         """A cell with what leads from it to the targets. Raises ConvergenceError."""
@@ -157,10 +163,10 @@ class Interface:
     def step(self, solved: Solved) -> Level:
         """The change of the level set that should meet the targets."""
         answers = self._answers(solved, solved.coordinates)
-        weights, at = _weights(answers), self._coordinates(solved)
+        weights, at = _weights(answers, self.simulation.dim), self._coordinates(solved)
 
         def closing(free: NDArray[np.bool_]) -> Level:
-            modes = _modes(answers, weights, free)
+            modes = _modes(answers, weights, free, self.simulation.dim)
             return np.tensordot(closing_amplitudes(_gram(answers, modes), at, self.simulation.targets), modes, 1)
 
         return self._held(solved.level, closing)
@@ -169,10 +175,11 @@ class Interface:
         """The change of the level set that lowers the cost, times a length, and should meet the targets."""
         assert solved.cost is not None
         answers = self._answers(solved, [*solved.coordinates, solved.cost])
-        weights, at, targets = _weights(answers), self._coordinates(solved), len(solved.coordinates)
+        weights, at = _weights(answers, self.simulation.dim), self._coordinates(solved)
+        targets = len(solved.coordinates)
 
         def step(free: NDArray[np.bool_]) -> Level:
-            modes = _modes(answers, weights, free)
+            modes = _modes(answers, weights, free, self.simulation.dim)
             gram = _gram(answers, modes)
             scale = length * _MOVE / max(float(np.abs(modes[-1]).max()), 1e-30)
             there = at - scale * gram[:targets, -1]
@@ -185,7 +192,7 @@ class Interface:
     def _held(self, level: Level, step: Callable[[NDArray[np.bool_]], Level]) -> Level:
         """A step by which nothing that is thin becomes thinner. step: of the voxels that are free to move."""
         free = np.ones(level.shape, dtype=bool)
-        first, second = thin(level, self.width + _MARGIN) if self.width else (~free, ~free)
+        first, second = self.thin(level, self.width + _MARGIN) if self.width else (~free, ~free)
         while True:
             moves = step(free)
             held = free & ((first & (moves < 0.0)) | (second & (moves > 0.0)))
@@ -196,7 +203,8 @@ class Interface:
     def _answers(self, solved: Solved, coordinates: Sequence[Tensor]) -> NDArray[np.float64]:
         """Derivatives of coordinates by the level set of every voxel, (coordinates, *grid)."""
         by_share = torch.cat([torch.autograd.grad(c, solved.shares, retain_graph=True)[0] for c in coordinates])
-        cell = by_share.reshape(len(by_share), *by_share.shape[2 : 2 + solved.level.ndim])
+        first = 1 if len(self.materials) > 2 else 2  # axis: of two phases there is one share alone
+        cell = by_share.reshape(len(by_share), *by_share.shape[first : 2 + self.simulation.dim])
         return self.simulation.symmetry.averaged(self.family.geometry(solved.level).by_level(cell))
 
     def _coordinates(self, solved: Solved) -> NDArray[np.float64]:
@@ -210,17 +218,19 @@ def shortened(moves: Level, damping: float = 1.0) -> Level:
     return moves * min(damping, _LARGEST_SHIFT / max(float(np.abs(moves).max()), 1e-30))
 
 
-def _weights(answers: NDArray[np.float64]) -> Level:
-    """W: where an interface may move, 0 to 1."""
+def _weights(answers: NDArray[np.float64], dim: int) -> Level:
+    """W: where an interface may move, 0 to 1; of two level sets each by itself."""
+    if answers.ndim > 1 + dim:
+        return np.stack([_weights(each, dim) for each in np.moveaxis(answers, 1, 0)])
     size = np.sqrt(np.square(answers).sum(0))
     large = _LARGE * float(np.median(size[size > 1e-3 * size.max()])) if size.any() else 1.0
     return np.asarray(1.0 / (1.0 + np.square(size / large)), dtype=np.float64)
 
 
-def _modes(answers: NDArray[np.float64], weights: Level, free: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _modes(answers: NDArray[np.float64], weights: Level, free: NDArray[np.bool_], dim: int) -> NDArray[np.float64]:
     """M Gᵀ: what is moved for each coordinate, of the voxels that are free to."""
-    moved = free.astype(np.float64)
-    return np.stack([moved * gaussian_filter(moved * weights * a, _SMOOTHING, mode="wrap") for a in answers])
+    moved, width = free.astype(np.float64), [0.0] * (free.ndim - dim) + [_SMOOTHING] * dim
+    return np.stack([moved * gaussian_filter(moved * weights * a, width, mode="wrap") for a in answers])
 
 
 def _gram(answers: NDArray[np.float64], modes: NDArray[np.float64]) -> NDArray[np.float64]:

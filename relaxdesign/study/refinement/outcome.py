@@ -30,12 +30,13 @@ class Refined:
 class Realised:
     """The exported cell.
 
-    pair: indices of the materials of its phases. labels: (*grid), whole numbers or bool. geometry: what the labels are
-    voxels of. resolution: the verifying solves of this one cell. parameters: of the family. deviation: standard
-    deviations over placements, by quantity; empty of a cell that is not placed. remark: what is unusual.
+    pair: indices of the materials of its phases, three where so many are given. labels: (*grid), whole numbers or
+    bool. geometry: what the labels are voxels of. resolution: the verifying solves of this one cell. parameters: of the
+    family. deviation: standard deviations over placements, by quantity; empty of a cell that is not placed. remark:
+    what is unusual.
     """
 
-    pair: tuple[int, int]
+    pair: tuple[int, ...]
     labels: Tensor
     geometry: Geometry
     resolution: Resolution

@@ -38,7 +38,7 @@ def design_shape(task: Task, family: Shape, fit: Fit) -> Generator[Stage, None, 
 
     Raises RefinementError or ConvergenceError.
     """
-    pair, level = task.nearest_pair(fit), level_of(fit, family)
+    pair, level = task.nearest(fit), level_of(fit, family)
     yield "snapped", task.kept(task.simulation.values(task.materials_of(pair), [family.geometry(level)]).one(0))
     if not task.request.refine:
         return finished(pair, level, family, task)

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.study.objective import Objective
-from relaxdesign.study.projected import SHARPEST, Projected, crisp_shares
+from relaxdesign.study.projected import SHARPEST, Projected, crisp_shares, smoothing_of
 from relaxdesign.study.refinement.steps import closing_amplitudes
 from relaxdesign.study.simulation import Simulation
 
 _SHARPNESS = (3.0, 4.5, 7.0, 10.0, 15.0, SHARPEST)
-_STEPS = 3  # at each, at most
+_STEPS, _STEPS_OF_THREE = 3, 8  # at each, at most; of three phases more, whose fields are smoothed more
 _NEAR = 0.05  # distance from all targets with which the next sharpness is taken
 _LARGEST = 1.0  # change of a voxel of the field by a step
 _LARGEST_MEAN = 0.06  # the same, as root mean square
@@ -28,19 +28,21 @@ _LARGEST_MEAN = 0.06  # the same, as root mean square
 Values = NDArray[np.float64]
 
 
-def sharpened(sampled: Values, materials: Sequence[Material], simulation: Simulation) -> Values:
+def sharpened(sampled: Values, materials: Sequence[Material], simulation: Simulation, thinnest: float = 0.0) -> Values:
     """Shares of the second phase in the voxels (*grid), nearly all 0 or 1, near the targets. Raises ConvergenceError.
 
-    sampled: -1 in the first phase and 1 in the second.
+    sampled: -1 in the first phase and 1 in the second; of three phases both fields (2, *grid), and so are the shares.
+    thinnest: part that is asked for, in voxels.
     """
-    projected, values = Projected(materials, simulation), np.clip(sampled, -1.0, 1.0)
+    smoothing = smoothing_of(materials, thinnest)
+    projected, values = Projected(materials, simulation, smoothing=smoothing), np.clip(sampled, -1.0, 1.0)
     for sharpness in _SHARPNESS:
-        for step in range(_STEPS):
+        for step in range(_STEPS if len(materials) == 2 else _STEPS_OF_THREE):
             coordinates, gradients = projected.solved(values, sharpness)
             if step and np.linalg.norm(projected.gaps(coordinates)) < _NEAR:
                 break
             values = np.clip(values + _step(values, coordinates, gradients, simulation.targets), -1.0, 1.0)
-    return crisp_shares(values)
+    return crisp_shares(values, simulation.dim, smoothing)
 
 
 def _step(values: Values, coordinates: Values, gradients: Values, targets: Sequence[Objective]) -> Values:

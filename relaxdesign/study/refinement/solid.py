@@ -12,23 +12,30 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
 from relaxdesign.materials.material import Material, void_of
+from relaxdesign.microstructure.channels import nearest_enclosed
 from relaxdesign.microstructure.connectivity import Pieces, pieces
 from relaxdesign.microstructure.features import distance
+from relaxdesign.microstructure.symmetry import NO_SYMMETRY, Symmetry
 from relaxdesign.study.refinement.outcome import RefinementError
 
 LARGEST_LOOSE = 0.25
 """Share of the solid that may be loose and is taken away; it carries nothing. More of it, and the cell is refused."""
 
 LARGEST_FILLED = 0.1
-"""Share of the cell that may be enclosed voids and is filled. More of it, and the cell is refused."""
+"""Share of the cell that may be enclosed voids that are filled, or channels that join them. More of it, and the cell is
+refused."""
 
 _AWAY = 0.5  # voxels beyond the interface to which loose pieces are moved
 
 Level = NDArray[np.float64]
+Voxels = NDArray[np.bool_]
 
 
 def solid_of(materials: Sequence[Material]) -> int | None:
-    """The label of the solid of two phases, one of which is void; None of two solids."""
+    """The label of the solid of two phases, one of which is void; None of two solids.
+
+    Of three phases whose first is void all others count as 1.
+    """
     void = void_of(materials)
     return None if void is None else 1 - void
 
@@ -65,26 +72,58 @@ def _pieces(level: Level, solid: int) -> tuple[NDArray[np.bool_], Pieces]:
     return inside, found
 
 
-def opened(level: Level, solid: int | None) -> Level:
-    """The level set without enclosed voids: they are filled. In 2D all are open, along the third axis.
+def opened(level: Level, solid: int | None, symmetry: Symmetry = NO_SYMMETRY, width: float = 0.0) -> Level:
+    """The level set without enclosed voids: each is filled or joined to an open one, whichever changes less.
 
-    Raises RefinementError if more than `LARGEST_FILLED` of the cell would be filled, or all voids.
+    What changes is counted in voxels of the solid. In 2D all voids are open, along the third axis. solid: as in
+    `whole`. symmetry: that the level set has and keeps. width: voxels that channels are wide, no less than two. Raises
+    RefinementError if more than `LARGEST_FILLED` of the cell would change, or the solid would fall apart.
     """
     if solid is None or level.ndim < 3:
         return level
-    inside = (level > 0) == bool(solid)
-    filled = pieces(~inside).ended
-    if not filled.any():
-        return level
-    if filled.mean() > LARGEST_FILLED or np.array_equal(filled, ~inside):
-        which = "all of them" if np.array_equal(filled, ~inside) else f"{100 * filled.mean():.0f} % of the cell"
-        raise RefinementError(
-            f"its enclosed voids are too large to be filled ({which}): allow them, or ask for more candidates"
-        )
-    inside |= filled
-    sign = 1.0 if solid else -1.0
-    beside = inside & maximum_filter(filled, 3, mode="wrap")
-    return np.where(beside, sign * np.maximum(sign * level, distance(inside) - 0.5), level)
+    inside, sign = (level > 0) == bool(solid), 1.0 if solid else -1.0
+    filled, channel = _changes(inside, width, symmetry)
+    if filled.any():
+        inside = inside | filled
+        beside = inside & maximum_filter(filled, 3, mode="wrap")
+        level = np.where(beside, sign * np.maximum(sign * level, distance(inside) - 0.5), level)
+    return level if channel is None else sign * np.minimum(sign * level, channel)
+
+
+def _changes(inside: Voxels, width: float, symmetry: Symmetry) -> tuple[Voxels, Level | None]:
+    """The enclosed voids that are filled, and the level of all channels that open the others, negative within.
+
+    inside: voxels of the solid. Raises RefinementError, see `opened`.
+    """
+    filled, taken, channel = np.zeros_like(inside), np.zeros_like(inside), None
+    while (void := nearest_enclosed(~inside, width, symmetry)) is not None:
+        spare = int(LARGEST_FILLED * inside.size) - int(filled.sum()) - int(taken.sum())
+        fills = int(void.voxels.sum()) if not void.alone else spare + 1  # some void has to be left
+        way = next((way for way in void.channels if _holds(inside, way, min(fills - 1, spare))), None)
+        if way is not None:
+            taken |= inside & (way < 0.0)
+            inside = inside & (way >= 0.0)
+            channel = way if channel is None else np.minimum(channel, way)
+        elif fills <= spare:
+            filled |= void.voxels
+            inside = inside | void.voxels
+        else:
+            share = 100.0 * float(void.voxels.mean())
+            raise RefinementError(
+                f"its voids are not all open: one of {share:.1f} % of the cell is too large to be filled, and a "
+                "channel out of it would take too much of the solid or cut it: allow enclosed voids, or ask for more "
+                "candidates"
+            )
+    return filled & inside, channel
+
+
+def _holds(inside: Voxels, channel: Level, most: int) -> bool:
+    """Whether the solid hangs together as before without a channel, which takes at most so many voxels of it."""
+    left = inside & (channel >= 0.0)
+    if inside.sum() - left.sum() > most:
+        return False
+    before, after = pieces(inside), pieces(left)
+    return len(after.voxels) <= len(before.voxels) and after.spans[:1] >= before.spans[:1]
 
 
 def check_open(labels: NDArray, solid: int | None) -> None:

@@ -33,7 +33,7 @@ class Task:
     materials: Catalogue
     channels: Channels
     simulation: Simulation
-    taken: Collection[tuple[int, int]]
+    taken: Collection[tuple[int, ...]]
     generator: torch.Generator
 
     def materials_of(self, pair: Sequence[int]) -> tuple[Material, ...]:
@@ -41,13 +41,12 @@ class Task:
         chosen = [self.materials.materials[index] for index in pair]
         return with_third(chosen, FAMILIES[self.request.family], self.materials.third)
 
-    def nearest_pair(self, fit: Fit) -> tuple[int, int]:
-        """Indices of the materials nearest to the phases' channel values; without refinement, of those not taken.
+    def nearest(self, fit: Fit) -> tuple[int, ...]:
+        """Indices of the materials of a sample's phases: of given ones themselves, else the `nearest_pair`."""
+        return tuple(range(len(self.request.phases))) or self.nearest_pair(fit)
 
-        Of given phases, themselves.
-        """
-        if self.request.phases:
-            return 0, 1
+    def nearest_pair(self, fit: Fit) -> tuple[int, int]:
+        """Indices of the materials nearest to the phases' channel values; without refinement, of those not taken."""
         points = self.channels.encode(self.materials.properties, axis=-1)
         far = [(points - values).square().sum(1) for values in fit.phases]
         cost = far[0][:, None] + far[1][None, :]

@@ -5,6 +5,7 @@ Beside a run it is a fragment: moving a slider redraws the sidebar only, however
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 from pydantic import ValidationError
 from streamlit.delta_generator import DeltaGenerator
@@ -103,10 +104,12 @@ def _objectives() -> DeltaGenerator:
     objectives.first_target()
     chart = st.container()
     objectives.low_density()
-    rows = len(st.session_state["rows"])
-    title = f"Further objectives ({rows})" if rows else "Further objectives"
-    with st.expander(title, icon=":material/tune:", expanded=rows > 0):
-        objectives.further()
+    if entries := objectives.entries():
+        objectives.whole_stiffness(entries)
+    rows = [row for row in st.session_state["rows"] if row not in entries]
+    title = f"Further objectives ({len(rows)})" if rows else "Further objectives"
+    with st.expander(title, icon=":material/tune:", expanded=bool(rows)):
+        objectives.further(rows)
     return chart
 
 
@@ -235,7 +238,8 @@ def _request(chart: DeltaGenerator) -> tuple[DesignRequest | None, str]:
             low, high = (format_value(name, end) for end in reachable)
             alt = f"Materials by {QUANTITIES[name].label}; reachable are {low} to {high}"
             st.plotly_chart(figure, key="target_chart", config={"displayModeBar": False}, alt=alt)
-        of = "cells of the two phases" if offer.given() else f"{len(offered)} materials"
+        given = {2: "cells of the two phases", 3: "cells of the three phases"}
+        of = given[len(offer.given())] if offer.given() else f"{len(offered)} materials"
         st.caption(f"{_interval(name, reachable)}, {of}")
     try:
         request = current()
@@ -254,4 +258,6 @@ def current() -> DesignRequest:
 
 
 def _interval(name: str, reachable: tuple[float, float]) -> str:
+    if np.isinf(reachable).any():
+        return f"Of the {QUANTITIES[name].label} no bounds are known"
     return f"Reachable: **{QUANTITIES[name].with_unit(span(*reachable))}**"

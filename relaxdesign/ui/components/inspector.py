@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -10,7 +11,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from relaxdesign.export import FORMATS, REPORT, DesignExport, ExportOptions, provenance, result_files, zip_bytes
-from relaxdesign.export.cell import made_text
+from relaxdesign.export.cell import ExportError, made_text
+from relaxdesign.export.plates import AXES, USUAL, bear_plates
 from relaxdesign.export.report import filling
 from relaxdesign.library.stored import stored_result
 from relaxdesign.materials.catalogue import Material
@@ -238,9 +240,9 @@ def _bounds_chart(design: Design) -> go.Figure:
     return figure
 
 
-def _downloads(run_id: str, design: Design) -> None:
+def _options(design: Design) -> ExportOptions:
+    """Sizes of the files, as they are chosen."""
     flat = design.cell.dim == 2
-    st.markdown("**Files**")
     columns = st.columns(3 + flat)
     size = columns[0].number_input(
         "Cell edge, mm", min_value=0.001, max_value=10000.0, value=10.0, step=None, format="%.4g", key="cell_size_mm",
@@ -262,6 +264,42 @@ def _downloads(run_id: str, design: Design) -> None:
             help="How far the 2D cell is extruded in the STL file.",
         )  # fmt: skip
     options = ExportOptions(size, thickness, int(tile), load)
+    return _with_plates(design, options) if bear_plates(design.cell) else options
+
+
+def _with_plates(design: Design, options: ExportOptions) -> ExportOptions:
+    """The options with the plates that are chosen, and what there is to say of them; without where they cannot be."""
+    plates_mm, plates_axis = _plates(design.cell.dim == 2)
+    chosen = replace(options, plates_mm=plates_mm, plates_axis=plates_axis)
+    try:
+        told = DesignExport(design, chosen).plates_text
+    except ExportError as error:
+        st.warning(f"Files have no plates: {escape(str(error))}.")
+        return options
+    if told:
+        st.caption(told)
+    return chosen
+
+
+def _plates(flat: bool) -> tuple[float, str]:
+    """Thickness in mm of the plates of a specimen, 0 for none, and the axis they lie across. flat: of a 2D cell."""
+    first, second = st.columns(2)
+    thickness = first.number_input(
+        "Plates at two ends, mm", min_value=0.0, max_value=10000.0, value=0.0, step=None, format="%.4g",
+        key="plates_mm", persist_state="session",
+        help="Flat plates that close two ends of the STL of the solid, for printing and compressing it; 0: none. They "
+        "are in that file only, the numbers are those of the periodic cell.",
+    )  # fmt: skip
+    axis = second.segmented_control(
+        "Plates across", list(AXES[: 2 if flat else 3]), default=USUAL[2 if flat else 3], required=True,
+        key="plates-axis-2d" if flat else "plates-axis", persist_state="session", disabled=not thickness,
+    )  # fmt: skip
+    return thickness, str(axis)
+
+
+def _downloads(run_id: str, design: Design) -> None:
+    st.markdown("**Files**")
+    options = _options(design)
 
     def single(kind: str, file_name: str) -> bytes:
         origin = provenance(stored_result(server.store(), run_id), run_id)

@@ -41,10 +41,11 @@ def draw() -> None:
         special={
             "phases": {
                 "choices": {VOID.id: VOID.name} | _names(materials),
-                "max_selections": 2,
+                "max_selections": 3,
                 "on_change": offer.settle_shapes,
                 "placeholder": "Found by the search",
-                "help": "Void and a material for lattices and foams, or two materials: then only the shape is sought.",
+                "help": "Void and a material for lattices and foams, two materials, or void and two: then only "
+                "the shape is sought.",
             },
             "third_phase": {
                 "choices": {"": "Choose one"} | _names(materials),
@@ -71,7 +72,7 @@ def draw() -> None:
 
 
 def _hidden(given: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of the settings that make no sense for what is chosen. given: the two phases, if both are."""
+    """Names of the settings that make no sense for what is chosen. given: the phases, if they are."""
     third: tuple[str, ...] = ()
     if not offer.third_phase():
         st.session_state.update(third_phase="", third_amount=0.0)  # cannot be asked for, and is not seen

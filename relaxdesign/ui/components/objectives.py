@@ -24,6 +24,8 @@ SENSES = {
     "minimise": "as small as possible",
     "maximise": "as large as possible",
 }
+MOST_ENTRIES = 3
+"""Of a wanted stiffness, beside the first target, that have rows of their own in the sidebar."""
 WEIGHTS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 DENSITY_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 
@@ -202,7 +204,7 @@ def _new_quantity() -> None:
 
 def _middle(low: float, high: float, name: str) -> float:
     if not np.isfinite(high):
-        return float(significant((low + 1.0) / 2, 2))
+        return float(significant((low + 1.0) / 2, 2)) if np.isfinite(low) else 0.0
     low = max(low, high / 50) if low > 0 else low
     ends = QUANTITIES[name].coordinate(np.array([low, high]))
     return float(significant(float(QUANTITIES[name].value(ends.mean())), 2))
@@ -221,12 +223,32 @@ def low_density() -> None:
     )
 
 
-def further() -> None:
-    """Rows of further objectives."""
-    for row in st.session_state["rows"]:
+def entries() -> list[int]:
+    """The rows that are entries of a wanted stiffness, if they are too many to be seen one by one."""
+    state = st.session_state
+    rows = [row for row in state["rows"] if state.get(f"scale-{row}") is not None]
+    return rows if len(rows) > MOST_ENTRIES else []
+
+
+def whole_stiffness(rows: list[int]) -> None:
+    """The entries of a wanted stiffness as one line that opens. rows: of those beside the first target."""
+    count = len(rows) + (st.session_state.get("target_scale") is not None)
+    with st.expander(f"Stiffness C: {count} entries", icon=":material/grid_on:", key="stiffness_entries"):
+        if count > len(rows):
+            st.caption(f"{quantity()} is the target above, the others are:")
+        _rows(rows)
+
+
+def further(rows: list[int]) -> None:
+    """Rows of further objectives, and a button for more."""
+    _rows(rows)
+    st.button("Add an objective", icon=":material/add:", on_click=_add, key="add_objective", width="stretch")
+
+
+def _rows(rows: list[int]) -> None:
+    for row in rows:
         with st.container(border=True):
             _row(row)
-    st.button("Add an objective", icon=":material/add:", on_click=_add, key="add_objective", width="stretch")
 
 
 def _row(row: int) -> None:
@@ -261,4 +283,6 @@ def _reach(name: str) -> str:
         low, high = offer.reachable(name)
     except ValueError as error:
         return str(error)
+    if np.isinf(low):
+        return "No bounds are known"
     return f"Reachable: {QUANTITIES[name].with_unit(span(low, high))}" if np.isfinite(high) else "Reachable: ≥ 0"

@@ -24,9 +24,9 @@ def catalogue() -> Catalogue:
 
 def selected() -> Catalogue:
     """Those of them that the settings leave. Raises ValueError if there are none."""
-    categories, flagged, exclude, two = _selection()
-    if two:
-        return catalogue().of_phases(two)
+    categories, flagged, exclude, of_all = _selection()
+    if of_all:
+        return catalogue().of_phases(of_all)
     chosen = catalogue().select(categories=categories, flagged=flagged, exclude=exclude)
     return chosen.combinable(_makeable(), st.session_state["dim"])
 
@@ -69,8 +69,8 @@ def phases() -> tuple[str, ...]:
 
 
 def given() -> tuple[str, ...]:
-    """The two phases, if both are given."""
-    return phases() if len(phases()) == 2 else ()
+    """The two or three phases, if so many are given."""
+    return phases() if len(phases()) > 1 else ()
 
 
 def third_amount() -> str:
@@ -113,7 +113,7 @@ def _reachable(
     categories: tuple[str, ...] | None,
     flagged: bool,
     exclude: tuple[str, ...],
-    two: tuple[str, ...],
+    of_all: tuple[str, ...],
     makeable: Makeable,
 ) -> tuple[float, float]:
     state = st.session_state
@@ -126,7 +126,7 @@ def _reachable(
         state["family"],
         state["materials_csv"],
         exclude,
-        two,
+        of_all,
         makeable,
         third,
     )

@@ -55,7 +55,7 @@ def _given_phases(wanted: dict[str, Interval]) -> None:
     except ValueError:
         return  # the sidebar says what is wrong
     names = " and ".join(material.name for material in phases)
-    name = next((name for name in wanted if name in BOUNDED), None)
+    name = next((name for name in wanted if name in BOUNDED and len(phases) == 2), None)
     if name is None:
         asked = ", ".join(
             QUANTITIES[each].with_unit(f"{QUANTITIES[each].label} {ashby.words(ends)}") for each, ends in wanted.items()
@@ -64,7 +64,8 @@ def _given_phases(wanted: dict[str, Interval]) -> None:
             st.markdown(
                 f":material/search: **Sought are cells of {escape(names)}**  \n:gray[with {escape(asked)}]",
             )
-            st.caption("For these quantities the fractions of the phases alone set no bounds that could be drawn.")
+            of = "these quantities" if len(phases) == 2 else "three phases"
+            st.caption(f"For {of} the fractions of the phases alone set no bounds that could be drawn.")
         return
     label, bound = QUANTITIES[name].label, BOUNDED[name]
     figure = bounds_chart.chart(name, phases, wanted)
