@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from relaxdesign.export import ExportOptions, result_files
+from relaxdesign.files import write_whole
 from relaxdesign.io.fields import load_field
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.materials.compatibility import material_named, verdict
@@ -152,7 +153,7 @@ def write(
     for name, content in result_files(result, formats, options):
         path = Path(directory) / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        write_whole(path, content)
         written.append(path)
     return written
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import uuid
 from datetime import UTC, datetime
 
@@ -95,6 +96,29 @@ def database_url(tmp_path):
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 4 MB, and a function that fills it but for so many bytes; skips where none may be mounted."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]
+    try:
+        mounted = subprocess.run(mount, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("this system has no mount")
+    if mounted.returncode:
+        pytest.skip(f"no disk of its own may be mounted here: {mounted.stderr.strip()}")
+    ballast = disk / "ballast"
+
+    def fill(left: int = 0) -> None:
+        with ballast.open("ab", buffering=0) as file:
+            while (free := os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize - left) > 0:
+                file.write(b"x" * min(free, 2**16))
+
+    yield disk, fill
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 @pytest.fixture

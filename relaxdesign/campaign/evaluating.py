@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relaxdesign.campaign.engine import run_tasks, workers
-from relaxdesign.campaign.folder import write_whole
+from relaxdesign.files import append_whole, write_whole
 from relaxdesign.io.units import Units
 
 if TYPE_CHECKING:
@@ -93,13 +93,12 @@ def evaluate_folder(
     progress = FolderProgress(len(tasks), len(rows), sum(bool(row["error"]) for row in rows.values()))
     yield progress
     if missing:
-        with workers(scheduler, count) as client, partial.open("a", encoding="utf-8") as journal:
+        with workers(scheduler, count) as client, partial.open("ab", buffering=0) as journal:
             for ended in run_tasks(client, evaluate_file, missing, cancel=cancel):
                 if ended is not None:
                     row = _row(*ended)
                     rows[row["file"]] = row
-                    journal.write(json.dumps(row) + "\n")
-                    journal.flush()
+                    append_whole(journal, json.dumps(row).encode() + b"\n")
                     failed = progress.failed + bool(row["error"])
                     progress = replace(progress, done=progress.done + 1, failed=failed, last=row)
                 yield replace(progress, last=None) if ended is None else progress

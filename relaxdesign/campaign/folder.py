@@ -16,7 +16,6 @@ campaign needs to go on after a kill. ``pandas.read_parquet("…/tasks")`` reads
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import fields, replace
 from datetime import datetime
@@ -26,6 +25,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from relaxdesign.files import write_whole
 from relaxdesign.library.records import design_numbers, json_safe, named_columns, pack_arrays, unpack_arrays
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, DesignResult
@@ -142,16 +142,6 @@ def table_of(rows: list[dict[str, Any]]) -> pa.Table:
     """Rows as columns, with the names of all of them: PyArrow alone would take those of the first."""
     names = dict.fromkeys(name for row in rows for name in row)
     return pa.table({name: [row.get(name) for row in rows] for name in names})
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Aside first, then renamed: a kill at any moment leaves no half of a file."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
 
 
 def _row(request_hash: str, result: DesignResult, design: Design, samples: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from relaxdesign.campaign.spec import CampaignSpec, Fault, Place, SpecError
+from relaxdesign.files import write_whole
 
 LARGEST_BYTES = 2**20
 DEEPEST = 12
@@ -77,7 +78,7 @@ def write_spec(spec: CampaignSpec, path: Path) -> None:
     values: dict[str, Any] = spec.to_dict()
     if spec.materials is not None:
         values["materials"] = str(spec.materials.resolve())
-    path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    write_whole(path, yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())
 
 
 class _Repeated(Exception):

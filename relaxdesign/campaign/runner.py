@@ -7,6 +7,7 @@ finished ones are not.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -14,12 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from sqlalchemy.exc import SQLAlchemyError
 
 from relaxdesign.campaign.engine import TRIES, run_tasks, workers
 from relaxdesign.campaign.folder import CampaignError, Folder
 from relaxdesign.campaign.reading import write_spec
 from relaxdesign.campaign.spec import CampaignSpec, Planned
 from relaxdesign.campaign.tasks import Outcome, Task, compute
+from relaxdesign.files import TO_GO_ON, check_space
 from relaxdesign.library import Campaigns, Store, UnknownCampaign
 from relaxdesign.library.records import default_name
 from relaxdesign.study.request import DesignRequest
@@ -74,7 +77,8 @@ def run(
     directory: for its files, see `Folder`; workers elsewhere must see it under the same path. store: the library
     that takes the results; None: the user's. scheduler: address of a running Dask scheduler; None: ``count`` local
     workers, one per core if None. retry_failed: also requests that failed in an earlier sitting.
-    Raises CampaignError when another process works on the folder, ValueError when no scheduler answers.
+    Raises CampaignError when another process works on the folder, ValueError when no scheduler answers, NoSpace when
+    the disk of the folder is nearly full.
     """
     folder = Folder(Path(directory).absolute())
     plan = {planned.hash: planned for planned in spec.plan()}
@@ -106,7 +110,8 @@ def run(
             campaigns.update(campaign_id, status="cancelled", dashboard="")
             raise
         except Exception as error:
-            campaigns.update(campaign_id, status="failed", dashboard="", error=str(error))
+            with contextlib.suppress(SQLAlchemyError):  # after a while without a sign of life it is interrupted anyway
+                campaigns.update(campaign_id, status="failed", dashboard="", error=str(error))
             raise
         folder.collect()
         campaigns.update(campaign_id, status=status, dashboard="")
@@ -166,6 +171,7 @@ def _sitting(
         Task(p.hash, p.request.model_dump(mode="json"), str(folder.path), materials, spec.keep_samples) for p in missing
     )
     requests = {planned.hash: planned.request for planned in missing}
+    _check_space(folder)
     try:
         with workers(scheduler, count) as client:
             progress = replace(progress, dashboard=client.dashboard_link)
@@ -178,10 +184,17 @@ def _sitting(
                 if time.monotonic() - told > SIGN_OF_LIFE_S:
                     told = time.monotonic()
                     campaigns.update(campaign_id, seconds=earlier + told - begin)
+                    _check_space(folder, TO_GO_ON)
                 progress = replace(progress, seconds=time.monotonic() - begin, last=outcome)
                 yield progress
     finally:
-        campaigns.update(campaign_id, seconds=earlier + time.monotonic() - begin)
+        with contextlib.suppress(SQLAlchemyError):
+            campaigns.update(campaign_id, seconds=earlier + time.monotonic() - begin)
+
+
+def _check_space(folder: Folder, share: float = 1.0) -> None:
+    """Raises NoSpace before all requests that are left fail one after the other."""
+    check_space([folder.path], "name another folder with --out", share)
 
 
 def _outcome(task: Task, result: Outcome | BaseException) -> Outcome:

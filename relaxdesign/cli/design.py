@@ -255,15 +255,20 @@ def _carried(given: str) -> tuple[str, Catalogue]:
 def _run(request: DesignRequest, folder: Folder, library: bool) -> tuple[DesignResult, Recording, Files]:
     """The result of the request, its entry in the library, and its files; each design is written when it is made."""
     from relaxdesign.export import clear_directory, write_design, write_result
-    from relaxdesign.study.events import DesignEvent
+    from relaxdesign.files import TO_GO_ON, check_space
+    from relaxdesign.study.events import DesignEvent, StepEvent
 
+    elsewhere = "name another folder with --out"
     directory, sizes = folder.path(request), (folder.cell_size, folder.thickness)
     files: Files = {}
 
     def write(event: Event) -> None:
         if isinstance(event, DesignEvent):
             files[event.design.index] = write_design(event.design, directory, *sizes)
+        elif isinstance(event, StepEvent):
+            check_space([directory], elsewhere, TO_GO_ON)
 
+    check_space([directory], elsewhere)
     result, record = run_study(request, library=library, prepare=lambda: clear_directory(directory), heed=write)
     return result, record, write_result(result, directory, *sizes, files)
 

@@ -75,6 +75,7 @@ def export(
 def _write(files: Iterable[tuple[str, bytes]], out: Path | None, zip_file: Path | None, name: str) -> None:
     """Files into a folder or a ZIP, with a bar that tells which. name: of the folder inside the ZIP."""
     from relaxdesign.export import zip_bytes
+    from relaxdesign.files import write_whole
 
     with progress() as bars:
         task = bars.add_task("Exporting", total=None, note="")
@@ -85,8 +86,8 @@ def _write(files: Iterable[tuple[str, bytes]], out: Path | None, zip_file: Path 
                 yield path, content
 
         if zip_file is not None:
-            zip_file.write_bytes(zip_bytes(made(), name))
+            write_whole(zip_file, zip_bytes(made(), name))
         elif out is not None:
             for path, content in made():
                 (out / path).parent.mkdir(parents=True, exist_ok=True)
-                (out / path).write_bytes(content)
+                write_whole(out / path, content)

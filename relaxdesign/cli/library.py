@@ -20,15 +20,18 @@ def library_errors() -> Iterator[None]:
     """Turns what goes wrong in the database into a LibraryError."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from relaxdesign.library import StoreError, UnknownRun
+    from relaxdesign.library import LostRun, StoreError, UnknownRun
 
     try:
         yield
-    except (StoreError, UnknownRun) as error:
+    except (StoreError, UnknownRun, LostRun) as error:
         raise LibraryError(str(error)) from error
     except (SQLAlchemyError, ModuleNotFoundError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise LibraryError(f"the library cannot be used: {reason}; check the address in RELAXDESIGN_DB") from error
+        remedy = "check the address in RELAXDESIGN_DB"
+        if "disk is full" in reason:
+            remedy = "make room on its disk, or name another database in RELAXDESIGN_DB"
+        raise LibraryError(f"the library cannot be used: {reason}; {remedy}") from error
 
 
 @contextmanager

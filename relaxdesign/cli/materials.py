@@ -65,13 +65,14 @@ def materials(
 
 def _write(catalogue: Catalogue, path: Path | None) -> None:
     """Writes a catalogue as CSV, to standard output without a path."""
+    from relaxdesign.files import write_whole
     from relaxdesign.materials import write_materials
 
     text = write_materials(catalogue.materials)
     if path is None:
         typer.echo(text, nl=False)
         return
-    path.write_text(text, encoding="utf-8-sig", newline="")  # the mark, so that spreadsheets read names right
+    write_whole(path, text.encode("utf-8-sig"))  # the mark, so that spreadsheets read names right
     messages.print(f"{path}: {len(catalogue)} materials; edit it, and use it with --materials.", soft_wrap=True)
 
 

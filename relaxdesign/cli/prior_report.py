@@ -82,6 +82,7 @@ def _report_shapes(
     """The same of a prior of shapes: numbers and a sheet of samples."""
     import json
 
+    from relaxdesign.files import write_whole
     from relaxdesign.prior.data import CONNECTED
     from relaxdesign.prior.model import add_to_card
     from relaxdesign.prior.report import sample_sheet
@@ -91,7 +92,7 @@ def _report_shapes(
     metrics = {"prior": prior.name, "sha256": prior.card.get("sha256"), "sampling": f"{sampler}, {steps} steps"}
     metrics |= assess_shapes(prior, drawn, generator=generator)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    write_whole(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
     sample_sheet(drawn[:48]).save(out / "samples.png")
     if card:
         add_to_card(name, {"metrics": metrics})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -166,11 +167,14 @@ def _write_gradient(path: Path, data: VoxelFields, solved: BulkResult) -> None:
     import numpy as np
     import torch
 
+    from relaxdesign.files import write_whole
     from relaxdesign.physics.fem import gradient_young_poisson
 
     young, poisson = torch.from_numpy(data.E)[None], torch.from_numpy(data.nu)[None]
     by_young, by_poisson = gradient_young_poisson(solved.gradient_bulk, solved.gradient_shear, young, poisson)
-    np.savez(path, dK_dE=by_young[0].numpy(), dK_dnu=by_poisson[0].numpy())
+    buffer = io.BytesIO()
+    np.savez(buffer, dK_dE=by_young[0].numpy(), dK_dnu=by_poisson[0].numpy())
+    write_whole(path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz"), buffer.getvalue())
 
 
 def _print_stresses(expansion: dict[str, Any]) -> None:

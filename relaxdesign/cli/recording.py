@@ -10,8 +10,10 @@ from rich.markup import escape
 
 from relaxdesign.cli.console import messages
 from relaxdesign.cli.library import LibraryError, library_errors
+from relaxdesign.files import NoSpace
 
 if TYPE_CHECKING:
+    from relaxdesign.library import Heartbeat
     from relaxdesign.library.recording import RunRecorder
     from relaxdesign.study.events import Event
     from relaxdesign.study.request import DesignRequest
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 class Recording:
     """Keeps a run in the library, where that is wanted. A library that fails is told once; the run goes on without.
 
-    It begins with the first event, so that a refused request leaves nothing behind. resumed: the run that goes on; None
-    makes a new one.
+    It begins with the first event, so that a refused request leaves nothing behind, and gives signs of life from then
+    on. resumed: the run that goes on; None makes a new one.
     """
 
     def __init__(self, request: DesignRequest, *, wanted: bool = True, resumed: str | None = None):
@@ -30,6 +32,8 @@ class Recording:
         self._wanted = wanted
         self._resumed = resumed
         self._entry: RunRecorder | None = None
+        self._given_up: tuple[RunRecorder, str] | None = None
+        self._heartbeat: Heartbeat | None = None
         self._seconds = 0.0
 
     @property
@@ -71,16 +75,56 @@ class Recording:
                 status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
                 told = str(error) if isinstance(error, ValueError | OSError) else ""
                 self._entry.stop(status, self._seconds, error=told)
+                if isinstance(error, NoSpace):
+                    run_id = self._entry.run_id
+                    messages.print(
+                        f"Run {run_id} of the library keeps what there was: relaxdesign resume {run_id}, then "
+                        f"relaxdesign export {run_id} --out DIR",
+                        soft_wrap=True,
+                    )
+
+    def close(self) -> None:
+        """Ends the signs of life, and an entry that could not be ended before."""
+        if self._heartbeat is not None:
+            self._heartbeat.close()
+        if self._given_up is None:
+            return
+        run_id = self._given_up[0].run_id
+        self._end(*self._given_up)
+        if self._given_up is not None:
+            messages.print(
+                f"[yellow]Run {run_id} of the library could not be ended there:[/] it is told as interrupted within "
+                f"a minute; when the library can be written again: relaxdesign resume {run_id}",
+                soft_wrap=True,
+            )
 
     def _begin(self) -> RunRecorder:
-        from relaxdesign.library import Store
-        from relaxdesign.library.recording import RunRecorder
+        from relaxdesign.library import Heartbeat, Store
+        from relaxdesign.library.recording import RunRecorder, check_room
 
         store = Store()
+        check_room(store)
         if self._resumed is None:
-            return RunRecorder(store, store.create_run(self._request))
-        store.requeue(self._resumed)
-        return RunRecorder(store, self._resumed)
+            run_id = store.create_run(self._request)
+        else:
+            store.requeue(run_id := self._resumed)
+        recorder = RunRecorder(store, run_id)
+        self._heartbeat = Heartbeat(store, run_id)
+        return recorder
+
+    def _end(self, entry: RunRecorder, why: str) -> None:
+        """Ends an entry that takes no more; what cannot be stored is tried again when the command ends."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from relaxdesign.library import LostRun, UnknownRun
+
+        self._given_up = None
+        try:
+            entry.stop("failed", self._seconds, error=why)
+        except (LostRun, UnknownRun):
+            pass
+        except (SQLAlchemyError, OSError):
+            self._given_up = entry, why
 
     @contextmanager
     def _not_needed(self) -> Iterator[None]:
@@ -89,7 +133,11 @@ class Recording:
                 yield
         except (LibraryError, OSError) as error:
             messages.print(f"[yellow]Not kept in the library:[/] {escape(str(error))}", soft_wrap=True)
-            self._wanted, self._entry = False, None
+            entry, self._wanted, self._entry = self._entry, False, None
+            if self._heartbeat is not None:
+                self._heartbeat.close()
+            if entry is not None:
+                self._end(entry, f"The library took no more of this run: {error}")
 
 
 @contextmanager
@@ -101,3 +149,5 @@ def recording(request: DesignRequest, *, wanted: bool = True, resumed: str | Non
     except BaseException as error:
         record.fail(error)
         raise
+    finally:
+        record.close()

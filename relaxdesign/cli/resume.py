@@ -12,7 +12,7 @@ from relaxdesign.cli.showing import exit_by, print_result
 def resume(
     run: RunId,
 ) -> None:
-    """Go on with a run that was interrupted, stopped or failed.
+    """Go on with a run that was interrupted, stopped or failed, or that waits for a server which has ended.
 
     The steps are computed again with the same seed, so the same fields come out. Finished designs are kept.
     """
@@ -21,7 +21,7 @@ def resume(
 
         with open_library() as store:
             found = find_run(store, run)
-            if found.status in (*LIVE_STATES, "finished"):
+            if found.status in (*LIVE_STATES, "finished") and not store.is_free(found.id):
                 raise ValueError(f"run {found.id} is {found.status}: there is nothing to resume")
             kept = store.designs(found.id)
         result, record = run_study(found.request, resumed=found.id, finished=kept)

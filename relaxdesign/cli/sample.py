@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,7 @@ def sample(
         import numpy as np
         import torch
 
+        from relaxdesign.files import write_whole
         from relaxdesign.prior.model import load_prior
         from relaxdesign.study.run import DEFAULT_PRIORS
 
@@ -50,7 +52,9 @@ def sample(
             values.cpu().numpy() for values in (properties.young, properties.poisson, properties.density)
         )
         out.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(out, E=young, nu=poisson, rho=density)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, E=young, nu=poisson, rho=density)
+        write_whole(out, buffer.getvalue())
     dropped = count - int(finite.sum())
     if dropped:
         messages.print(f"{dropped} samples were dropped: they became non-finite")

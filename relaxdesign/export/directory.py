@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from relaxdesign.export.cell import design_name, inclusion_phase
 from relaxdesign.export.records import design_json, result_json
 from relaxdesign.export.stl import stl_bytes
 from relaxdesign.export.vti import vti_bytes
+from relaxdesign.files import write_whole
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Inclusions
 from relaxdesign.study.result import Design, DesignResult
@@ -18,6 +19,9 @@ RESULT_NAME = "result.json"
 _DESIGN_FILES = {"vti": "design.vti", "stl": "design.stl", "json": "design.json"}
 _SECOND = {"stl_2": "design-2.stl"}
 """Of shapes of three phases: the last one, beside the second in ``stl``."""
+_NAMES = "|".join(re.escape(name) for name in (*_DESIGN_FILES.values(), *_SECOND.values()))
+_OURS = re.compile(rf"{_NAMES}|\.({_NAMES})(\.\w+)?\.partial")
+"""Files of a design, whole or left half written by a process that was killed."""
 
 
 def write_design(
@@ -39,7 +43,7 @@ def write_design(
             contents["stl_2"] = stl_bytes(design, cell_size_mm, thickness_mm, 2)
     folder.mkdir(parents=True, exist_ok=True)
     for kind in names:
-        _write(folder / kinds[kind], contents[kind])
+        write_whole(folder / kinds[kind], contents[kind])
     return names
 
 
@@ -60,7 +64,7 @@ def write_result(
         if design.index not in files:
             files[design.index] = write_design(design, directory, cell_size_mm, thickness_mm)
     Path(directory).mkdir(parents=True, exist_ok=True)
-    _write(Path(directory) / RESULT_NAME, result_json(result, files).encode())
+    write_whole(Path(directory) / RESULT_NAME, result_json(result, files).encode())
     return files
 
 
@@ -68,22 +72,8 @@ def clear_directory(directory: str | Path) -> None:
     """Makes the folder and takes an earlier result out of it; files of other origin stay."""
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / RESULT_NAME).unlink(missing_ok=True)
-    ours = {name for file in (*_DESIGN_FILES.values(), *_SECOND.values()) for name in (file, _partial_name(file))}
+    for file in (directory / RESULT_NAME, *directory.glob(f".{RESULT_NAME}.*partial")):
+        file.unlink(missing_ok=True)
     for folder in directory.glob("design-[0-9][0-9]*"):
-        if folder.is_dir() and {file.name for file in folder.iterdir()} <= ours:
+        if folder.is_dir() and all(_OURS.fullmatch(file.name) for file in folder.iterdir()):
             shutil.rmtree(folder)
-
-
-def _partial_name(name: str) -> str:
-    return f".{name}.partial"
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Aside first, then renamed: a kill at any moment leaves the old file or the new one, never half of one."""
-    partial = path.with_name(_partial_name(path.name))
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)

@@ -14,6 +14,7 @@ from vtkmodules.vtkCommonDataModel import vtkDataSetAttributes, vtkImageData
 from vtkmodules.vtkIOXML import vtkXMLImageDataWriter
 
 from relaxdesign.export.cell import check_cell_size, design_name, realised_cell
+from relaxdesign.files import NoSpace, write_whole
 from relaxdesign.physics.fem import LocalFields
 from relaxdesign.physics.fem.elements import VOIGT
 from relaxdesign.physics.voxel_fields import UNITS
@@ -69,7 +70,9 @@ def write_fields_vti(path: str | Path, fields: LocalFields, **options: Any) -> N
     """
     content = fields_vti_bytes(fields, **options)
     try:
-        Path(path).write_bytes(content)
+        write_whole(path, content)
+    except NoSpace:
+        raise
     except OSError as error:
         raise OSError(error.errno, "cannot be written", str(path)) from error
 

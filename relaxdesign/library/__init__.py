@@ -9,7 +9,8 @@ is opened.
 from relaxdesign.library.campaigns import CampaignRecord, Campaigns, UnknownCampaign
 from relaxdesign.library.catalogues import CatalogueRecord, Catalogues, UnknownCatalogue
 from relaxdesign.library.database import StoreError, default_url
-from relaxdesign.library.records import END_STATES, LIVE_STATES, Curves, DesignRecord, RunRecord, UnknownRun
+from relaxdesign.library.leases import Heartbeat, Leases
+from relaxdesign.library.records import END_STATES, LIVE_STATES, Curves, DesignRecord, LostRun, RunRecord, UnknownRun
 from relaxdesign.library.searching import DesignSearch, RunSearch
 from relaxdesign.library.store import Store
 
@@ -23,6 +24,9 @@ __all__ = [
     "Curves",
     "DesignRecord",
     "DesignSearch",
+    "Heartbeat",
+    "Leases",
+    "LostRun",
     "RunRecord",
     "RunSearch",
     "Store",

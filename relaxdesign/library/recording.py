@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from relaxdesign.files import TO_GO_ON, check_space
 from relaxdesign.library import Curves, Store
 from relaxdesign.library.replay import Frame, Replays
 from relaxdesign.study.events import StepEvent
@@ -16,10 +19,12 @@ CURVES_INTERVAL_S = 2.0
 class RunRecorder:
     """Keeps every step for the replay, every design as it comes, and the curves now and then.
 
-    Its methods raise UnknownRun once the run was deleted.
+    Its methods raise UnknownRun once the run was deleted, LostRun once another process computes it, and NoSpace when
+    the disk is nearly full, while how the run ended can still be stored.
     """
 
     def __init__(self, store: Store, run_id: str):
+        check_room(store)
         store.mark_running(run_id)
         self.run_id = run_id
         self._store = store
@@ -29,6 +34,7 @@ class RunRecorder:
 
     def keep_step(self, event: StepEvent, seconds: float) -> Frame:
         """Keeps a step; returns its fields as they are kept. seconds: that the run was computed."""
+        check_room(self._store, TO_GO_ON)
         frame = Frame.of(event)
         self._curves.append(event)
         self._replay.add(frame)
@@ -36,6 +42,7 @@ class RunRecorder:
         return frame
 
     def keep_design(self, design: Design, seconds: float) -> None:
+        check_room(self._store, TO_GO_ON)
         self._store.save_design(self.run_id, design)
         self._keep_curves(seconds)
 
@@ -47,8 +54,7 @@ class RunRecorder:
     def stop(self, status: str, seconds: float, *, error: str = "", error_id: str = "") -> None:
         """Ends the run without a result: failed or interrupted. error: for the user."""
         self.close()
-        self._store.save_curves(self.run_id, self._curves, seconds)
-        self._store.stop(self.run_id, status, error=error, error_id=error_id, seconds=seconds)
+        end_run(self._store, self.run_id, status, self._curves, seconds, error=error, error_id=error_id)
 
     def close(self) -> None:
         """Ends the replay."""
@@ -56,9 +62,26 @@ class RunRecorder:
 
     def wanted(self) -> bool:
         """Whether nobody has stopped the run in the library, as the app does with runs of other processes."""
-        return self._store.run(self.run_id).status == "running"
+        return self._store.wanted(self.run_id)
 
     def _keep_curves(self, seconds: float) -> None:
         if time.monotonic() - self._saved > CURVES_INTERVAL_S:
             self._store.save_curves(self.run_id, self._curves, seconds)
             self._saved = time.monotonic()
+
+
+def end_run(
+    store: Store, run_id: str, status: str, curves: Curves, seconds: float, *, error: str = "", error_id: str = ""
+) -> None:
+    """Ends a run without a result; where there is no room for its curves, without the latest of them."""
+    values = {"error": error, "error_id": error_id, "seconds": seconds}
+    try:
+        store.end(run_id, status, **values, curves=curves)
+    except SQLAlchemyError:
+        store.end(run_id, status, **values)
+
+
+def check_room(store: Store, share: float = 1.0) -> None:
+    """Raises NoSpace where there is too little for a run beside the library. share: see `relaxdesign.files`."""
+    folders = {folder for folder in (store.folder, Replays.beside(store.engine.url).folder) if folder is not None}
+    check_space(sorted(folders), "name other places in RELAXDESIGN_DB and RELAXDESIGN_REPLAYS", share)

@@ -27,6 +27,10 @@ class UnknownRun(LookupError):
     """No run has this id: it was deleted, or the id belongs to another database."""
 
 
+class LostRun(RuntimeError):
+    """The run is no longer this process's: it was stopped, or another process took it over."""
+
+
 @dataclass
 class Curves:
     """What every denoising step measured: one entry per step; inner lists have one entry per candidate.

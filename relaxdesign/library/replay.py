@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy.engine import URL
 
+from relaxdesign.files import append_whole, named
 from relaxdesign.study.events import StepEvent
 
 LARGEST_CODE = 255
@@ -73,12 +74,18 @@ class Recorder:
     """Writes the frames of one run. limit: see SIZE_LIMIT."""
 
     def __init__(self, path: Path, limit: int = SIZE_LIMIT):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("wb")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("wb", buffering=0)  # nothing is left to be written when it is closed
+        except OSError as error:
+            raise named(error, path) from error
         self._limit = limit
 
     def add(self, frame: Frame) -> None:
-        """Appends a frame unless it has to make way: the first and the last always stay."""
+        """Appends a frame unless it has to make way: the first and the last always stay.
+
+        Raises NoSpace for a full disk, OSError otherwise; the file ends with a whole frame then, too.
+        """
         stride = math.ceil(frame.codes.nbytes * frame.steps / self._limit)
         if frame.step % stride and frame.step not in (1, frame.steps):
             return
@@ -92,8 +99,7 @@ class Recorder:
             high=frame.high,
             bulk=frame.bulk,
         )
-        self._file.write(_LENGTH.pack(buffer.tell()) + buffer.getvalue())
-        self._file.flush()
+        append_whole(self._file, _LENGTH.pack(buffer.tell()) + buffer.getvalue())
 
     def close(self) -> None:
         self._file.close()

@@ -29,28 +29,31 @@ from relaxdesign.study.result import Design, DesignResult
 _ELSEWHERE = {"request", "designs", "status", "seconds"}
 """Fields of a DesignResult that have columns of their own; the others are its provenance."""
 
+_TOKEN = secrets.token_hex(4)
 
-def new_run(request: DesignRequest, name: str = "") -> RunRow:
-    """A queued run, not stored yet."""
+
+def new_run(request: DesignRequest, name: str = "", owner: str = "", heartbeat: Any = None) -> RunRow:
+    """A queued run, not stored yet. heartbeat: the first sign of life of its owner."""
     return RunRow(
         id=secrets.token_hex(6),
         name=name or default_name(request),
         created=now(),
         status="queued",
-        owner=this_process(),
+        owner=owner,
+        heartbeat=heartbeat,
         request=request.model_dump(mode="json"),
         target_bulk=request.target_bulk,
     )
 
 
 def this_process() -> str:
-    """The owner of what this process computes, ``host:pid``."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """The owner of what this process computes, ``host:pid:token``; two containers may share both host and pid."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_TOKEN}"
 
 
-def require_run(session: Session, run_id: str) -> RunRow:
-    """Raises UnknownRun."""
-    row = session.get(RunRow, run_id)
+def require_run(session: Session, run_id: str, *, lock: bool = False) -> RunRow:
+    """lock: nobody else changes it before the end of the transaction. Raises UnknownRun."""
+    row = session.get(RunRow, run_id, with_for_update=lock or None)
     if row is None:
         raise UnknownRun(unknown(run_id))
     return row
@@ -58,6 +61,10 @@ def require_run(session: Session, run_id: str) -> RunRow:
 
 def unknown(run_id: str) -> str:
     return f"there is no run {run_id[:40]!r} in this library: it may have been deleted"
+
+
+def lost(run_id: str) -> str:
+    return f"run {run_id} is no longer computed here: it was stopped, or another process took it over"
 
 
 def write_designs(session: Session, run: RunRow, designs: Iterable[Design]) -> None:

@@ -39,7 +39,7 @@ class RunRow(Base):
     name: Mapped[str]
     created: Mapped[datetime] = mapped_column(index=True)
     status: Mapped[str]
-    owner: Mapped[str]  # host:pid of the server that computes it
+    owner: Mapped[str]  # the process that computes it, see `rows.this_process`; empty: none
     request: Mapped[dict] = mapped_column(JSON)
     provenance: Mapped[dict | None] = mapped_column(JSON)  # of the DesignResult: prior, version, …
     seconds: Mapped[float | None]
@@ -52,6 +52,7 @@ class RunRow(Base):
     deleted: Mapped[datetime | None]  # in the bin since
     campaign_id: Mapped[str | None] = mapped_column(ForeignKey("campaigns.id"))
     request_hash: Mapped[str | None]  # of a campaign's run
+    heartbeat: Mapped[datetime | None]  # last sign of life of its owner
 
     __table_args__ = (
         # A request is in the result of a campaign once, whoever writes at the same time.

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import CTE, ColumnElement, Select, func, or_, select, tuple_
+from sqlalchemy import CTE, ColumnElement, Select, and_, case, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
+from relaxdesign.library.records import LIVE_STATES
 from relaxdesign.library.schema import DesignRow, PhaseRow, RunRow, TagRow
 
 Range = tuple[float | None, float | None]
 RunOrder = Literal["newest", "oldest", "error"]
 DesignOrder = Literal["newest", "error", "bulk", "density"]
 
-RUN_COLUMNS = (
+_RUN_COLUMNS = (
     RunRow.id,
     RunRow.name,
     RunRow.created,
-    RunRow.status,
     RunRow.request,
     RunRow.seconds,
     RunRow.error_id,
@@ -44,6 +44,21 @@ DESIGN_COLUMNS = (
 )
 
 
+def silent(since: Any) -> ColumnElement[bool]:
+    """Runs whose process gave no sign of life since then: it was killed. Released ones have none."""
+    unheard = or_(RunRow.heartbeat.is_(None), RunRow.heartbeat < since)
+    return and_(RunRow.status.in_(LIVE_STATES), RunRow.owner != "", unheard)
+
+
+def run_columns(since: Any) -> tuple[Any, ...]:
+    """The columns of a RunRecord. Runs that are silent since then are told as interrupted, also before they are."""
+    return (*_RUN_COLUMNS, _status(since).label("status"))
+
+
+def _status(since: Any) -> ColumnElement[str]:
+    return case((silent(since), "interrupted"), else_=RunRow.status)
+
+
 @dataclass(frozen=True)
 class RunSearch:
     """Which runs; what is left out does not matter.
@@ -62,22 +77,25 @@ class RunSearch:
     deleted: bool = False
     order: RunOrder = "newest"
 
-    def count(self) -> Select[int]:
-        return select(func.count()).select_from(RunRow).where(*self._conditions())
+    def count(self, since: Any) -> Select[int]:
+        """since: see `run_columns`."""
+        return select(func.count()).select_from(RunRow).where(*self._conditions(since))
 
-    def page(self, limit: int, offset: int) -> Any:
-        """One page of runs with RUN_COLUMNS."""
+    def page(self, limit: int, offset: int, since: Any) -> Any:
+        """One page of runs with `run_columns`."""
         orders = {
             "newest": (RunRow.created.desc(), RunRow.id),
             "oldest": (RunRow.created, RunRow.id),
             "error": (RunRow.best_error.is_(None), RunRow.best_error, RunRow.id),
         }
         # The page is found by its ids first: sorting whole rows would drag their requests along.
-        ids = select(RunRow.id).where(*self._conditions()).order_by(*orders[self.order]).limit(limit).offset(offset)
+        ids = (
+            select(RunRow.id).where(*self._conditions(since)).order_by(*orders[self.order]).limit(limit).offset(offset)
+        )
         page = ids.subquery()
-        return select(*RUN_COLUMNS).join(page, page.c.id == RunRow.id).order_by(*orders[self.order])
+        return select(*run_columns(since)).join(page, page.c.id == RunRow.id).order_by(*orders[self.order])
 
-    def _conditions(self) -> list[Any]:
+    def _conditions(self, since: Any) -> list[Any]:
         conditions: list[Any] = [RunRow.deleted.is_not(None) if self.deleted else RunRow.deleted.is_(None)]
         if not self.deleted or self.campaign is not None:
             conditions.append(RunRow.campaign_id.is_not_distinct_from(self.campaign))
@@ -86,7 +104,7 @@ class RunSearch:
             texts = (_contains(RunRow.name, word), _contains(RunRow.notes, word))
             conditions.append(or_(*texts, RunRow.id.in_(tagged), RunRow.id.in_(_made_of(word))))
         if self.status:
-            conditions.append(RunRow.status.in_(self.status))
+            conditions.append(_status(since).in_(self.status))
         for tag in self.tags:
             conditions.append(RunRow.id.in_(select(TagRow.run_id).where(TagRow.tag == tag)))
         if self.material.strip():

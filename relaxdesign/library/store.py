@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import socket
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import DateTime, delete, func, or_, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from relaxdesign.library import rows
 from relaxdesign.library.database import connect, default_url
 from relaxdesign.library.records import (
+    END_STATES,
     LIVE_STATES,
     Curves,
     DesignRecord,
+    LostRun,
     RunRecord,
     UnknownRun,
     default_name,
@@ -23,41 +28,72 @@ from relaxdesign.library.records import (
 )
 from relaxdesign.library.rows import now, require_run
 from relaxdesign.library.schema import CurvesRow, DesignDataRow, DesignRow, PhaseRow, RunRow, TagRow
-from relaxdesign.library.searching import DesignSearch, RunSearch
+from relaxdesign.library.searching import DesignSearch, RunSearch, run_columns, silent
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, DesignResult
+
+SILENCE = timedelta(seconds=45)
+"""A process without a sign of life for this long does not compute its runs any more."""
+
+logger = logging.getLogger(__name__)
 
 
 class Store:
     """Access to the database; one object serves all threads, each call is one transaction.
 
+    owner: in whose name runs are computed; None: this process. clock: the time of signs of life, UTC without a zone;
+    None: the database server's, as the clocks of machines differ, or that of the machine of an SQLite file.
     Raises StoreError for a database that a newer version wrote.
     """
 
-    def __init__(self, url: str | None = None):
+    def __init__(
+        self, url: str | None = None, *, owner: str | None = None, clock: Callable[[], datetime] | None = None
+    ):
         self.engine = connect(url or default_url())
         self.session = sessionmaker(self.engine, expire_on_commit=False)
+        self.owner = owner or rows.this_process()
+        self._clock = clock
+
+    def now(self) -> Any:
+        """The time of a sign of life, as a value for a column."""
+        if self._clock is None and self.engine.dialect.name == "postgresql":
+            return func.timezone("utc", func.now(), type_=DateTime())
+        return (self._clock or now)()
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the file of the database lies; None for one on a server or in memory."""
+        url = self.engine.url
+        if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+            return None
+        return Path(url.database).expanduser().parent
 
     # -- writing, by the worker ------------------------------------------------------------------
 
     def create_run(self, request: DesignRequest, name: str = "") -> str:
         """Stores a queued run and returns its id."""
-        run = rows.new_run(request, name)
+        run = rows.new_run(request, name, self.owner, self.now())
         with self.session.begin() as session:
             session.add(run)
         return run.id
 
     def mark_running(self, run_id: str) -> None:
-        self._update(run_id, status="running")
+        """Says that this process computes its run now. Raises LostRun if it was stopped or taken over meanwhile."""
+        startable = RunRow.owner == self.owner, RunRow.status.in_((*LIVE_STATES, "interrupted"))
+        self._claim(run_id, startable, {"status": "running"})
 
     def requeue(self, run_id: str) -> None:
-        """Queues an ended run again, now for this process; what it has is kept until it is replaced."""
-        self._update(run_id, status="queued", owner=rows.this_process(), error="", error_id="")
+        """Queues an ended run again, now for this process; what it has is kept until it is replaced.
+
+        Raises LostRun if another process computes it.
+        """
+        free = or_(RunRow.status.in_(END_STATES), RunRow.owner.in_((self.owner, "")), silent(self._since()))
+        self._claim(run_id, (free,), {"status": "queued", "owner": self.owner, "error": "", "error_id": ""})
 
     def save_curves(self, run_id: str, curves: Curves, seconds: float) -> None:
-        """Replaces the run's curves."""
+        """Replaces the run's curves. Raises LostRun for a run of another process, as all that writes results."""
         with self.session.begin() as session:
-            require_run(session, run_id).seconds = seconds
+            self._own(session, run_id).seconds = seconds
             session.merge(CurvesRow(run_id=run_id, curves=asdict(curves)))
 
     def save_design(self, run_id: str, design: Design) -> None:
@@ -67,28 +103,67 @@ class Store:
     def save_designs(self, run_id: str, designs: Iterable[Design]) -> None:
         """Stores several designs at once."""
         with self.session.begin() as session:
-            rows.write_designs(session, require_run(session, run_id), designs)
+            rows.write_designs(session, self._own(session, run_id), designs)
 
     def finish(self, run_id: str, result: DesignResult, curves: Curves) -> None:
         """Ends a run with its result (status finished or cancelled)."""
         with self.session.begin() as session:
-            run = require_run(session, run_id)
+            run = self._own(session, run_id)
             rows.write_outcome(run, result)
             session.merge(CurvesRow(run_id=run_id, curves=asdict(curves)))
 
+    def end(
+        self, run_id: str, status: str, *, error: str, error_id: str, seconds: float, curves: Curves | None = None
+    ) -> None:
+        """Ends a run of this process that has no result: failed or interrupted. curves: None leaves those stored."""
+        with self.session.begin() as session:
+            run = self._own(session, run_id)
+            run.status, run.error, run.error_id, run.seconds = status, error, error_id, seconds
+            run.owner = ""  # no sign of life brings it back
+            if curves is not None:
+                session.merge(CurvesRow(run_id=run_id, curves=asdict(curves)))
+
     def stop(self, run_id: str, status: str, *, error: str = "", error_id: str = "", seconds: float | None = None):
-        """Ends a run that has no result: cancelled in the queue, failed, or interrupted."""
-        values = {} if seconds is None else {"seconds": seconds}
+        """Ends a run, whoever computes it, if anybody does: its process leaves it when it sees that."""
+        values: dict[str, Any] = {} if seconds is None else {"seconds": seconds}
+        if status == "interrupted":
+            values["owner"] = ""  # no sign of life brings it back
         self._update(run_id, status=status, error=error, error_id=error_id, **values)
 
-    def interrupt_orphans(self) -> int:
-        """Marks runs that a dead server left queued or running as interrupted; returns how many."""
+    def cancel(self, run_id: str) -> None:
+        """Stops a run that is queued or computed, by whomever: its process leaves it. No-op for all others."""
+        live = RunRow.id == run_id, RunRow.status.in_(LIVE_STATES)
         with self.session.begin() as session:
-            live = session.execute(select(RunRow.id, RunRow.owner).where(RunRow.status.in_(LIVE_STATES))).all()
-            dead = [run_id for run_id, owner in live if not self.is_alive(owner)]
-            if dead:
-                session.execute(update(RunRow).where(RunRow.id.in_(dead)).values(status="interrupted"))
-        return len(dead)
+            session.execute(update(RunRow).where(*live).values(status="cancelled", error="", error_id=""))
+
+    def wanted(self, run_id: str) -> bool:
+        """Whether nobody has stopped this process's run, or taken it over. Raises UnknownRun."""
+        with self.session() as session:
+            run = require_run(session, run_id)
+        return run.owner == self.owner and run.status in ("running", "interrupted")
+
+    def is_free(self, run_id: str) -> bool:
+        """Whether a run waits in the queue for whoever takes it: its server gave it back. Raises UnknownRun."""
+        with self.session() as session:
+            run = require_run(session, run_id)
+        return run.status == "queued" and run.owner == ""
+
+    def interrupt_orphans(self) -> int:
+        """Marks runs that a dead process left queued or running as interrupted; returns how many.
+
+        A library that cannot be written is left as it is: readers see them as interrupted anyway.
+        """
+        dead = silent(self._since())
+        try:
+            with self.session.begin() as session:
+                found = session.scalars(select(RunRow.id).where(dead)).all()
+                if found:
+                    still = RunRow.id.in_(found), dead
+                    session.execute(update(RunRow).where(*still).values(status="interrupted"))
+        except OperationalError as error:
+            logger.warning("runs of dead processes could not be marked: %s", error)
+            return 0
+        return len(found)
 
     # -- tidying up, by users --------------------------------------------------------------------
 
@@ -132,13 +207,13 @@ class Store:
     def list_runs(self, limit: int = 100, offset: int = 0, search: RunSearch | None = None) -> list[RunRecord]:
         """Runs that a search finds, all but those of campaigns and in the bin if none is given; newest first."""
         with self.session() as session:
-            found = session.execute((search or RunSearch()).page(limit, offset)).all()
+            found = session.execute((search or RunSearch()).page(limit, offset, self._since())).all()
             tags = rows.tags_of(session, [row.id for row in found])
         return [rows.run_record(row, tags.get(row.id, ())) for row in found]
 
     def count_runs(self, search: RunSearch | None = None) -> int:
         with self.session() as session:
-            return session.scalar((search or RunSearch()).count()) or 0
+            return session.scalar((search or RunSearch()).count(self._since())) or 0
 
     def find_designs(self, search: DesignSearch, limit: int | None = 100, offset: int = 0) -> list[DesignRecord]:
         """Verified designs of all runs that a search finds."""
@@ -159,7 +234,9 @@ class Store:
     def run(self, run_id: str) -> RunRecord:
         """One run, in the bin or not. Raises UnknownRun."""
         with self.session() as session:
-            row = require_run(session, run_id)
+            row = session.execute(select(*run_columns(self._since())).where(RunRow.id == run_id)).one_or_none()
+            if row is None:
+                raise UnknownRun(rows.unknown(run_id))
             return rows.run_record(row, rows.tags_of(session, [run_id]).get(run_id, ()))
 
     def curves(self, run_id: str) -> Curves:
@@ -190,16 +267,27 @@ class Store:
             run = require_run(session, run_id)
         return rows.read_result(run, self.designs(run_id))
 
-    def is_alive(self, owner: str) -> bool:
-        """Whether the process ``host:pid`` that owns a run or a campaign can still be working on it."""
-        host, _, pid = owner.rpartition(":")
-        if host != socket.gethostname():
-            # A SQLite file has one host (a container may have been given a new name); a database server has many.
-            return self.engine.dialect.name != "sqlite"
-        # Our own number on a run that we did not start: the dead server had it before.
-        return int(pid) != os.getpid() and _process_exists(int(pid))
-
     # -- inside ----------------------------------------------------------------------------------
+
+    def _since(self) -> Any:
+        """Signs of life before this are too old."""
+        return self.now() - SILENCE
+
+    def _claim(self, run_id: str, conditions: Iterable[Any], values: dict[str, Any]) -> None:
+        """Changes a run with a sign of life. Raises UnknownRun, and LostRun if the conditions do not hold."""
+        with self.session.begin() as session:
+            claim = update(RunRow).where(RunRow.id == run_id, *conditions)
+            claimed = session.execute(claim.values(**values, heartbeat=self.now()))
+            if not claimed.rowcount:  # type: ignore[attr-defined]  # of an UPDATE
+                require_run(session, run_id)
+                raise LostRun(rows.lost(run_id))
+
+    def _own(self, session: Session, run_id: str) -> RunRow:
+        """A run of this process, to be written. Raises UnknownRun and LostRun."""
+        run = require_run(session, run_id, lock=True)
+        if run.owner != self.owner:
+            raise LostRun(rows.lost(run_id))
+        return run
 
     def _update(self, run_id: str, **values) -> None:
         with self.session.begin() as session:
@@ -216,13 +304,3 @@ class Store:
 def _clean(tags: Iterable[str]) -> list[str]:
     """Without blanks around them, empty ones and repetitions."""
     return sorted({" ".join(tag.split())[:60] for tag in tags} - {""})
-
-
-def _process_exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -51,13 +51,14 @@ def of_solids(first: Material, second: Material, dim: int, enclosed: int = 0) ->
     Where no process is known to do that, how each of them gets its shape is told. enclosed: as in `of_phases`.
     """
     alone = [shaped(each, dim, enclosed) for each in (first, second)]
+    levels: list[Level] = [each.level for each in alone]
     known = max(_printed(first, second, dim), key=lambda way: way.rank, default=None)
     if known is not None:
         wall = max((each.wall_mm for each in alone if each.wall_mm is not None), default=None)
-        return replace(known, level=lowest(known.level, *(each.level for each in alone)), wall_mm=wall)
+        return replace(known, level=lowest(known.level, *levels), wall_mm=wall)
     told = " and ".join(f"{m.name} by {each.route or 'none'}" for m, each in zip((first, second), alone, strict=True))
-    levels: list[Level] = ["unlikely", *(each.level for each in alone)]
-    return Verdict(lowest(*levels), "", f"no process is known that prints both in one piece; alone {told}")
+    reason = f"no process is known that prints both in one piece; alone {told}"
+    return Verdict(lowest("unlikely", *levels), "", reason)
 
 
 def of_many(materials: Sequence[Material], shares: Sequence[float], dim: int) -> Verdict:

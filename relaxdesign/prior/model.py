@@ -20,6 +20,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from relaxdesign.data import data_file
+from relaxdesign.files import write_whole
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import Channels, PhaseChannels, Properties, channels_from_definition
 from relaxdesign.microstructure.symmetry import NO_SYMMETRY, Symmetry
@@ -236,7 +237,7 @@ def save_prior(prior: Prior, directory: str | Path) -> Path:
         "sha256": hashlib.sha256(weights).hexdigest(),
     }
     path = directory / f"{prior.name}.safetensors"
-    path.write_bytes(weights)
+    write_whole(path, weights)
     _write_card(path, card)
     return path
 
@@ -303,7 +304,7 @@ def _read_card(weights: Path) -> dict:
 
 def _write_card(weights: Path, card: dict) -> None:
     text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-    weights.with_suffix(".json").write_text(text, encoding="utf-8")
+    write_whole(weights.with_suffix(".json"), text.encode())
 
 
 def shipped_priors() -> list[str]:

@@ -14,6 +14,7 @@ from PIL import Image
 from plotly.subplots import make_subplots
 from torch import Tensor
 
+from relaxdesign.files import write_whole
 from relaxdesign.prior.metrics import Population, distributions, two_point
 from relaxdesign.prior.model import Prior
 
@@ -46,11 +47,11 @@ def write_report(
     drawn: the samples as they came, (count, 3, *grid). populations: samples and two sets of random designs.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    write_whole(directory / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
     sheet = sample_sheet(drawn[: SHEET_COLUMNS * SHEET_ROWS])
     sheet.save(directory / "samples.png")
     page = directory / "report.html"
-    page.write_text(_page(prior, metrics, sheet, _figure(prior, populations)), encoding="utf-8")
+    write_whole(page, _page(prior, metrics, sheet, _figure(prior, populations)).encode())
     return page
 
 

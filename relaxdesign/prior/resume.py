@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn, optim
 
+from relaxdesign.files import write_whole
 from relaxdesign.prior.model import PriorError
 
 
@@ -30,10 +30,7 @@ def save_state(
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{key}": value for key, value in moments.items()}
     copies = {key: value.detach().clone().contiguous() for key, value in tensors.items()}
-    # Written aside and renamed: a kill at any moment leaves the previous state whole.
-    partial = path.with_suffix(".partial")
-    save_file(copies, partial, metadata={"state": json.dumps({"settings": settings} | state)})
-    os.replace(partial, path)
+    write_whole(path, save(copies, metadata={"state": json.dumps({"settings": settings} | state)}))
 
 
 def load_state(

@@ -8,8 +8,10 @@ Sessions take turns: a session that queues ten runs delays the first run of anot
 lets the next one start. Requests come from strangers: those that name a file are refused.
 """
 
+from relaxdesign.server.failures import new_error_id
 from relaxdesign.server.job import Snapshot
+from relaxdesign.server.leaving import close_with_process
 from relaxdesign.server.limits import JobLimit, Limits, check_names_no_file
-from relaxdesign.server.manager import JobManager, new_error_id
+from relaxdesign.server.manager import JobManager
 
-__all__ = ["JobLimit", "JobManager", "Limits", "Snapshot", "check_names_no_file", "new_error_id"]
+__all__ = ["JobLimit", "JobManager", "Limits", "Snapshot", "check_names_no_file", "close_with_process", "new_error_id"]

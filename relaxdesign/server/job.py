@@ -84,6 +84,7 @@ class Job:
         self.state = "queued"  # changed by the manager only, under its lock
         self._lock = threading.Lock()
         self._cancel = threading.Event()
+        self._leave = threading.Event()
         self._turn = threading.Event()
         self._step: StepEvent | None = None
         self._recent: deque[Frame] = deque(maxlen=RECENT)
@@ -97,9 +98,23 @@ class Job:
         self._cancel.set()
         self._turn.set()
 
+    def interrupt(self) -> None:
+        """Asks the study to stop after its current step, as the server ends."""
+        self._leave.set()
+        self._turn.set()
+
     @property
     def cancelled(self) -> bool:
         return self._cancel.is_set()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the end of the server stops it, and not somebody before."""
+        return self._leave.is_set() and not self.cancelled
+
+    @property
+    def stopping(self) -> bool:
+        return self._cancel.is_set() or self._leave.is_set()
 
     @property
     def started(self) -> bool:
@@ -165,7 +180,7 @@ class Job:
                 ahead=ahead,
                 seconds=self.seconds,
                 seconds_per_step=self._seconds_per_step(),
-                stopping=self.cancelled,
+                stopping=self.stopping,
             )
 
 

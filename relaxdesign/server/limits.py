@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from relaxdesign.files import least_free_mb
 from relaxdesign.study.request import DesignRequest
 
 
@@ -27,7 +28,11 @@ class Limits:
 
     @staticmethod
     def from_environment() -> Limits:
-        """``RELAXDESIGN_RUNNING``, ``_PAUSED``, ``_QUEUED`` and ``_QUEUED_TOTAL``, each at least 1."""
+        """``RELAXDESIGN_RUNNING``, ``_PAUSED``, ``_QUEUED`` and ``_QUEUED_TOTAL``, each at least 1.
+
+        Raises ValueError for values that cannot be used, that of ``RELAXDESIGN_FREE_MB`` too.
+        """
+        least_free_mb()  # told at the start if it cannot be used
         names = Limits.__dataclass_fields__
         given = {name: os.environ.get(f"RELAXDESIGN_{name.upper()}", "").strip() for name in names}
         try:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from relaxdesign.files import write_whole
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.elasticity import needs_stiffness
 from relaxdesign.physics.evaluator import Evaluator
@@ -67,7 +68,7 @@ def calibration_of(prior: str) -> Calibration:
         child = subprocess.run(command, check=True, capture_output=True, text=True)
         known[key] = json.loads(child.stdout.splitlines()[-1])
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(known), encoding="utf-8")
+        write_whole(path, json.dumps(known).encode())
     return Calibration(**known[key])
 
 

@@ -178,7 +178,8 @@ def main() -> None:
     _limit_memory(int(sys.argv[1]))
     messages = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not end up between the messages
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server; the pipe ends with it
+    for ending in (signal.SIGINT, signal.SIGTERM):  # they are for the server; the pipe ends with it
+        signal.signal(ending, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(PAGES_FIRST)
     import torch

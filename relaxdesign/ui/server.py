@@ -61,9 +61,11 @@ def wait() -> None:
 def jobs() -> JobManager:
     """The queue of this server; its runs outlive the sessions that started them."""
     from relaxdesign.library import Store
-    from relaxdesign.server import JobManager
+    from relaxdesign.server import JobManager, close_with_process
 
-    return JobManager(Store())
+    manager = JobManager(Store())
+    close_with_process(manager)
+    return manager
 
 
 def store() -> Store:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from relaxdesign.campaign import CampaignError, CampaignSpec, Folder, run
+from relaxdesign.files import NoSpace
 from relaxdesign.library import Campaigns, RunSearch, Store
 from tests.scripted_study import scripted_design
 
@@ -103,6 +104,16 @@ def test_files_the_library_has_not_heard_of_are_taken_over(tmp_path, store, aske
     last = list(run(spec(0, 1, 2), tmp_path / "c", store=elsewhere))[-1]
     assert len(asked) == 3 and last.campaign_id == first.campaign_id
     assert seeds_in_library(elsewhere, last.campaign_id) == [0, 1, 2]
+
+
+def test_a_full_disk_ends_a_campaign_before_its_requests_fail(tmp_path, store, asked, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("RELAXDESIGN_FREE_MB", "1000000000000")
+        with pytest.raises(NoSpace, match="name another folder with --out"):
+            list(run(spec(0, 1), tmp_path / "c", store=store))
+    (record,) = Campaigns(store).list()
+    assert record.status == "failed" and str(tmp_path / "c") in record.error and record.failed == 0 and not asked
+    assert list(run(spec(0, 1), tmp_path / "c", store=store))[-1].done == 2
 
 
 def test_a_folder_has_one_master(tmp_path, store, asked):

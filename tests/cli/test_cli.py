@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from relaxdesign import __version__
 from relaxdesign.io.fields import load_field
-from relaxdesign.library import Catalogues, Store
+from relaxdesign.library import Catalogues, Leases, Store
 from relaxdesign.library.replay import Replays
 from relaxdesign.study.events import DesignEvent, FinishedEvent
 from relaxdesign.study.guidance_settings import GuidanceSettings
@@ -267,6 +268,64 @@ def test_a_library_that_fails_costs_no_design(cli, scripted, library, monkeypatc
         assert load_field(tmp_path / folder / "design-03" / "design.vti").E.shape == (16, 16, 1)
 
 
+def test_a_library_that_cannot_be_written_any_more_leaves_no_run_that_seems_to_be_computed(
+    cli, scripted, library, monkeypatch
+):
+    def full(*_, **__):
+        raise OperationalError("UPDATE", {}, Exception("database or disk is full"))
+
+    scripted()
+    with monkeypatch.context() as patch:
+        patch.setattr("relaxdesign.library.Store.save_design", full)
+        ended = cli("design", "--target-bulk", 100, "--count", 3, "--out", "ended")
+        patch.setattr("relaxdesign.library.Store.end", full)
+        never = cli("design", "--target-bulk", 100, "--count", 3, "--out", "never")
+    assert ended.exit_code == never.exit_code == 0, ended.output + never.output
+    assert "make room on its disk" in ended.stderr and "could not be ended" not in ended.stderr
+    second, first = library.list_runs()
+    assert first.status == "failed" and "database or disk is full" in first.error
+    assert f"relaxdesign resume {second.id}" in never.stderr and "within a minute" in never.stderr
+    later = Store(library.engine.url.render_as_string(), clock=lambda: datetime(2100, 1, 1))
+    assert later.run(second.id).status == "interrupted"
+
+
+def test_a_full_disk_for_the_files_is_told_before_anything_is_computed(cli, scripted, library, small_disk, monkeypatch):
+    disk, fill = small_disk
+    monkeypatch.setenv("RELAXDESIGN_FREE_MB", "1")
+    fill(left=2**19)
+    scripted()
+    refused = cli("design", "--target-bulk", 100, "--count", 3, "--out", disk / "out")
+    assert_one_clear_error(refused, str(disk / "out"), "0.5 MB are free", "name another folder with --out")
+    assert library.count_runs() == 0 and not (disk / "out").exists()
+
+
+@pytest.mark.parametrize(("at", "left", "designs"), [(2, 2**17, 0), (4, 2**14, 1)])
+def test_a_disk_that_fills_up_loses_no_design(
+    cli, scripted, library, small_disk, monkeypatch, tmp_path, at, left, designs
+):
+    disk, fill = small_disk
+    monkeypatch.setenv("RELAXDESIGN_FREE_MB", "1")
+
+    def run(request, *, cancel, finished=()):
+        for number, event in enumerate(scripted_study()(request, cancel=cancel), 1):
+            if number == at:
+                fill(left)
+            yield event
+
+    scripted(run)
+    words = ("design", "--target-bulk", 100, "--count", 3, "--steps", 3, "--out", disk / "out")
+    broken = cli(*words)
+    assert broken.exit_code == 2 and str(disk / "out") in broken.stderr and "make room there" in broken.stderr
+    (run,) = library.list_runs()
+    assert (run.status, run.design_count) == ("failed", designs) and str(disk / "out") in run.error
+    assert f"relaxdesign resume {run.id}" in broken.stderr
+    assert not list(disk.rglob("*.partial"))
+    if designs:
+        assert cli("export", run.id, "--format", "json", "--out", tmp_path / "elsewhere").exit_code == 0
+    else:
+        assert "MB are free" in broken.stderr
+
+
 @pytest.mark.parametrize(
     ("error", "status"), [(ValueError("a reason"), "failed"), (KeyboardInterrupt(), "interrupted")]
 )
@@ -296,6 +355,15 @@ def test_a_run_that_breaks_off_can_be_resumed(cli, scripted, library, error, sta
     assert library.run(run.id).status == "finished" and len(library.designs(run.id)) == 3
     assert_one_clear_error(cli("resume", run.id), "is finished", "nothing to resume")
     assert_one_clear_error(cli("resume", "zzz"), "no run", "relaxdesign runs")
+
+
+def test_a_run_that_an_ended_server_left_in_its_queue_can_be_taken(cli, scripted, library):
+    scripted()
+    run_id = library.create_run(DesignRequest(target_bulk=100.0, count=1, steps=2))
+    assert_one_clear_error(cli("resume", run_id), "is queued", "nothing to resume")
+    Leases(library).release([run_id])
+    assert cli("resume", run_id).exit_code == 0
+    assert library.run(run_id).status == "finished"
 
 
 def test_a_run_that_the_app_stops_keeps_what_there_is(cli, scripted, library):

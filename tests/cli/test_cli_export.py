@@ -6,6 +6,7 @@ import json
 import zipfile
 
 import pytest
+from sqlalchemy import text
 
 from relaxdesign.library import Curves, Store
 from tests.command_line import assert_one_clear_error
@@ -100,14 +101,16 @@ def test_a_run_becomes_one_zip(cli, library, tmp_path):
         assert f"relaxdesign-{run_id}/design-01/matrix.stl" in archive.namelist()
 
 
-def test_a_run_that_was_interrupted_gives_what_it_had(cli, library, tmp_path, monkeypatch):
-    _, put = library
+def test_a_run_that_was_interrupted_gives_what_it_had(cli, library, tmp_path):
+    store, put = library
     run_id = put(ended=False)
-    with monkeypatch.context() as patch:
-        patch.setattr(Store, "is_alive", lambda *_: True)
-        assert_one_clear_error(cli("export", run_id, "--out", "x"), "running", "when it has ended")
-        assert_one_clear_error(cli("resume", run_id), "running", "nothing to resume")
-        assert_one_clear_error(cli("runs", "discard", run_id), "running", "stop it")
+    assert_one_clear_error(cli("export", run_id, "--out", "x"), "running", "when it has ended")
+    assert_one_clear_error(cli("resume", run_id), "running", "nothing to resume")
+    assert_one_clear_error(cli("runs", "discard", run_id), "running", "stop it")
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE runs SET heartbeat = '2026-01-01 00:00:00'"))
+    (row,) = json.loads(cli("runs", "--status", "interrupted", "--json").stdout)
+    assert (row["id"], row["status"]) == (run_id, "interrupted")
     assert cli("export", run_id, "--format", "json", "--out", "x").exit_code == 0
     assert json.loads((tmp_path / "x" / "result.json").read_text())["status"] == "interrupted"
 

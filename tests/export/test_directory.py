@@ -79,3 +79,13 @@ def test_result_json_has_the_request(make_result):
     values = json.loads(result_json(make_result()))
     assert values["request"]["objectives"][0]["low"] == 10.0
     assert values["status"] == "finished"
+
+
+def test_clearing_takes_what_a_killed_process_left_half_written(tmp_path):
+    folder = tmp_path / "design-01"
+    folder.mkdir()
+    for name in ("design.json", "design-2.stl", ".design.stl.partial", ".design-2.stl.0a1b2c3d.partial"):
+        (folder / name).write_text("half")
+    (tmp_path / ".result.json.0a1b2c3d.partial").write_text("half")
+    clear_directory(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -77,28 +75,6 @@ def test_newest_run_comes_first_and_pages_do_not_overlap(store):
     assert [run.id for run in store.list_runs()] == ids[::-1]
     assert [run.id for run in store.list_runs(limit=2, offset=2)] == ids[::-1][2:4]
     assert store.count_runs() == 5
-
-
-@pytest.mark.parametrize(
-    ("owner", "status"),
-    [
-        (f"{socket.gethostname()}:{os.getpid()}", "interrupted"),  # our number, but we have only just started
-        (f"{socket.gethostname()}:{2**22 + 1}", "interrupted"),  # no such process
-        (f"{socket.gethostname()}:{os.getppid()}", "running"),  # another living server
-        ("elsewhere:1", "interrupted"),  # a container may have been given a new name
-    ],
-)
-def test_runs_of_a_dead_server_are_interrupted(store, owner, status):
-    run_id = store.create_run(REQUEST)
-    store.mark_running(run_id)
-    store.save_design(run_id, scripted_design(0))
-    with store.engine.begin() as connection:
-        connection.execute(text("UPDATE runs SET owner = :owner"), {"owner": owner})
-    if owner == "elsewhere:1" and store.engine.dialect.name != "sqlite":
-        status = "running"  # a database server serves several machines
-    assert store.interrupt_orphans() == (status == "interrupted")
-    assert store.run(run_id).status == status
-    assert len(store.designs(run_id)) == 1
 
 
 def test_delete_takes_the_designs_along(store):

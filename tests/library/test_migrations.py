@@ -97,6 +97,17 @@ def test_a_library_without_catalogues_gets_them_and_keeps_its_runs(tmp_path):
     assert catalogues.read(kept) == run.request.materials_csv
 
 
+def test_a_run_that_an_earlier_version_computed_is_interrupted(tmp_path):
+    path = written(THIRD_SCHEMA, tmp_path / "third.db")
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE runs SET status = 'running', owner = 'host:1'")
+    connection.commit()
+    connection.close()
+    store = Store(f"sqlite:///{path}")
+    assert store.run("00000000000a").status == "interrupted", "it gives no sign of life"
+    assert store.interrupt_orphans() == 1
+
+
 def test_opening_twice_changes_nothing(old):
     Store(f"sqlite:///{old}").engine.dispose()
     before = list(sqlite3.connect(old).iterdump())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -271,9 +272,10 @@ def test_run_deleted_while_computed_ends_quietly(manage, store):
         manager.snapshot(run_id)
 
 
-def test_new_server_marks_what_the_old_one_left(manage, store):
-    run_id = store.create_run(REQUEST)
-    store.mark_running(run_id)
+def test_new_server_marks_what_the_old_one_left(manage, database_url):
+    before = Store(database_url, owner="host:1:a", clock=lambda: datetime(2026, 1, 1))
+    run_id = before.create_run(REQUEST)
+    before.mark_running(run_id)
     manager = manage(scripted_study())
     assert manager.snapshot(run_id).state == "interrupted"
 

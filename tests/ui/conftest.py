@@ -56,6 +56,7 @@ def app(tmp_path, monkeypatch, script):
     monkeypatch.setattr(model, "shipped_priors", lambda: list(study.DEFAULT_PRIORS.values())[:1])
     monkeypatch.setattr(server, "_probe_rendering", lambda: False)
     monkeypatch.setattr(server, "_calibrations", dict)
+    monkeypatch.setattr("relaxdesign.server.close_with_process", lambda manager: None)
     st.cache_data.clear()
     st.cache_resource.clear()
     yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT_S)

@@ -65,6 +65,8 @@ def render(run_id: str) -> None:
 
 def _notice(snapshot: Snapshot) -> None:
     steps = len(snapshot.curves.step)
+    if snapshot.message and snapshot.state != "failed":
+        st.warning(snapshot.message, icon=":material/save:")
     if snapshot.state == "failed":
         text = snapshot.message or "The computation failed."
         if snapshot.error_id:
