@@ -168,13 +168,10 @@ class _Study:
         request, message = self.request, last.messages.get(index, "dropped")
         return Design(index, request.objectives, request.family, message)
 
-    def _pair_of(self, design: Design) -> tuple[int, int] | None:
-        """Positions of a design's materials among those on offer."""
-        if not design.materials:
-            return None
-        ids = [material.id for material in self.materials.materials]
-        matrix, inclusion = (ids.index(material.id) for material in design.materials)
-        return matrix, inclusion
+    def _pair_of(self, design: Design) -> tuple[int, ...] | None:
+        """Positions of a design's materials among those on offer; a third one that is given is not among them."""
+        at = {material.id: position for position, material in enumerate(self.materials.materials)}
+        return tuple(at[material.id] for material in design.materials if material.id in at) or None
 
 
 def design(request: DesignRequest, *, catalogue: Catalogue | None = None) -> DesignResult:

@@ -15,7 +15,7 @@ from relaxdesign.microstructure import FAMILIES
 from relaxdesign.study.family import third_of
 from relaxdesign.study.request import DesignRequest, RequestError
 from relaxdesign.study.result import Design
-from relaxdesign.study.run import check_request, design
+from relaxdesign.study.run import check_request, design, run
 
 CATALOGUE = Catalogue.default()
 
@@ -69,6 +69,9 @@ def test_designs_of_three_phases_are_verified_kept_and_exported(family, third, g
     volumes = [volume(stl_bytes(ok[0], phase=phase)) for phase in range(3)]
     assert np.array(volumes) / sum(volumes) == pytest.approx(np.array(ok[0].shares), rel=2e-3)
     assert b"phase_2" in vti_bytes(ok[0])
+    *_, last = run(request(family=family, third_phase=third), finished=ok[:1])  # goes on with one of them kept
+    kept, other = last.result.designs
+    assert kept is ok[0] and other.materials == ok[1].materials
 
 
 def volume(stl: bytes) -> float:
