@@ -62,12 +62,12 @@ class Kind:
 
     @property
     def request(self) -> DesignRequest:
-        own = {"family": self.family, "dim": self.dim, "method": self.method}
+        own = {"family": self.family, "dim": self.dim, "method": self.method, "count": COUNT, "steps": STEPS}
         if self.family != "free-form":
-            own["phases"] = ()  # are given to shapes
+            own |= {"phases": (), "symmetry": "none", "min_feature": 0.0}  # are of shapes
         if isinstance(FAMILIES[self.family], GivenThird):
             own["third_phase"] = "soda-lime-glass"
-        return DesignRequest.model_validate({"count": COUNT, "steps": STEPS} | PRESETS[self.preset].fields | own)
+        return DesignRequest.model_validate(PRESETS[self.preset].fields | own)
 
     @property
     def refusal(self) -> str:
@@ -75,6 +75,8 @@ class Kind:
         request = self.request
         if request.phases and (self.method in ("pairs", "genetic", "cma-es", "conditional")):
             return "does not search among shapes of given phases"
+        if len(request.phases) == 3 and self.method == "level-set":
+            return "between two phases: choose topology or guided"
         if self.method in ("topology", "level-set") and not request.phases:
             return "searches among shapes of given phases"
         if self.method == "pairs" and len(request.targets) > 1:
@@ -123,6 +125,8 @@ SOME = [
     Kind("Titanium lattice", "free-form", 2, "level-set"),
     Kind("Titanium lattice", "free-form", 2, "random"),
     Kind("Stiff and light", "particles", 2, "topology"),
+    Kind("Zero-expansion lattice", "free-form", 2, "guided"),
+    Kind("Zero-expansion lattice", "free-form", 2, "level-set"),
 ]
 """Every preset, projection, dimension, method and reason of refusal at least once."""
 
@@ -180,7 +184,7 @@ def last_seen(app: App, request) -> Iterator[None]:
     yield
     if request.session.testsfailed > failed:
         ARTIFACTS.mkdir(exist_ok=True)
-        app.page.screenshot(path=ARTIFACTS / f"{request.node.callspec.id}.png")
+        app.page.screenshot(path=ARTIFACTS / f"{request.node.name}.png")
         (ARTIFACTS / "server.log").write_bytes(app.log.read_bytes())
     app.page.goto("about:blank")
     app.log.write_bytes(b"")
