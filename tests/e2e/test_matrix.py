@@ -145,7 +145,7 @@ VIEWS = {
     "Local fields": "Per unit strain",
     "Stiffness": "a sphere would be isotropic",
     "Correlation": "two points a shift r apart",
-    "Overview": re.compile("^(Particles|Inclusions|Solid) fill"),
+    "Overview": re.compile("^[A-Z][a-z ]+ fills? [0-9.]+ % of the cell"),
 }
 """Of the inspector, with words of each."""
 
