@@ -12,7 +12,7 @@ from torch import Tensor
 from relaxdesign.materials import Material
 from relaxdesign.materials.material import void_of
 from relaxdesign.physics.fem.moduli import young_poisson_from_bulk_shear
-from relaxdesign.physics.quantities import PHYSICS
+from relaxdesign.physics.quantities import PHYSICS, mixed
 from relaxdesign.physics.voxel_fields import VoxelFields, traced
 
 _NAMES = {"bulk": "K", "shear": "G", "density": "rho", "conductivity": "k", "expansion": "alpha"}
@@ -36,11 +36,12 @@ def composite_fields(shares: np.ndarray, materials: Sequence[Material], edge: fl
     dim = 2 if shares.shape[3] == 1 else 3
     each = [_coefficients(phases, index) for index in range(len(phases))]
     mixture: Mapping[str, Any] = each[-1]
+    physics = [known for known in PHYSICS.values() if {c.name for c in known.coefficients} <= each[0].keys()]
     for index in reversed(range(len(phases) - 1)):
         rest = parts[index + 1 :].sum(0)
         both = rest + parts[index]
         share = torch.where(both > _WHOLE, rest / both.clamp_min(_WHOLE), 0.0)
-        mixture = _mixed(each[index], mixture, share, dim)
+        mixture = mixed(physics, each[index], mixture, share, share, dim)
     fields = {_NAMES[name]: _array(value, shares.shape[1:]) for name, value in mixture.items()}
     young, poisson = young_poisson_from_bulk_shear(fields.pop("K"), fields.pop("G"))
     if (void := void_of(phases)) is not None:
@@ -57,21 +58,6 @@ def _coefficients(phases: Sequence[Material], index: int) -> dict[str, float]:
         values = [float(getattr(phase, name)) for phase in phases]
         found[name] = float(traced(values)[index]) if name in _TRACED and max(values) > 0.0 else values[index]
     return found
-
-
-def _mixed(first: Mapping[str, Any], second: Mapping[str, Any], share: Tensor, dim: int) -> dict[str, Any]:
-    """Coefficients of voxels with a share of the second of two phases, or of a mixture."""
-    made: dict[str, Any] = {}
-    for physics in PHYSICS.values():
-        names = [each.name for each in physics.coefficients]
-        if not set(names) <= set(first):
-            continue
-        if physics.mixture is not None:
-            made |= {name: first[name] + (second[name] - first[name]) * share for name in names}
-        else:
-            own, other = ({name: of[name] for name in names} for of in (first, second))
-            made |= physics.composite(own, other, share, dim, made, ())
-    return {name: made[name] for name in first}
 
 
 def _array(value: Any, shape: tuple[int, ...]) -> np.ndarray:

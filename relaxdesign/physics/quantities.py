@@ -8,7 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from torch import Tensor
+
 from relaxdesign.physics.base import Coefficient, Physics, Quantity
+from relaxdesign.physics.composite_voxels import Coefficients
 from relaxdesign.physics.conduction import CONDUCTION
 from relaxdesign.physics.elasticity import ELASTICITY
 from relaxdesign.physics.expansion import THERMAL_EXPANSION
@@ -51,6 +54,31 @@ def coefficients_of(names: Iterable[str]) -> tuple[str, ...]:
     """The coefficients that a phase needs for these quantities, in the registry's order, none twice."""
     needed = {coefficient.name for physics in physics_of(names) for coefficient in physics.coefficients}
     return tuple(name for name in COEFFICIENTS if name in needed)
+
+
+def mixed(
+    physics: Iterable[Physics],
+    own: Coefficients,
+    rest: Coefficients,
+    share: Tensor,
+    carrying: Tensor,
+    dim: int,
+    barriers: Collection[str] = (),
+) -> dict[str, Tensor]:
+    """Coefficients of voxels of one phase and a share of what else is in them, for these physics.
+
+    own, rest: of the phase and of the rest, by name. share: of the rest. carrying: what counts for it where more than
+    an average is taken. barriers: see `relaxdesign.physics.base.Composite`.
+    """
+    made: dict[str, Tensor] = {}
+    for each in physics:
+        names = [coefficient.name for coefficient in each.coefficients]
+        if each.mixture is not None:
+            made |= {name: own[name] + (rest[name] - own[name]) * share for name in names}
+            continue
+        first, second = ({name: of[name] for name in names} for of in (own, rest))
+        made |= each.composite(first, second, carrying, dim, made, barriers)
+    return made
 
 
 def computable(names: Iterable[str], coefficients: Collection[str]) -> frozenset[str]:

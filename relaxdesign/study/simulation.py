@@ -18,7 +18,7 @@ from relaxdesign.microstructure.cell import phase_field
 from relaxdesign.microstructure.symmetry import NO_SYMMETRY, Symmetry
 from relaxdesign.physics.composite_voxels import BARRIER, Coefficients
 from relaxdesign.physics.evaluator import Effective, Evaluator
-from relaxdesign.physics.quantities import COEFFICIENTS, PHYSICS
+from relaxdesign.physics.quantities import COEFFICIENTS, PHYSICS, mixed
 from relaxdesign.physics.voxel_fields import TRACE
 from relaxdesign.study.objective import Objective, targets_of
 from relaxdesign.study.request import DesignRequest
@@ -169,28 +169,8 @@ class Simulation:
         mixture, barriers = each[-1], _barriers(each) if self.layers else ()
         for phase in reversed(range(len(materials) - 1)):
             parts = each[phase], mixture, _of_rest(shares, phase), _of_rest(others, phase)
-            mixture = self._mixed(evaluator, *parts, barriers)
+            mixture = mixed(evaluator.physics, *parts, self.dim, barriers)
         return dict(mixture)
-
-    def _mixed(
-        self,
-        evaluator: Evaluator,
-        own: Coefficients,
-        rest: Coefficients,
-        share: Tensor,
-        carrying: Tensor,
-        barriers: Collection[str],
-    ) -> dict[str, Tensor]:
-        """Coefficients of voxels of a phase and a share of what else is in them."""
-        made: dict[str, Tensor] = {}
-        for physics in evaluator.physics:
-            names = [each.name for each in physics.coefficients]
-            if physics.mixture is not None:
-                made |= {name: own[name] + (rest[name] - own[name]) * share for name in names}
-                continue
-            first, second = ({name: of[name] for name in names} for of in (own, rest))
-            made |= physics.composite(first, second, carrying, self.dim, made, barriers)
-        return made
 
     def values(self, materials: Sequence[Material], geometries: Sequence[Geometry], *, times: float = 1) -> CellValues:
         """Effective quantities of cells at the precision of a search. times: as in `cells`."""
