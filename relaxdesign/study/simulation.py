@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,11 +14,9 @@ from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Geometry, Inclusions, Placement, has_layers
 from relaxdesign.microstructure.cell import phase_field
+from relaxdesign.microstructure.mixed_voxels import coefficient, mixed_coefficients
 from relaxdesign.microstructure.symmetry import NO_SYMMETRY, Symmetry
-from relaxdesign.physics.composite_voxels import BARRIER, Coefficients
 from relaxdesign.physics.evaluator import Effective, Evaluator
-from relaxdesign.physics.quantities import COEFFICIENTS, PHYSICS, mixed
-from relaxdesign.physics.voxel_fields import TRACE
 from relaxdesign.study.objective import Objective, targets_of
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.symmetry import steered
@@ -28,7 +25,6 @@ PLACEMENTS = 10
 # Residuals; K errs by their square: by 1e-3 for ceramics in the softest foam at the first, else below 1e-4.
 _SEARCH_TOLERANCE = 3e-4
 _VERIFY_TOLERANCE = 1e-4
-_NOTHING = 1e-12  # of a voxel
 _BESIDE_VOIDS = 10.0
 """How much larger they are beside voids, where solves converge slowly and stiffness is a larger part of the mean of the
 phases': C of lattices then errs by less than 1e-4 (a residual of 1e-2 leaves 2e-4 to 1e-3, measured)."""
@@ -162,15 +158,15 @@ class Simulation:
         Of more than two phases the last two are mixed first, then that with the one before them, and so on.
         shares: as from `shares`. carrying: shares that count where more than an average is taken; None: the same.
         """
-        others = shares if carrying is None else carrying
-        each: list[Mapping[str, Any]] = [
-            {name: _coefficient(m, name, materials) for name in evaluator.coefficients} for m in materials
-        ]
-        mixture, barriers = each[-1], _barriers(each) if self.layers else ()
-        for phase in reversed(range(len(materials) - 1)):
-            parts = each[phase], mixture, _of_rest(shares, phase), _of_rest(others, phase)
-            mixture = mixed(evaluator.physics, *parts, self.dim, barriers)
-        return dict(mixture)
+        return mixed_coefficients(
+            evaluator.physics,
+            materials,
+            evaluator.coefficients,
+            shares,
+            self.dim,
+            carrying=carrying,
+            layers=self.layers,
+        )
 
     def values(self, materials: Sequence[Material], geometries: Sequence[Geometry], *, times: float = 1) -> CellValues:
         """Effective quantities of cells at the precision of a search. times: as in `cells`."""
@@ -191,7 +187,7 @@ class Simulation:
         evaluator = self.verifying()
         effective = evaluator(
             {
-                name: phase_field([_coefficient(each, name, materials) for each in materials], labels)
+                name: phase_field([coefficient(each, name, materials) for each in materials], labels)
                 for name in evaluator.coefficients
             }
         )
@@ -208,41 +204,6 @@ class Simulation:
             coordinate = target.coordinate(values[target.quantity])
             gaps.append(target.gap(np.float64(coordinate + (shift or {}).get(target.quantity, 0.0))))
         return np.array(gaps)
-
-
-def _barriers(phases: Sequence[Coefficients]) -> list[str]:
-    """Coefficients of which a phase has less than the ones before and after it."""
-    return [
-        name
-        for name in phases[0]
-        if COEFFICIENTS[name].positive
-        and any(
-            own[name] < BARRIER * min(before[name], after[name])
-            for before, own, after in zip(phases, phases[1:], phases[2:], strict=False)
-        )
-    ]
-
-
-def _of_rest(shares: Tensor, phase: int) -> Tensor:
-    """Share of the phases after this one, of what it and they hold of every voxel, (cells, nx, ny, nz)."""
-    rest = shares[:, phase:].sum(1)
-    return rest if phase == 0 else rest / (rest + shares[:, phase - 1]).clamp_min(_NOTHING)
-
-
-def _coefficient(material: Material, name: str, phases: Sequence[Material]) -> float:
-    """Of one of the phases; of voids a trace, where a cell has to be solved for its quantities.
-
-    It is one of the softest solid, so that a void counts as one beside each of them.
-    """
-    value = float(getattr(material, name))
-    if value > 0.0 or _is_averaged(name) or not COEFFICIENTS[name].positive:
-        return value
-    return TRACE * min((each for each in (float(getattr(m, name)) for m in phases) if each > 0.0), default=0.0)
-
-
-def _is_averaged(name: str) -> bool:
-    """Whether quantities take nothing but an average of a coefficient."""
-    return any(name == c.name for physics in PHYSICS.values() if physics.mixture for c in physics.coefficients)
 
 
 @dataclass(frozen=True, eq=False)
