@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 TRACE = 1e-8
-"""What is left in voids of the largest modulus (conductivity) of the cell, so that it can be solved: in results it is
-smaller than what a solve leaves."""
+"""What is left in voids of the modulus (conductivity) of the softest solid, so that a cell can be solved: in results it
+is smaller than what a solve leaves. Of the stiffest one it would not be: foam of 3 MPa with voids and a grain of
+400 GPa came out 0.6 % too stiff."""
+
+_SOFTEST = 1e-6  # of the stiffest voxel, below which a voxel does not count as a solid of which voids have a trace
 
 
 UNITS = {"E": "GPa", "nu": "1", "rho": "g/cm3", "k": "W/(m K)", "alpha": "1e-6/K"}
@@ -20,6 +23,12 @@ def traced(values: ArrayLike) -> NDArray[np.float64]:
     """Coefficients of phases with a trace in voids, see `TRACE`."""
     each = np.asarray(values, dtype=np.float64)
     return np.maximum(each, TRACE * each.max())
+
+
+def _trace(field: np.ndarray) -> float:
+    """What voids of a field get."""
+    solid = field[np.isfinite(field) & (field > 0.0)]
+    return TRACE * max(float(solid.min()), _SOFTEST * float(solid.max())) if solid.size else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +63,9 @@ class VoxelFields:
             raise ValueError("the cell is all void (E is 0 in every voxel): there is nothing to evaluate")
         E, nu, k, alpha = self.E, self.nu, self.k, self.alpha
         if empty.any():
-            stiffest = np.max(E, where=np.isfinite(E), initial=0.0)
-            E, nu = np.where(empty, TRACE * stiffest, E), np.where(empty, 0.0, nu)
+            E, nu = np.where(empty, _trace(E), E), np.where(empty, 0.0, nu)
         if k is not None and (k == 0.0).any() and k.max() > 0.0:
-            k = np.where(k == 0.0, TRACE * k.max(), k)
+            k = np.where(k == 0.0, _trace(k), k)
         if alpha is not None:
             alpha = np.where(empty, alpha[~empty].mean(), alpha)  # which does not count, but gives the closest bounds
         return replace(self, E=E, nu=nu, k=k, alpha=alpha)

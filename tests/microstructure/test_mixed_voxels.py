@@ -6,7 +6,8 @@ import torch
 
 from relaxdesign.materials.material import VOID
 from relaxdesign.microstructure.mixed_voxels import coefficient, composite_fields
-from relaxdesign.physics.voxel_fields import TRACE
+from relaxdesign.physics.effective_properties import evaluate
+from relaxdesign.physics.voxel_fields import TRACE, VoxelFields
 from relaxdesign.study.simulation import Simulation
 from tests.conftest import make_material
 
@@ -48,3 +49,14 @@ def test_images_and_designs_mix_their_voxels_alike(nz):
     K, G = fields["bulk"][0].numpy(), fields["shear"][0].numpy()
     assert np.allclose(9 * K * G / (3 * K + G), data.E, rtol=1e-9)
     assert data.rho is not None and np.allclose(fields["density"][0].numpy(), data.rho)
+
+
+def test_a_stiff_grain_does_not_stiffen_the_voids_of_a_foam():
+    """The grain in foam 3 MPa hardly counts; the voids must not take a share of its 400 GPa."""
+    edges = (np.arange(12) + 0.5) / 12 - 0.5
+    radius = np.sqrt(edges[:, None, None] ** 2 + edges[:, None] ** 2 + edges**2)
+    grain, soft = radius < 0.2, np.where(radius > 0.55, 0.0, 0.003)
+    bulk = [
+        evaluate(VoxelFields(np.where(grain, stiff, soft), np.full((12, 12, 12), 0.3))).bulk for stiff in (4.0, 400.0)
+    ]
+    assert bulk[1] == pytest.approx(bulk[0], rel=2e-3)
