@@ -14,6 +14,8 @@ from relaxdesign.cli.image_options import ImageOptions
 from relaxdesign.cli.options import read_catalogue, shown
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from relaxdesign.io.labels import Labels
     from relaxdesign.materials.catalogue import Catalogue, Material
     from relaxdesign.microstructure.base import Inclusions
@@ -29,7 +31,8 @@ class Cell:
 
     phases: what it was made of, where it was made of materials. roles: names of the phases 0, 1, …, where they are
     those of a family. box: first corner and edges of the cell around a surface, in its unit. warnings: what in
-    the file could have been meant otherwise. image: what was read of an image and done with it.
+    the file could have been meant otherwise. image: what was read of an image and done with it. shares, materials: of
+    the phases in every voxel, (phases, nx, ny, nz), where it was made of labels. open: whether an image does not repeat.
     """
 
     data: VoxelFields
@@ -39,6 +42,9 @@ class Cell:
     box: dict[str, list[float]] | None = None
     warnings: tuple[str, ...] = ()
     image: dict[str, Any] | None = None
+    shares: np.ndarray | None = None
+    materials: tuple[Material, ...] = ()
+    open: bool = False
 
 
 def make_cell(path: Path | None, options: CellOptions, images: ImageOptions | None = None) -> Cell:
@@ -140,15 +146,26 @@ def _from_labels(path: Path, options: CellOptions, images: ImageOptions) -> Cell
     family = family_of(options.given)
     materials = _materials(options, family) if options.phases is None else phase_materials(options)
     if not (images.given or _is_image(path)):
-        return _of_labels(path, _labels(path, options.labels), None, materials, options)
+        labels = _labels(path, options.labels)
+        return _with_shares(_of_labels(path, labels, None, materials, options), labels, materials)
     from relaxdesign.microstructure.mixed_voxels import composite_fields
 
     found = images.segmented(path, options.labels)
-    data = None
-    if not found.whole and set(found.labels) <= set(materials):
-        data = composite_fields(found.shares, [materials[label] for label in found.labels], found.edge)
+    data, known = None, set(found.labels) <= set(materials)
+    phases = tuple(materials[label] for label in found.labels if label in materials)
+    if not found.whole and known:
+        data = composite_fields(found.shares, phases, found.edge)
     cell = _of_labels(path, found.as_labels(), data, materials, options)
-    return replace(cell, warnings=(*cell.warnings, *found.warnings), image=found.to_dict())
+    cell = replace(cell, warnings=(*cell.warnings, *found.warnings), image=found.to_dict(), open=found.open)
+    return replace(cell, shares=found.shares, materials=phases)
+
+
+def _with_shares(cell: Cell, labels: Labels, materials: Mapping[int, Material]) -> Cell:
+    """The cell of whole voxels with the shares of its phases."""
+    import numpy as np
+
+    shares = np.stack([(labels.values == label).astype(np.float32) for label in labels.shares])
+    return replace(cell, shares=shares, materials=tuple(materials[label] for label in labels.shares))
 
 
 def _labels(path: Path, name: str | None) -> Labels:

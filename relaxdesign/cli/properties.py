@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
+from relaxdesign.cli.besides import add_beside, beside
 from relaxdesign.cli.console import output
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def make_report(cell: Cell, solving: Solving) -> Report:
         if solving.refine:
             report["refined"] = on_finer_grids(data, solution, **options)
         report |= {"remark": None, "warnings": [*cell.warnings, *report["warnings"]]} | about
+        report |= beside(cell, solution, solving)
         return Report(report, solution.values, solution.bounds, solution.beside)
     bounds, shear = (bounds_with(data.void, of(K[0], G[0])) for of in (field_bounds, field_shear_bounds))
     found = resolution_warnings(data, boundary, {"K": (solved.value.item(), bounds)})
@@ -107,6 +109,7 @@ def print_report(found: Report, cell: Cell) -> None:
     for name, part in found.beside.items():
         _add_solve(table, f"solve for {QUANTITIES[name].label}", part.to_dict(), report["boundary"])
     _add_refined(table, report.get("refined", {}))
+    add_beside(table, report)
     output().print(table)
     for warning in report["warnings"]:
         output().print(f"[bold yellow]Warning:[/] {escape(warning)}")

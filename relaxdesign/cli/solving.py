@@ -48,6 +48,18 @@ class Solving:
         typer.Option("--refine", help="Solve with every voxel divided too, 2 per axis, and extrapolate."),
     ] = False
 
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Of labels and images: one solve, no interval and no other boundaries beside it."),
+    ] = False
+    embed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="self|MATERIAL",
+            help="Of an image: in a frame of its own effective medium (self) or of a material, whose edges no seam cuts.",
+        ),
+    ] = None
+
     def check(self) -> None:
         """Raises ValueError, before any work, for files that could not be written and options that exclude others."""
         _check_output("--gradient", self.gradient, ".npz")

@@ -14,6 +14,7 @@ import numpy as np
 
 from relaxdesign.io.fields import FieldError
 from relaxdesign.io.images.base import Image, as_labels
+from relaxdesign.microstructure.overlaps import overlaps
 
 Found = dict[str, Any]
 Spacing = tuple[float, float, float]
@@ -259,7 +260,7 @@ class Cubic:
             raise FieldError(f"the step {self.text!r} is for labels: put a threshold before it, for example otsu")
         whole, long, spacing = _shared(stage), stage.long, stage.spacing
         edge = min((spacing[axis] for axis in long), default=spacing[0]) if self.edge is None else self.edge
-        weights = {axis: _overlaps(stage.shape[axis], spacing[axis], edge) for axis in long}
+        weights = {axis: overlaps(count := stage.shape[axis], max(1, round(count * spacing[axis] / edge))) for axis in long}
 
         def resampled(array: np.ndarray) -> np.ndarray:
             for axis, weight in weights.items():
@@ -331,11 +332,3 @@ def _unshared(stage: Stage) -> Stage:
         return stage
     labels = sum(label * (share > 0.5).astype(np.int64) for label, share in shares.items())
     return replace(stage, values=np.asarray(labels), labelled=True, shares=None)
-
-
-def _overlaps(count: int, step: float, edge: float) -> np.ndarray:
-    """Which part of every new voxel lies in which old one, (new, count); edge: about that of the new ones."""
-    new = max(1, round(count * step / edge))
-    ends, old = np.linspace(0.0, count, new + 1), np.arange(count)
-    lengths = np.minimum(ends[1:, None], old + 1) - np.maximum(ends[:-1, None], old)
-    return np.clip(lengths, 0.0, None) * (new / count)

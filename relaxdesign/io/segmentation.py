@@ -111,6 +111,11 @@ class Segmentation:
         return tuple(found)
 
     @property
+    def open(self) -> bool:
+        """Whether it does not repeat."""
+        return any(seam.open for seam in self.seams)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What should be known of the cell: seams that do not fit, and what resampling did."""
         found = [done.found["warning"] for done in self.steps if "warning" in done.found]
@@ -121,8 +126,8 @@ class Segmentation:
                 for seam in seams
             )
             found.append(
-                f"the image is not periodic ({told}): periodic values are a working estimate; --mirror makes it a "
-                "periodic cell, --boundary kubc gives an upper estimate"
+                f"the image is not periodic ({told}): periodic values are a working estimate, those under linear "
+                "displacements (kubc) an upper one; mirrored or embedded it has no such seams"
             )
         return tuple(found)
 

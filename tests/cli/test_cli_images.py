@@ -138,3 +138,37 @@ def test_small_and_mirrored_images_are_refused(cli, tmp_path):
     command = ("representative", tmp_path / "small.png", *PHASES)
     assert_one_clear_error(cli(*command), "blocks of two sizes of at least 8 voxels per edge need 24")
     assert_one_clear_error(cli(*command, "--mirror"), "--mirror: a mirror image tells nothing new")
+
+
+# ---- Beside the numbers ----------------------------------------------------------------------------
+
+
+def test_an_image_that_does_not_repeat_has_its_estimates_beside_it(cli, scan):
+    steps = ("--step", "median 3", "--step", "otsu")
+    told = json.loads(cli("evaluate", scan, *PHASES, *steps, "--embed", "self", "--tol", "1e-6", "--json").stdout)
+    others = told["estimates"]
+    assert others["periodic"]["K"] == told["K"] and others["kubc"]["K"] > others["mirrored"]["K"]
+    assert told["embedded"]["frame_K"] == pytest.approx(told["embedded"]["K"], rel=2e-4)
+    shown = cli("evaluate", scan, *PHASES, *steps, "--embed", EPOXY).stdout
+    assert "kubc, upper" in shown and "embedded in Epoxy" in shown
+    quick = json.loads(cli("evaluate", scan, *PHASES, *steps, "--quick", "--json").stdout)
+    assert "estimates" not in quick and "interval" not in quick
+    assert_one_clear_error(cli("evaluate", scan, *PHASES, *steps, "--embed", "void"), "a frame of void carries no load")
+
+
+def test_the_interval_of_whole_voxels_holds_what_is_exact(cli, tmp_path):
+    """Hill's K of phases with equal G (1963, doi:10.1016/0022-5096(63)90036-X), of fibres that overlap (trial 7)."""
+    centres = np.arange(24) + 0.5
+    labels = np.zeros((24, 24), bool)
+    for y, z in ((6, 6), (18, 9), (12, 18)):
+        labels |= (centres[:, None] - y) ** 2 + (centres - z) ** 2 < 16
+    tifffile.imwrite(tmp_path / "fibres.tif", labels.astype(np.uint8))
+    G, K = 30.0, (20.0, 200.0)
+    rows = [f"m{i},M{i},{9 * k * G / (3 * k + G)!r},{(3 * k - 2 * G) / (2 * (3 * k + G))!r},1" for i, k in enumerate(K)]
+    (tmp_path / "m.csv").write_text("\n".join(["id,name,E_GPa,nu,rho_g_cm3", *rows]))
+    options = ("--materials", tmp_path / "m.csv", "--phases", "0=m0,1=m1", "--json")
+    told = json.loads(cli("evaluate", tmp_path / "fibres.tif", *options).stdout)
+    share = labels.mean()
+    exact = 1 / ((1 - share) / (K[0] + 4 * G / 3) + share / (K[1] + 4 * G / 3)) - 4 * G / 3
+    assert told["interval"]["K"]["low"] < exact < told["interval"]["K"]["high"] < 1.1 * exact
+    assert np.array(told["interval"]["C_half_width"]).shape == (6, 6)

@@ -1,0 +1,106 @@
+"""What the voxels of an image leave open: an interval for the cell whose interfaces they tell only roughly.
+
+Where voxels hold shares of phases, the error falls as their edge, so that a grid half as fine tells the limit
+(`relaxdesign.physics.composite_voxels.limit`). Where every voxel is of one phase, its interfaces are staircases: too
+stiff around stiff inclusions. With interfaces spread over two voxels the same image is too soft, and the cell that was
+imaged lies between: spheres of contrast 100 (simple and body-centred cubic, 32³), K and conductivity, do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from relaxdesign.materials import Material
+from relaxdesign.microstructure.mixed_voxels import composite_fields
+from relaxdesign.microstructure.overlaps import overlaps
+from relaxdesign.physics.composite_voxels import LEFT, VOID_CONTRAST, limit
+from relaxdesign.physics.effective_properties import Evaluation, evaluate
+
+LEAST_VOXELS = 8
+"""Per long edge, below which a grid half as fine tells nothing."""
+
+_SPREAD = np.array([0.25, 0.5, 0.25])  # of a voxel, over its neighbours along an axis
+
+
+@dataclass(frozen=True, eq=False)
+class VoxelInterval:
+    """The limit of fine voxels with the half-width of its interval (95 %), by quantity; of C (6, 6) in GPa."""
+
+    values: dict[str, tuple[float, float]]
+    stiffness: np.ndarray
+    half_width: np.ndarray
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        told: dict[str, Any] = {
+            name: {"value": value, "low": value - half, "high": value + half}
+            for name, (value, half) in self.values.items()
+        }
+        return told | {"C": self.stiffness.tolist(), "C_half_width": self.half_width.tolist()}
+
+
+def voxel_interval(
+    shares: np.ndarray, materials: Sequence[Material], given: Evaluation, *, tol: float | None = None
+) -> VoxelInterval | None:
+    """The interval around the values of an image, from one more evaluation; None where it has too few voxels.
+
+    Args:
+        shares: (phases, nx, ny, nz), of every phase in every voxel, sum 1. materials: of the phases.
+        given: what the voxels come to as they are.
+
+    Errors as in `relaxdesign.physics.effective_properties.evaluate`.
+    """
+    if min(count for count in shares.shape[1:] if count > 1) < LEAST_VOXELS:
+        return None
+    whole = bool(((shares == 0.0) | (shares == 1.0)).all())
+    other = spread(shares) if whole else coarser(shares)
+    compared = evaluate(composite_fields(other, materials), boundary=given.boundary, tol=tol)
+    contrast, dim = _contrast(materials), 2 if shares.shape[3] == 1 else 3
+
+    def between(here: float, there: float) -> tuple[float, float]:
+        value, half = limit(there, here, contrast, dim)
+        if whole:
+            least = half - LEFT * abs(here - there)
+            value, half = 0.5 * (here + there), LEFT * abs(here - there) + least
+        return float(value), float(half)
+
+    names = [name for name in dict.fromkeys((*given.bounds, "E")) if name in compared.values]
+    pairs = [[between(a, b) for a, b in zip(*rows, strict=True)] for rows in zip(given.C, compared.C, strict=True)]
+    C = np.array(pairs)
+    return VoxelInterval(
+        {name: between(given.values[name], compared.values[name]) for name in names}, C[..., 0], C[..., 1]
+    )
+
+
+def coarser(shares: np.ndarray) -> np.ndarray:
+    """The shares on half as many voxels along every axis of more than one, (phases, nx, ny, nz)."""
+    for axis in range(1, 4):
+        if (count := shares.shape[axis]) > 1:
+            shares = np.moveaxis(np.tensordot(overlaps(count, count // 2), shares, (1, axis)), 0, axis)
+    return shares
+
+
+def spread(shares: np.ndarray) -> np.ndarray:
+    """The shares with every interface spread over its two voxels; the cell repeats."""
+    from scipy.ndimage import convolve1d
+
+    shares = shares.astype(np.float64)
+    for axis in range(1, 4):
+        if shares.shape[axis] > 1:
+            shares = convolve1d(shares, _SPREAD, axis=axis, mode="wrap")
+    return shares
+
+
+def _contrast(materials: Sequence[Material]) -> float:
+    """The largest of the bulk moduli and conductivities of the phases."""
+    found = 1.0
+    for name in ("bulk", "conductivity"):
+        values = [getattr(material, name) for material in materials]
+        if any(value is None for value in values):
+            continue
+        found = max(found, max(values) / min(values)) if min(values) > 0.0 else VOID_CONTRAST
+    return found
