@@ -23,6 +23,10 @@ from relaxdesign.physics.effective_properties import Evaluation, evaluate
 LEAST_VOXELS = 8
 """Per long edge, below which a grid half as fine tells nothing."""
 
+_TREND = 32
+"""Voxels per long edge, below which two grids may not follow the law of fine ones yet (a sphere of 40 %, contrast 100,
+on 8³ and 16³ voxels: the limit went the other way): the interval then holds either direction."""
+
 _SPREAD = np.array([0.25, 0.5, 0.25])  # of a voxel, over its neighbours along an axis
 
 
@@ -54,7 +58,8 @@ def voxel_interval(
 
     Errors as in `relaxdesign.physics.effective_properties.evaluate`.
     """
-    if min(count for count in shares.shape[1:] if count > 1) < LEAST_VOXELS:
+    shortest = min(count for count in shares.shape[1:] if count > 1)
+    if shortest < LEAST_VOXELS:
         return None
     whole = bool(((shares == 0.0) | (shares == 1.0)).all())
     other = spread(shares) if whole else coarser(shares)
@@ -63,9 +68,11 @@ def voxel_interval(
 
     def between(here: float, there: float) -> tuple[float, float]:
         value, half = limit(there, here, contrast, dim)
+        least = half - LEFT * abs(here - there)
         if whole:
-            least = half - LEFT * abs(here - there)
             value, half = 0.5 * (here + there), LEFT * abs(here - there) + least
+        elif shortest < _TREND:
+            value, half = 0.5 * (here + value), (0.5 + LEFT) * abs(here - there) + least
         return float(value), float(half)
 
     names = [name for name in dict.fromkeys((*given.bounds, "E")) if name in compared.values]
