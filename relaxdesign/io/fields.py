@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,9 +18,10 @@ from relaxdesign.io.labels import MOST_LABELS, Labels
 from relaxdesign.io.npz import NpzFile
 from relaxdesign.io.units import FACTORS, Units, implausible
 from relaxdesign.io.vti import VtiFile
-from relaxdesign.materials.catalogue import Material
-from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.voxel_fields import VoxelFields
+
+if TYPE_CHECKING:
+    from relaxdesign.materials.catalogue import Material
 
 # Relative difference of voxel edges up to which voxels count as cubes (spacings are written with few digits).
 _CUBIC = 1e-4
@@ -118,6 +119,8 @@ def labelled_field(labels: Labels, materials: Mapping[int, Material]) -> VoxelFi
 
     Raises ValueError for a label without a material.
     """
+    from relaxdesign.microstructure.cell import Cell  # with torch, which the child that reads uploads does without
+
     labels.check_materials(materials)
     return replace(Cell.of(labels.values, materials).fields, edge=labels.edge)
 

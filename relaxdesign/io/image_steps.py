@@ -14,7 +14,7 @@ import numpy as np
 
 from relaxdesign.io.fields import FieldError
 from relaxdesign.io.images.base import Image, as_labels
-from relaxdesign.microstructure.overlaps import overlaps
+from relaxdesign.physics.overlaps import overlaps
 
 Found = dict[str, Any]
 Spacing = tuple[float, float, float]

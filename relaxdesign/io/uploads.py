@@ -4,9 +4,9 @@ The child has a limit on memory and time, sees the content under a name of ours 
 plain arrays. It may crash; the user is then told so.
 
 Limits come from the environment: ``RELAXDESIGN_UPLOAD_MB`` (20), ``RELAXDESIGN_UPLOAD_VOXELS`` (64³),
-``RELAXDESIGN_UPLOAD_IMAGE_VOXELS`` (256³, of an image before it is cropped or made coarser),
-``RELAXDESIGN_UPLOAD_SECONDS`` (60) and ``RELAXDESIGN_UPLOAD_MEMORY_MB`` (2048). ``python -m relaxdesign.io.uploads`` is
-the child.
+``RELAXDESIGN_UPLOAD_SECONDS`` (60) and ``RELAXDESIGN_UPLOAD_MEMORY_MB`` (2048). Images are larger before they are
+cropped or made coarser: ``RELAXDESIGN_UPLOAD_IMAGE_MB`` (100), ``RELAXDESIGN_UPLOAD_IMAGE_VOXELS`` (320³) and
+``RELAXDESIGN_UPLOAD_IMAGE_SECONDS`` (300). The child is `relaxdesign.io.upload_child`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, NoReturn
 
@@ -27,16 +27,16 @@ import numpy as np
 
 from relaxdesign.data import child_environment
 from relaxdesign.io import images
-from relaxdesign.io.fields import FieldError, LabelsUnclear, UnitsUnclear
-from relaxdesign.io.images import ImageReading, read_image
+from relaxdesign.io.images import ImageReading
 from relaxdesign.io.labels import Labels
-from relaxdesign.io.segmentation import Segmentation, StepDone, parse_steps, segment
+from relaxdesign.io.previews import Preview, Slab
+from relaxdesign.io.segmentation import Segmentation, StepDone
 from relaxdesign.io.units import Units
 from relaxdesign.physics.voxel_fields import VoxelFields
 
 KINDS = ("npz", "vti", "stl")
-IMAGE_KINDS = tuple(kind.removeprefix(".") for kind in images.KINDS if kind not in images.DETACHED)
-"""Files of images that hold their voxels themselves."""
+IMAGE_KINDS = (*(kind.removeprefix(".") for kind in images.KINDS if kind not in images.DETACHED), "zip")
+"""Files of images that hold their voxels themselves; a .zip is one of a folder of slices."""
 
 
 class UploadError(ValueError):
@@ -70,13 +70,15 @@ class UploadLimits:
     voxels: int = 64**3
     seconds: float = 60.0
     memory_mb: int = 2048
-    image_voxels: int = 256**3
+    image_voxels: int = 320**3
+    image_megabytes: float = 100.0
+    image_seconds: float = 300.0
 
     @staticmethod
     def from_environment() -> UploadLimits:
         """The limits of this server. Raises ValueError for a variable that is no positive number."""
         names = {"megabytes": "MB", "voxels": "VOXELS", "seconds": "SECONDS", "memory_mb": "MEMORY_MB"}
-        names |= {"image_voxels": "IMAGE_VOXELS"}
+        names |= {f"image_{name}": f"IMAGE_{names[name]}" for name in ("voxels", "megabytes", "seconds")}
         chosen = {}
         for name, suffix in names.items():
             if text := os.environ.get(f"RELAXDESIGN_UPLOAD_{suffix}", "").strip():
@@ -88,6 +90,11 @@ class UploadLimits:
                 if not chosen[name] > 0:
                     raise ValueError(f"RELAXDESIGN_UPLOAD_{suffix} is {text!r}; it must be a positive number")
         return UploadLimits(**chosen)
+
+    @property
+    def of_image(self) -> UploadLimits:
+        """Those of the child that reads an image."""
+        return replace(self, megabytes=self.image_megabytes, seconds=self.image_seconds)
 
 
 @dataclass(frozen=True)
@@ -172,7 +179,7 @@ def read_image_upload(
 
     Arguments and errors as in `read_upload`. LabelsAsked for a file with several arrays.
     """
-    limits, how = limits or UploadLimits.from_environment(), how or ImageUpload()
+    limits, how = (limits or UploadLimits.from_environment()).of_image, how or ImageUpload()
     kind = _kind(name, content, IMAGE_KINDS, limits)
     order = {"voxels": limits.image_voxels, "cell_voxels": limits.voxels, "image": asdict(how)}
     arrays = _answer(kind, content, order, limits)
@@ -180,6 +187,26 @@ def read_image_upload(
     steps = tuple(StepDone(done["step"], done["found"]) for done in told["steps"])
     labels = tuple(arrays["labels"].tolist())
     return Segmentation(labels, arrays["shares"], told["whole"], told["edge"], steps, told["note"])
+
+
+def read_slab(
+    name: str, content: bytes, reading: ImageReading, index: int | None = None, limits: UploadLimits | None = None
+) -> Slab:
+    """The slices of an image around one of them, for previews; index: of the slice, None: the middle one.
+
+    Errors as in `read_image_upload`.
+    """
+    limits = (limits or UploadLimits.from_environment()).of_image
+    order = {"voxels": limits.image_voxels, "image": {"reading": asdict(reading)}, "slice": index}
+    return Slab.of(_answer(_kind(name, content, IMAGE_KINDS, limits), content, order, limits))
+
+
+def preview_steps(slab: Slab, steps: Sequence[str], limits: UploadLimits | None = None) -> Preview:
+    """What steps make of a slab; what a step cannot do is told in the preview. Raises UploadError for too much work."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **slab.arrays())  # type: ignore[arg-type]  # names of arrays only
+    limits = limits or UploadLimits.from_environment()
+    return Preview.of(_answer("npz", buffer.getvalue(), {"steps": list(steps)}, limits))
 
 
 def _kind(name: str, content: bytes, known: tuple[str, ...], limits: UploadLimits) -> str:
@@ -207,7 +234,7 @@ def _asked(folder: str, order: dict[str, Any], limits: UploadLimits) -> dict[str
     """Runs the child in the folder and takes its arrays."""
     threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
     environment = child_environment() | dict.fromkeys(threads, "1")
-    command = [sys.executable, "-m", "relaxdesign.io.uploads", json.dumps(order)]
+    command = [sys.executable, "-m", "relaxdesign.io.upload_child", json.dumps(order)]
     try:
         child = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=limits.seconds + 10)
     except subprocess.TimeoutExpired:
@@ -231,103 +258,3 @@ def _raise(text: str, asks: dict[str, Any]) -> NoReturn:
     if "arrays" in asks:
         raise LabelsAsked(text, **asks)
     raise UploadError(text)
-
-
-# ---- In the child ----------------------------------------------------------------------------------
-
-
-def _limit(memory_mb: int, seconds: float) -> None:
-    """Limits of this process, where the system knows such."""
-    with suppress(ImportError):
-        import resource
-
-        for kind, value in ((resource.RLIMIT_AS, memory_mb * 2**20), (resource.RLIMIT_CPU, int(seconds) + 1)):
-            with suppress(ValueError, OSError):
-                resource.setrlimit(kind, (value, value))
-
-
-def _read(order: dict) -> dict[str, np.ndarray]:
-    """The arrays of the upload in the current folder. Raises FieldError."""
-    from relaxdesign.io.voxelise import load_stl
-
-    path = f"upload.{order['kind']}"
-    if "image" in order:
-        return _read_image(path, order)
-    how = order["how"]
-    if order["kind"] == "stl":
-        cell = load_stl(path, **how)
-        labels = _labels_arrays(Labels("", cell.labels, cell.voxel))
-        return labels | {"extent": np.asarray(cell.extent), "warnings": np.asarray(cell.warnings, dtype=str)}
-    return _read_voxels(path, FieldReading(Units(**how["units"]), how["labels"]), order["voxels"])
-
-
-def _read_image(path: str, order: dict) -> dict[str, np.ndarray]:
-    """The phases of an image. Raises FieldError."""
-    how = order["image"]
-    image = read_image(path, ImageReading(**how["reading"]), most_voxels=order["voxels"])
-    found = segment(image, parse_steps(how["steps"]), mirror=how["mirror"])
-    if (voxels := int(np.prod(found.shape))) > order["cell_voxels"]:
-        raise FieldError(
-            f"{voxels} voxels are left; at most {order['cell_voxels']} are computed: add a step 'crop' or 'downsample'"
-        )
-    steps = [{"step": done.step, "found": done.found} for done in found.steps]
-    told = {"whole": found.whole, "edge": found.edge, "note": found.note, "steps": steps}
-    return {"labels": np.array(found.labels), "shares": found.shares, "told": np.array(json.dumps(told))}
-
-
-def _read_voxels(path: str, reading: FieldReading, most_voxels: int) -> dict[str, np.ndarray]:
-    """The properties of the voxels, with the labels for the eye; else the labels."""
-    from relaxdesign.io.fields import DEFAULT_LABELS, MissingArray, load_field, load_labels
-
-    if reading.labels is not None:
-        return _labels_arrays(load_labels(path, reading.labels, most_voxels=most_voxels))
-    try:
-        data = load_field(path, units=reading.units, most_voxels=most_voxels)
-    except MissingArray as no_field:
-        try:
-            return _labels_arrays(load_labels(path, most_voxels=most_voxels))
-        except LabelsUnclear as unclear:
-            if {"E", "nu"} & set(unclear.arrays):
-                raise no_field from None
-            raise
-        except MissingArray:
-            raise no_field from None
-    arrays = {name: value for name, value in vars(data).items() if value is not None}
-    with suppress(MissingArray):
-        arrays |= _labels_arrays(load_labels(path, DEFAULT_LABELS, most_voxels=most_voxels))
-    return {name: np.asarray(value) for name, value in arrays.items()}
-
-
-def _labels_arrays(labels: Labels) -> dict[str, np.ndarray]:
-    arrays = {"labels": labels.values, "labels_name": np.asarray(labels.array)}
-    return arrays if labels.edge is None else arrays | {"edge": np.asarray(labels.edge)}
-
-
-def _question(error: FieldError) -> dict[str, Any]:
-    """What the user can answer so that the file is read; empty for a file that cannot be used."""
-    if isinstance(error, UnitsUnclear):
-        return {"quantity": error.quantity, "likely": error.likely, "units": error.units}
-    return {"arrays": error.arrays} if isinstance(error, LabelsUnclear) else {}
-
-
-def main() -> None:
-    """Read ``upload.*`` here and write its arrays, or what is wrong with it, to standard output."""
-    order = json.loads(sys.argv[1])
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints must not end up in the answer
-    _limit(order["memory_mb"], order["seconds"])
-    try:
-        arrays = _read(order)
-    except FieldError as error:
-        text, asks = str(error).removeprefix(f"upload.{order['kind']}: "), _question(error)
-        text = f"{text[0].upper()}{text[1:]}" if asks else f"This file cannot be used: {text}."
-        arrays = {"problem": np.array(text), "asks": np.array(json.dumps(asks))}
-    except MemoryError:
-        text = "The file needs more memory than it may take; give a smaller one."
-        arrays = {"problem": np.array(text), "asks": np.array("{}")}
-    np.savez(answers, **arrays)  # type: ignore[arg-type]  # names of arrays only
-    answers.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -16,7 +16,7 @@ import numpy as np
 
 from relaxdesign.materials import Material
 from relaxdesign.microstructure.mixed_voxels import composite_fields
-from relaxdesign.microstructure.overlaps import overlaps
+from relaxdesign.physics.overlaps import overlaps
 from relaxdesign.physics.composite_voxels import LEFT, VOID_CONTRAST, limit
 from relaxdesign.physics.effective_properties import Evaluation, evaluate
 

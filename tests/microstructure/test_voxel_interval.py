@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from relaxdesign.microstructure.mixed_voxels import composite_fields
-from relaxdesign.microstructure.overlaps import overlaps
+from relaxdesign.physics.overlaps import overlaps
 from relaxdesign.microstructure.voxel_interval import coarser, voxel_interval
 from relaxdesign.physics.effective_properties import evaluate
 from tests.conftest import make_material
