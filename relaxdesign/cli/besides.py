@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from rich.table import Table
 
 if TYPE_CHECKING:
     from relaxdesign.cli.cells import Cell
     from relaxdesign.cli.solving import Solving
     from relaxdesign.physics.effective_properties import Evaluation
-
-_TOLERANCE = 1e-6  # relative residual: intervals and estimates are told with fewer digits
-_SHOWN = ("K", "G", "E", "conductivity")
-_TITLES = {"periodic": "periodic, working", "kubc": "kubc, upper", "mirrored": "mirrored"}
 
 
 def beside(cell: Cell, solved: Evaluation, solving: Solving) -> dict[str, Any]:
@@ -23,29 +18,20 @@ def beside(cell: Cell, solved: Evaluation, solving: Solving) -> dict[str, Any]:
     Raises ValueError for a frame that is no solid, or a cell without labels that is to be embedded.
     """
     told: dict[str, Any] = {}
-    tol = max(solving.tol, _TOLERANCE)
-    if cell.shares is not None and not solving.quick and solving.element == "mean-dilatation":
-        from relaxdesign.microstructure.voxel_interval import voxel_interval
+    if not solving.quick and cell.shares is not None and solving.element == "mean-dilatation":
+        from relaxdesign.microstructure.imaged import estimates_dict, interval_dict
 
-        interval = voxel_interval(cell.shares, cell.materials, solved, tol=tol)
-        told["interval"] = None if interval is None else interval.to_dict()
-    if cell.open and not solving.quick and solved.boundary == "periodic":
-        from relaxdesign.physics.apparent import estimates
-
-        others = {"periodic": solved, **estimates(cell.data, tol=tol)}
-        told["estimates"] = {name: estimate_dict(found) for name, found in others.items()}
+        told["interval"] = interval_dict(cell.shares, cell.materials, solved, solving.tol)
+        if cell.open and solved.boundary == "periodic":
+            told["estimates"] = estimates_dict(cell.data, solved, solving.tol)
     if solving.embed is not None:
-        told["embedded"] = _embedded(cell, solving.embed, tol)
+        told["embedded"] = _embedded(cell, solving.embed, solving.tol)
     return told
-
-
-def estimate_dict(found: Evaluation) -> dict[str, Any]:
-    """K, G, E, conductivity and C under one boundary condition, as JSON."""
-    return {name: found.values[name] for name in _SHOWN if name in found.values} | {"C": found.C.tolist()}
 
 
 def add_beside(table: Table, report: dict[str, Any]) -> None:
     """Rows of the interval, of the estimates and of the embedded cell."""
+    from relaxdesign.microstructure.imaged import SHOWN, TITLES
     from relaxdesign.physics.quantities import QUANTITIES
 
     for name, found in (report.get("interval") or {}).items():
@@ -54,8 +40,8 @@ def add_beside(table: Table, report: dict[str, Any]) -> None:
             told = QUANTITIES[name].with_unit(f"{found['value']:.5g} ± {half:.2g}")
             table.add_row(f"{name}, 95 % interval of the voxels", told)
     if others := report.get("estimates"):
-        for name in (name for name in _SHOWN if name in others["periodic"]):
-            values = "; ".join(f"{_TITLES[kind]} {each[name]:.5g}" for kind, each in others.items())
+        for name in (name for name in SHOWN if name in others["periodic"]):
+            values = "; ".join(f"{TITLES[kind]} {each[name]:.5g}" for kind, each in others.items())
             table.add_row(f"{name}, estimates", QUANTITIES[name].with_unit(values))
     if found := report.get("embedded"):
         values = ", ".join(f"{name} {found[name]:.5g}" for name in ("K", "G", "E"))
@@ -65,19 +51,14 @@ def add_beside(table: Table, report: dict[str, Any]) -> None:
 def _embedded(cell: Cell, wanted: str, tol: float) -> dict[str, Any]:
     """The cell in a frame, as JSON."""
     from relaxdesign.cli.options import read_catalogue
-    from relaxdesign.physics.apparent import embedded
+    from relaxdesign.microstructure.imaged import embedded_dict
 
     if cell.shares is None:
         raise ValueError("--embed: for an image or labels with materials")
     if wanted == "self":
-        found, frame = embedded(cell.data, tol=tol), "its effective medium"
-    else:
-        known = [material for material in cell.materials if wanted in (material.id, material.name)]
-        try:
-            material = known[0] if known else read_catalogue(None).phase(wanted)
-        except ValueError as error:
-            raise ValueError(f"--embed: {error}") from None
-        found, frame = embedded(cell.data, (material.bulk, material.shear), tol=tol), material.name
-    values = {name: found.values[name] for name in ("K", "G", "E", "nu") if name in found.values}
-    told = {"frame": frame, "frame_K": found.frame[0], "frame_G": found.frame[1], "rounds": found.rounds}
-    return values | told | {"C": np.asarray(found.C).tolist()}
+        return embedded_dict(cell.data, None, tol)
+    known = [material for material in cell.materials if wanted in (material.id, material.name)]
+    try:
+        return embedded_dict(cell.data, known[0] if known else read_catalogue(None).phase(wanted), tol)
+    except ValueError as error:
+        raise ValueError(f"--embed: {error}") from None

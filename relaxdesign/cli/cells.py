@@ -32,7 +32,7 @@ class Cell:
     phases: what it was made of, where it was made of materials. roles: names of the phases 0, 1, …, where they are
     those of a family. box: first corner and edges of the cell around a surface, in its unit. warnings: what in
     the file could have been meant otherwise. image: what was read of an image and done with it. shares, materials: of
-    the phases in every voxel, (phases, nx, ny, nz), where it was made of labels. open: whether an image does not repeat.
+    the phases in every voxel, (phases, nx, ny, nz), where it was made of labels. open: whether it does not repeat.
     """
 
     data: VoxelFields

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,11 +18,6 @@ from relaxdesign.cli.properties import add_image
 if TYPE_CHECKING:
     from relaxdesign.microstructure.representative import Block, Representativity
     from relaxdesign.physics.voxel_fields import VoxelFields
-
-_MEAN = "mean_E"
-"""The mean of Young's moduli, whose variance tells the integral range."""
-
-_TOLERANCE = 1e-5  # relative residual: blocks scatter by far more
 
 
 @grouped
@@ -72,10 +66,11 @@ def representative(
 
 def _computed(data: VoxelFields, boundary: str, most: int | None, seed: int) -> Representativity:
     """The values of all blocks. Errors as in `relaxdesign.physics.effective_properties.evaluate`."""
+    from relaxdesign.microstructure.imaged import block_values
     from relaxdesign.microstructure.representative import representativity
 
     def measure(block: Block) -> dict[str, float]:
-        return _values(data, block, boundary)
+        return block_values(data, block, boundary)
 
     with stop_on_interrupt() as stopped, progress() as bars:
         task = bars.add_task("Blocks", total=None, note="")
@@ -88,52 +83,17 @@ def _computed(data: VoxelFields, boundary: str, most: int | None, seed: int) -> 
     interrupted("Stopped: nothing is known before all blocks are computed; give fewer with --blocks.")
 
 
-def _values(data: VoxelFields, block: Block, boundary: str) -> dict[str, float]:
-    """K, G and E, the conductivity if it is known, and the mean of E in a block."""
-    from relaxdesign.physics.effective_properties import evaluate
-
-    conducting = data.k is not None
-    part = replace(data, E=data.E[block], nu=data.nu[block], rho=None, alpha=None, edge=None)
-    part = replace(part, k=data.k[block] if data.k is not None else None)
-    names = ("K", "G", "E", *(["conductivity"] if conducting else []))
-    if part.void == 1.0:
-        return dict.fromkeys((*names, _MEAN), 0.0)
-    values = evaluate(part, boundary=boundary, tol=_TOLERANCE).values
-    return {name: values[name] for name in names} | {_MEAN: float(part.E.mean())}
-
-
 def _report(cell: Cell, found: Representativity, boundary: str, within: float) -> dict[str, Any]:
     """What is told, as JSON."""
-    from relaxdesign.microstructure.representative import correlation_length, integral_range
+    from relaxdesign.microstructure.imaged import representative_dict
 
-    field, dim = cell.data.E, 2 if found.shape[2] == 1 else 3
-    variance, edge = float(field.var()), cell.data.edge
-    names = [name for name in found.estimates if name != _MEAN]
-    sizes = [
-        {
-            "edge": size.edge,
-            "count": size.count,
-            "mean": {name: size.mean[name] for name in names},
-            "deviation": {name: size.deviation[name] for name in names},
-        }
-        for size in found.sizes
-    ]
-    return {
-        "shape": list(found.shape),
-        "voxel_edge": edge,
-        "boundary": boundary,
-        "within": within,
-        "correlation_length": correlation_length(field),
-        "integral_range": integral_range(found.sizes, _MEAN, variance, dim) if variance else None,
-        "sizes": sizes,
-        "estimates": {name: found.estimates[name].to_dict(within / 100.0) for name in names},
-        "phases": cell.phases,
-        "image": cell.image,
-    }
+    told = representative_dict(cell.data, found, boundary, within)
+    return told | {"phases": cell.phases, "image": cell.image}
 
 
 def _print(report: dict[str, Any], cell: Cell) -> None:
     """Tables for people."""
+    from relaxdesign.microstructure.imaged import verdict
     from relaxdesign.physics.quantities import QUANTITIES
 
     shape = " x ".join(map(str, report["shape"]))
@@ -155,9 +115,7 @@ def _print(report: dict[str, Any], cell: Cell) -> None:
     for name, found in report["estimates"].items():
         quantity = QUANTITIES[name]
         ends = quantity.with_unit(f"{found['low']:.5g} … {found['high']:.5g}")
-        verdict = f"this image is big enough for ± {within:g} %"
-        if not found["representative"]:
-            verdict = f"for ± {within:g} % an image must be {found['enlargement']:.2g} times as long"
         output().print(
-            f"{quantity.title} of the infinite medium (95 %): {ends}, ± {100 * found['relative']:.2g} %: {verdict}."
+            f"{quantity.title} of the infinite medium (95 %): {ends}, ± {100 * found['relative']:.2g} %: "
+            f"{verdict(found, within)}."
         )

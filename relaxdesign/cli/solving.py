@@ -56,7 +56,7 @@ class Solving:
         str | None,
         typer.Option(
             metavar="self|MATERIAL",
-            help="Of an image: in a frame of its own effective medium (self) or of a material, whose edges no seam cuts.",
+            help="Of an image: also in a frame of its own effective medium (self) or of a material.",
         ),
     ] = None
 

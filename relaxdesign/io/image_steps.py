@@ -260,7 +260,9 @@ class Cubic:
             raise FieldError(f"the step {self.text!r} is for labels: put a threshold before it, for example otsu")
         whole, long, spacing = _shared(stage), stage.long, stage.spacing
         edge = min((spacing[axis] for axis in long), default=spacing[0]) if self.edge is None else self.edge
-        weights = {axis: overlaps(count := stage.shape[axis], max(1, round(count * spacing[axis] / edge))) for axis in long}
+        weights = {
+            axis: overlaps(count := stage.shape[axis], max(1, round(count * spacing[axis] / edge))) for axis in long
+        }
 
         def resampled(array: np.ndarray) -> np.ndarray:
             for axis, weight in weights.items():

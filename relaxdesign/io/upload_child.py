@@ -32,7 +32,6 @@ MOST_SLICES = 4096
 _PER_VOXEL = 8  # bytes of a slice at most, unpacked
 
 
-
 def _limit(memory_mb: int, seconds: float) -> None:
     """Limits of this process, where the system knows such."""
     with suppress(ImportError):
@@ -105,7 +104,9 @@ def _unpack(path: str, most_voxels: int) -> None:
                     raise FieldError(f"damaged: {name} is not as long as it tells; zip the folder again")
                 (Path("slices") / name).write_bytes(content)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
-        raise FieldError(f"no .zip file that can be unpacked ({error}); zip the folder again without a password") from None
+        raise FieldError(
+            f"no .zip file that can be unpacked ({error}); zip the folder again without a password"
+        ) from None
 
 
 def _is_slice(name: str) -> bool:

@@ -5,7 +5,7 @@ The one place where shares of phases become coefficients: of designs, and of ima
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np

@@ -16,9 +16,9 @@ import numpy as np
 
 from relaxdesign.materials import Material
 from relaxdesign.microstructure.mixed_voxels import composite_fields
-from relaxdesign.physics.overlaps import overlaps
 from relaxdesign.physics.composite_voxels import LEFT, VOID_CONTRAST, limit
 from relaxdesign.physics.effective_properties import Evaluation, evaluate
+from relaxdesign.physics.overlaps import overlaps
 
 LEAST_VOXELS = 8
 """Per long edge, below which a grid half as fine tells nothing."""

@@ -1,4 +1,4 @@
-"""Composite voxels of several materials: voids among solids of all kinds, and the same mixture for images and designs."""
+"""Composite voxels of several materials: voids among solids, one mixture for images and designs."""
 
 import numpy as np
 import pytest

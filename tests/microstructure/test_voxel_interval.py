@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from relaxdesign.microstructure.mixed_voxels import composite_fields
-from relaxdesign.physics.overlaps import overlaps
 from relaxdesign.microstructure.voxel_interval import coarser, voxel_interval
 from relaxdesign.physics.effective_properties import evaluate
+from relaxdesign.physics.overlaps import overlaps
 from tests.conftest import make_material
 
 PHASES = [replace(make_material(name, E, 0.3, 1.0), conductivity=E) for name, E in (("soft", 1.0), ("stiff", 100.0))]

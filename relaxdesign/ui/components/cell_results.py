@@ -14,13 +14,14 @@ from relaxdesign.physics.bounds import Bounds
 from relaxdesign.physics.effective_properties import Evaluation, fields_under
 from relaxdesign.physics.heating import Expansion
 from relaxdesign.physics.quantities import QUANTITIES, in_words
-from relaxdesign.ui.components import cell_views, downloads
+from relaxdesign.ui.components import cell_views, downloads, image_results
 from relaxdesign.ui.components.cell_source import Source
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import NOTE_2D, escape, significant
 
 VIEWS = ("Properties", "Local fields", "Stiffness", "Correlation")
+REPRESENTATIVE = "Large enough?"
 
 
 def render(source: Source) -> None:
@@ -37,8 +38,13 @@ def render(source: Source) -> None:
     _numbers(solved)
     for warning in solved.warnings:
         st.warning(escape(f"{warning[0].upper()}{warning[1:]}."), icon=":material/warning:")
+    told = None
+    if source.imaged is not None:
+        with guard("the interval"):
+            told = image_results.beside(source, solved)
+    views = VIEWS if source.imaged is None else (*VIEWS, REPRESENTATIVE)
     view = st.segmented_control(
-        "View", VIEWS, default=VIEWS[0], required=True, key="evaluate-view", persist_state="session",
+        "View", views, default=VIEWS[0], required=True, key="evaluate-view", persist_state="session",
         label_visibility="collapsed",
     )  # fmt: skip
     with guard("this view"):
@@ -52,11 +58,13 @@ def render(source: Source) -> None:
             cell_views.local_fields(cell, key)
         elif view == "Stiffness":
             cell_views.stiffness(solved, key)
+        elif view == REPRESENTATIVE:
+            image_results.representative(source)
         else:
             cell_views.correlation(cell, key)
     with guard("the downloads"):
         st.markdown("**Files**")
-        downloads.buttons(_files(source, solved), key)
+        downloads.buttons(_files(source, solved, told), key)
 
 
 def _numbers(solved: Evaluation) -> None:
@@ -132,8 +140,8 @@ def _bounds_row(name: str, value: float, bounds: Bounds) -> dict[str, str | floa
     }
 
 
-def _files(source: Source, solved: Evaluation) -> list[Download]:
-    data, name = source.cell.data, source.name
+def _files(source: Source, solved: Evaluation, told: dict[str, Any] | None = None) -> list[Download]:
+    data, name, beside = source.cell.data, source.name, told or {}
 
     def vti() -> bytes:
         voxels = data.arrays
@@ -146,6 +154,9 @@ def _files(source: Source, solved: Evaluation) -> list[Download]:
         remarks = [
             f"Effective stiffness of {name}, {'x'.join(str(n) for n in data.E.shape)} voxels, {solved.boundary}."
         ]
+        if source.imaged is not None:
+            steps = "; ".join(done.step for done in source.imaged.found.steps)
+            remarks.append(f"From an image by the steps: {steps or 'none'}.")
         heat = Heat(
             None if solved.expansion is None else solved.expansion.tensor,
             None if solved.conduction is None else solved.conduction.tensor,
@@ -154,7 +165,7 @@ def _files(source: Source, solved: Evaluation) -> list[Download]:
 
     files = [
         Download("VTK", vti, f"{name}.vti", "application/xml", "Materials and local fields under the chosen load"),
-        Download("JSON", lambda: to_json(solved.to_dict()), f"{name}.json", "application/json", "All numbers"),
+        Download("JSON", lambda: to_json(solved.to_dict() | beside), f"{name}.json", "application/json", "All numbers"),
         Download(
             "CSV", lambda: records_csv([{"name": name, **solved.to_dict()}]), f"{name}.csv", "text/csv", "One row"
         ),

@@ -12,6 +12,7 @@ import streamlit as st
 from relaxdesign.export import safe_name
 from relaxdesign.io.fields import FieldError
 from relaxdesign.io.labels import Labels
+from relaxdesign.io.segmentation import Segmentation
 from relaxdesign.io.uploads import (
     KINDS,
     FieldReading,
@@ -49,34 +50,37 @@ OFFERED = (
 """Ids of the materials that the phases have until others are chosen."""
 SHARE, SIZE = 0.3, 0.25
 """Of what is drawn until others are chosen, or what the family supports that is nearest."""
-SOURCES = ("Draw a cell", "Upload a file")
+
+
+@dataclass(frozen=True, eq=False)
+class Imaged:
+    """Of an image: the phases of its voxels, their materials, and whether it is embedded too."""
+
+    found: Segmentation
+    materials: tuple[Material, ...]
+    embed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A cell with a name for its files and a key for its views. warnings: what in its file is ambiguous."""
+    """A cell with a name for its files and a key for its views.
+
+    warnings: what in its file is ambiguous. imaged: of an image, what more is known of it.
+    """
 
     cell: ViewedCell
     name: str
     key: str
     remark: str = ""
     warnings: tuple[str, ...] = ()
-
-
-def choose() -> Source | None:
-    """The settings of the cell, and the cell itself; None while there is none, with the reason on the page."""
-    with st.container(border=True):
-        way = st.segmented_control(
-            "Source", SOURCES, default=SOURCES[0], required=True, key="evaluate-source", persist_state="session",
-            label_visibility="collapsed",
-        )  # fmt: skip
-        return _drawn() if way == SOURCES[0] else _uploaded()
+    imaged: Imaged | None = None
 
 
 # ---- Drawn -----------------------------------------------------------------------------------------
 
 
-def _drawn() -> Source | None:
+def drawn() -> Source | None:
+    """The settings of a cell that is drawn, and the cell; None while there is none, with the reason on the page."""
     family = _family()
     materials = _materials(family)
     family, amount = _with_third(family, materials)
@@ -153,10 +157,10 @@ def _materials(family: Family) -> dict[int, Material]:
     if isinstance(family, Inclusions) and inclusion_label(family) == 2:
         offered[1:3] = offered[2:0:-1]
     roles = zip((phase.capitalize() for phase in family.phases), offered, strict=False)
-    return dict(enumerate(_choose_materials(dict(roles))))
+    return dict(enumerate(choose_materials(dict(roles))))
 
 
-def _choose_materials(roles: Mapping[str, str]) -> list[Material]:
+def choose_materials(roles: Mapping[str, str]) -> list[Material]:
     """A material of the catalogue for every role; roles: the id of the one that is offered first."""
     catalogue = server.catalogue()
     materials = [*sorted(catalogue.materials, key=lambda material: material.name.lower()), VOID]
@@ -181,7 +185,8 @@ def _filled(labels: Labels, materials: Mapping[int, Material]) -> ViewedCell:
 # ---- Uploaded --------------------------------------------------------------------------------------
 
 
-def _uploaded() -> Source | None:
+def uploaded() -> Source | None:
+    """A file and what it does not tell, and its cell; None while there is none, with the reason on the page."""
     limits = UploadLimits.from_environment()
     # The page takes more than is read (.streamlit/config.toml): what is too large is told in words.
     file = st.file_uploader(
@@ -288,4 +293,4 @@ def _materials_of(labels: Labels) -> dict[int, Material]:
     """A material for every label, chosen from the catalogue."""
     shares, offered = labels.shares, itertools.cycle(OFFERED)
     roles = {f"Label {label} ({share:.2%})": next(offered) for label, share in shares.items()}
-    return dict(zip(shares, _choose_materials(roles), strict=True))
+    return dict(zip(shares, choose_materials(roles), strict=True))
