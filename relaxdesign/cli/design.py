@@ -22,7 +22,7 @@ from relaxdesign.study.request import DesignRequest, read_request
 
 if TYPE_CHECKING:
     from relaxdesign.cli.recording import Recording
-    from relaxdesign.materials.catalogue import Catalogue
+    from relaxdesign.materials.catalogue import Catalogue, Material
     from relaxdesign.study.events import Event
     from relaxdesign.study.result import DesignResult
 
@@ -61,11 +61,23 @@ class Wanted:
         typer.Option("--relative", help="The wanted stiffness is a share of Young's modulus of the solid."),
     ] = None
     like: Annotated[
-        Path | None, typer.Option(metavar="CELL", help="The stiffness of this cell (.vti, .npz) is wanted.")
+        Path | None,
+        typer.Option(
+            metavar="CELL",
+            help="The stiffness of this cell is wanted: moduli (.vti, .npz), or an image or labels (.tif, .h5, …) "
+            "whose labels are --phases in ascending order.",
+        ),
+    ] = None
+    like_step: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP", help="Of an image to be like: a step to its phases, as --step of evaluate."),
     ] = None
 
-    def stiffness(self, young: float) -> NDArray[np.float64] | None:
-        """The whole stiffness wanted, GPa (6, 6). young: what relative ones refer to. Raises ValueError."""
+    def stiffness(self, young: float, phases: Sequence[Material] = ()) -> NDArray[np.float64] | None:
+        """The whole stiffness wanted, GPa (6, 6). Raises ValueError.
+
+        young: what relative ones refer to. phases: of the request, of which the labels of a cell to be like are.
+        """
         from relaxdesign.study.stiffness import read_stiffness
 
         if self.target_stiffness is not None and self.like is not None:
@@ -75,9 +87,9 @@ class Wanted:
         if self.target_stiffness is not None:
             return read_stiffness(self.target_stiffness) * (young if self.relative else 1.0)
         if self.like is not None:
-            from relaxdesign.api import evaluate
-
-            return np.array(evaluate(self.like).C)
+            return _stiffness_like(self.like, self.like_step or (), phases)
+        if self.like_step:
+            raise ValueError("--like-step belongs to --like")
         return None
 
     def fields(self) -> dict[str, Any]:
@@ -203,7 +215,7 @@ def _request(
 
 def _stiffness(wanted: Wanted, values: dict[str, Any], offered: Catalogue) -> tuple[Objective, ...]:
     """The entries of a whole stiffness that is wanted, as objectives. Raises ValueError."""
-    if not (wanted.target_stiffness or wanted.like or wanted.relative):
+    if not (wanted.target_stiffness or wanted.like or wanted.like_step or wanted.relative):
         return ()
     from relaxdesign.study.stiffness import stiffness_objectives
 
@@ -211,9 +223,19 @@ def _stiffness(wanted: Wanted, values: dict[str, Any], offered: Catalogue) -> tu
     if not phases:
         raise ValueError("a whole stiffness takes given phases, e.g. --family free-form --phases void,ti-6al-4v")
     young = max(material.young for material in offered.of_phases(phases).materials)
-    stiffness = wanted.stiffness(young)
+    stiffness = wanted.stiffness(young, [offered.phase(name) for name in phases])
     assert stiffness is not None
     return stiffness_objectives(stiffness, values.get("dim", DesignRequest.model_fields["dim"].default))
+
+
+def _stiffness_like(path: Path, steps: Sequence[str], phases: Sequence[Material]) -> NDArray[np.float64]:
+    """C of the cell in a file, GPa (6, 6). Raises ValueError for one that cannot be read."""
+    from relaxdesign.io.likeness import read_like
+    from relaxdesign.physics.effective_properties import evaluate
+
+    data, warnings = read_like(path, steps, phases)
+    warn(path.name, warnings)
+    return np.array(evaluate(data, tol=1e-6).C)
 
 
 def _phases(given: Sequence[str]) -> tuple[str, ...]:

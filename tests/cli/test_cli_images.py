@@ -150,7 +150,7 @@ def test_an_image_that_does_not_repeat_has_its_estimates_beside_it(cli, scan):
     assert others["periodic"]["K"] == told["K"] and others["kubc"]["K"] > others["mirrored"]["K"]
     assert told["embedded"]["frame_K"] == pytest.approx(told["embedded"]["K"], rel=2e-4)
     shown = cli("evaluate", scan, *PHASES, *steps, "--embed", EPOXY).stdout
-    assert "kubc, upper" in shown and "embedded in Epoxy" in shown
+    assert "kubc (upper)" in shown and "embedded in Epoxy" in shown
     quick = json.loads(cli("evaluate", scan, *PHASES, *steps, "--quick", "--json").stdout)
     assert "estimates" not in quick and "interval" not in quick
     assert_one_clear_error(cli("evaluate", scan, *PHASES, *steps, "--embed", "void"), "a frame of void carries no load")
@@ -172,3 +172,24 @@ def test_the_interval_of_whole_voxels_holds_what_is_exact(cli, tmp_path):
     exact = 1 / ((1 - share) / (K[0] + 4 * G / 3) + share / (K[1] + 4 * G / 3)) - 4 * G / 3
     assert told["interval"]["K"]["low"] < exact < told["interval"]["K"]["high"] < 1.1 * exact
     assert np.array(told["interval"]["C_half_width"]).shape == (6, 6)
+
+
+# ---- More like this --------------------------------------------------------------------------------
+
+
+def test_the_stiffness_of_an_image_is_a_target(scan, tmp_path):
+    from relaxdesign.cli.design import Wanted, _stiffness
+
+    values = {"phases": (EPOXY, ALUMINA), "dim": 3}
+    steps = ["median 3", "otsu"]
+    wanted = _stiffness(Wanted(like=scan, like_step=steps), values, Catalogue.default())
+    found = {target.quantity: target.value for target in wanted}
+    assert len(found) == 21 and found["C11"] == pytest.approx(layers_across(0.25), rel=1e-4)
+    with pytest.raises(ValueError, match=r"has 2 phases, labels 0 .* given are 3"):
+        _stiffness(
+            Wanted(like=scan, like_step=steps), values | {"phases": ("void", EPOXY, ALUMINA)}, Catalogue.default()
+        )
+    with pytest.raises(ValueError, match="add a step such as 'otsu'"):
+        _stiffness(Wanted(like=scan), values, Catalogue.default())
+    with pytest.raises(ValueError, match="--like-step belongs to --like"):
+        _stiffness(Wanted(like_step=steps), values, Catalogue.default())

@@ -62,6 +62,9 @@ def render(source: Source) -> None:
             image_results.representative(source)
         else:
             cell_views.correlation(cell, key)
+    if source.imaged is not None:
+        with guard("designs like this"):
+            image_results.design_like(source, solved)
     with guard("the downloads"):
         st.markdown("**Files**")
         downloads.buttons(_files(source, solved, told), key)

@@ -22,7 +22,9 @@ from relaxdesign.microstructure.representative import representativity
 from relaxdesign.physics.effective_properties import Evaluation
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.quantities import QUANTITIES
-from relaxdesign.ui import background
+from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.stiffness import stiffness_objectives
+from relaxdesign.ui import background, navigation
 from relaxdesign.ui.components.cell_source import Imaged, Source
 from relaxdesign.ui.text import escape, significant
 
@@ -68,6 +70,26 @@ def _row(name: str, solved: Evaluation, told: dict[str, Any]) -> dict[str, str]:
     if name in told.get("embedded", {}):
         row["Embedded"] = significant(told["embedded"][name])
     return row
+
+
+def design_like(source: Source, solved: Evaluation) -> None:
+    """A button that asks for designs of the same phases with the stiffness of this cell."""
+    imaged = source.imaged
+    assert imaged is not None
+    dim = 2 if source.cell.flat else 3
+    try:
+        request = DesignRequest(
+            dim=dim,
+            family="free-form",
+            phases=tuple(material.id for material in imaged.materials),
+            objectives=stiffness_objectives(solved.C, dim),
+        )
+    except ValueError:
+        st.caption("Designs like this one need two or three different phases.")
+        return
+    if st.button("Design cells with this stiffness", icon=":material/grain:", key=f"like-{source.key}"):
+        st.session_state["to_load"] = request
+        st.switch_page(navigation.DESIGN)
 
 
 def representative(source: Source) -> None:

@@ -123,7 +123,8 @@ def _slab(
     name: str, content: bytes, reading: ImageReading, limits: UploadLimits, digest: str
 ) -> tuple[Slab, ImageReading] | None:
     """The slices that are shown, and the reading with the array that was chosen; None: not yet, the page says why."""
-    index = st.session_state.get(f"image-slice-{digest[:12]}")
+    index, middle = (st.session_state.get(f"image-{what}-{digest[:12]}") for what in ("slice", "middle"))
+    index = None if index == middle else index  # which was read first, without a slider yet
     try:
         slab = background.result(
             ("image-slab", digest, name[-8:].lower(), reading, index, limits),
@@ -142,6 +143,7 @@ def _slab(
         return None
     if slab is None:
         return None
+    st.session_state[f"image-middle-{digest[:12]}"] = slab.shape[2] // 2
     if slab.shape[2] > 1:
         st.slider(
             "Slice", 0, slab.shape[2] - 1, slab.index, key=f"image-slice-{digest[:12]}", persist_state="session"

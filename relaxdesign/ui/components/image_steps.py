@@ -67,15 +67,16 @@ def choose(slab: Slab) -> tuple[str, ...]:
 
 def show(slab: Slab, texts: tuple[str, ...], digest: str) -> Preview | None:
     """One slice before and after the steps, the histogram, and what the steps found; None while it is computed."""
+    before, after = st.columns(2)
+    before.image(_picture(slab.shown, bool(slab.labels)), f"Slice {slab.index} before", width="stretch")
     try:
-        made = background.result(
-            ("image-preview", digest, slab.index, texts), lambda: preview_steps(slab, texts), "Taking the steps"
-        )
+        with after:
+            made = background.result(
+                ("image-preview", digest, slab.index, texts), lambda: preview_steps(slab, texts), "Taking the steps"
+            )
     except UploadError as error:
         st.warning(escape(str(error)), icon=":material/warning:")
         return None
-    before, after = st.columns(2)
-    before.image(_picture(slab.shown, bool(slab.labels)), f"Slice {slab.index} before", width="stretch")
     if made is None:
         return None
     after.image(_picture(made.after, made.labelled), "After the steps", width="stretch")
