@@ -6,9 +6,11 @@ the memory, and so that a damaged one is never read as good.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 # Relative difference of voxel edges up to which voxels count as cubes (spacings are written with few digits).
 _CUBIC = 1e-4
+_MOST_PARTS = 10  # along an edge of a voxel that is no cube, and cubes in all, into which fields are divided
+_MOST_CUBES = 2**24
 
 _REQUIRED = ("E", "nu")
 _OPTIONAL = {
@@ -87,7 +91,8 @@ def load_field(path: str | Path, *, units: Units | None = None, most_voxels: int
 
     ``.npz``: arrays ``E``, ``nu`` and, if known, ``rho``, ``k`` and ``alpha``, of shape (nx, ny, nz), or (nx, ny) for
     a 2D cell.
-    ``.vti``: cell arrays of these names on cubic voxels. units: the file's, see `relaxdesign.io.units.Units`.
+    ``.vti``: cell arrays of these names; voxels that are no cubes are divided into cubes.
+    units: the file's, see `relaxdesign.io.units.Units`.
     most_voxels: refuse larger fields, before they are read.
 
     Raises FieldError when the file is missing, damaged or holds something else; MissingArray when it lacks one;
@@ -100,7 +105,8 @@ def load_field(path: str | Path, *, units: Units | None = None, most_voxels: int
             raise MissingArray(f"no array {' and '.join(missing)}; expected are {_EXPECTED}, found: {_content(file)}")
         names = [name for name in (*_REQUIRED, *_OPTIONAL) if name in file.names]
         fields = _checked({name: file.read(name) for name in names})
-        return VoxelFields(**_converted(fields, units or Units()), edge=_edge(file))
+        fields, edge = _in_cubes(file, _converted(fields, units or Units()), most_voxels)
+        return VoxelFields(**fields, edge=edge)
 
     return _reading(path, most_voxels, read)
 
@@ -191,6 +197,29 @@ def _open(path: Path, most_voxels: int | None) -> NpzFile | VtiFile:
     if not path.is_file():
         raise ValueError("this is not a file")
     return NpzFile(path, most_voxels) if kind == ".npz" else VtiFile(path.read_bytes(), most_voxels)
+
+
+def _in_cubes(
+    file: VoxelFile, fields: dict[str, np.ndarray], most_voxels: int | None
+) -> tuple[dict[str, np.ndarray], float | None]:
+    """The fields on cubes, and their edge: voxels that are none are divided, which changes no shape.
+
+    Raises ValueError where too many cubes would be needed, as for edges of 1 and 1.01.
+    """
+    if not isinstance(file, VtiFile) or min(file.spacing) <= 0:
+        return fields, _edge(file)
+    long = [axis for axis, count in enumerate(file.shape) if count > 1]
+    least = min((file.spacing[axis] for axis in long), default=file.spacing[0])
+    ratios = {axis: Fraction(file.spacing[axis] / least).limit_denominator(_MOST_PARTS) for axis in long}
+    parts = math.lcm(*(ratio.denominator for ratio in ratios.values())) if ratios else 1
+    repeats = {axis: int(ratio * parts) for axis, ratio in ratios.items()}
+    exact = all(abs(file.spacing[axis] / least - ratio) <= _CUBIC * ratio for axis, ratio in ratios.items())
+    cubes = math.prod(repeats.values()) * math.prod(file.shape)
+    if not exact or max(repeats.values(), default=1) > _MOST_PARTS or cubes > (most_voxels or _MOST_CUBES):
+        return fields, _edge(file)
+    for axis, times in repeats.items():
+        fields = {name: np.repeat(field, times, axis) for name, field in fields.items()}
+    return fields, least / parts
 
 
 def _edge(file: VoxelFile) -> float | None:

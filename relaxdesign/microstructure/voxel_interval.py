@@ -27,6 +27,8 @@ _TREND = 32
 """Voxels per long edge, below which two grids may not follow the law of fine ones yet (a sphere of 40 %, contrast 100,
 on 8³ and 16³ voxels: the limit went the other way): the interval then holds either direction."""
 
+_STEEP = 0.05  # relative difference of the two grids, from which the law of fine ones is not reached either
+
 _SPREAD = np.array([0.25, 0.5, 0.25])  # of a voxel, over its neighbours along an axis
 
 
@@ -71,7 +73,7 @@ def voxel_interval(
         least = half - LEFT * abs(here - there)
         if whole:
             value, half = 0.5 * (here + there), LEFT * abs(here - there) + least
-        elif shortest < _TREND:
+        elif shortest < _TREND or abs(here - there) > _STEEP * abs(here):
             value, half = 0.5 * (here + value), (0.5 + LEFT) * abs(here - there) + least
         return float(value), float(half)
 
