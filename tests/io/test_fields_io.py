@@ -140,6 +140,10 @@ def test_damaged_files(save, save_vti, capfd):
 def test_vti_that_is_no_field(save_vti):
     with pytest.raises(FieldError, match=r"must be cubes, the spacing is \(0\.5, 0\.5, 0\.505\)"):
         load_field(save_vti({"E": E, "nu": NU}, spacing=(0.5, 0.5, 0.505)))
+    with pytest.raises(FieldError, match="no array nu"):
+        load_field(save_vti({"E": E}))
+    with pytest.raises(FieldError, match="given at points"):
+        load_field(save_vti({"E": E, "nu": NU}, points=True))
 
 
 def test_voxels_that_are_no_cubes_are_divided_into_cubes(save_vti):
@@ -149,7 +153,3 @@ def test_voxels_that_are_no_cubes_are_divided_into_cubes(save_vti):
     assert (data.E[::2, ::2, ::5] == E).all() and (data.E[1::2, 1::2, 4::5] == E).all()
     with pytest.raises(FieldError, match="must be cubes"):
         load_field(save_vti({"E": E, "nu": NU}, spacing=(1.0, 1.0, 2.5)), most_voxels=100)
-    with pytest.raises(FieldError, match="no array nu"):
-        load_field(save_vti({"E": E}))
-    with pytest.raises(FieldError, match="given at points"):
-        load_field(save_vti({"E": E, "nu": NU}, points=True))
