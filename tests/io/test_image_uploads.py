@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import struct
+import zipfile
 
 import h5py
 import numpy as np
@@ -71,7 +72,21 @@ def bomb_nii() -> bytes:
     return buffer.getvalue()
 
 
+def zipped(**files: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            packed.writestr(name.replace("__", "/") + ".tif", content)
+    return buffer.getvalue()
+
+
 HOSTILE = {
+    "no.zip": lambda: b"PK" + bytes(500),
+    "empty.zip": lambda: zipped(),
+    "two.zip": lambda: zipped(a__1=tiff(GREY[0].astype(np.uint8)), b__1=tiff(GREY[0].astype(np.uint8))),
+    "bomb.zip": lambda: zipped(a__1=bytes(2**29)),
+    "cut.zip": lambda: zipped(a__1=tiff(GREY[0].astype(np.uint8)))[:-40],
+    "noise.zip": lambda: zipped(a__1=b"no image at all"),
     "noise.tif": lambda: b"II*\0" + np.random.default_rng(0).integers(0, 256, 5000, np.uint8).tobytes(),
     "cut.h5": lambda: hdf5(image=GREY)[:3000],
     "bomb.nii.gz": bomb_nii,
@@ -96,3 +111,10 @@ def test_limits_are_told():
     for name, words in (("a.nhdr", "Files of this kind are not read; give .tif"), ("a.tif", "The file is empty")):
         with pytest.raises(UploadError, match=words):
             read_image_upload(name, b"")
+
+
+def test_a_zipped_folder_is_a_stack_in_the_order_of_its_numbers_and_writes_nothing_outside():
+    pages = (GREY > 130).astype(np.uint8)
+    names = [f"..__scan__slice {z}" for z in range(6)]
+    found = read_image_upload("a.zip", zipped(**{name: tiff(page) for name, page in zip(names, pages, strict=True)}))
+    assert found.shape == (12, 8, 6) and (found.values == pages.transpose(2, 1, 0)).all()
