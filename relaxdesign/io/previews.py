@@ -111,9 +111,9 @@ class Preview:
 def slab_of(image: Image, index: int | None = None) -> Slab:
     """The slab around a slice along z; index: None: the middle one."""
     values, (nx, ny, nz) = image.values, image.values.shape
-    index = nz // 2 if index is None else min(max(0, index), nz - 1)
-    x, y, z = max(0, (nx - LARGEST) // 2), max(0, (ny - LARGEST) // 2), max(0, index - AROUND)
-    cut = np.ascontiguousarray(values[x : x + LARGEST, y : y + LARGEST, z : index + AROUND + 1])
+    shown: int = nz // 2 if index is None else min(max(0, index), nz - 1)
+    x, y, z = max(0, (nx - LARGEST) // 2), max(0, (ny - LARGEST) // 2), max(0, shown - AROUND)
+    cut = np.ascontiguousarray(values[x : x + LARGEST, y : y + LARGEST, z : shown + AROUND + 1])
     found = labels_of(Stage(values))
     labels = {}
     if found is not None:
@@ -121,7 +121,7 @@ def slab_of(image: Image, index: int | None = None) -> Slab:
         labels = dict(zip(names.tolist(), (counts / found.size).tolist(), strict=True))
     some = values.ravel()[:: max(1, values.size // _SAMPLE)]
     bins, edges = np.histogram(some, BINS)
-    return Slab(cut, (x, y, z), (nx, ny, nz), index, bins, edges, labels, image.spacing, image.note)
+    return Slab(cut, (x, y, z), (nx, ny, nz), shown, bins, edges, labels, image.spacing, image.note)
 
 
 def preview(slab: Slab, texts: Sequence[str]) -> Preview:
