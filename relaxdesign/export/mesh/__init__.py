@@ -1,0 +1,1 @@
+"""Cells as meshes for finite element programs."""
