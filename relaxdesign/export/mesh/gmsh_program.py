@@ -1,12 +1,15 @@
-"""Fills given surfaces with tetrahedra, or given lines with triangles, by Gmsh: a program of its own.
+"""Fills surfaces with tetrahedra, or lines with triangles, and writes spheres as STEP, by Gmsh: a program of its own.
 
-    python gmsh_program.py IN.npz OUT.npz
+    python gmsh_program.py surfaces|lines|step IN.npz OUT.npz
 
 It imports nothing of the package, for Gmsh (GPL) is an optional extra and runs in a process of its own: it keeps its
 state in the process, and a mesh that it cannot make may end it. IN has ``points`` (n, dim), ``simplices`` (k, dim) by
-points, ``wall`` (k,) the surface that each belongs to, and of tetrahedra ``bodies`` (m, 2), pairs of a body and a
-surface that bounds it, all numbered from 1. OUT has ``points``, whose first n are those given, ``elements`` and
-``body``, the body of each element (0 of triangles).
+points, ``wall`` (k,) the surface that each belongs to (of lines: 1 on the boundary, 2 inside), ``largest``, the length
+of edges that is allowed, and of surfaces ``bodies`` (m, 2), pairs of a body and a surface that bounds it, all numbered
+from 1. OUT has ``points``, whose first n are those given, ``elements`` and ``body``, the body of each (1 of triangles).
+
+Of ``step``, IN has the edges ``size`` (3,) of a block from the origin, and ``centres`` (n, 3) and ``radii`` (n,) of spheres,
+or of cylinders along z if ``flat``, of which only what lies in the block is kept; OUT has ``step``, the bytes of the file.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import gmsh
 import numpy as np
 
 _TRIANGLE, _TETRAHEDRON, _DELAUNAY = 2, 4, 1
+_ASKEW = (1.0, 0.3, 0.2, 0.7)  # axis and angle
 
 
 def fill_surfaces(points: np.ndarray, triangles: np.ndarray, wall: np.ndarray, bodies: np.ndarray) -> None:
@@ -53,36 +57,59 @@ def fill_lines(points: np.ndarray, segments: np.ndarray, wall: np.ndarray) -> No
     gmsh.model.mesh.generate(2)
 
 
-def filled(kind: int, given: int) -> dict[str, np.ndarray]:
+def filled(kind: int, dim: int, given: int) -> dict[str, np.ndarray]:
     """The elements of a kind, with their nodes renumbered from 0, those given first."""
-    tags, places, _ = gmsh.model.mesh.getNodes(includeBoundary=False)
+    tags, places, _ = gmsh.model.mesh.getNodes()
     order = np.argsort(tags)
-    tags, places = tags[order], places.reshape(-1, 3)[order]
-    assert (tags[:given] == np.arange(1, given + 1)).all()
-    found: dict[str, list[Any]] = {"elements": [], "body": []}
-    dim = 3 if kind == _TETRAHEDRON else 2
+    tags, places = tags[order], places.reshape(-1, 3)[order, :dim]
+    if not np.array_equal(tags[:given], np.arange(1, given + 1)):
+        raise ValueError("given points are not part of the mesh")
+    elements, body = [], []
     for _, entity in gmsh.model.getEntities(dim):
-        _, nodes = gmsh.model.mesh.getElementsByType(kind, entity)
-        corners = np.searchsorted(tags, nodes).reshape(-1, dim + 1)
-        found["elements"].append(corners)
-        found["body"].append(np.full(len(corners), entity if dim == 3 else 0))
-    return {name: np.concatenate(parts) for name, parts in found.items()} | {"points": places}
+        nodes = gmsh.model.mesh.getElementsByType(kind, entity)[1]
+        elements.append(np.searchsorted(tags, nodes).reshape(-1, dim + 1))
+        body.append(np.full(len(elements[-1]), entity))
+    return {"points": places, "elements": np.concatenate(elements), "body": np.concatenate(body)}
 
 
-def main(source: str, target: str) -> None:
-    given = dict(np.load(source))
-    points = given["points"]
+def step(size: np.ndarray, centres: np.ndarray, radii: np.ndarray, flat: bool) -> np.ndarray:
+    """A file of solids that fill the block and share their faces: what is around the spheres, and these."""
+    occ = gmsh.model.occ
+    block = occ.addBox(0, 0, 0, *size.tolist())
+    round_ = []
+    for (x, y, z), radius in zip(centres.tolist(), radii.tolist(), strict=True):
+        solid = (3, occ.addCylinder(x, y, 0, 0, 0, size[2], radius) if flat else occ.addSphere(x, y, z, radius))
+        if not flat:
+            occ.rotate([solid], x, y, z, *_ASKEW)  # their seams and poles do not lie in faces of the block then
+        round_.append(solid)
+    pieces, came_from = occ.fragment([(3, block)], round_)
+    occ.remove(sorted(set(pieces) - set(came_from[0])), recursive=True)
+    occ.synchronize()
+    volume = sum(occ.getMass(3, tag) for _, tag in came_from[0])
+    if abs(volume / np.prod(size) - 1.0) > 1e-5:
+        raise ValueError(f"Open CASCADE's solids fill {volume / np.prod(size):.6f} of the cell")
+    gmsh.write("cell.step")
+    return np.fromfile("cell.step", dtype=np.uint8)
+
+
+def main(job: str, source: str, target: str) -> None:
+    """Does one job."""
+    given: dict[str, Any] = dict(np.load(source))
     gmsh.initialize(interruptible=False)
     gmsh.option.setNumber("General.Terminal", 0)
+    if job == "step":
+        np.savez(target, step=step(given["size"], given["centres"], given["radii"], bool(given["flat"])))
+        return
+    points, simplices, wall = given["points"], given["simplices"], given["wall"]
     gmsh.option.setNumber("Mesh.Algorithm3D", _DELAUNAY)
     gmsh.option.setNumber("Mesh.MeshSizeMax", float(given["largest"]))
-    if "bodies" in given:
-        fill_surfaces(points, given["simplices"], given["wall"], given["bodies"])
-        kind = _TETRAHEDRON
+    if job == "surfaces":
+        fill_surfaces(points, simplices, wall, given["bodies"])
+        found = filled(_TETRAHEDRON, 3, len(points))
     else:
-        fill_lines(points, given["simplices"], given["wall"])
-        kind = _TRIANGLE
-    np.savez(target, **filled(kind, len(points)))
+        fill_lines(points, simplices, wall)
+        found = filled(_TRIANGLE, 2, len(points))
+    np.savez(target, allow_pickle=False, **found)
     gmsh.finalize()
 
 

@@ -119,10 +119,16 @@ class Mesh:
         elements = np.concatenate([self.elements, middles], axis=1)
         return Mesh(points, elements, self.phase, kind, self.size, self.names, self.materials, self.told)
 
+    def linear(self) -> Mesh:
+        """The same with the corners of its elements alone."""
+        kind = {quadratic: linear for linear, quadratic in _QUADRATIC.items()}.get(self.kind, self.kind)
+        points, elements = used(self.points, self.elements[:, : kind.corners])
+        return Mesh(points, elements, self.phase, kind, self.size, self.names, self.materials, self.told)
+
 
 _SPLIT = {
     4: ((0, 1, 2, 3),),
-    6: ((0, 1, 2, 3), (1, 2, 3, 4), (2, 4, 3, 5)),
+    6: ((0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5)),
     8: ((0, 1, 2, 5), (0, 2, 3, 7), (0, 5, 7, 4), (2, 7, 5, 6), (0, 2, 7, 5)),
 }
 """Tetrahedra that an element is divided into, by its number of corners."""
