@@ -1,7 +1,7 @@
 """3MF: the solid phases of a design as coloured bodies of one file, in millimetres, for slicers of printers.
 
-Written as the XML that the 3MF Core Specification describes (version 1.3, https://3mf.io/specification), so that the same
-design gives the same bytes; libraries put times and random identifiers into their files.
+Written as the XML that the 3MF Core Specification describes (version 1.3, https://3mf.io/specification), so that the
+same design gives the same bytes: libraries put times and random identifiers into their files.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
+from relaxdesign.export.cell import ExportError
 from relaxdesign.export.surface import Surface
 
 MOST_TRIANGLES = 3_000_000
@@ -35,7 +36,15 @@ _RELATIONS = (
 
 
 def threemf_bytes(bodies: Sequence[tuple[str, str, str, Surface]], title: str) -> bytes:
-    """A package of bodies that lie as in the cell. bodies: name, material, colour (``#rrggbb``) and surface of each."""
+    """A package of bodies that lie as in the cell. bodies: name, material, colour (``#rrggbb``) and surface of each.
+
+    Raises ExportError for too many triangles.
+    """
+    if (count := sum(len(surface.triangles) for *_, surface in bodies)) > MOST_TRIANGLES:
+        raise ExportError(
+            f"the bodies have {count:.2g} triangles; 3MF is written of at most {MOST_TRIANGLES:.2g}: export fewer cells "
+            "along each edge, or a larger chord error"
+        )
     text = io.StringIO()
     text.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<model unit="millimeter" xml:lang="en-US" xmlns="{_CORE}">\n')
     text.write(f'<metadata name="Title">{_escaped(title)}</metadata>\n')

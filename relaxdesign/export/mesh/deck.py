@@ -74,8 +74,8 @@ def _head(mesh: Mesh, title: str, remarks: Sequence[str]) -> Iterator[str]:
     yield f"set {STRAINS} is a column of the compliance S in 1/MPa; C = inverse of S, in MPa."
     if _expands(mesh):
         yield f"Step 7 heats the free cell by 1 K: what it prints of {STRAINS} is its thermal expansion in 1/K."
-    yield "For given strains replace *CLOAD by *BOUNDARY on the reference nodes; Abaqus then gives the macroscopic stress"
-    yield "times the volume as their reaction forces RF, CalculiX 2.20 prints none of nodes without elements."
+    yield "For given strains replace *CLOAD by *BOUNDARY on the reference nodes; Abaqus then gives the macroscopic"
+    yield "stress times the volume as their reaction forces, CalculiX 2.20 prints none of nodes without elements."
     yield "CalculiX: large meshes are solved faster with *STATIC,SOLVER=ITERATIVE SCALING."
 
 

@@ -20,8 +20,10 @@ NOTHING = 0
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Pieces of the solid phases. numbers: of every voxel from 1 on, `NOTHING` in voids, (*grid). phase: of each number,
-    that of `NOTHING` being meaningless."""
+    """Pieces of the solid phases.
+
+    numbers: of every voxel from 1 on, `NOTHING` in voids, (*grid). phase: of each number, -1 of `NOTHING`.
+    """
 
     numbers: NDArray[np.int32]
     phase: NDArray[np.int64]

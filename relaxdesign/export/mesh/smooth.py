@@ -77,9 +77,9 @@ def _check_size(labels: NDArray, walls: Walls) -> None:
     """Raises ExportError for a cell that is too large."""
     if labels.size > MOST_VOXELS[labels.ndim] or len(walls.axis) > _MOST_WALLS:
         raise ExportError(
-            f"the cell has {labels.size} voxels and {len(walls.axis)} of their faces on interfaces; smoothed meshes are "
-            f"made of at most {MOST_VOXELS[labels.ndim]} and {_MOST_WALLS}: make it coarser (--step 'downsample 2'), "
-            "or export the mesh of voxels"
+            f"the cell has {labels.size} voxels and {len(walls.axis)} of their faces on interfaces; smoothed meshes "
+            f"are made of at most {MOST_VOXELS[labels.ndim]} and {_MOST_WALLS}: make it coarser "
+            "(--step 'downsample 2'), or export the mesh of voxels"
         )
 
 
@@ -144,7 +144,7 @@ def _as_mesh(
     phase: NDArray[np.int64],
     told: tuple[str, ...],
 ) -> Mesh:
-    """The solid elements as a mesh; those of a plane become a layer of wedges as thick as a voxel. points: in voxels."""
+    """The solid elements as a mesh; a plane becomes a layer of wedges as thick as a voxel. points: in voxels."""
     solid = np.ones(len(phase), bool) if cell.void is None else phase != cell.void
     points, elements = used(points, elements[solid])
     kind = TETRAHEDRON
@@ -153,5 +153,4 @@ def _as_mesh(
         points = np.concatenate([np.pad(points, ((0, 0), (0, 1)), constant_values=z) for z in (0.0, 1.0)])
         elements = np.concatenate([elements, elements + layer], axis=1)
     x, y, z = (float(voxel * edge) for edge in cell.labels.shape)
-    phase = phase[solid].astype(np.uint8)
-    return Mesh(voxel * points, elements, phase, kind, (x, y, z), names, cell.materials, told)
+    return Mesh(voxel * points, elements, phase[solid].astype(np.uint8), kind, (x, y, z), names, cell.materials, told)

@@ -56,9 +56,10 @@ def smoothed(
     for _ in range(_STEPS):
         for factor in (_FORTH, _BACK):
             moved = _kept(moved + factor * _to_neighbours(labels, moved))
-    for _ in range(_ON_SPHERES if spheres else 0):
-        moved = _kept(moved + _FORTH * _to_neighbours(labels, moved))
-        moved = _kept(_on_spheres(labels, moved, spheres))
+    if spheres is not None:
+        for _ in range(_ON_SPHERES):
+            moved = _kept(moved + _FORTH * _to_neighbours(labels, moved))
+            moved = _kept(_on_spheres(labels, moved, spheres))
     for _ in range(_CORRECTIONS):
         moved = _kept(moved + _correction(regions, walls, moved, volumes))
     return moved

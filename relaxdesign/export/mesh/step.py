@@ -1,7 +1,8 @@
 """STEP of cells of spheres or, in 2D, cylinders: exact solids for CAD, by Gmsh and Open CASCADE.
 
-The block holds one solid per piece of a phase: those of the inclusions that lie in the block, and what is around them.
-Solids share their faces.
+Of a 2D cell the file has the cylinders, cut at the faces of the cell, and the matrix around them; all share their
+faces. Of a 3D cell it has whole spheres, with the images that reach into the cell, and the block of the cell by itself:
+what of them lies in the block, and what of the block lies outside of them, CAD programs cut on their own.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def step_bytes(design: Design, cell_size_mm: float = 1.0, thickness_mm: float | 
     family = FAMILIES[design.family]
     if not design.geometry or not isinstance(family, Round):
         raise ExportError(
-            "STEP is written of particles and fibres whose exact shapes are known; export STL, 3MF or a mesh of this design"
+            "STEP is written of particles and fibres whose exact shapes are known; export STL, 3MF or a mesh of this "
+            "design"
         )
     dim = design.cell.dim
     check_sizes(dim, cell_size_mm, thickness_mm)
@@ -49,7 +51,9 @@ def step_bytes(design: Design, cell_size_mm: float = 1.0, thickness_mm: float | 
             radii.append(0.5 * diameters[near])
     placed, sizes = cell_size_mm * np.concatenate(centres), cell_size_mm * np.concatenate(radii)
     if len(sizes) > MOST_SPHERES:
-        raise ExportError(f"{len(sizes)} particles reach into the cell; STEP files of at most {MOST_SPHERES} are written")
+        raise ExportError(
+            f"{len(sizes)} particles reach into the cell; STEP files of at most {MOST_SPHERES} are written"
+        )
     size = np.array([cell_size_mm, cell_size_mm, height])
     found = run_gmsh("step", size=size, centres=placed, radii=sizes, flat=np.array(dim == 2))
     return _timeless(found["step"].tobytes())
