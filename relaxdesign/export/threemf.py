@@ -42,8 +42,8 @@ def threemf_bytes(bodies: Sequence[tuple[str, str, str, Surface]], title: str) -
     """
     if (count := sum(len(surface.triangles) for *_, surface in bodies)) > MOST_TRIANGLES:
         raise ExportError(
-            f"the bodies have {count:.2g} triangles; 3MF is written of at most {MOST_TRIANGLES:.2g}: export fewer cells "
-            "along each edge, or a larger chord error"
+            f"the bodies have {count:.2g} triangles; 3MF is written of at most {MOST_TRIANGLES:.2g}: export fewer "
+            "cells along each edge, or a larger chord error"
         )
     text = io.StringIO()
     text.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<model unit="millimeter" xml:lang="en-US" xmlns="{_CORE}">\n')

@@ -42,7 +42,7 @@ class Regions:
     def volumes(self, phases: int) -> NDArray[np.float64]:
         """Voxels of every phase."""
         counts = np.bincount(self.numbers.ravel(), minlength=len(self.phase))[1:]
-        return np.bincount(self.phase[1:], counts, minlength=phases)
+        return np.bincount(self.phase[1:], counts, minlength=phases).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,4 +143,5 @@ def enclosed(
 ) -> NDArray[np.float64]:
     """Volumes (areas) of so many bodies, whose numbers below and above each simplex are given (divergence theorem)."""
     flux = np.einsum("ij,ij->i", points[simplices].mean(axis=1), normals(points, simplices)) / points.shape[1]
-    return np.bincount(below, flux, minlength=count) - np.bincount(above, flux, minlength=count)
+    given, taken = (np.bincount(side, flux, minlength=count) for side in (below, above))
+    return (given - taken).astype(np.float64)

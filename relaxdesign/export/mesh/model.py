@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from relaxdesign.materials import Material
 
@@ -81,10 +81,11 @@ class Mesh:
     def volumes(self) -> NDArray[np.float64]:
         """Volume of every element by its corners, mm³; negative where they are in the wrong order."""
         corner = [self.points[self.elements[:, i]] for i in range(self.kind.corners)]
-        return sum(
-            np.einsum("ij,ij->i", np.cross(corner[b] - corner[a], corner[c] - corner[a]), corner[d] - corner[a]) / 6
-            for a, b, c, d in _SPLIT[self.kind.corners]
-        )
+        volumes = np.zeros(len(self.elements))
+        for a, b, c, d in _SPLIT[self.kind.corners]:
+            across = np.cross(corner[b] - corner[a], corner[c] - corner[a])
+            volumes += np.einsum("ij,ij->i", across, corner[d] - corner[a]) / 6.0
+        return volumes
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -100,7 +101,7 @@ class Mesh:
         on_face = np.flatnonzero(((self.points < near) | (self.points > size - near)).any(axis=1))
         at = self.points[on_face]
         turns = np.where(at > size - near, 1, 0)
-        pairs = cKDTree(at - turns * size).query_pairs(2 * near, output_type="ndarray")
+        pairs = KDTree(at - turns * size).query_pairs(2 * near, output_type="ndarray")
         links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(at),) * 2)
         group = connected_components(links, directed=False)[1]
         order = np.lexsort((turns.sum(axis=1), group))  # of each group the node with the fewest turns comes first

@@ -24,7 +24,7 @@ from relaxdesign.microstructure.cell import Cell
 MOST_VOXELS = {2: 1024**2, 3: 96**3}
 _MOST_WALLS = 400_000
 """Faces of voxels on interfaces and on the faces of the cell: Gmsh makes some ten tetrahedra of each."""
-_LARGEST = 3.0
+_LARGEST = np.array(3.0)
 """Edges of elements far from interfaces, in voxels."""
 _TRIES = (1.0, 0.7, 0.4, 0.0)
 """Of the smoothing, one after the other."""

@@ -146,4 +146,4 @@ def _correction(
     if not ways:
         return np.zeros_like(moved)
     distances = np.linalg.lstsq(np.array(gains, dtype=np.float64).T, lacking, rcond=None)[0]
-    return np.tensordot(distances, np.stack(ways), axes=1)
+    return np.tensordot(distances, np.stack(ways), axes=1).astype(np.float64)
