@@ -1,7 +1,7 @@
 """Exported meshes solved by CalculiX, against the evaluator: C of twenty cells, hexahedra and smoothed elements.
 
 The hexahedra are what the evaluator solves on with ``element="full"``: C has to be the same. A smoothed mesh has
-another shape than its voxels; its C is compared with that of a fine grid of composite voxels that hold shares of this
+another shape than its voxels; its C is compared with that of a fine grid of voxels (3D: composite ones) that hold this
 very mesh. Differences are those of the largest entry of C and are printed as a table, which docs/meshes.md has;
 ``benchmarks/results/meshes.json`` keeps the numbers.
 
@@ -39,9 +39,10 @@ from relaxdesign.physics.effective_properties import evaluate
 
 RESULTS = Path(__file__).parent / "results" / "meshes.json"
 GRIDS = {2: 32, 3: 12}
-FINE = {2: 256, 3: 64}
-SAMPLES = 3
-"""Points per axis and voxel that tell the shares of composite voxels."""
+FINE = {2: 384, 3: 64}
+SAMPLES = {2: 1, 3: 3}
+"""Points per axis and voxel that tell the shares of its phases. One in a plane: composite voxels are mixed for K and G
+there, and too soft along the fibres."""
 ITERATIVE = 3000
 """Nodes of 3D meshes from which on CalculiX solves by iteration."""
 
@@ -124,7 +125,8 @@ def rasterised(mesh: Mesh, grid: int, phases: int, void: int | None) -> np.ndarr
     """Shares (phases, grid, grid, grid or 1) of the phases of a mesh in voxels."""
     linear = mesh.linear()
     flat = linear.kind.corners == 6
-    fine, layers = grid * SAMPLES, 1 if flat else grid * SAMPLES
+    samples = SAMPLES[2 if flat else 3]
+    fine, layers = grid * samples, 1 if flat else grid * samples
     along = (np.arange(fine) + 0.5) / fine * mesh.size[0]
     across = np.array([0.5 * mesh.size[2]]) if flat else along
     points = np.stack(np.meshgrid(along, along, across, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -134,7 +136,7 @@ def rasterised(mesh: Mesh, grid: int, phases: int, void: int | None) -> np.ndarr
     found = body.find_containing_cell(points)
     outside = 0 if void is None else void
     label = np.where(found >= 0, mesh.phase[found], outside).reshape(fine, fine, layers)
-    shape = (grid, SAMPLES, grid, SAMPLES, layers // SAMPLES or 1, SAMPLES if layers > 1 else 1)
+    shape = (grid, samples, grid, samples, 1 if flat else grid, 1 if flat else samples)
     return np.stack([(label == phase).reshape(shape).mean(axis=(1, 3, 5)) for phase in range(phases)])
 
 

@@ -21,7 +21,8 @@ def export(
     format: Annotated[
         list[str] | None,
         typer.Option(
-            help="stl, vti, abaqus, calculix, ansys, json, csv, png or report; repeat for more. Default: all."
+            help="stl, vti, abaqus, calculix, ansys, json, csv, png, 3mf or report; repeat for more. Default: all "
+            "these. Beside them, if named: meshes (inp, msh, vtu, xdmf), fans, step."
         ),
     ] = None,
     edge_mm: Annotated[float, typer.Option(help="Physical edge of one cell, mm.")] = 10.0,
@@ -39,6 +40,13 @@ def export(
     plates_axis: Annotated[
         str, typer.Option(help="Axis that these plates lie across: x, y or z. Default: z, of a 2D cell y.")
     ] = "",
+    mesh: Annotated[
+        str,
+        typer.Option(
+            help="Elements of inp, msh, vtu, xdmf: voxels (hexahedra), linear or quadratic (smoothed tetrahedra, in 2D "
+            "wedges, of first or second order)."
+        ),
+    ] = "voxels",
     load: Annotated[
         str, typer.Option(help="Unit strain of the local fields: hydrostatic, xx, yy, zz, yz, xz or xy.")
     ] = "hydrostatic",
@@ -49,7 +57,7 @@ def export(
         Path | None, typer.Option("--zip", metavar="FILE.zip", help="Write one ZIP instead of a folder.")
     ] = None,
 ) -> None:
-    """Write the verified designs of a run: surfaces, fields, material cards, tables, figures and a report.
+    """Write the verified designs of a run: surfaces, fields, meshes, material cards, tables, figures and a report.
 
     Effective stiffness and local fields are solved anew from the exported voxels in double precision.
     """
@@ -64,7 +72,7 @@ def export(
         files = result_files(
             result,
             format or ALL_FORMATS,
-            ExportOptions(edge_mm, thickness_mm, tile, load, chord, plates_mm, plates_axis),
+            ExportOptions(edge_mm, thickness_mm, tile, load, chord, plates_mm, plates_axis, mesh),
             indices=None if design is None else [number - 1 for number in design],
             run_id=run_id,
         )

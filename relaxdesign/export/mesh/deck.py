@@ -54,8 +54,9 @@ def deck(mesh: Mesh, title: str, remarks: Sequence[str] = ()) -> bytes:
 
 
 def set_name(mesh: Mesh, label: int) -> str:
-    """Name of the element set of a phase."""
-    return material_name(mesh.names[label])
+    """Name of the element set and of the material of a phase; with its label where others are called the same."""
+    names = [material_name(name) for name in mesh.names]
+    return names[label] if names.count(names[label]) == 1 else f"{names[label][:76]}-{label}"
 
 
 def _head(mesh: Mesh, title: str, remarks: Sequence[str]) -> Iterator[str]:

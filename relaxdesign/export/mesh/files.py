@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import meshio
 import numpy as np
 
-from relaxdesign.export.mesh.deck import set_name
+from relaxdesign.export.cell import ExportError
+from relaxdesign.export.mesh.deck import deck, set_name
 from relaxdesign.export.mesh.model import WEDGE_15, Mesh
+from relaxdesign.files import write_whole
 from relaxdesign.physics.voxel_fields import UNITS
+
+KINDS = ("inp", "msh", "vtu", "xdmf")
 
 _FIELDS = {"E": "young", "nu": "poisson", "rho": "density", "k": "conductivity", "alpha": "expansion"}
 """Of a material, by the name of their arrays in files."""
+
+
+def write_mesh(mesh: Mesh, path: Path, title: str, remarks: Sequence[str] = ()) -> list[Path]:
+    """Writes a mesh in the format that the ending of its path names, and returns the paths of its files.
+
+    title, remarks: for the comments of .inp, see `deck`. Raises ExportError for another ending.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in KINDS:
+        raise ExportError(f"{path}: meshes are written as {', '.join(f'.{known}' for known in KINDS)}")
+    contents = {path.name: deck(mesh, title, remarks)} if kind == "inp" else mesh_files(mesh, path.stem, kind)
+    written = []
+    for name, content in contents.items():
+        written.append(path.with_name(name))
+        write_whole(written[-1], content)
+    return written
 
 
 def mesh_files(mesh: Mesh, stem: str, kind: str) -> dict[str, bytes]:

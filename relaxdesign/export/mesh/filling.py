@@ -25,6 +25,11 @@ _MISSING = (
 _LIBRARIES = " and, on Debian or Ubuntu, apt-get install libglu1-mesa libxft2 libxcursor1 libxinerama1"
 
 
+def gmsh_installed() -> bool:
+    """Whether the extra "mesh" is there."""
+    return find_spec("gmsh") is not None
+
+
 class NotFilled(ExportError):
     """A surface that Gmsh could not fill; the text has its reason."""
 
@@ -35,7 +40,7 @@ def run_gmsh(job: str, **arrays: NDArray) -> dict[str, NDArray]:
     job: which of its jobs. Raises ExportError without Gmsh, or where time or memory do not suffice; NotFilled where
     the surfaces cannot be filled.
     """
-    if find_spec("gmsh") is None:
+    if not gmsh_installed():
         raise ExportError(_MISSING.format(what="is not installed", more=""))
     with tempfile.TemporaryDirectory(prefix="relaxdesign-mesh-") as folder:
         source, target = Path(folder, "in.npz"), Path(folder, "out.npz")

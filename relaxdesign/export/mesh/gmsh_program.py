@@ -66,7 +66,8 @@ def filled(kind: int, dim: int, given: int) -> dict[str, np.ndarray]:
     elements, body = [], []
     for _, entity in gmsh.model.getEntities(dim):
         nodes = gmsh.model.mesh.getElementsByType(kind, entity)[1]
-        elements.append(np.asarray(np.searchsorted(tags, nodes)).reshape(-1, dim + 1))
+        corners: Any = np.searchsorted(tags, nodes)
+        elements.append(corners.reshape(-1, dim + 1))
         body.append(np.full(len(elements[-1]), entity))
     return {"points": places, "elements": np.concatenate(elements), "body": np.concatenate(body)}
 

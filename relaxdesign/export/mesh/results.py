@@ -38,8 +38,8 @@ def read_results(text: str) -> SolvedMesh:
             strains.append([float(value) for row in rows for value in row[1:]])
     if len(strains) not in (len(CASES), len(CASES) + 1) or any(len(step) != len(CASES) for step in strains):
         raise ValueError(
-            f"the file has the strains of {len(strains)} steps; expected those of an exported mesh, {len(CASES)} or one "
-            "more: was CalculiX stopped, or is it the .dat of another model?"
+            f"the file has the strains of {len(strains)} steps; expected those of an exported mesh, {len(CASES)} or "
+            "one more: was CalculiX stopped, or is it the .dat of another model?"
         )
     compliance = np.array(strains[: len(CASES)]).T
     C = np.linalg.inv(compliance) / MPA_PER_GPA
