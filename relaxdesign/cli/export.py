@@ -32,7 +32,7 @@ def export(
     tile: Annotated[int, typer.Option(help="Cells along each edge of STL and 3MF.")] = 1,
     chord: Annotated[
         float,
-        typer.Option(help="Distance of facets of STL and 3MF from spheres or cylinders at most, of their diameter."),
+        typer.Option(help="Distance of facets of STL and 3MF from spheres or cylinders at most, of their size."),
     ] = 0.004,
     plates_mm: Annotated[
         float, typer.Option(help="Thickness of flat plates at two ends of STL and 3MF of a solid beside a void, mm.")
