@@ -63,7 +63,8 @@ def filled(kind: int, dim: int, given: int) -> dict[str, np.ndarray]:
     tags, places = tags[order], places.reshape(-1, 3)[order, :dim]
     if not np.array_equal(tags[:given], np.arange(1, given + 1)):
         raise ValueError("given points are not part of the mesh")
-    elements, body = [], []
+    elements: list[Any] = []
+    body: list[Any] = []
     for _, entity in gmsh.model.getEntities(dim):
         nodes = gmsh.model.mesh.getElementsByType(kind, entity)[1]
         corners: Any = np.searchsorted(tags, nodes)
