@@ -58,9 +58,10 @@ def fill_lines(points: np.ndarray, segments: np.ndarray, wall: np.ndarray) -> No
 
 def filled(kind: int, dim: int, given: int) -> dict[str, np.ndarray]:
     """The elements of a kind, with their nodes renumbered from 0, those given first."""
-    tags, places, _ = gmsh.model.mesh.getNodes()
+    found = gmsh.model.mesh.getNodes()
+    tags, places = np.asarray(found[0]), np.asarray(found[1]).reshape(-1, 3)
     order = np.argsort(tags)
-    tags, places = tags[order], places.reshape(-1, 3)[order, :dim]
+    tags, places = tags[order], places[order, :dim]
     if not np.array_equal(tags[:given], np.arange(1, given + 1)):
         raise ValueError("given points are not part of the mesh")
     elements: list[Any] = []
