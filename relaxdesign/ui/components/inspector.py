@@ -10,7 +10,16 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from relaxdesign.export import FORMATS, REPORT, DesignExport, ExportOptions, provenance, result_files, zip_bytes
+from relaxdesign.export import (
+    ALL_FORMATS,
+    FORMATS,
+    REPORT,
+    DesignExport,
+    ExportOptions,
+    provenance,
+    result_files,
+    zip_bytes,
+)
 from relaxdesign.export.cell import ExportError, made_text
 from relaxdesign.export.plates import AXES, USUAL, bear_plates
 from relaxdesign.export.report import filling
@@ -22,7 +31,7 @@ from relaxdesign.study.result import Design
 from relaxdesign.study.stiffness import stiffness_error
 from relaxdesign.ui import server
 from relaxdesign.ui.colours import DISTINCT
-from relaxdesign.ui.components import candidates, cell_views, comparison, downloads
+from relaxdesign.ui.components import candidates, cell_views, comparison, downloads, mesh_downloads
 from relaxdesign.ui.components.cell_views import ViewedCell
 from relaxdesign.ui.components.directions import Directions
 from relaxdesign.ui.components.downloads import Download
@@ -30,7 +39,8 @@ from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import MET, NOTE_2D, escape, missed, off, percent, significant
 
 VIEWS = ("Overview", "Local fields", "Stiffness", "Correlation")
-BUTTONS = {"abaqus": "Abaqus", "calculix": "CalculiX", "ansys": "Ansys", "json": "JSON", "csv": "CSV", "vti": "VTK"}
+BUTTONS = {"abaqus": "Abaqus", "calculix": "CalculiX", "ansys": "Ansys", "json": "JSON", "csv": "CSV", "vti": "VTK",
+           "3mf": "3MF"}  # fmt: skip
 
 
 def render(run_id: str, design: Design) -> None:
@@ -246,7 +256,7 @@ def _options(design: Design) -> ExportOptions:
     columns = st.columns(3 + flat)
     size = columns[0].number_input(
         "Cell edge, mm", min_value=0.001, max_value=10000.0, value=10.0, step=None, format="%.4g", key="cell_size_mm",
-        persist_state="session", help="Physical edge of the unit cell in the STL and VTK files.",
+        persist_state="session", help="Physical edge of the unit cell in surfaces, meshes and VTK files.",
     )  # fmt: skip
     tile = columns[1].number_input(
         "STL tiles per edge", min_value=1, max_value=8, value=1, key="tile", persist_state="session",
@@ -263,7 +273,7 @@ def _options(design: Design) -> ExportOptions:
             key="thickness_mm", persist_state="session", placeholder="automatic",
             help="How far the 2D cell is extruded in the STL file.",
         )  # fmt: skip
-    options = ExportOptions(size, thickness, int(tile), load)
+    options = ExportOptions(size, thickness, int(tile), load, mesh=mesh_downloads.mesh_kind())
     return _with_plates(design, options) if bear_plates(design.cell) else options
 
 
@@ -318,10 +328,17 @@ def _downloads(run_id: str, design: Design) -> None:
                  "Two pages with everything, for reading and printing"),
         Download("Report HTML", lambda: several([REPORT])["report.html"], f"{name}.html", "text/html",
                  "The same as one self-contained web page"),
-        Download("All as ZIP", lambda: zip_bytes(several([*FORMATS, REPORT]).items(), name), f"{name}.zip",
-                 "application/zip", "Every file of this design with its hashes", primary=True),
+        Download("All as ZIP", lambda: zip_bytes(several([*ALL_FORMATS]).items(), name), f"{name}.zip",
+                 "application/zip", "These files of the design with their hashes", primary=True),
     ]  # fmt: skip
     downloads.buttons(files, f"{run_id}-{design.index}")
+
+    def of_format(kind: str) -> dict[str, bytes]:
+        origin = provenance(stored_result(server.store(), run_id), run_id)
+        made = FORMATS[kind].files(DesignExport(design, options, origin))
+        return {file_name: make() for file_name, make in made.items()}
+
+    mesh_downloads.render(design, name, f"{run_id}-{design.index}", of_format)
 
 
 def _single_files(export: DesignExport, name: str, make: Callable[[str, str], bytes]) -> list[Download]:
