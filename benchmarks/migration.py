@@ -1,7 +1,7 @@
 """How long a large library of the first version takes until this version has opened it.
 
-``python benchmarks/migration.py`` writes 100,000 designs as version 0.1 did, into SQLite and into a PostgreSQL server of
-its own, opens both with the present code, and puts seconds and bytes into ``benchmarks/results/migration.json``. The
+``python benchmarks/migration.py`` writes 100,000 designs as version 0.1 did, into SQLite and into a PostgreSQL server
+of its own, opens both with the present code, and puts seconds and bytes into ``benchmarks/results/migration.json``. The
 designs are those of the tests' dump, many times over: their JSON and arrays have the size of real ones.
 """
 

@@ -10,7 +10,7 @@ import streamlit as st
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from relaxdesign.library import StoreError
+from relaxdesign.library import NotYours, StoreError
 from relaxdesign.server import new_error_id
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,9 @@ def guard(what: str) -> Iterator[None]:
         yield
     except Exception as error:  # Streamlit's own control flow does not derive from Exception
         error_id = _logged(what, error)
-        if isinstance(error, StoreError):
+        if isinstance(error, NotYours):
+            text = f"This cannot be changed: {error}."
+        elif isinstance(error, StoreError):
             text = f"The library cannot be used: {error}."
         elif isinstance(error, SQLAlchemyError):
             text = (

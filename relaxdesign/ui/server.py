@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from relaxdesign.library import Store
     from relaxdesign.materials.catalogue import Catalogue
     from relaxdesign.materials.compatibility import Makeable
-    from relaxdesign.server import JobManager
+    from relaxdesign.server import JobManager, Visit
     from relaxdesign.study.request import DesignRequest
 
+from relaxdesign.ui import visitor
 from relaxdesign.ui.vtkjs import publish_vtk
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,15 @@ def jobs() -> JobManager:
 
 
 def store() -> Store:
-    return jobs().store
+    """The library as whoever looks at the page may see it."""
+    return jobs().store.seen_by(visitor.viewer())
+
+
+def visit() -> Visit:
+    """The queue as whoever looks at the page may use it."""
+    from relaxdesign.server import Visit
+
+    return Visit(jobs(), visitor.viewer(), visitor.user(), private=visitor.wants_private())
 
 
 def catalogue() -> Catalogue:
@@ -78,16 +87,8 @@ def catalogue() -> Catalogue:
 
 
 def submit(request: DesignRequest) -> str:
-    """Queues a run in the name of this session, which takes turns with others. Raises JobLimit."""
-    return jobs().submit(request, session=session_id())
-
-
-def session_id() -> str:
-    """Who asks: a browser tab."""
-    from streamlit.runtime.scriptrunner import get_script_run_ctx
-
-    context = get_script_run_ctx()
-    return "" if context is None else context.session_id
+    """Queues a run in the name of whoever looks at the page, who takes turns with others. Raises JobLimit."""
+    return visit().submit(request)
 
 
 def vtk_address() -> str | None:

@@ -54,14 +54,14 @@ class Server:
 
 
 @contextmanager
-def running_server(database: Path, log: Path) -> Iterator[Server]:
-    """The app on a free port. A library that does not exist is made."""
+def running_server(database: Path | str, log: Path, **variables: str) -> Iterator[Server]:
+    """The app on a free port. database: a SQLite file, or the address of any; made if there is none."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
-    command += [f"--server.port={port}", "--server.address=127.0.0.1"]
-    environment = os.environ | {"RELAXDESIGN_DB": f"sqlite:///{database}"}
+    command = [sys.executable, "-m", "relaxdesign.cli", "app", f"--port={port}", "--address=127.0.0.1"]
+    url = f"sqlite:///{database}" if isinstance(database, Path) else database
+    environment = os.environ | {"RELAXDESIGN_DB": url, "STREAMLIT_SERVER_HEADLESS": "true"} | variables
     with log.open("ab") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
@@ -79,9 +79,9 @@ def running_server(database: Path, log: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def running_app(database: Path, log: Path) -> Iterator[str]:
-    """The address of the app, started on a free port with an empty library."""
-    with running_server(database, log) as server:
+def running_app(database: Path | str, log: Path, **variables: str) -> Iterator[str]:
+    """The address of the app, started on a free port with an empty library. variables: of its environment."""
+    with running_server(database, log, **variables) as server:
         yield server.address
 
 

@@ -117,7 +117,7 @@ def test_opening_twice_changes_nothing(old):
 
 
 def test_an_upgrade_that_fails_leaves_the_old_database(old):
-    change(old, "UPDATE designs SET design = '{\"K\": 1}' WHERE \"index\" = 2")
+    change(old, 'UPDATE designs SET design = \'{"K": 1}\' WHERE "index" = 2')
     before = contents(create_engine(old))
     with pytest.raises((KeyError, TypeError)):
         Store(old)
