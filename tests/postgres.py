@@ -77,7 +77,7 @@ def running_server() -> Iterator[Server]:
 def new_database(server: URL | str) -> Iterator[str]:
     """The address of an empty database on a server, which is dropped afterwards."""
     name = f"test_{uuid.uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     yield make_url(server).set(database=name).render_as_string(hide_password=False)

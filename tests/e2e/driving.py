@@ -86,15 +86,17 @@ def running_app(database: Path | str, log: Path, **variables: str) -> Iterator[s
 
 
 @contextmanager
-def open_browser(*, dark: bool = False) -> Iterator[Page]:
-    """A page of 1280×720 in a fresh browser."""
+def open_browser(*, dark: bool = False, password: tuple[str, str] | None = None) -> Iterator[Page]:
+    """A page of 1280×720 in a fresh browser. password: name and password for servers that ask."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         raise RuntimeError("no Chromium found: apt-get install chromium, or name it in the variable CHROMIUM")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=False, args=CHROMIUM_FLAGS)
         try:
-            page = browser.new_page(viewport={"width": 1280, "height": 720}, color_scheme="dark" if dark else "light")
+            look = {"viewport": {"width": 1280, "height": 720}, "color_scheme": "dark" if dark else "light"}
+            known = {"http_credentials": dict(zip(("username", "password"), password, strict=True))} if password else {}
+            page = browser.new_page(**look, **known)
             page.set_default_timeout(PATIENCE_MS)
             # For whoever has to find out why a test failed.
             page.on("pageerror", lambda error: print("error in the page:", error, error.stack, sep="\n"))
