@@ -48,18 +48,24 @@ class Server:
         """Ends it; its clients lose their connections."""
         self._control("stop", "-w", "-m", mode)
 
+    def answers(self) -> bool:
+        """Whether it runs and takes connections."""
+        return subprocess.run([str(program("pg_isready")), "-q", "-h", str(self.folder)]).returncode == 0
+
     def _control(self, action: str, *options: str) -> None:
         _run([str(program("pg_ctl")), action, "-D", str(self.folder / "data"), *options], self.account)
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
-    """A server with nothing in it. Raises RuntimeError where PostgreSQL is not installed."""
+def running_server(parent: Path | None = None) -> Iterator[Server]:
+    """A server with nothing in it. parent: where its folder lies. Raises RuntimeError where none is installed."""
     initdb = program("initdb")
     if initdb is None:
         raise RuntimeError("PostgreSQL's server is not installed: apt-get install postgresql")
     account = _account()
-    with tempfile.TemporaryDirectory(prefix="relaxdesign-pg-") as name:  # short: a socket's path has 107 characters
+    with tempfile.TemporaryDirectory(
+        prefix="relaxdesign-pg-", dir=parent
+    ) as name:  # short: a socket's path has 107 characters
         folder = Path(name)
         if account is not None:
             shutil.chown(folder, account)

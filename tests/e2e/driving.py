@@ -54,11 +54,12 @@ class Server:
 
 
 @contextmanager
-def running_server(database: Path | str, log: Path, **variables: str) -> Iterator[Server]:
-    """The app on a free port. database: a SQLite file, or the address of any; made if there is none."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def running_server(database: Path | str, log: Path, *, port: int = 0, **variables: str) -> Iterator[Server]:
+    """The app. port: 0: a free one. database: a SQLite file, or the address of any; made if there is none."""
+    if not port:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
     command = [sys.executable, "-m", "relaxdesign.cli", "app", f"--port={port}", "--address=127.0.0.1"]
     url = f"sqlite:///{database}" if isinstance(database, Path) else database
     environment = os.environ | {"RELAXDESIGN_DB": url, "STREAMLIT_SERVER_HEADLESS": "true"} | variables
