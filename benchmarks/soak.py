@@ -2,8 +2,8 @@
 
 Passes if no run is lost, none is stuck, no page shows an error but while something is going wrong or has just gone
 wrong, and the server's memory and open files do not grow. The library lies on a PostgreSQL server that shares a small
-disk with the replays. Server, workers, connections and database are killed, and the disk is full for a minute, in turns.
-Writes ``benchmarks/results/soak.json`` and prints its tables: ``python benchmarks/soak.py --minutes 120``.
+disk with the replays. Server, workers, connections and database are killed, and the disk is full for a minute, in
+turns. Writes ``benchmarks/results/soak.json`` and prints its tables: ``python benchmarks/soak.py --minutes 120``.
 
 Needs Linux, root (a disk is mounted), Debian's postgresql, Chromium and the dev packages. Memory is that of the server
 and its processes, what they share counted once; memory that stays is the least of each minute, of the longest time

@@ -63,9 +63,8 @@ def running_server(parent: Path | None = None) -> Iterator[Server]:
     if initdb is None:
         raise RuntimeError("PostgreSQL's server is not installed: apt-get install postgresql")
     account = _account()
-    with tempfile.TemporaryDirectory(
-        prefix="relaxdesign-pg-", dir=parent
-    ) as name:  # short: a socket's path has 107 characters
+    # A short name: the path of a socket has 107 characters at most.
+    with tempfile.TemporaryDirectory(prefix="relaxdesign-pg-", dir=parent) as name:
         folder = Path(name)
         if account is not None:
             shutil.chown(folder, account)
@@ -76,7 +75,8 @@ def running_server(parent: Path | None = None) -> Iterator[Server]:
         try:
             yield server
         finally:
-            server.stop()
+            if server.answers():
+                server.stop()
 
 
 @contextmanager

@@ -90,8 +90,8 @@ def seen_by_another(address: str, secret: str, shared: str) -> None:
         page.locator(f".st-key-icon-menu-{shared} button").first.click()
         expect(page.locator(f".st-key-discard-{shared} button").first).to_be_disabled()
         picture(page, "library-of-ben")
-        open_page(page, f"{address}/?run={secret}")
-        expect(page.get_by_text("There is no such run")).to_be_visible()
+        page.goto(f"{address}/?run={secret}")
+        expect(page.get_by_text("There is no such run")).to_be_visible(timeout=PATIENCE_MS)
 
 
 def seen_by_an_administrator(address: str) -> None:
