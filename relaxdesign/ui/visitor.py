@@ -38,7 +38,7 @@ def viewer() -> Viewer:
     if get_script_run_ctx(suppress_warning=True) is None:
         return EVERYBODY
     if not login().known:
-        return Viewer(pseudonym(st.context.cookies.get(COOKIE, "")))
+        return Viewer(pseudonym(cookie()))
     name = _name()
     if not name:
         raise NotSignedIn("this server asks its users to sign in")
@@ -49,7 +49,7 @@ def user() -> str:
     """Whose turn runs take: the name that is signed in, else the address that the browser comes from."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return ""
-    return _name() if login().known else st.context.ip_address or ""
+    return _name() if login().known else address()
 
 
 def wants_private() -> bool:
@@ -60,6 +60,16 @@ def wants_private() -> bool:
 def signed_in() -> bool:
     """Whether the page may be drawn: somebody has signed in, or there is no login."""
     return not login().known or bool(_name())
+
+
+def cookie() -> str:
+    """By which the browser is known again; empty without one."""
+    return st.context.cookies.get(COOKIE, "")
+
+
+def address() -> str:
+    """From which the browser comes; empty: from this machine."""
+    return st.context.ip_address or ""
 
 
 def _name() -> str:
