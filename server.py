@@ -3,6 +3,6 @@
 import streamlit as st
 from starlette.middleware import Middleware
 
-from relaxdesign.ui.gateway import Gateway
+from relaxdesign.ui.gateway import Gateway, lifespan
 
-app = st.App("app.py", middleware=[Middleware(Gateway)])
+app = st.App("app.py", middleware=[Middleware(Gateway)], lifespan=lifespan)

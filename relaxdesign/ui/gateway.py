@@ -11,12 +11,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import secrets
 import socket
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -56,6 +58,22 @@ _HEALTH, _METRICS = "/_stcore/health", "/_stcore/metrics"
 
 
 _in_front = threading.Event()
+
+
+_endings: list[Callable[[], None]] = []
+
+
+def at_the_end(close: Callable[[], None]) -> None:
+    """Has something done when the server has been told to end, and before the process waits for its other threads."""
+    _endings.append(close)
+
+
+@asynccontextmanager
+async def lifespan(_: object) -> AsyncIterator[None]:
+    """The life of the server; its end is that of the queue, too."""
+    yield
+    for close in _endings:
+        await asyncio.to_thread(close)
 
 
 def is_in_front() -> bool:

@@ -9,6 +9,7 @@ import gc
 import importlib
 import json
 import logging
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from relaxdesign.study.request import DesignRequest
     from relaxdesign.study.together import Together
 
-from relaxdesign.ui import visitor
+from relaxdesign.ui import gateway, visitor
 from relaxdesign.ui.vtkjs import publish_vtk
 
 logger = logging.getLogger(__name__)
@@ -67,7 +68,8 @@ def jobs() -> JobManager:
     from relaxdesign.server import JobManager, close_with_process
 
     manager = JobManager(Store())
-    close_with_process(manager)
+    gateway.at_the_end(manager.close)
+    close_with_process(manager)  # where no gateway is in front
     return manager
 
 
@@ -210,9 +212,19 @@ def _calibrations() -> dict[str, Future]:
     from relaxdesign.server import timing
     from relaxdesign.study import run as study
 
-    pool = ThreadPoolExecutor(1, thread_name_prefix="relaxdesign-timing")
     priors = [names[dim] for names in (study.DEFAULT_PRIORS, study.SHAPE_PRIORS) for dim in dimensions()]
-    return {prior: pool.submit(timing.calibration_of, prior) for prior in priors}
+    measured: dict[str, Future] = {prior: Future() for prior in priors}
+
+    def measure() -> None:
+        for prior, future in measured.items():
+            try:
+                future.set_result(timing.calibration_of(prior))
+            except Exception as error:  # told where the estimate is asked for
+                future.set_exception(error)
+
+    # No pool: the end of the process would wait for it.
+    threading.Thread(target=measure, name="relaxdesign-timing", daemon=True).start()
+    return measured
 
 
 @st.cache_data(show_spinner=False, ttl=60)
