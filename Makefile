@@ -55,7 +55,7 @@ bench: setup-bench ## run the benchmarks (hours)
 		echo "== $$name"; $(VENV)/bin/python benchmarks/$$name.py || exit 1; \
 	done
 
-soak: setup-dev ## use the app for half an hour by scripted browsers, watch memory, files and errors
+soak: setup-dev ## half an hour of six scripted users while things are killed at random (as root: it mounts a disk)
 	$(VENV)/bin/python benchmarks/soak.py
 
 page: setup-dev ## time the app in a real browser

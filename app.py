@@ -1,4 +1,4 @@
-"""Entry point of the app, which Streamlit runs: ``make app``, ``relaxdesign app`` or ``streamlit run app.py``."""
+"""The script of the app's pages, which Streamlit runs for every visitor; ``server.py`` serves it."""
 
 from relaxdesign.ui import navigation
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-DATA = ("assets/*.csv", "assets/*.md", "models/*", "docs/*.md", "docs/figures/*", "docs/results/*", "app.py")
-SETTINGS = ".streamlit/config.toml"
+DATA = ("assets/*.csv", "assets/*.md", "models/*", "docs/*.md", "docs/figures/*", "docs/results/*")
+APP = ("app.py", "server.py", ".streamlit/config.toml")
 
 
 class BuildWithData(build_py):
@@ -18,7 +18,7 @@ class BuildWithData(build_py):
         if self.editable_mode:  # the files are read from the repository
             return
         target = Path(self.build_lib) / "relaxdesign" / "data"
-        for path in [Path(SETTINGS), *(path for pattern in DATA for path in Path().glob(pattern))]:
+        for path in [*map(Path, APP), *(path for pattern in DATA for path in Path().glob(pattern))]:
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target / path)
 

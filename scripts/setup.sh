@@ -100,6 +100,16 @@ if [ "$level" = dev ] && [ "$(uname)" = Linux ] && ! command -v ccx >/dev/null; 
         say "Exported meshes are not solved in the tests: CalculiX is missing (Debian and Ubuntu: calculix-ccx)."
 fi
 
+# The servers with which tests run the library and the app: without them those tests are skipped.
+if [ "$level" = dev ] && [ "$(uname)" = Linux ]; then
+    missing=()
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+    [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing+=(nginx-light)
+    if [ ${#missing[@]} -gt 0 ] && ! { can_install && apt_install "${missing[@]}"; }; then
+        say "Some tests are skipped: ${missing[*]} are missing."
+    fi
+fi
+
 if [ "$level" = dev ] && ! command -v chromium chromium-browser google-chrome >/dev/null; then
     can_install || fail "The browser test needs Chromium. On Debian or Ubuntu: sudo apt-get install chromium"
     apt_install chromium

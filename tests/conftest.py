@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import uuid
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 import torch
-from sqlalchemy import create_engine, make_url, text
 from typer.testing import CliRunner
 
 from relaxdesign.cli import app
@@ -20,6 +18,7 @@ from relaxdesign.physics.bounds import two_phase_bounds
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import Design, DesignResult
+from tests import postgres
 
 
 def make_material(id: str, young: float, poisson: float, density: float, name: str | None = None) -> Material:
@@ -81,21 +80,29 @@ def make_result(make_design):
     return make
 
 
+@pytest.fixture(scope="session")
+def postgresql_server():
+    """A PostgreSQL server of the tests' own; skips where its package is not installed."""
+    if postgres.program("initdb") is None:
+        pytest.skip("PostgreSQL's server is not installed (apt-get install postgresql)")
+    with postgres.running_server() as server:
+        yield server
+
+
 @pytest.fixture
-def database_url(tmp_path):
-    """Address of an empty database: a SQLite file, or a new one on the server named by ``RELAXDESIGN_TEST_DB``."""
-    server = os.environ.get("RELAXDESIGN_TEST_DB")
-    if not server:
+def database_url(request, tmp_path):
+    """Address of an empty database: a SQLite file, or one on a PostgreSQL server.
+
+    Which, a test says by its parameter, or else the variable ``RELAXDESIGN_TEST_DB``: sqlite (the default), postgresql
+    (on a server that the tests start), or the address of a server that runs.
+    """
+    wanted = getattr(request, "param", None) or os.environ.get("RELAXDESIGN_TEST_DB", "sqlite")
+    if wanted == "sqlite":
         yield f"sqlite:///{tmp_path / 'library.db'}"
         return
-    name = f"test_{uuid.uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield make_url(server).set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+    server = request.getfixturevalue("postgresql_server").url if wanted == "postgresql" else wanted
+    with postgres.new_database(server) as url:
+        yield url
 
 
 @pytest.fixture

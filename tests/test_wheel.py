@@ -111,7 +111,7 @@ def test_it_holds_every_file_that_is_read(installed):
     copied = {f"relaxdesign/data/{path.relative_to(ROOT).as_posix()}" for path in data}
     missing = {name for name in own | copied if "__pycache__" not in name} - names
     assert not missing
-    assert "relaxdesign/data/.streamlit/config.toml" in names and "relaxdesign/data/app.py" in names
+    assert {f"relaxdesign/data/{name}" for name in ("app.py", "server.py", ".streamlit/config.toml")} <= names
     assert {name.split("/")[0] for name in names} == {"relaxdesign", f"relaxdesign-{__version__}.dist-info"}
 
 

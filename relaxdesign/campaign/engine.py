@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from dask import config
 from dask.system import CPU_COUNT
-from distributed import Client, Future, LocalCluster
+from distributed import Client, Future, LocalCluster, Security
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -43,7 +43,11 @@ TICK_S = 1.0
 
 @contextmanager
 def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[Client]:
-    """Workers of a running scheduler (``tcp://host:8786``), or a local cluster that ends with the block.
+    """Workers of a running scheduler (``tls://host:8786``), or a local cluster that ends with the block.
+
+    Whoever reaches a scheduler can run code through it. So the local one and its workers talk by TLS with credentials
+    that are made for this block and kept in memory, and turn away all others, also on the same machine. The
+    credentials for a running scheduler are those of Dask's settings (``distributed.comm.tls``).
 
     count: local workers, one per core if None; each computes one task at a time with its share of the cores. Scripts
     that start local workers need ``if __name__ == "__main__":``. Raises ValueError when no scheduler answers.
@@ -75,6 +79,7 @@ def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
+            security=Security.temporary(),
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.ERROR,
         ) as cluster,

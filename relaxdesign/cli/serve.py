@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+import signal
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -22,8 +24,11 @@ def serve(
     with user_errors():
         from relaxdesign.data import prepare_app
 
-        script = prepare_app()
+        script = prepare_app().with_name("server.py")
+        _check_settings()
 
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _leave)
     from streamlit.web.cli import main as streamlit
 
     streamlit(
@@ -31,3 +36,17 @@ def serve(
         prog_name="streamlit",
         standalone_mode=False,
     )
+
+
+def _leave(*_: object) -> NoReturn:
+    """Ends the process in good order. Uvicorn, which takes the signal first, hands it on when it serves no more."""
+    raise SystemExit(0)
+
+
+def _check_settings() -> None:
+    """Raises ValueError for variables that the server could not start with, before it does."""
+    from relaxdesign.people import Login
+
+    if Login.from_environment().header:
+        # The address of the proxy itself decides whether it is believed, not the one it forwards for.
+        os.environ["FORWARDED_ALLOW_IPS"] = ""

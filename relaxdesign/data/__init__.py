@@ -1,7 +1,8 @@
 """Files that come with RelaxDesign: materials, priors, reports and the app's script and settings.
 
 In a checkout (and in an editable installation of it) they lie at the top level of the repository: ``assets/``,
-``models/``, ``docs/``, ``app.py`` and ``.streamlit/``. ``setup.py`` copies them beside this module into a wheel.
+``models/``, ``docs/``, ``app.py``, ``server.py`` and ``.streamlit/``. ``setup.py`` copies them beside this module into
+a wheel.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from relaxdesign.version import __version__
 
 _PACKAGED = Path(str(files("relaxdesign.data")))
 _REPOSITORY = _PACKAGED.parents[1]  # of a checkout
-_APP_FILES = ("app.py", ".streamlit/config.toml")
+_APP_FILES = ("app.py", "server.py", ".streamlit/config.toml")
 
 
 def data_root() -> Path:
@@ -58,7 +59,9 @@ def app_folder() -> Path:
 
 
 def prepare_app() -> Path:
-    """Returns the script that Streamlit runs, after copying it and its settings into `app_folder` if need be.
+    """Returns the script of the app's pages, after copying it and all beside it into `app_folder` if need be.
+
+    Beside it lies ``server.py``, which Streamlit is told to run: it serves the script.
 
     Raises OSError if the folder cannot be written.
     """

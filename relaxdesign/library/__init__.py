@@ -10,6 +10,7 @@ from relaxdesign.library.campaigns import CampaignRecord, Campaigns, UnknownCamp
 from relaxdesign.library.catalogues import CatalogueRecord, Catalogues, UnknownCatalogue
 from relaxdesign.library.database import StoreError, default_url
 from relaxdesign.library.leases import Heartbeat, Leases
+from relaxdesign.library.ownership import NotYours, Viewer
 from relaxdesign.library.records import END_STATES, LIVE_STATES, Curves, DesignRecord, LostRun, RunRecord, UnknownRun
 from relaxdesign.library.searching import DesignSearch, RunSearch
 from relaxdesign.library.store import Store
@@ -27,6 +28,7 @@ __all__ = [
     "Heartbeat",
     "Leases",
     "LostRun",
+    "NotYours",
     "RunRecord",
     "RunSearch",
     "Store",
@@ -34,5 +36,6 @@ __all__ = [
     "UnknownCampaign",
     "UnknownCatalogue",
     "UnknownRun",
+    "Viewer",
     "default_url",
 ]

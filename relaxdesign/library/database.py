@@ -12,10 +12,13 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, event, inspect, text
 from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 FIRST_SCHEMA = "0001"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_NO_ADDRESS = "RELAXDESIGN_DB is no address of a database"
+_ADDRESSES = "sqlite:////folder/library.db or postgresql://user:password@host/database"
 _ADVISORY_LOCK = 0x52444553  # any number that all processes agree on
 
 
@@ -35,7 +38,7 @@ def default_url() -> str:
 def connect(url: str) -> Engine:
     """An engine for the database, which is made or brought up to date first.
 
-    Raises StoreError for a database of a newer version.
+    Raises StoreError for an address or a driver that cannot be used, and for a database of a newer version.
     """
     engine = _engine(url)
     with engine.connect() as connection:
@@ -46,11 +49,22 @@ def connect(url: str) -> Engine:
 
 
 def _engine(url: str) -> Engine:
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StoreError(f"{_NO_ADDRESS}: it must look like {_ADDRESSES}") from None  # it may hold a password
     sqlite = parsed.get_backend_name() == "sqlite"
     if sqlite and parsed.database and parsed.database != ":memory:":
         Path(parsed.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, **({"connect_args": {"timeout": 30}} if sqlite else {"pool_pre_ping": True}))
+    try:
+        engine = create_engine(parsed, **({"connect_args": {"timeout": 30}} if sqlite else {"pool_pre_ping": True}))
+    except NoSuchModuleError:
+        raise StoreError(f"{_NO_ADDRESS}: no kind {parsed.drivername!r} is known; use {_ADDRESSES}") from None
+    except ImportError as error:
+        remedy = f"install the driver of {parsed.drivername!r}"
+        if parsed.get_backend_name() == "postgresql":
+            remedy = 'install it with: pip install "relaxdesign[postgresql]", or psycopg[binary]'
+        raise StoreError(f"the library lies on a server whose driver is not installed ({error}): {remedy}") from error
     if sqlite:
 
         @event.listens_for(engine, "connect")

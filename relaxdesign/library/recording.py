@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from relaxdesign.files import TO_GO_ON, check_space
 from relaxdesign.library import Curves, Store
@@ -12,6 +14,10 @@ from relaxdesign.library.replay import Frame, Replays
 from relaxdesign.study.events import StepEvent
 from relaxdesign.study.result import Design, DesignResult
 
+logger = logging.getLogger(__name__)
+
+PATIENCE_S, RETRY_S = 40.0, 1.0
+"""How long a run waits for a database that cannot be reached: less than the silence after which it counts as dead."""
 # Curves are rewritten as a whole, so not at every step.
 CURVES_INTERVAL_S = 2.0
 
@@ -25,7 +31,7 @@ class RunRecorder:
 
     def __init__(self, store: Store, run_id: str):
         check_room(store)
-        store.mark_running(run_id)
+        _patiently(lambda: store.mark_running(run_id))
         self.run_id = run_id
         self._store = store
         self._replay = Replays.beside(store.engine.url).record(run_id)
@@ -43,7 +49,7 @@ class RunRecorder:
 
     def keep_design(self, design: Design, seconds: float) -> None:
         check_room(self._store, TO_GO_ON)
-        self._store.save_design(self.run_id, design)
+        _patiently(lambda: self._store.save_design(self.run_id, design))
         self._keep_curves(seconds)
 
     def finish(self, result: DesignResult) -> None:
@@ -66,7 +72,7 @@ class RunRecorder:
 
     def _keep_curves(self, seconds: float) -> None:
         if time.monotonic() - self._saved > CURVES_INTERVAL_S:
-            self._store.save_curves(self.run_id, self._curves, seconds)
+            _patiently(lambda: self._store.save_curves(self.run_id, self._curves, seconds))
             self._saved = time.monotonic()
 
 
@@ -79,6 +85,31 @@ def end_run(
         store.end(run_id, status, **values, curves=curves)
     except SQLAlchemyError:
         store.end(run_id, status, **values)
+
+
+def _patiently(write: Callable[[], None]) -> None:
+    """Writes, again and again while the database cannot be reached: it may be restarting. What it refuses is raised.
+
+    A write that came through although its answer did not is repeated; it says the same twice.
+    """
+    patience = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return write()
+        except DBAPIError as error:
+            if not _is_unreachable(error) or time.monotonic() > patience:
+                raise
+            logger.info("the library cannot be reached, which is tried again: %s", error.orig)
+            time.sleep(RETRY_S)
+
+
+def _is_unreachable(error: DBAPIError) -> bool:
+    """Whether a database server is gone or going, or has cut the connection: no answer, or one of SQLSTATE 57P."""
+    if error.connection_invalidated:
+        return True
+    unanswered = isinstance(error, OperationalError) and hasattr(error.orig, "sqlstate")  # of PostgreSQL's driver
+    state = getattr(error.orig, "sqlstate", "")
+    return unanswered and (state is None or state.startswith("57P"))
 
 
 def check_room(store: Store, share: float = 1.0) -> None:

@@ -81,6 +81,8 @@ class RunRecord:
     tags: tuple[str, ...] = ()
     deleted: datetime | None = None  # in the bin since
     campaign_id: str | None = None
+    author: str = ""  # who asked for it; empty: unknown
+    private: bool = False  # seen by its author and administrators only
 
 
 @dataclass(frozen=True)

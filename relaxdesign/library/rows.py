@@ -32,8 +32,16 @@ _ELSEWHERE = {"request", "designs", "status", "seconds"}
 _TOKEN = secrets.token_hex(4)
 
 
-def new_run(request: DesignRequest, name: str = "", owner: str = "", heartbeat: Any = None) -> RunRow:
-    """A queued run, not stored yet. heartbeat: the first sign of life of its owner."""
+def new_run(
+    request: DesignRequest,
+    name: str = "",
+    owner: str = "",
+    heartbeat: Any = None,
+    *,
+    author: str = "",
+    private: bool = False,
+) -> RunRow:
+    """A queued run, not stored yet. heartbeat: the first sign of life of its owner. author: who asks for it."""
     return RunRow(
         id=secrets.token_hex(6),
         name=name or default_name(request),
@@ -41,6 +49,8 @@ def new_run(request: DesignRequest, name: str = "", owner: str = "", heartbeat: 
         status="queued",
         owner=owner,
         heartbeat=heartbeat,
+        author=author,
+        private=private,
         request=request.model_dump(mode="json"),
         target_bulk=request.target_bulk,
     )

@@ -53,6 +53,8 @@ class RunRow(Base):
     campaign_id: Mapped[str | None] = mapped_column(ForeignKey("campaigns.id"))
     request_hash: Mapped[str | None]  # of a campaign's run
     heartbeat: Mapped[datetime | None]  # last sign of life of its owner
+    author: Mapped[str] = mapped_column(default="")  # who asked for it, see `ownership.Viewer`; empty: unknown
+    private: Mapped[bool] = mapped_column(default=False)  # only its author and administrators see it
 
     __table_args__ = (
         # A request is in the result of a campaign once, whoever writes at the same time.

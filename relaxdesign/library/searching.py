@@ -28,6 +28,8 @@ _RUN_COLUMNS = (
     RunRow.notes,
     RunRow.deleted,
     RunRow.campaign_id,
+    RunRow.author,
+    RunRow.private,
 )
 DESIGN_COLUMNS = (
     DesignRow.run_id,
@@ -77,11 +79,11 @@ class RunSearch:
     deleted: bool = False
     order: RunOrder = "newest"
 
-    def count(self, since: Any) -> Select[int]:
-        """since: see `run_columns`."""
-        return select(func.count()).select_from(RunRow).where(*self._conditions(since))
+    def count(self, since: Any, *seen: ColumnElement[bool]) -> Select[int]:
+        """since: see `run_columns`. seen: further conditions, of who asks."""
+        return select(func.count()).select_from(RunRow).where(*self._conditions(since), *seen)
 
-    def page(self, limit: int, offset: int, since: Any) -> Any:
+    def page(self, limit: int, offset: int, since: Any, *seen: ColumnElement[bool]) -> Any:
         """One page of runs with `run_columns`."""
         orders = {
             "newest": (RunRow.created.desc(), RunRow.id),
@@ -90,7 +92,11 @@ class RunSearch:
         }
         # The page is found by its ids first: sorting whole rows would drag their requests along.
         ids = (
-            select(RunRow.id).where(*self._conditions(since)).order_by(*orders[self.order]).limit(limit).offset(offset)
+            select(RunRow.id)
+            .where(*self._conditions(since), *seen)
+            .order_by(*orders[self.order])
+            .limit(limit)
+            .offset(offset)
         )
         page = ids.subquery()
         return select(*run_columns(since)).join(page, page.c.id == RunRow.id).order_by(*orders[self.order])
@@ -129,10 +135,11 @@ class DesignSearch:
     campaign: str | None = None
     order: DesignOrder = "newest"
 
-    def count(self) -> Select[int]:
-        return self._joined(select(func.count()))
+    def count(self, *seen: ColumnElement[bool]) -> Select[int]:
+        """seen: further conditions on the runs, of who asks."""
+        return self._joined(select(func.count())).where(*seen)
 
-    def page(self, limit: int | None, offset: int) -> Any:
+    def page(self, limit: int | None, offset: int, *seen: ColumnElement[bool]) -> Any:
         """One page of designs with DESIGN_COLUMNS. limit None: all."""
         orders = {
             "newest": (RunRow.created.desc(), DesignRow.run_id, DesignRow.index),
@@ -140,7 +147,8 @@ class DesignSearch:
             "bulk": (DesignRow.bulk.desc(), DesignRow.run_id, DesignRow.index),
             "density": (DesignRow.density, DesignRow.run_id, DesignRow.index),
         }
-        return self._joined(select(*DESIGN_COLUMNS)).order_by(*orders[self.order]).limit(limit).offset(offset)
+        found = self._joined(select(*DESIGN_COLUMNS)).where(*seen)
+        return found.order_by(*orders[self.order]).limit(limit).offset(offset)
 
     def _joined(self, statement: Any) -> Any:
         conditions: list[Any] = [DesignRow.ok, RunRow.deleted.is_(None)]

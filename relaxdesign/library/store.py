@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from relaxdesign.library import rows
 from relaxdesign.library.database import connect, default_url
+from relaxdesign.library.ownership import EVERYBODY, Viewer
 from relaxdesign.library.records import (
     END_STATES,
     LIVE_STATES,
@@ -53,6 +55,16 @@ class Store:
         self.session = sessionmaker(self.engine, expire_on_commit=False)
         self.owner = owner or rows.this_process()
         self._clock = clock
+        self.viewer = EVERYBODY
+
+    def seen_by(self, viewer: Viewer) -> Store:
+        """The same library as somebody sees it.
+
+        Runs that are hidden from the viewer are unknown; NotYours is raised where one is changed that is another's.
+        """
+        view = copy.copy(self)
+        view.viewer = viewer
+        return view
 
     def now(self) -> Any:
         """The time of a sign of life, as a value for a column."""
@@ -70,9 +82,9 @@ class Store:
 
     # -- writing, by the worker ------------------------------------------------------------------
 
-    def create_run(self, request: DesignRequest, name: str = "") -> str:
+    def create_run(self, request: DesignRequest, name: str = "", *, author: str = "", private: bool = False) -> str:
         """Stores a queued run and returns its id."""
-        run = rows.new_run(request, name, self.owner, self.now())
+        run = rows.new_run(request, name, self.owner, self.now(), author=author, private=private)
         with self.session.begin() as session:
             session.add(run)
         return run.id
@@ -168,11 +180,19 @@ class Store:
     # -- tidying up, by users --------------------------------------------------------------------
 
     def describe(
-        self, run_id: str, *, name: str | None = None, notes: str | None = None, tags: Iterable[str] | None = None
+        self,
+        run_id: str,
+        *,
+        name: str | None = None,
+        notes: str | None = None,
+        tags: Iterable[str] | None = None,
+        private: bool | None = None,
     ) -> None:
-        """Changes what users wrote about a run; None leaves a part as it is. Raises UnknownRun."""
+        """Changes what users said about a run; None leaves a part as it is. Raises UnknownRun and NotYours."""
         with self.session.begin() as session:
-            run = require_run(session, run_id)
+            run = self._changeable(session, run_id)
+            if private is not None:
+                run.private = private
             if name is not None:
                 run.name = name.strip() or default_name(DesignRequest.model_validate(run.request))
             if notes is not None:
@@ -182,23 +202,24 @@ class Store:
                 session.add_all(TagRow(run_id=run_id, tag=tag) for tag in _clean(tags))
 
     def discard(self, run_id: str) -> None:
-        """Puts a run into the bin, from where ``restore`` brings it back. Raises UnknownRun."""
+        """Puts a run into the bin, from where ``restore`` brings it back. Raises UnknownRun and NotYours."""
         self._update(run_id, deleted=now())
 
     def restore(self, run_id: str) -> None:
-        """Takes a run out of the bin. Raises UnknownRun."""
+        """Takes a run out of the bin. Raises UnknownRun and NotYours."""
         self._update(run_id, deleted=None)
 
     def delete(self, run_id: str) -> None:
-        """Removes a run and its designs for good. Raises UnknownRun."""
+        """Removes a run and its designs for good. Raises UnknownRun and NotYours."""
         with self.session.begin() as session:
-            require_run(session, run_id)
+            self._changeable(session, run_id)
             self._remove(session, [run_id])
 
     def empty_bin(self) -> int:
-        """Removes the runs in the bin for good; returns how many."""
+        """Removes the runs in the bin that the viewer may change for good; returns how many."""
+        mine = [RunRow.author == self.viewer.name] if self.viewer.limited else []
         with self.session.begin() as session:
-            old = session.scalars(select(RunRow.id).where(RunRow.deleted.is_not(None))).all()
+            old = session.scalars(select(RunRow.id).where(RunRow.deleted.is_not(None), *mine)).all()
             self._remove(session, old)
         return len(old)
 
@@ -207,34 +228,37 @@ class Store:
     def list_runs(self, limit: int = 100, offset: int = 0, search: RunSearch | None = None) -> list[RunRecord]:
         """Runs that a search finds, all but those of campaigns and in the bin if none is given; newest first."""
         with self.session() as session:
-            found = session.execute((search or RunSearch()).page(limit, offset, self._since())).all()
+            found = session.execute((search or RunSearch()).page(limit, offset, self._since(), *self._seen())).all()
             tags = rows.tags_of(session, [row.id for row in found])
         return [rows.run_record(row, tags.get(row.id, ())) for row in found]
 
     def count_runs(self, search: RunSearch | None = None) -> int:
         with self.session() as session:
-            return session.scalar((search or RunSearch()).count(self._since())) or 0
+            return session.scalar((search or RunSearch()).count(self._since(), *self._seen())) or 0
 
     def find_designs(self, search: DesignSearch, limit: int | None = 100, offset: int = 0) -> list[DesignRecord]:
         """Verified designs of all runs that a search finds."""
         with self.session() as session:
-            return rows.design_records(session, session.execute(search.page(limit, offset)).all())
+            return rows.design_records(session, session.execute(search.page(limit, offset, *self._seen())).all())
 
     def count_designs(self, search: DesignSearch) -> int:
         with self.session() as session:
-            return session.scalar(search.count()) or 0
+            return session.scalar(search.count(*self._seen())) or 0
 
     def tags(self) -> dict[str, int]:
         """All tags with the number of runs that have them, most used first."""
         with self.session() as session:
             count = func.count()
-            used = session.execute(select(TagRow.tag, count).group_by(TagRow.tag).order_by(count.desc(), TagRow.tag))
-            return {tag: number for tag, number in used}
+            tagged = select(TagRow.tag, count).group_by(TagRow.tag).order_by(count.desc(), TagRow.tag)
+            if seen := self._seen():
+                tagged = tagged.join(RunRow, RunRow.id == TagRow.run_id).where(*seen)
+            return {tag: number for tag, number in session.execute(tagged)}
 
     def run(self, run_id: str) -> RunRecord:
         """One run, in the bin or not. Raises UnknownRun."""
         with self.session() as session:
-            row = session.execute(select(*run_columns(self._since())).where(RunRow.id == run_id)).one_or_none()
+            wanted = select(*run_columns(self._since())).where(RunRow.id == run_id, *self._seen())
+            row = session.execute(wanted).one_or_none()
             if row is None:
                 raise UnknownRun(rows.unknown(run_id))
             return rows.run_record(row, rows.tags_of(session, [run_id]).get(run_id, ()))
@@ -242,20 +266,21 @@ class Store:
     def curves(self, run_id: str) -> Curves:
         """What its steps measured; empty before the first. Raises UnknownRun."""
         with self.session() as session:
-            require_run(session, run_id)
+            self._visible(session, run_id)
             row = session.get(CurvesRow, run_id)
             return Curves(**(row.curves or {} if row else {}))
 
     def designs(self, run_id: str) -> list[Design]:
         """The designs stored so far with their arrays, by index. Raises UnknownRun."""
         with self.session() as session:
-            require_run(session, run_id)
+            self._visible(session, run_id)
             stored = select(DesignDataRow).where(DesignDataRow.run_id == run_id).order_by(DesignDataRow.index)
             return [Design.from_dict(row.design, **unpack_arrays(row.arrays)) for row in session.scalars(stored)]
 
     def design(self, run_id: str, index: int) -> Design:
         """One design with its arrays. Raises UnknownRun."""
         with self.session() as session:
+            self._visible(session, run_id)
             row = session.get(DesignDataRow, (run_id, index))
             if row is None:
                 raise UnknownRun(rows.unknown(run_id))
@@ -264,7 +289,7 @@ class Store:
     def result(self, run_id: str) -> DesignResult | None:
         """The whole result; None for a run that did not come to its end. Raises UnknownRun."""
         with self.session() as session:
-            run = require_run(session, run_id)
+            run = self._visible(session, run_id)
         return rows.read_result(run, self.designs(run_id))
 
     # -- inside ----------------------------------------------------------------------------------
@@ -272,6 +297,22 @@ class Store:
     def _since(self) -> Any:
         """Signs of life before this are too old."""
         return self.now() - SILENCE
+
+    def _seen(self) -> list[Any]:
+        return self.viewer.seen()
+
+    def _visible(self, session: Session, run_id: str) -> RunRow:
+        """A run that the viewer may see. Raises UnknownRun."""
+        run = require_run(session, run_id)
+        if not self.viewer.sees(run):
+            raise UnknownRun(rows.unknown(run_id))
+        return run
+
+    def _changeable(self, session: Session, run_id: str) -> RunRow:
+        """A run that the viewer may change. Raises UnknownRun and NotYours."""
+        run = self._visible(session, run_id)
+        self.viewer.check(run)
+        return run
 
     def _claim(self, run_id: str, conditions: Iterable[Any], values: dict[str, Any]) -> None:
         """Changes a run with a sign of life. Raises UnknownRun, and LostRun if the conditions do not hold."""
@@ -291,7 +332,7 @@ class Store:
 
     def _update(self, run_id: str, **values) -> None:
         with self.session.begin() as session:
-            row = require_run(session, run_id)
+            row = self._changeable(session, run_id)
             for name, value in values.items():
                 setattr(row, name, value)
 

@@ -4,7 +4,7 @@ A page submits a request and polls ``JobManager.snapshot(run_id)``; the id in it
 the run again after a reload or in another browser. The threads that compute write to the store and to the job, and
 know nothing of Streamlit.
 
-Sessions take turns: a session that queues ten runs delays the first run of another one by one run at most. A paused run
+Users take turns: one who queues ten runs delays the first run of another by one run at most. A paused run
 lets the next one start. Requests come from strangers: those that name a file are refused.
 """
 
@@ -13,5 +13,15 @@ from relaxdesign.server.job import Snapshot
 from relaxdesign.server.leaving import close_with_process
 from relaxdesign.server.limits import JobLimit, Limits, check_names_no_file
 from relaxdesign.server.manager import JobManager
+from relaxdesign.server.visits import Visit
 
-__all__ = ["JobLimit", "JobManager", "Limits", "Snapshot", "check_names_no_file", "close_with_process", "new_error_id"]
+__all__ = [
+    "JobLimit",
+    "JobManager",
+    "Limits",
+    "Snapshot",
+    "Visit",
+    "check_names_no_file",
+    "close_with_process",
+    "new_error_id",
+]

@@ -73,13 +73,13 @@ class Snapshot:
 class Job:
     """One run in the server's hands: the newest event wins, under a lock.
 
-    kept: designs of an earlier attempt, which are not made again.
+    user: whose turn it takes, see `turns`. kept: designs of an earlier attempt, which are not made again.
     """
 
-    def __init__(self, run_id: str, request: DesignRequest, session: str, kept: Iterable[Design] = ()):
+    def __init__(self, run_id: str, request: DesignRequest, user: str, kept: Iterable[Design] = ()):
         self.run_id = run_id
         self.request = request
-        self.session = session
+        self.user = user
         self.kept = tuple(kept)
         self.state = "queued"  # changed by the manager only, under its lock
         self._lock = threading.Lock()

@@ -18,7 +18,7 @@ class Limits:
     """What a server takes on, so that nobody can exhaust it. See `relaxdesign.server.worker` for the memory of a run.
 
     running: runs computed at the same time. paused: runs that wait with their process. queued: waiting runs of one
-    session. queued_total: waiting runs of all sessions together.
+    user. queued_total: waiting runs of all users together.
     """
 
     running: int = 1

@@ -19,6 +19,7 @@ from relaxdesign.server.endings import Endings
 from relaxdesign.server.failures import explained, refusing
 from relaxdesign.server.job import RECENT, Job, Snapshot
 from relaxdesign.server.limits import JobLimit, Limits, check_names_no_file
+from relaxdesign.server.turns import Turns, count
 from relaxdesign.server.worker import StudyProcess
 from relaxdesign.study.events import DesignEvent, Event, FinishedEvent
 from relaxdesign.study.request import DesignRequest
@@ -50,7 +51,7 @@ class JobManager:
             self._idle = [StudyProcess() for _ in range(self.limits.running)]  # they load while the first page is read
         self._changed = threading.Condition()
         self._jobs: dict[str, Job] = {}  # all live ones by submission; ended ones are read from the store
-        self._served: dict[str, int] = {}  # the turn in which a session's job last started
+        self._turns = Turns(self.limits)
         self._closed = False
         self._ended = threading.Event()
         self._interrupt_orphans()
@@ -60,18 +61,20 @@ class JobManager:
         tending = threading.Thread(target=_tend, args=(weakref.ref(self), self._ended), daemon=True)
         tending.start()
 
-    def submit(self, request: DesignRequest, name: str = "", *, session: str = "") -> str:
-        """Queues a run and returns its id. session: whose turn it takes.
+    def submit(
+        self, request: DesignRequest, name: str = "", *, user: str = "", author: str = "", private: bool = False
+    ) -> str:
+        """Queues a run and returns its id. user: whose turn it takes. author, private: as the library keeps them.
 
         Raises JobLimit for a full queue, and for a request that names a file.
         """
-        self._admit(request, session)
+        self._admit(request, user)
         with refusing():
-            run_id = self.store.create_run(request, name)
-        self._enqueue(Job(run_id, request, session))
+            run_id = self.store.create_run(request, name, author=author, private=private)
+        self._enqueue(Job(run_id, request, user))
         return run_id
 
-    def resume(self, run_id: str, *, session: str = "") -> None:
+    def resume(self, run_id: str, *, user: str = "") -> None:
         """Lets a paused run go on, or computes an ended one again with the same seed, keeping its designs.
 
         Raises UnknownRun and JobLimit. No-op for a run that is queued, running or finished, wherever.
@@ -87,14 +90,14 @@ class JobManager:
         state = record.status if unstored is None else unstored.state
         if state == "finished" or state in LIVE_STATES:
             return
-        self._admit(record.request, session)
+        self._admit(record.request, user)
         try:
             with refusing():
                 self.store.requeue(run_id)
         except LostRun:  # somebody else was faster
             return
         self._endings.forget(run_id)
-        self._enqueue(Job(run_id, record.request, session, kept=self.store.designs(run_id)))
+        self._enqueue(Job(run_id, record.request, user, kept=self.store.designs(run_id)))
 
     def pause(self, run_id: str) -> None:
         """Holds a running run after its current step and lets the next one start. Raises JobLimit."""
@@ -103,7 +106,7 @@ class JobManager:
             if job is None or job.state != "running" or job.cancelled:
                 logger.info("run %s was not paused: it is not running (any more)", run_id)
                 return
-            if self._count("paused") >= self.limits.paused:
+            if count(self._jobs.values(), "paused") >= self.limits.paused:
                 raise JobLimit(f"This server holds {self.limits.paused} paused runs at most. Stop or resume another.")
             job.hold()
             job.state = "paused"
@@ -136,7 +139,7 @@ class JobManager:
         with self._changed:
             job = self._jobs.get(run_id)
             if job is not None:
-                ahead = self._queue().index(job) + self._count("running") if job.state == "queued" else 0
+                ahead = self._turns.ahead(self._jobs.values(), job) if job.state == "queued" else 0
                 return job.snapshot(ahead)
         if (ended := self._endings.shown(run_id)) is not None:
             return ended
@@ -198,18 +201,13 @@ class JobManager:
 
     # -- whose turn it is; all under the lock ----------------------------------------------------
 
-    def _admit(self, request: DesignRequest, session: str) -> None:
+    def _admit(self, request: DesignRequest, user: str) -> None:
         """Raises JobLimit for a run that is not taken on."""
         check_names_no_file(request)
         with refusing():
             check_room(self.store)
         with self._changed:
-            waiting = [job.session for job in self._jobs.values() if job.state == "queued"]
-        own = waiting.count(session)
-        if own >= self.limits.queued:
-            raise JobLimit(f"{own} runs of yours wait already. Stop one of them, or wait for the next to start.")
-        if len(waiting) >= self.limits.queued_total:
-            raise JobLimit(f"{len(waiting)} runs wait on this server already. Try again when some have started.")
+            self._turns.admit(self._jobs.values(), user)
 
     def _enqueue(self, job: Job) -> None:
         with self._changed:
@@ -219,26 +217,9 @@ class JobManager:
                 return
         self._give_back([job.run_id])
 
-    def _count(self, state: str) -> int:
-        return sum(job.state == state for job in self._jobs.values())
-
-    def _queue(self) -> list[Job]:
-        """Waiting jobs in the order in which they will start: the session served longest ago first."""
-        waiting = [job for job in self._jobs.values() if job.state == "queued"]
-        served, turn = dict(self._served), max(self._served.values(), default=0)
-        order = []
-        while waiting:
-            job = min(waiting, key=lambda job: served.get(job.session, 0))  # the first of its session
-            waiting.remove(job)
-            order.append(job)
-            served[job.session] = turn = turn + 1
-        return order
-
     def _start_next(self) -> None:
-        for job in self._queue():
-            if self._closed or self._count("running") >= self.limits.running:
-                break
-            self._served[job.session] = max(self._served.values(), default=0) + 1
+        while not self._closed and (job := self._turns.next(self._jobs.values())) is not None:
+            self._turns.served(job)
             job.state = "running"
             if not job.started:
                 threading.Thread(target=self._work, args=(job,), name=f"relaxdesign-{job.run_id}", daemon=True).start()
@@ -262,7 +243,7 @@ class JobManager:
     def _adopt(self) -> None:
         """Queues runs that other servers gave back when they ended."""
         with self._changed:
-            room = self.limits.queued_total - sum(job.state == "queued" for job in self._jobs.values())
+            room = self._turns.room(self._jobs.values())
             if self._closed:
                 return
         for record in self._leases.adopt(room):
@@ -271,7 +252,7 @@ class JobManager:
             except JobLimit as refusal:
                 self.store.stop(record.id, "failed", error=str(refusal))
             else:
-                self._enqueue(Job(record.id, record.request, "", kept=self.store.designs(record.id)))
+                self._enqueue(Job(record.id, record.request, record.author, kept=self.store.designs(record.id)))
 
     def _give_back(self, run_ids: Iterable[str]) -> None:
         try:

@@ -10,6 +10,7 @@ import streamlit as st
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
+from relaxdesign.library import NotYours, StoreError
 from relaxdesign.server import new_error_id
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,11 @@ def guard(what: str) -> Iterator[None]:
         yield
     except Exception as error:  # Streamlit's own control flow does not derive from Exception
         error_id = _logged(what, error)
-        if isinstance(error, SQLAlchemyError):
+        if isinstance(error, NotYours):
+            text = f"This cannot be changed: {error}."
+        elif isinstance(error, StoreError):
+            text = f"The library cannot be used: {error}."
+        elif isinstance(error, SQLAlchemyError):
             text = (
                 "The database of runs cannot be reached. Check that the disk is not full and that the address in "
                 "`RELAXDESIGN_DB` is right, then reload the page."

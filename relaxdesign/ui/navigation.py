@@ -17,6 +17,7 @@ MATERIALS = str(_PAGES / "materials.py")
 CAMPAIGNS = str(_PAGES / "campaigns.py")
 LIBRARY = str(_PAGES / "library.py")
 METHOD = str(_PAGES / "method.py")
+SERVER = str(_PAGES / "server.py")
 
 
 def set_up_page() -> None:
@@ -27,10 +28,13 @@ def set_up_page() -> None:
 
 
 def show_page() -> None:
-    """Draws the navigation and the page that is chosen in it."""
+    """Draws the navigation and the page that is chosen in it; to who has not signed in, how to do that."""
     from relaxdesign.ui import server  # after the page is set up, which paints first
+    from relaxdesign.ui.components import account
 
     server.warm_up()
+    if not account.draw():
+        return
     st.navigation(
         [
             st.Page(DESIGN, title="Design", icon=":material/grain:", default=True),
@@ -39,6 +43,7 @@ def show_page() -> None:
             st.Page(CAMPAIGNS, title="Campaigns", icon=":material/grid_view:"),
             st.Page(LIBRARY, title="Library", icon=":material/folder_open:"),
             st.Page(METHOD, title="Method", icon=":material/menu_book:"),
+            st.Page(SERVER, title="Server", icon=":material/dns:"),
         ],
         position="top",
     ).run()

@@ -9,6 +9,7 @@ import gc
 import importlib
 import json
 import logging
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from relaxdesign.library import Store
     from relaxdesign.materials.catalogue import Catalogue
     from relaxdesign.materials.compatibility import Makeable
-    from relaxdesign.server import JobManager
+    from relaxdesign.server import JobManager, Visit
     from relaxdesign.study.request import DesignRequest
     from relaxdesign.study.together import Together
 
+from relaxdesign.ui import gateway, visitor
 from relaxdesign.ui.vtkjs import publish_vtk
 
 logger = logging.getLogger(__name__)
@@ -66,12 +68,21 @@ def jobs() -> JobManager:
     from relaxdesign.server import JobManager, close_with_process
 
     manager = JobManager(Store())
-    close_with_process(manager)
+    gateway.at_the_end(manager.close)
+    close_with_process(manager)  # where no gateway is in front
     return manager
 
 
 def store() -> Store:
-    return jobs().store
+    """The library as whoever looks at the page may see it."""
+    return jobs().store.seen_by(visitor.viewer())
+
+
+def visit() -> Visit:
+    """The queue as whoever looks at the page may use it."""
+    from relaxdesign.server import Visit
+
+    return Visit(jobs(), visitor.viewer(), visitor.user(), private=visitor.wants_private())
 
 
 def catalogue() -> Catalogue:
@@ -80,16 +91,8 @@ def catalogue() -> Catalogue:
 
 
 def submit(request: DesignRequest) -> str:
-    """Queues a run in the name of this session, which takes turns with others. Raises JobLimit."""
-    return jobs().submit(request, session=session_id())
-
-
-def session_id() -> str:
-    """Who asks: a browser tab."""
-    from streamlit.runtime.scriptrunner import get_script_run_ctx
-
-    context = get_script_run_ctx()
-    return "" if context is None else context.session_id
+    """Queues a run in the name of whoever looks at the page, who takes turns with others. Raises JobLimit."""
+    return visit().submit(request)
 
 
 def vtk_address() -> str | None:
@@ -209,9 +212,19 @@ def _calibrations() -> dict[str, Future]:
     from relaxdesign.server import timing
     from relaxdesign.study import run as study
 
-    pool = ThreadPoolExecutor(1, thread_name_prefix="relaxdesign-timing")
     priors = [names[dim] for names in (study.DEFAULT_PRIORS, study.SHAPE_PRIORS) for dim in dimensions()]
-    return {prior: pool.submit(timing.calibration_of, prior) for prior in priors}
+    measured: dict[str, Future] = {prior: Future() for prior in priors}
+
+    def measure() -> None:
+        for prior, future in measured.items():
+            try:
+                future.set_result(timing.calibration_of(prior))
+            except Exception as error:  # told where the estimate is asked for
+                future.set_exception(error)
+
+    # No pool: the end of the process would wait for it.
+    threading.Thread(target=measure, name="relaxdesign-timing", daemon=True).start()
+    return measured
 
 
 @st.cache_data(show_spinner=False, ttl=60)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from dask import config
-from distributed import KilledWorker
+from distributed import Client, KilledWorker, Security
 
 from relaxdesign.campaign import run_tasks, workers
 
@@ -51,6 +51,16 @@ def die(task: tuple[int, str, int]) -> int:
 def slow(number: int) -> int:
     time.sleep(0.05)
     return number
+
+
+@pytest.mark.parametrize("protocol", ["tls", "tcp"])
+def test_nobody_else_on_the_machine_gets_to_the_scheduler(client, protocol):
+    address = client.scheduler.address
+    assert address.startswith("tls://127.0.0.1:"), "no other machine, and nobody listens in"
+    assert all(worker.startswith("tls://127.0.0.1:") for worker in client.scheduler_info()["workers"])
+    own = Security.temporary() if protocol == "tls" else Security()
+    with pytest.raises((OSError, TimeoutError)):
+        Client(address.replace("tls", protocol), security=own, timeout=3, set_as_default=False)
 
 
 def test_every_task_ends_once(client):

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 def installed(monkeypatch, tmp_path) -> Path:
     """The data folder of a package that is installed somewhere else."""
     package = tmp_path / "site-packages" / "relaxdesign" / "data"
-    for name in ("assets/materials.csv", ".streamlit/config.toml", "app.py"):
+    for name in ("assets/materials.csv", ".streamlit/config.toml", "app.py", "server.py"):
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text(f"packaged {name}")
     monkeypatch.setattr(data, "_PACKAGED", package)
@@ -48,4 +48,4 @@ def test_an_installed_app_runs_from_a_folder_that_can_be_written(installed, tmp_
     for _ in range(2):
         assert data.prepare_app() == folder / "app.py"
     files = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
-    assert files == {name: f"packaged {name}" for name in ("app.py", ".streamlit/config.toml")}
+    assert files == {name: f"packaged {name}" for name in ("app.py", "server.py", ".streamlit/config.toml")}

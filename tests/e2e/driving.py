@@ -54,14 +54,15 @@ class Server:
 
 
 @contextmanager
-def running_server(database: Path, log: Path) -> Iterator[Server]:
-    """The app on a free port. A library that does not exist is made."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
-    command += [f"--server.port={port}", "--server.address=127.0.0.1"]
-    environment = os.environ | {"RELAXDESIGN_DB": f"sqlite:///{database}"}
+def running_server(database: Path | str, log: Path, *, port: int = 0, **variables: str) -> Iterator[Server]:
+    """The app. port: 0: a free one. database: a SQLite file, or the address of any; made if there is none."""
+    if not port:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "relaxdesign.cli", "app", f"--port={port}", "--address=127.0.0.1"]
+    url = f"sqlite:///{database}" if isinstance(database, Path) else database
+    environment = os.environ | {"RELAXDESIGN_DB": url, "STREAMLIT_SERVER_HEADLESS": "true"} | variables
     with log.open("ab") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
@@ -79,22 +80,24 @@ def running_server(database: Path, log: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def running_app(database: Path, log: Path) -> Iterator[str]:
-    """The address of the app, started on a free port with an empty library."""
-    with running_server(database, log) as server:
+def running_app(database: Path | str, log: Path, **variables: str) -> Iterator[str]:
+    """The address of the app, started on a free port with an empty library. variables: of its environment."""
+    with running_server(database, log, **variables) as server:
         yield server.address
 
 
 @contextmanager
-def open_browser(*, dark: bool = False) -> Iterator[Page]:
-    """A page of 1280×720 in a fresh browser."""
+def open_browser(*, dark: bool = False, password: tuple[str, str] | None = None) -> Iterator[Page]:
+    """A page of 1280×720 in a fresh browser. password: name and password for servers that ask."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         raise RuntimeError("no Chromium found: apt-get install chromium, or name it in the variable CHROMIUM")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=False, args=CHROMIUM_FLAGS)
         try:
-            page = browser.new_page(viewport={"width": 1280, "height": 720}, color_scheme="dark" if dark else "light")
+            look = {"viewport": {"width": 1280, "height": 720}, "color_scheme": "dark" if dark else "light"}
+            known = {"http_credentials": dict(zip(("username", "password"), password, strict=True))} if password else {}
+            page = browser.new_page(**look, **known)
             page.set_default_timeout(PATIENCE_MS)
             # For whoever has to find out why a test failed.
             page.on("pageerror", lambda error: print("error in the page:", error, error.stack, sep="\n"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from relaxdesign.library import Curves, Store, UnknownRun, default_url
+from relaxdesign.library import Curves, Store, StoreError, UnknownRun, default_url
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import DesignResult
 from tests.scripted_study import scripted_design, scripted_step
@@ -116,3 +117,23 @@ def test_default_location(monkeypatch, tmp_path):
     assert (tmp_path / "relaxdesign" / "relaxdesign.db").exists()
     monkeypatch.setenv("RELAXDESIGN_DB", "postgresql://elsewhere/db")
     assert default_url() == "postgresql://elsewhere/db"
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("/srv/library.db", "must look like sqlite:////folder/library.db"),
+        ("cobol://host/db", "no kind 'cobol' is known"),
+        ("postgresql+pg8000://user:secret@host/db", r"pip install .relaxdesign\[postgresql\]"),
+    ],
+)
+def test_an_address_that_cannot_be_used_says_what_to_do(address, told):
+    with pytest.raises(StoreError, match=told) as refused:
+        Store(address)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_missing_driver_is_told_as_such(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as if it were not installed
+    with pytest.raises(StoreError, match=r"driver is not installed .*psycopg.*pip install"):
+        Store("postgresql://user:secret@host/db")

@@ -280,33 +280,33 @@ def test_new_server_marks_what_the_old_one_left(manage, database_url):
     assert manager.snapshot(run_id).state == "interrupted"
 
 
-def test_sessions_take_turns(manage):
+def test_users_take_turns(manage):
     gate = Gate(scripted_study())
     manager = manage(gate)
-    greedy = [manager.submit(REQUEST, session="greedy") for _ in range(3)]
-    modest = manager.submit(REQUEST, session="modest")
+    greedy = [manager.submit(REQUEST, user="greedy") for _ in range(3)]
+    modest = manager.submit(REQUEST, user="modest")
     assert [manager.snapshot(run).ahead for run in (greedy[0], modest, *greedy[1:])] == [0, 1, 2, 3]
-    other = manager.submit(REQUEST, session="other")
+    other = manager.submit(REQUEST, user="other")
     assert [manager.snapshot(run).ahead for run in (modest, other, *greedy[1:])] == [1, 2, 3, 4]
     gate.open()
     assert manager.wait(greedy[2], 10)
 
 
-def test_queue_of_a_session_is_limited(manage):
+def test_queue_of_a_user_is_limited(manage):
     manager = manage(Gate(scripted_study()), queued=2)
     for _ in range(3):
-        manager.submit(REQUEST, session="greedy")
+        manager.submit(REQUEST, user="greedy")
     with pytest.raises(JobLimit, match="2 runs"):
-        manager.submit(REQUEST, session="greedy")
-    assert manager.snapshot(manager.submit(REQUEST, session="modest")).state == "queued"
+        manager.submit(REQUEST, user="greedy")
+    assert manager.snapshot(manager.submit(REQUEST, user="modest")).state == "queued"
 
 
-def test_queue_of_a_server_is_limited_over_all_sessions(manage):
+def test_queue_of_a_server_is_limited_over_all_users(manage):
     manager = manage(Gate(scripted_study()), queued_total=2)
     for number in range(3):
-        manager.submit(REQUEST, session=f"tab-{number}")
+        manager.submit(REQUEST, user=f"tab-{number}")
     with pytest.raises(JobLimit, match="2 runs wait on this server"):
-        manager.submit(REQUEST, session="tab-3")
+        manager.submit(REQUEST, user="tab-3")
 
 
 def test_paused_run_waits_and_gives_its_place_away(manage, store):

@@ -116,6 +116,23 @@ def test_an_end_that_cannot_be_stored_is_shown_and_stored_later(serve, database_
     assert "could not be stored" not in manager.snapshot(run_id).message
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_run_outlives_a_restart_of_the_database(serve, database_url, postgresql_server, monkeypatch):
+    monkeypatch.setattr("relaxdesign.library.recording.RETRY_S", 0.05)
+    gate = Gate(scripted_study())
+    manager = serve(database_url, gate)
+    run_id = after_a_step(manager)
+    postgresql_server.stop()
+    gate.open()  # designs come while there is no database
+    assert not manager.wait(run_id, 0.5)
+    postgresql_server.start()
+    assert manager.wait(run_id, 20)
+    ended = manager.snapshot(run_id)
+    manager.tend()
+    assert ended.state == "finished" and manager.store.run(run_id).status == "finished"
+    assert len(manager.store.designs(run_id)) == REQUEST.count
+
+
 # -- other servers -------------------------------------------------------------------------------
 
 

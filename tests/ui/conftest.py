@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from relaxdesign.prior import model
 from relaxdesign.server import manager
 from relaxdesign.study import run as study
-from relaxdesign.ui import server
+from relaxdesign.ui import server, visitor
 from tests.scripted_study import scripted_study
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +57,8 @@ def app(tmp_path, monkeypatch, script):
     monkeypatch.setattr(server, "_probe_rendering", lambda: False)
     monkeypatch.setattr(server, "_calibrations", dict)
     monkeypatch.setattr("relaxdesign.server.close_with_process", lambda manager: None)
+    for part in ("cookie", "address"):  # there is no browser
+        monkeypatch.setattr(visitor, part, lambda: "")
     st.cache_data.clear()
     st.cache_resource.clear()
     yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT_S)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from relaxdesign.library import RunSearch
+from relaxdesign.people import Login, pseudonym
 from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.request import DesignRequest
-from relaxdesign.ui import server
+from relaxdesign.ui import server, visitor
 from relaxdesign.ui.components import comparison, design_search
 from tests.scripted_study import scripted_design
 
@@ -167,3 +168,46 @@ def test_comparison_of_unlike_designs_has_every_row_once(app):
     run = server.store().run(stored_run(50))
     table = comparison.table([(run, scripted_design(0, 50)), (run, scripted_design(1, 50))])
     assert table.index.is_unique and table.loc["Matrix"].iloc[0] == r"Aluminium 6061 \(metal\)"
+
+
+def test_a_library_without_login_says_that_it_is_shared(app):
+    open_library(app)
+    assert "everybody who can open this app" in texts(app.caption)
+
+
+def test_another_browser_s_run_is_discarded_after_a_question(app, monkeypatch):
+    app.run()
+    mine, other = pseudonym("my cookie"), pseudonym("another cookie")
+    monkeypatch.setattr(visitor, "cookie", lambda: "my cookie")
+    runs = {}
+    for author in (mine, other):
+        runs[author] = server.store().create_run(DesignRequest(target_bulk=10.0), author=author)
+        server.store().stop(runs[author], "cancelled")
+    open_library(app)
+    shown = texts(app.markdown)
+    assert "yours" in shown and "another visitor" in shown and other[1:] in shown
+    app.button(key=f"discard-{runs[mine]}").click().run()
+    assert server.store().run(runs[mine]).deleted is not None
+    app.button(key=f"discard-{runs[other]}").click().run()
+    assert server.store().run(runs[other]).deleted is None and other[1:] in texts(app.warning)
+    assert app.button(key="discard-another-s").label == "Discard"
+
+
+def test_who_has_signed_in_sees_and_changes_by_right(app, monkeypatch):
+    app.run()
+    for name, author, private in (("secret", "anna", True), ("open", "anna", False), ("own", "ben", True)):
+        run_id = server.store().create_run(DesignRequest(target_bulk=10.0), name, author=author, private=private)
+        server.store().stop(run_id, "cancelled")
+        runs = {run.name: run.id for run in server.store().list_runs()}
+    login = Login(header="X-User", admins=frozenset({"carl"}))
+    monkeypatch.setattr(visitor, "login", lambda: login)
+    monkeypatch.setattr(visitor, "_from_header", lambda: "ben")
+    open_library(app)
+    assert "secret" not in texts(app.markdown)
+    assert app.button(key=f"discard-{runs['open']}").disabled and not app.button(key=f"discard-{runs['own']}").disabled
+    monkeypatch.setattr(visitor, "_from_header", lambda: "carl")
+    app.run()
+    assert "secret" in texts(app.markdown) and not app.button(key=f"discard-{runs['open']}").disabled
+    monkeypatch.setattr(visitor, "_from_header", lambda: "")
+    app.run()
+    assert "named no user" in texts(app.error) and "own" not in texts(app.markdown)

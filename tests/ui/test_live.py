@@ -51,6 +51,7 @@ def test_no_step_is_lost_when_a_busy_browser_skips_drawings(monkeypatch):
     )
     drawings: list[list[int]] = []
     monkeypatch.setattr(server, "jobs", lambda: jobs)
+    monkeypatch.setattr(server, "visit", lambda: jobs)
     monkeypatch.setattr(denoising, "live", lambda key, frames, *rest: drawings.append([f.step for f in frames]))
     st.cache_data.clear()
     app = AppTest.from_function(page)

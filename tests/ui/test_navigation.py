@@ -10,7 +10,7 @@ UI = Path(navigation.__file__).parent
 
 
 def test_every_page_has_its_place():
-    pages = ("DESIGN", "EVALUATE", "MATERIALS", "CAMPAIGNS", "LIBRARY", "METHOD")
+    pages = ("DESIGN", "EVALUATE", "MATERIALS", "CAMPAIGNS", "LIBRARY", "METHOD", "SERVER")
     named = {getattr(navigation, page) for page in pages}
     assert named == {str(path) for path in UI.glob("pages/*.py")}
 

@@ -6,11 +6,11 @@ import contextlib
 
 import streamlit as st
 
-from relaxdesign.library import UnknownRun
+from relaxdesign.library import NotYours, UnknownRun
 from relaxdesign.server import JobLimit, Snapshot
 from relaxdesign.study.methods import METHODS
 from relaxdesign.ui import server
-from relaxdesign.ui.components import candidates, denoising
+from relaxdesign.ui.components import candidates, denoising, ownership
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import duration, escape, plain, plural, what_is_shown
 
@@ -24,7 +24,7 @@ def watch(run_id: str, state: str) -> None:
     """Redraws itself until the run is in another state than the page's head says, then the page."""
     with guard("the running design"):
         try:
-            snapshot = server.jobs().snapshot(run_id)
+            snapshot = server.visit().snapshot(run_id)
         except UnknownRun:
             st.rerun()  # deleted meanwhile; the page says so
         if not snapshot.live:
@@ -61,7 +61,7 @@ def _view(snapshot: Snapshot, *, lasting: bool) -> None:
 def _waiting(snapshot: Snapshot) -> None:
     if snapshot.state == "queued":
         st.info(
-            f"{plural(snapshot.ahead, 'run')} first; sessions take turns. It starts by itself: you may close this "
+            f"{plural(snapshot.ahead, 'run')} first; users take turns. It starts by itself: you may close this "
             "page and come back by its address or through the library.",
             icon=":material/hourglass_empty:",
         )
@@ -96,9 +96,10 @@ def _progress(snapshot: Snapshot) -> None:
         disabled=snapshot.stopping,
         width="stretch",
         help="Ends the run after the current step. What is finished by then is kept.",
-        on_click=server.jobs().cancel,
+        on_click=_stop,
         args=(snapshot.run_id,),
     )
+    ownership.ask_before_stopping(snapshot.run_id)
     if refused := st.session_state.get(_refusal(snapshot.run_id)):
         st.warning(refused, icon=":material/front_hand:")
 
@@ -116,9 +117,18 @@ def _toggle(run_id: str, paused: bool) -> None:
     st.session_state.pop(_refusal(run_id), None)
     try:
         with contextlib.suppress(UnknownRun):  # deleted meanwhile; the page says so
-            (server.jobs().resume if paused else server.jobs().pause)(run_id)
-    except JobLimit as limit:
+            (server.visit().resume if paused else server.visit().pause)(run_id)
+    except (JobLimit, NotYours) as limit:
         st.session_state[_refusal(run_id)] = str(limit)
+
+
+def _stop(run_id: str) -> None:
+    """Stops a run, or asks before it does if the run is somebody else's."""
+    try:
+        with contextlib.suppress(UnknownRun):
+            ownership.stop(run_id)
+    except NotYours as refusal:
+        st.session_state[_refusal(run_id)] = str(refusal)
 
 
 def _refusal(run_id: str) -> str:

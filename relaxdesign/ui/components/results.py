@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.components.v2 import component
 
-from relaxdesign.library import UnknownRun
+from relaxdesign.library import NotYours, UnknownRun
 from relaxdesign.materials.catalogue import occupied_cells
 from relaxdesign.server import JobLimit, Snapshot
 from relaxdesign.study.pareto import conflict
@@ -44,7 +44,7 @@ def render(run_id: str) -> None:
     """
     with guard("the results"):
         try:
-            snapshot = server.jobs().snapshot(run_id)
+            snapshot = server.visit().snapshot(run_id)
         except UnknownRun:
             st.rerun()  # deleted meanwhile; the page says so
         if snapshot.live:
@@ -104,8 +104,8 @@ def _resume(snapshot: Snapshot) -> None:
     )
     if pressed:
         try:
-            server.jobs().resume(snapshot.run_id, session=server.session_id())
-        except JobLimit as limit:
+            server.visit().resume(snapshot.run_id)
+        except (JobLimit, NotYours) as limit:
             st.warning(str(limit), icon=":material/front_hand:")
         else:
             st.rerun()
@@ -194,7 +194,7 @@ def _diversity(designs: Sequence[Design]) -> str:
 
 def _history(snapshot: Snapshot) -> None:
     with st.expander("How it got there: replay of the denoising", icon=":material/timeline:", expanded=True):
-        frames = server.jobs().replay(snapshot.run_id)
+        frames = server.visit().replay(snapshot.run_id)
         if frames is None:
             st.caption("No denoising step of this run was kept.")
             return

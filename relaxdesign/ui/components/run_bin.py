@@ -6,9 +6,9 @@ import contextlib
 
 import streamlit as st
 
-from relaxdesign.library import RunRecord, RunSearch, UnknownRun
+from relaxdesign.library import NotYours, RunRecord, RunSearch, UnknownRun
 from relaxdesign.ui import server
-from relaxdesign.ui.components import paging
+from relaxdesign.ui.components import ownership, paging
 from relaxdesign.ui.text import escape, moment, plural
 
 PAGE_SIZE = 20
@@ -36,7 +36,8 @@ def draw() -> None:
 def _row(run: RunRecord) -> None:
     with st.container(border=True, key=f"bin-{run.id}"):
         columns = st.columns(WIDTHS, vertical_alignment="center")
-        columns[0].markdown(f"**{escape(run.name)}**  \n:gray[{plural(run.design_count, 'design')}]")
+        about = f"{plural(run.design_count, 'design')}{ownership.told(run)}"
+        columns[0].markdown(f"**{escape(run.name)}**  \n:gray[{about}]")
         if run.deleted is not None:
             columns[1].markdown(f":gray[discarded] {moment(run.deleted, st.context.timezone)}")
         columns[2].markdown(f":gray[from] {moment(run.created, st.context.timezone)}")
@@ -45,15 +46,22 @@ def _row(run: RunRecord) -> None:
             key=f"restore-{run.id}",
             icon=":material/undo:",
             width="stretch",
+            disabled=not ownership.may_change(run),
             on_click=_restore,
             args=(run.id,),
         )
-        if columns[4].button("Remove", key=f"remove-{run.id}", icon=":material/delete_forever:", type="tertiary"):
+        if columns[4].button(
+            "Remove",
+            key=f"remove-{run.id}",
+            icon=":material/delete_forever:",
+            type="tertiary",
+            disabled=not ownership.may_change(run),
+        ):
             _confirm(run)
 
 
 def _restore(run_id: str) -> None:
-    with contextlib.suppress(UnknownRun):
+    with contextlib.suppress(UnknownRun, NotYours):
         server.store().restore(run_id)
     if st.session_state.get("discarded", ("",))[0] == run_id:
         del st.session_state["discarded"]
@@ -62,8 +70,13 @@ def _restore(run_id: str) -> None:
 @st.dialog("Remove for good?", icon=":material/delete_forever:")
 def _confirm(run: RunRecord | None) -> None:
     """Asks before a run, or all runs in the bin, are gone. run None: all."""
-    what = "All runs in the bin" if run is None else f"**{escape(run.name)}** with {plural(run.design_count, 'design')}"
+    everything = "All runs in the bin" if not ownership.limited() else "All of your runs in the bin"
+    what = everything if run is None else f"**{escape(run.name)}** with {plural(run.design_count, 'design')}"
     st.markdown(f"{what} will be removed. This cannot be undone.")
+    if run is not None:
+        ownership.warn(run)
+    elif not ownership.limited():
+        st.caption("Those of others, too.")
     keep, drop = st.columns(2)
     if keep.button("Keep", width="stretch", key="keep"):
         st.rerun()
@@ -72,6 +85,6 @@ def _confirm(run: RunRecord | None) -> None:
         if run is None:
             server.store().empty_bin()
         else:
-            with contextlib.suppress(UnknownRun):  # somebody else was quicker
+            with contextlib.suppress(UnknownRun, NotYours):  # somebody else was quicker
                 server.store().delete(run.id)
         st.rerun()

@@ -6,10 +6,10 @@ import contextlib
 
 import streamlit as st
 
-from relaxdesign.library import LIVE_STATES, RunRecord, RunSearch, UnknownRun
+from relaxdesign.library import LIVE_STATES, NotYours, RunRecord, RunSearch, UnknownRun
 from relaxdesign.library.searching import RunOrder
 from relaxdesign.ui import navigation, server
-from relaxdesign.ui.components import paging
+from relaxdesign.ui.components import ownership, paging
 from relaxdesign.ui.text import STATES, duration, escape, moment, percent, plural
 
 PAGE_SIZE = 20
@@ -72,7 +72,8 @@ def _row(run: RunRecord) -> None:
     notes = f"  \n:small[{escape(run.notes[:160])}]" if run.notes else ""
     with st.container(border=True, key=f"run-{run.id}"):
         columns = st.columns(WIDTHS, vertical_alignment="center")
-        columns[0].markdown(f"**{escape(run.name)}** {tags}  \n:gray[{_request(run)} · seed {request.seed}]{notes}")
+        told = f"{_request(run)} · seed {request.seed}{ownership.told(run)}"
+        columns[0].markdown(f"**{escape(run.name)}** {tags}  \n:gray[{told}]{notes}")
         columns[1].markdown(moment(run.created, st.context.timezone))
         columns[2].markdown(f":{colour}-badge[{icon} {label}]")
         columns[3].markdown(f"{run.design_count} of {request.count}{computed}")
@@ -92,7 +93,7 @@ def _request(run: RunRecord) -> str:
 
 
 def _menu(run: RunRecord) -> None:
-    live = run.status in LIVE_STATES
+    live, another_s = run.status in LIVE_STATES, ownership.is_another_s(run)
     with st.popover("More", icon=":material/more_vert:", help="Repeat, describe, discard", key=f"icon-menu-{run.id}"):
         if st.button(
             "Re-run with changes",
@@ -102,22 +103,31 @@ def _menu(run: RunRecord) -> None:
             help="Opens the design page with the settings of this run",
         ):
             st.switch_page(navigation.DESIGN, query_params={"from": run.id})
-        if st.button("Name, tags, notes", key=f"describe-{run.id}", icon=":material/edit:", type="tertiary"):
+        if st.button(
+            "Name, tags, notes",
+            key=f"describe-{run.id}",
+            icon=":material/edit:",
+            type="tertiary",
+            disabled=not ownership.may_change(run),
+        ):
             _describe(run)
-        st.button(
+        pressed = st.button(
             "Discard",
             key=f"discard-{run.id}",
             icon=":material/delete:",
             type="tertiary",
             help="Stop the run before you discard it" if live else "Into the bin, from where it can be taken back",
-            disabled=live,
-            on_click=_discard,
+            disabled=live or not ownership.may_change(run),
+            on_click=None if another_s else _discard,
             args=(run,),
         )
+    if pressed and another_s:
+        _confirm_discarding(run)
 
 
 @st.dialog("Describe this run", icon=":material/edit:")
 def _describe(run: RunRecord) -> None:
+    ownership.warn(run, "What you write here is read by its owner, too.")
     name = st.text_input("Name", run.name, max_chars=200, key="describe-name")
     tags = st.multiselect(
         "Tags",
@@ -128,14 +138,27 @@ def _describe(run: RunRecord) -> None:
         placeholder="Choose or write tags",
     )
     notes = st.text_area("Notes", run.notes, max_chars=10_000, key="describe-notes")
+    private = ownership.choose_private(run)
     if st.button("Save", type="primary", key="describe-save", width="stretch"):
-        with contextlib.suppress(UnknownRun):  # somebody removed it meanwhile
-            server.store().describe(run.id, name=name, notes=notes, tags=tags)
+        with contextlib.suppress(UnknownRun, NotYours):  # somebody removed it meanwhile
+            server.store().describe(run.id, name=name, notes=notes, tags=tags, private=private)
+        st.rerun()
+
+
+@st.dialog("Discard this run?", icon=":material/delete:")
+def _confirm_discarding(run: RunRecord) -> None:
+    """Asks before somebody else's run goes into the bin."""
+    ownership.warn(run, "It will be in the bin, from where anybody can take it back.")
+    keep, drop = st.columns(2)
+    if keep.button("Keep", width="stretch", key="keep-another-s"):
+        st.rerun()
+    if drop.button("Discard", type="primary", width="stretch", key="discard-another-s"):
+        _discard(run)
         st.rerun()
 
 
 def _discard(run: RunRecord) -> None:
-    with contextlib.suppress(UnknownRun):
+    with contextlib.suppress(UnknownRun, NotYours):
         server.store().discard(run.id)
         st.session_state["discarded"] = (run.id, run.name)
 
@@ -148,7 +171,7 @@ def _undo() -> None:
 
     def restore() -> None:
         del st.session_state["discarded"]
-        with contextlib.suppress(UnknownRun):
+        with contextlib.suppress(UnknownRun, NotYours):
             server.store().restore(run_id)
 
     with st.container(border=True, key="undo"):

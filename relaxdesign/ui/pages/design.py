@@ -32,7 +32,7 @@ def draw() -> None:
         materials_chart()
         return
     try:
-        snapshot = server.jobs().snapshot(run_id)
+        snapshot = server.visit().snapshot(run_id)
     except UnknownRun:
         controls.render(alone=False)
         st.warning("There is no such run in this library; it may have been deleted.", icon=":material/search_off:")

@@ -6,7 +6,7 @@ from relaxdesign.ui import server
 
 server.wait()
 
-from relaxdesign.ui.components import design_search, run_bin, run_list  # noqa: E402  (loads torch, see server.wait)
+from relaxdesign.ui.components import design_search, ownership, run_bin, run_list  # noqa: E402  (torch, see server.wait)
 from relaxdesign.ui.errors import guard  # noqa: E402
 
 VIEWS = {
@@ -30,6 +30,7 @@ def draw() -> None:
         label_visibility="collapsed",
         width="stretch",
     )
+    ownership.say_who_sees()
     VIEWS[view][1]()
 
 

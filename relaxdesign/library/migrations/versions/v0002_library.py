@@ -9,8 +9,12 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
+from relaxdesign.library.migrations.passing import batches, update_designs
+
 revision = "0002"
 down_revision = "0001"
+
+_NUMBERS = ("bulk", "density", "volume_fraction", "diameter")
 
 
 def upgrade() -> None:
@@ -66,9 +70,11 @@ def _widen_runs() -> None:
     op.add_column("runs", campaign, inline_references=True)
     op.add_column("runs", sa.Column("request_hash", sa.String))
     runs, connection = _table("runs", "id", "request", "target_bulk"), op.get_bind()
-    for run_id, request in connection.execute(sa.select(runs.c.id, runs.c.request)).all():
-        target = _read(request).get("target_bulk")
-        connection.execute(sa.update(runs).where(runs.c.id == run_id).values(target_bulk=target))
+    found = connection.execute(sa.select(runs.c.id, runs.c.request)).all()
+    targets = [{"of_run": run_id, "target": _read(request).get("target_bulk")} for run_id, request in found]
+    if targets:
+        asked = sa.update(runs).where(runs.c.id == sa.bindparam("of_run"))
+        connection.execute(asked.values(target_bulk=sa.bindparam("target")), targets)
     op.execute(
         "UPDATE runs SET design_count = (SELECT count(*) FROM designs WHERE designs.run_id = runs.id AND designs.ok), "
         "best_error = (SELECT min(abs(error)) FROM designs WHERE designs.run_id = runs.id AND designs.ok)"
@@ -85,26 +91,26 @@ def _widen_designs() -> None:
     )
     op.drop_column("designs", "design")
     op.drop_column("designs", "arrays")
-    numbers = ("bulk", "density", "volume_fraction", "diameter")
-    for name in numbers:
+    for name in _NUMBERS:
         op.add_column("designs", sa.Column(name, sa.Double))
     for name in ("matrix", "particle"):
         op.add_column("designs", sa.Column(name, sa.String))
     op.add_column("designs", sa.Column("properties", sa.JSON))
-    designs = _table("designs", "run_id", "index", *numbers, "matrix", "particle")
+    designs = _table("designs", "run_id", "index", *_NUMBERS, "matrix", "particle")
     data, connection = _table("design_data", "run_id", "index", "design"), op.get_bind()
-    keys = connection.execute(sa.select(data.c.run_id).distinct()).scalars().all()
-    for run_id in keys:
-        rows = connection.execute(sa.select(data.c.index, data.c.design).where(data.c.run_id == run_id)).all()
-        for index, text in rows:
-            design = _read(text)
-            values = {name: design.get(name) for name in numbers[1:]}
-            values["bulk"] = design["K"]["realised"]
-            values |= {name: design[name] and design[name]["name"] for name in ("matrix", "particle")}
-            of_design = (designs.c.run_id == run_id) & (designs.c.index == index)
-            connection.execute(sa.update(designs).where(of_design).values(values))
+    for rows in batches(connection, sa.select(data.c.run_id, data.c.index, data.c.design)):
+        update_designs(connection, designs, [_numbers(*row) for row in rows])
     for name in ("bulk", "density", "matrix", "particle"):
         op.create_index(f"ix_designs_{name}", "designs", [name])
+
+
+def _numbers(run_id: str, index: int, text: str | dict) -> dict:
+    """The columns of a design that searches ask for."""
+    design = _read(text)
+    values = {name: design.get(name) for name in _NUMBERS[1:]}
+    values["bulk"] = design["K"]["realised"]
+    values |= {name: design[name] and design[name]["name"] for name in ("matrix", "particle")}
+    return values | {"of_run": run_id, "of_index": index}
 
 
 def _table(name: str, *columns: str) -> sa.TableClause:

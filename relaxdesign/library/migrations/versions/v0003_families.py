@@ -5,6 +5,8 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
+from relaxdesign.library.migrations.passing import batches, update_designs
+
 revision = "0003"
 down_revision = "0002"
 
@@ -32,16 +34,15 @@ def _carry_over() -> None:
     designs = sa.table("designs", *map(sa.column, ("run_id", "index", "family")), sa.column("parameters", sa.JSON))
     phases = sa.table("phases", *map(sa.column, ("run_id", "index", "phase", "material")))
     data, connection = sa.table("design_data", *map(sa.column, ("run_id", "index", "design"))), op.get_bind()
-    for run_id in connection.execute(sa.select(data.c.run_id).distinct()).scalars().all():
-        rows = connection.execute(sa.select(data.c.index, data.c.design).where(data.c.run_id == run_id)).all()
-        for index, text in rows:
+    for rows in batches(connection, sa.select(data.c.run_id, data.c.index, data.c.design)):
+        values, made = [], []
+        for run_id, index, text in rows:
             family, parameters, materials = _described(json.loads(text) if isinstance(text, str) else text)
-            of_design = (designs.c.run_id == run_id) & (designs.c.index == index)
-            values = {"family": family, "parameters": parameters}
-            connection.execute(sa.update(designs).where(of_design).values(values))
-            made = [dict(run_id=run_id, index=index, phase=n, material=name) for n, name in enumerate(materials)]
-            if made:
-                connection.execute(sa.insert(phases), made)
+            values.append({"of_run": run_id, "of_index": index, "family": family, "parameters": parameters})
+            made += [dict(run_id=run_id, index=index, phase=n, material=name) for n, name in enumerate(materials)]
+        update_designs(connection, designs, values)
+        if made:
+            connection.execute(sa.insert(phases), made)
 
 
 def _described(design: dict) -> tuple[str, dict[str, float], list[str]]:
