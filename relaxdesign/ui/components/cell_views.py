@@ -49,11 +49,16 @@ QUANTITIES: dict[str, tuple[str, Callable[[LocalFields], np.ndarray]]] = {
 
 @dataclass(frozen=True, eq=False)
 class ViewedCell:
-    """What is viewed. labels: phases (nx, ny, nz); None: a field of many materials. names: of the phases."""
+    """What is viewed. labels: phases (nx, ny, nz); None: a field of many materials. names, colours: of the phases.
+
+    coated: whether the second phase lies around the third.
+    """
 
     data: VoxelFields
     labels: np.ndarray | None = None
     names: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
+    coated: bool = False
 
     @staticmethod
     def of(cell: Cell, edge: float | None = None) -> ViewedCell:
@@ -107,9 +112,9 @@ def picture(cell: ViewedCell, key: str, *, exported: bool = False) -> None:
         scene = painted_scene(lattice(scalar.values, look.times), scalar.paint, cut=look.cut)
         cell_scene.show(scene, key=f"cell-{key}", scalar=scalar, label="Young’s modulus of the cell in 3D")
     else:
-        colours = phase_colours(len(cell.names), cell.void)
+        colours = cell.colours or phase_colours(len(cell.names), cell.void)
         labels = lattice(cell.labels, look.times)
-        scene = phase_scene(labels, colours, opacities=look.opacities, void=cell.void, cut=look.cut)
+        scene = phase_scene(labels, colours, opacities=look.opacities, void=cell.void, cut=look.cut, coated=cell.coated)
         if exported:
             viewer.show(scene, f"{key}-{background.digest(cell.labels)}", look)
         else:

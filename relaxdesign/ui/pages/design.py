@@ -18,7 +18,7 @@ from relaxdesign.server import Snapshot  # noqa: E402  (loads torch, see server.
 from relaxdesign.ui.components import controls, live, results  # noqa: E402
 from relaxdesign.ui.components.welcome import materials_chart  # noqa: E402
 from relaxdesign.ui.errors import guard  # noqa: E402
-from relaxdesign.ui.text import STATES, escape  # noqa: E402
+from relaxdesign.ui.text import STATES, asked, duration, escape, plural  # noqa: E402
 
 
 def draw() -> None:
@@ -88,9 +88,11 @@ def head(snapshot: Snapshot) -> None:
     label, colour, icon = STATES[snapshot.state]
     cell = "2D (one voxel thick, periodic, 3D elasticity)" if request.dim == 2 else "3D (periodic)"
     method = "" if request.method == "guided" else f" · {request.method}"
+    took = "" if snapshot.live else f" · {duration(snapshot.seconds)}"
     st.markdown(
-        f"## {escape(request.title)} :{colour}-badge[{icon} {label}]\n"
-        f":gray[{cell} · {request.count} candidates · {request.steps} steps · seed {request.seed}{method}]"
+        f"## {escape(asked(request))} :{colour}-badge[{icon} {label}]\n"
+        f":gray[{cell} · {plural(request.count, 'candidate')} · {request.steps} steps · seed {request.seed}"
+        f"{method}{took}]"
     )
 
 
