@@ -9,6 +9,8 @@ OUT    ?= runs/training
 export PYTHON VENV
 
 RUN := $(VENV)/bin/python -m
+# Idle threads of OpenMP sleep: the processes of tests do not wait for each other.
+TESTS := OMP_WAIT_POLICY=PASSIVE $(RUN)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev setup-bench app test test-all lint format wheel bench soak page protocol verification train clean
@@ -30,10 +32,11 @@ app: setup ## open the app on http://localhost:8501 (another port: make app PORT
 	@STREAMLIT_SERVER_HEADLESS=$(if $(DISPLAY)$(WAYLAND_DISPLAY),false,true) $(RUN) relaxdesign.cli app --port $(PORT)
 
 test: setup-dev ## run the tests, all but the slowest
-	OMP_WAIT_POLICY=PASSIVE $(RUN) pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(TESTS) pytest -m "not slow and not e2e" -n auto --dist loadfile
+	$(TESTS) pytest -m "not slow and e2e"
 
 test-all: setup-dev ## run all tests, every kind of run in the browser included (hours)
-	OMP_WAIT_POLICY=PASSIVE $(RUN) pytest
+	$(TESTS) pytest
 
 lint: setup-dev ## check style, format and types
 	$(RUN) ruff check .

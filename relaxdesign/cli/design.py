@@ -156,6 +156,7 @@ def design(
 
         request = _request(request_file, preset, wanted, settings, guide or (), materials)
         check_sizes(request.dim, folder.cell_size, folder.thickness)
+        _warn_of_conflict(request)
         result, record, files = _run(request, folder, library)
     if as_json:
         _print_json(result, record, folder.path(request), files)
@@ -271,6 +272,19 @@ def _run(request: DesignRequest, folder: Folder, library: bool) -> tuple[DesignR
     check_space([directory], elsewhere)
     result, record = run_study(request, library=library, prepare=lambda: clear_directory(directory), heed=write)
     return result, record, write_result(result, directory, *sizes, files)
+
+
+def _warn_of_conflict(request: DesignRequest) -> None:
+    """Tells before the run where targets exclude each other. Raises RequestError for one that is out of reach alone."""
+    from relaxdesign.study.run import check_request
+    from relaxdesign.study.together import conflict, together
+
+    if (
+        len(request.targets) > 1
+        and not request.phases
+        and (told := conflict(together(request, check_request(request))))
+    ):
+        warn("the targets together", [told])
 
 
 def _print_json(result: DesignResult, record: Recording, directory: Path, files: Files) -> None:

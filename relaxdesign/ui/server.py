@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import json
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from relaxdesign.materials.compatibility import Makeable
     from relaxdesign.server import JobManager
     from relaxdesign.study.request import DesignRequest
+    from relaxdesign.study.together import Together
 
 from relaxdesign.ui.vtkjs import publish_vtk
 
@@ -161,6 +163,32 @@ def _refusal(request: str) -> str:
     except ValueError as error:
         return str(error)
     return ""
+
+
+def together(request: DesignRequest) -> Together | None:
+    """What the materials on offer can have of several objectives at once; None where there is no estimate of it.
+
+    The request is one that `refusal` lets pass.
+    """
+    fields = request.model_dump(mode="json", include=_OF_MATERIALS)
+    return _together(json.dumps(fields, sort_keys=True))
+
+
+_OF_MATERIALS = {
+    "objectives", "dim", "family", "categories", "exclude", "flagged", "makeable", "materials_csv", "phases",
+    "third_phase", "third_amount",
+}  # fmt: skip
+"""Fields of a request on which depends what can be had."""
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _together(fields: str) -> Together | None:
+    from relaxdesign.study import run as study
+    from relaxdesign.study.request import DesignRequest
+    from relaxdesign.study.together import together as of_request
+
+    request = DesignRequest.model_validate_json(fields)
+    return of_request(request, study.materials_on_offer(request))
 
 
 def estimated_seconds(request: DesignRequest) -> float | None:

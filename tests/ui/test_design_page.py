@@ -475,3 +475,17 @@ def test_a_run_to_start_from_fills_the_controls_without_being_shown(app):
     app.run()
     assert app.number_input(key="target").value == 33.0 and "from" not in app.query_params
     assert "run" not in app.query_params
+
+
+def test_targets_that_exclude_each_other_are_said_before_the_run(app):
+    """K = 120 and G = 20 GPa are each in reach; what the page offers instead is then no conflict."""
+    app.run()
+    app.number_input(key="target").set_value(120.0).run()
+    app.button(key="add_objective").click().run()
+    row = app.session_state["rows"][0]
+    app.number_input(key=f"low-{row}").set_value(20.0).run()
+    assert not app.exception and "Hardly to be had together" in texts(app.sidebar.markdown)
+    assert not app.button(key="design").disabled
+    app.button(key="take-0").click().run()
+    assert app.number_input(key="target").value != 120.0 and app.number_input(key=f"low-{row}").value != 20.0
+    assert "Hardly to be had together" not in texts(app.sidebar.markdown)

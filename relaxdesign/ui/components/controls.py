@@ -17,7 +17,7 @@ from relaxdesign.study.methods import METHODS
 from relaxdesign.study.presets import PRESETS
 from relaxdesign.study.request import DesignRequest, problems, read_request, request_file
 from relaxdesign.ui import navigation, server
-from relaxdesign.ui.components import ashby, catalogues, materials_form, objectives, offer, settings
+from relaxdesign.ui.components import ashby, catalogues, materials_form, objectives, offer, settings, together
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import NOTE_2D, duration, escape, span
 
@@ -86,6 +86,8 @@ def _draw() -> None:
     request, problem = _request(chart)
     if problem:
         chart.warning(problem, icon=":material/info:")
+    elif request is not None:
+        together.conflict(request)
     pressed = st.button(
         "Design",
         type="primary",

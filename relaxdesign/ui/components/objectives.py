@@ -85,6 +85,28 @@ def intervals() -> dict[str, tuple[float | None, float | None]]:
     return {o["quantity"]: (o.get("low"), o.get("high")) for o in current() if "sense" not in o}
 
 
+def take(values: dict[str, float]) -> None:
+    """Moves targets to values by quantity: a value becomes it, an interval is widened until it holds it. A callback."""
+    state = st.session_state
+    rows = [("quantity", "sense", "target", "target_high")]
+    rows += [(f"quantity-{row}", f"sense-{row}", f"low-{row}", f"high-{row}") for row in state["rows"]]
+    for name, sense, first, last in rows:
+        value = values.get(state[name])
+        if value is None or state[sense] in ("minimise", "maximise"):
+            continue
+        if state[sense] == "value":
+            state[first] = float(significant(value, 3))
+        else:  # rounded to the side on which the value lies within
+            low, high = (float(significant(value * (1 + off), 3)) for off in (-0.005, 0.005))
+            low, high = min(low, high), max(low, high)
+            if state[sense] in ("low", "between"):
+                state[first] = min(state[first], low)
+            if state[sense] == "high":
+                state[first] = max(state[first], high)
+            if state[sense] == "between":
+                state[last] = max(state[last], high)
+
+
 def quantity() -> str:
     """The first target's quantity as it is set now."""
     return st.session_state.get("quantity") or "K"

@@ -1,4 +1,7 @@
-"""The chart that fills the design page before a run: of materials or, where two are given, of what they bound."""
+"""The chart that fills the design page before a run.
+
+It shows the materials; of several objectives what composites have at once; of given phases what they bound.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from relaxdesign.physics.attainable import BOUNDED
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.selection import with_known_properties
-from relaxdesign.ui.components import ashby, bounds_chart, catalogues, objectives, offer
+from relaxdesign.study.together import Together
+from relaxdesign.ui import server
+from relaxdesign.ui.components import ashby, bounds_chart, catalogues, controls, objectives, offer, together
 from relaxdesign.ui.components.ashby import Interval
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import escape
@@ -17,12 +22,15 @@ from relaxdesign.ui.text import escape
 def materials_chart() -> None:
     """All materials on offer, by the first quantity wanted that they have too; with what is reachable and wanted.
 
-    Of given phases what their cells can have.
+    Of several objectives what pairs have at once, of given phases what their cells can have.
     """
     with guard("the chart of materials"):
         wanted = objectives.intervals()
         if offer.given():
             _given_phases(wanted)
+            return
+        if (found := _together()) is not None:
+            together.chart(found)
             return
         name = next((name for name in wanted if name in ashby.AXES and offer.known(name)), "K")
         try:
@@ -38,6 +46,15 @@ def materials_chart() -> None:
         st.caption(
             f"{count} {_origin()}. Shaded blue: the {label} that pairs of them can reach; orange: what is wanted."
         )
+
+
+def _together() -> Together | None:
+    """Of several objectives, if a request for them can be run."""
+    try:
+        request = controls.current()
+    except ValueError:
+        return None  # the sidebar says what is wrong
+    return None if len(request.objectives) < 2 or server.refusal(request) else server.together(request)
 
 
 def _origin() -> str:
