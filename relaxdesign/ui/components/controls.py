@@ -242,7 +242,7 @@ def _request(chart: DeltaGenerator) -> tuple[DesignRequest | None, str]:
             st.plotly_chart(figure, key="target_chart", config={"displayModeBar": False}, alt=alt)
         given = {2: "cells of the two phases", 3: "cells of the three phases"}
         of = given[len(offer.given())] if offer.given() else f"{len(offered)} materials"
-        st.caption(f"{_interval(name, reachable)}, {of}")
+        st.caption(_interval(name, reachable, of))
     try:
         request = current()
     except ValidationError as error:
@@ -259,7 +259,8 @@ def current() -> DesignRequest:
     return DesignRequest.model_validate(settings.fields(_kept()) | special)
 
 
-def _interval(name: str, reachable: tuple[float, float]) -> str:
+def _interval(name: str, reachable: tuple[float, float], of: str) -> str:
+    """What a quantity can be of these cells or materials, as a sentence."""
     if np.isinf(reachable).any():
-        return f"Of the {QUANTITIES[name].label} no bounds are known"
-    return f"Reachable: **{QUANTITIES[name].with_unit(span(*reachable))}**"
+        return f"No bounds are known for the {QUANTITIES[name].label} of {of}."
+    return f"Reachable: **{QUANTITIES[name].with_unit(span(*reachable))}**, {of}"

@@ -10,7 +10,7 @@ from relaxdesign.server import JobLimit, Snapshot
 from relaxdesign.study.pareto import conflict
 from relaxdesign.ui import navigation, server, units
 from relaxdesign.ui.colours import ModulusScale
-from relaxdesign.ui.components import denoising, film, in_short, inspector, overview
+from relaxdesign.ui.components import denoising, film, glossary, in_short, inspector, overview
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.components.downloads import buttons as download_buttons
 from relaxdesign.ui.errors import guard
@@ -171,6 +171,7 @@ def _summary(snapshot: Snapshot) -> None:
     )
     with row:
         units.choose()
+        glossary.show()
 
 
 def _history(snapshot: Snapshot) -> None:
