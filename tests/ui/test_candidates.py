@@ -13,6 +13,7 @@ from relaxdesign.materials.material import VOID
 from relaxdesign.scene.palette import SOLID
 from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import Snapped
 from relaxdesign.study.stiffness import stiffness_objectives
 from relaxdesign.study.trust import Trust
 from relaxdesign.ui import vtkjs
@@ -219,3 +220,30 @@ def test_bounds_beside_a_void_are_told_as_a_share_of_the_upper_one():
     assert candidates.bounds_verdict(lattice) == "K is 91 % of its upper bound"  # 100.2 of 110 GPa
     assert "Hashin–Shtrikman" in candidates.about_bounds(lattice) and "110 GPa" in candidates.about_bounds(lattice)
     assert candidates.bounds_verdict(replace(solid, bounds=None)) == ""
+
+
+def from_shape_page() -> None:
+    import streamlit as st
+
+    from relaxdesign.study.request import DesignRequest
+    from relaxdesign.ui.colours import ModulusScale
+    from relaxdesign.ui.components import from_shape
+
+    request = DesignRequest.model_validate({"target_bulk": 100.0})
+    from_shape.show(st.session_state["design"], ModulusScale.of(request))
+
+
+def test_what_is_built_of_a_shape_is_said_where_it_is_not_the_shape():
+    design = replace(scripted_design(0), snapped=Snapped(("al", "sic"), (0.8, 0.2)))
+    app = AppTest.from_function(from_shape_page, default_timeout=60)
+    app.session_state["design"] = design
+    app.run()
+    assert not app.exception and "From shape to product" in app.markdown[0].value
+    (sentence,) = (caption.value for caption in app.caption if "statistics" in caption.value)
+    assert (
+        "the second fills 20 %" in sentence
+        and f"fill {100 * design.shares[1]:.0f} %, diameter 0.3 of the edge" in sentence
+    )
+    app.session_state["design"] = replace(design, family="free-form")
+    app.run()
+    assert not app.exception and not app.markdown and not app.caption, "a free form is built as it formed"

@@ -63,9 +63,8 @@ def gallery(
     trade_offs = {design.index for design in pareto.trade_offs(designs)}
     with st.container(horizontal=True, gap="small", key=f"gallery-{run_id}"):
         for design in designs:
-            shown = choices is not None and design.index == choices.shown
             key = f"card-{run_id}-{design.index}"
-            with st.container(border=True, key=f"{key}-shown" if shown else key, height="stretch", gap="small"):
+            with st.container(border=True, key=key, height="stretch", gap="small"):
                 if design.ok:
                     with st.container(height="stretch", gap="small"):
                         _card(key, design, scale, trade_off=design.index in trade_offs)

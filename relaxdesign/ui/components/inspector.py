@@ -19,7 +19,7 @@ from relaxdesign.study.result import Design
 from relaxdesign.study.stiffness import stiffness_error
 from relaxdesign.ui import units
 from relaxdesign.ui.colours import DISTINCT, ModulusScale, phases_of
-from relaxdesign.ui.components import candidates, cell_views, comparison, design_files, pictures
+from relaxdesign.ui.components import candidates, cell_views, comparison, design_files, from_shape, pictures
 from relaxdesign.ui.components.cell_views import ViewedCell
 from relaxdesign.ui.components.directions import Directions
 from relaxdesign.ui.components.overview import COMPARE, INSPECTED_AS
@@ -118,6 +118,7 @@ def _overview(design: Design, cell: ViewedCell, key: str, scale: ModulusScale | 
             wanted.figure(design.stiffness), key=f"directions-{key}", config={"displayModeBar": False},
             alt="Young's modulus by direction, wanted and of this cell",
         )  # fmt: skip
+    from_shape.show(design, scale)
     st.markdown("**Every stage**")
     st.table(_stages(design))
     st.caption(_proof(design))
