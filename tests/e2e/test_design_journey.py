@@ -74,7 +74,7 @@ def test_design_watch_download_and_reopen(page: Page, tmp_path):
     assert "off the target" in headline
     assert_view_is_drawn(page)
 
-    page.get_by_role("button", name="Sizes").click()
+    page.get_by_role("button", name="More files").click()
     set_number(page, "Cell edge, mm", CELL_MM)
     page.keyboard.press("Escape")
     check_stl(download(page, "STL", tmp_path))

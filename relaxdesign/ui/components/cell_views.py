@@ -231,7 +231,7 @@ def stiffness(solved: Evaluation, key: str) -> None:
     unit, times = units.shown("GPa")
     C = solved.C * times
     scale = abs(C).max()
-    shown = pd.DataFrame(np.where(abs(C) < 1e-9 * scale, 0.0, C), index=names, columns=names)
+    shown = pd.DataFrame(np.where(abs(C) < 1e-9 * scale, 0.0, C), index=pd.Index(names, name="C"), columns=names)
     st.markdown(f"**Effective stiffness C, {unit}** :gray[Voigt order, engineering shear]")
     numbers = st.column_config.NumberColumn(format=f"%.{max(0, 5 - len(f'{scale:.0f}'))}f")
     st.dataframe(shown, key=f"C-{key}", column_config=dict.fromkeys(names, numbers))

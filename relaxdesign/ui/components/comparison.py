@@ -52,7 +52,8 @@ def table(entries: Sequence[tuple[RunRecord, Design]]) -> pd.DataFrame:
     """Quantities down, designs across; texts in Markdown, as units differ from row to row and sources are links."""
     described = {f"{run.name}, no. {design.index + 1}": _facts(run, design) for run, design in entries}
     rows = list(dict.fromkeys(name for facts in described.values() for name in facts))
-    return pd.DataFrame({title: [facts.get(row, "–") for row in rows] for title, facts in described.items()}, rows)
+    index = pd.Index(rows, name="Fact")
+    return pd.DataFrame({title: [facts.get(row, "–") for row in rows] for title, facts in described.items()}, index)
 
 
 def source(material: Material) -> str:

@@ -22,17 +22,19 @@ BUTTONS = {"abaqus": "Abaqus", "calculix": "CalculiX", "ansys": "Ansys", "json":
 
 
 def dock(run_id: str, design: Design) -> None:
-    """The files of a design in one row: those that are asked for most, the others and their sizes behind a button."""
-    with st.container(key="files", horizontal=True, vertical_alignment="center", gap="small"):
-        with st.popover("Sizes", icon=":material/straighten:", key=f"sizes-{run_id}-{design.index}"):
+    """The files of a design in one row: those that are asked for most, the others and all sizes behind a button."""
+    key = f"{run_id}-{design.index}"
+    with st.container(key="files", horizontal=True, gap="small"):
+        row = st.container(horizontal=True, width="content", gap="small")
+        with st.popover("More files", icon=":material/more_horiz:", key=f"formats-{key}"):
             options = _options(design)
-        usual, others = _files(run_id, design, options)
-        for file in usual:
-            downloads.button(file, f"{run_id}-{design.index}")
-        with st.popover("More files", icon=":material/more_horiz:", key=f"formats-{run_id}-{design.index}"):
+            usual, others = _files(run_id, design, options)
             for group, files in others.items():
                 st.markdown(f":small[{group}]")
-                downloads.buttons(files, f"{run_id}-{design.index}")
+                downloads.buttons(files, key)
+        with row:
+            for file in usual:
+                downloads.button(file, key)
 
 
 def _files(run_id: str, design: Design, options: ExportOptions) -> tuple[list[Download], dict[str, list[Download]]]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+
 import streamlit as st
 
-_BODY, _MOVED = "var(--body, #8894A6)", "#2E7EBF"
+from relaxdesign.ui import navigation
+
+_BODY, _MOVED = "#8894A6", "#2E7EBF"
 _ARROW = '<path d="M{0} L{1}" stroke="{2}" stroke-width="2" marker-end="url(#head)"/>'
 
 
@@ -64,9 +68,15 @@ def show() -> None:
     """A button that explains the symbols."""
     with st.popover("Symbols", icon=":material/help:", help="What K, G, E, ν, α and k mean", key="symbols"):
         rows = "".join(
-            f'<div><svg viewBox="0 0 60 60" aria-hidden="true">{_HEAD}{picture}</svg>'
-            f"<p><b>{symbol}</b> {name}: {meaning}</p></div>"
+            f'<div><img src="{_address(picture)}" alt=""><p><b>{symbol}</b> {name}: {meaning}</p></div>'
             for symbol, (name, meaning, picture) in _TERMS.items()
         )
         st.html(f'<div class="glossary">{rows}</div>')
         st.caption("Dashed: as it was; blue: what is done to it. Of a composite they are averages over the whole cell.")
+        st.page_link(navigation.METHOD, label="How they are computed", icon=":material/menu_book:")
+
+
+def _address(picture: str) -> str:
+    """A picture as the address of an image; pages drop drawings that stand in their text."""
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 60">{_HEAD}{picture}</svg>'
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

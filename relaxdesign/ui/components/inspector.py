@@ -40,6 +40,8 @@ class Comparison:
 def render(run_id: str, design: Design, scale: ModulusScale | None = None, compared: Comparison | None = None) -> None:
     """Draws the inspector of a verified design. scale: of its colours. compared: none where nothing is marked."""
     st.subheader(f"Candidate {design.index + 1}: {_title(design)}")
+    with guard("the downloads"):
+        design_files.dock(run_id, design)
     key = f"{run_id}-{design.index}"
     with guard("the inspector"):
         export = DesignExport(design)
@@ -58,8 +60,6 @@ def render(run_id: str, design: Design, scale: ModulusScale | None = None, compa
                 cell_views.stiffness(effective, key)
         else:
             cell_views.correlation(cell, key)
-    with guard("the downloads"):
-        design_files.dock(run_id, design)
 
 
 def _view(compared: Comparison | None) -> str:
