@@ -56,8 +56,10 @@ def strip(
     # The slider's thumb stops half its width from the ends.
     pad = (limits[1] / limits[0]) ** 0.012
     span = limits[0] / pad, limits[1] * pad
-    _mark(figure, "x", wanted, span)
-    figure.update_xaxes(**_scale(span, 8), showgrid=False, zeroline=False, title=None, fixedrange=True)
+    mark(figure, "x", wanted, span)
+    figure.update_xaxes(
+        **logarithmic(span, 6), tickangle=0, showgrid=False, zeroline=False, title=None, fixedrange=True
+    )
     figure.update_yaxes(visible=False, fixedrange=True)
     figure.update_layout(
         height=84, margin={"l": 2, "r": 2, "t": 4, "b": 24}, showlegend=False, dragmode=False, barmode="stack", bargap=0
@@ -90,11 +92,11 @@ def chart(
     # All materials set the scale, so that it stays when some are left out.
     y_span = _span([material.density for material in everything.materials])
     if name in wanted:
-        _mark(figure, "x", wanted[name], x_span, name)
+        mark(figure, "x", wanted[name], x_span, name)
     if "density" in wanted:
-        _mark(figure, "y", wanted["density"], y_span, "density")
-    figure.update_xaxes(**_scale(x_span, 10), title=QUANTITIES[name].heading)
-    figure.update_yaxes(**_scale(y_span, 10), title=QUANTITIES["density"].heading)
+        mark(figure, "y", wanted["density"], y_span, "density")
+    figure.update_xaxes(**logarithmic(x_span, 10), title=QUANTITIES[name].heading)
+    figure.update_yaxes(**logarithmic(y_span, 10), title=QUANTITIES["density"].heading)
     figure.update_layout(
         height=400,
         margin={"l": 0, "r": 0, "t": 24, "b": 0},
@@ -122,27 +124,35 @@ def _span(values: list[float]) -> tuple[float, float]:
     return 0.7 * min(values), 1.4 * max(values)
 
 
-def _scale(span: tuple[float, float], most_ticks: int) -> dict:
+def logarithmic(span: tuple[float, float], most_ticks: int) -> dict:
     """A logarithmic axis with ticks at powers of ten, and as many between them as there is room for."""
     low, high = (math.log10(end) for end in span)
     ticks: list[float] = []
-    for digits in (range(1, 10), (1, 2, 5), (1,)):
-        ticks = [d * 10.0**power for power in range(math.floor(low), math.ceil(high)) for d in digits]
-        ticks = [tick for tick in ticks if span[0] <= tick <= span[1]]
+    # Fewer and fewer, in the end one for every second, third, … power of ten.
+    for digits, every in ((range(1, 10), 1), ((1, 2, 5), 1), *(((1,), every) for every in range(1, 10))):
+        powers = [power for power in range(math.floor(low), math.ceil(high) + 1) if power % every == 0]
+        ticks = [d * 10.0**power for power in powers for d in digits if span[0] <= d * 10.0**power <= span[1]]
         if len(ticks) <= most_ticks:
             break
     return {"type": "log", "range": [low, high], "tickvals": ticks, "ticktext": [significant(t, 1) for t in ticks]}
 
 
-def _mark(
-    figure: go.Figure, axis: Literal["x", "y"], wanted: Interval, span: tuple[float, float], name: str = ""
+def mark(
+    figure: go.Figure,
+    axis: Literal["x", "y"],
+    wanted: Interval,
+    span: tuple[float, float],
+    name: str = "",
+    *,
+    linear: bool = False,
 ) -> None:
     """What is wanted along an axis: a line for a value, else a band, which runs to the rim where it is open.
 
     Nothing where a number has no place on a logarithmic axis. name: of the quantity; with it, the mark is named.
+    linear: the axis has no logarithms.
     """
     ends = [end for end in wanted if end is not None]
-    if min(ends, default=0) <= 0:
+    if not ends or (not linear and min(ends) <= 0):
         return
     low, high = (rim if end is None else end for end, rim in zip(wanted, span, strict=True))
     band, line = (figure.add_vrect, figure.add_vline) if axis == "x" else (figure.add_hrect, figure.add_hline)
@@ -152,9 +162,10 @@ def _mark(
         line(end, line_width=2, line_color=WANTED)
     if not name:
         return
-    text, at = f" target {QUANTITIES[name].with_unit(words(wanted))} ", math.log10(ends[0])
+    at, first, last = (each if linear else math.log10(each) for each in (ends[0], *span))
+    text = f" target {QUANTITIES[name].with_unit(words(wanted))} "
     if axis == "x":
-        side = "left" if ends[0] < math.sqrt(span[0] * span[1]) else "right"
+        side = "left" if at < (first + last) / 2 else "right"
         place = {"x": at, "y": 1, "yref": "paper", "xanchor": side, "yanchor": "top"}
     else:
         place = {"x": 0, "xref": "paper", "y": at, "xanchor": "left", "yanchor": "bottom"}

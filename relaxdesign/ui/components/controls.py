@@ -5,21 +5,19 @@ Beside a run it is a fragment: moving a slider redraws the sidebar only, however
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 from pydantic import ValidationError
 from streamlit.delta_generator import DeltaGenerator
 
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.physics.quantities import QUANTITIES, format_value
 from relaxdesign.server import JobLimit
 from relaxdesign.study.methods import METHODS
 from relaxdesign.study.presets import PRESETS
 from relaxdesign.study.request import DesignRequest, problems, read_request, request_file
 from relaxdesign.ui import navigation, server
-from relaxdesign.ui.components import ashby, catalogues, materials_form, objectives, offer, settings, together
+from relaxdesign.ui.components import catalogues, materials_form, objectives, settings, together
 from relaxdesign.ui.errors import guard
-from relaxdesign.ui.text import NOTE_2D, duration, escape, span
+from relaxdesign.ui.text import NOTE_2D, duration, escape
 
 DEFAULT = DesignRequest.model_validate({"target_bulk": 120.0})
 
@@ -78,6 +76,7 @@ def _draw() -> None:
     _presets()
     settings.draw("cell", special={"dim": {"choices": {dim: f"{dim}D" for dim in dimensions}}})
     chart = _objectives()
+    conflict = st.container()
     settings.draw("sampling")
     with st.expander("Materials", icon=":material/category:"):
         materials_form.draw()
@@ -87,7 +86,8 @@ def _draw() -> None:
     if problem:
         chart.warning(problem, icon=":material/info:")
     elif request is not None:
-        together.conflict(request)
+        with conflict:
+            together.conflict(request)
     pressed = st.button(
         "Design",
         type="primary",
@@ -229,20 +229,11 @@ def _advanced() -> None:
 
 def _request(chart: DeltaGenerator) -> tuple[DesignRequest | None, str]:
     """The request as set, or None and what is wrong with it."""
-    name = objectives.quantity()
-    try:
-        offered, reachable = offer.selected(), offer.reachable(name)
-    except ValueError as error:
-        return None, str(error)
     with chart:
-        if (scale := offer.scale(name)) and scale[0] > 0 and name in ashby.AXES and not offer.given():
-            figure = ashby.strip(name, offered, offer.catalogue(), scale, reachable, objectives.intervals()[name])
-            low, high = (format_value(name, end) for end in reachable)
-            alt = f"Materials by {QUANTITIES[name].label}; reachable are {low} to {high}"
-            st.plotly_chart(figure, key="target_chart", config={"displayModeBar": False}, alt=alt)
-        given = {2: "cells of the two phases", 3: "cells of the three phases"}
-        of = given[len(offer.given())] if offer.given() else f"{len(offered)} materials"
-        st.caption(_interval(name, reachable, of))
+        try:
+            objectives.distribution(objectives.quantity(), "target_chart")
+        except ValueError as error:
+            return None, str(error)
     try:
         request = current()
     except ValidationError as error:
@@ -257,10 +248,3 @@ def current() -> DesignRequest:
         return DEFAULT
     special = {"objectives": objectives.current(), "materials_csv": st.session_state["materials_csv"]}
     return DesignRequest.model_validate(settings.fields(_kept()) | special)
-
-
-def _interval(name: str, reachable: tuple[float, float], of: str) -> str:
-    """What a quantity can be of these cells or materials, as a sentence."""
-    if np.isinf(reachable).any():
-        return f"No bounds are known for the {QUANTITIES[name].label} of {of}."
-    return f"Reachable: **{QUANTITIES[name].with_unit(span(*reachable))}**, {of}"

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.physics.quantities import QUANTITIES, format_value
 from relaxdesign.physics.voigt_reuss import COUPLINGS
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.request import DesignRequest
-from relaxdesign.ui.components import offer
-from relaxdesign.ui.text import significant, span
+from relaxdesign.ui.components import ashby, offer
+from relaxdesign.ui.text import escape, significant
 
 OFFERED = tuple(sorted((name for name in QUANTITIES if name not in COUPLINGS), key=lambda n: QUANTITIES[n].directional))
 """What no direction counts in comes first; entries of C that symmetric cells do not have are not offered."""
@@ -177,8 +177,8 @@ def first_target() -> None:
         columns[1].number_input(
             f"{title}, at most", format="%.5g", key="target_high", persist_state="session", step=_step()
         )
-    elif scale := offer.scale(name):
-        _slider(scale, name)
+    else:
+        _slider(name, "target")
 
 
 def _offered(chosen: str) -> list[str]:
@@ -192,25 +192,47 @@ def _step() -> float:
     return float(10.0 ** np.floor(np.log10(value) - 1)) if value > 0 else 0.01
 
 
-def _slider(scale: tuple[float, float], name: str) -> None:
+def _slider(name: str, number: str) -> None:
+    """A slider that follows a number and sets it, where the ends of what can be had are known. number: its key."""
+    if not (scale := offer.scale(name)):
+        return
+    state, key = st.session_state, f"{number}_slider"
     low, high = scale
-    exact = float(significant(min(max(st.session_state["target"], low), high), 6))
+    exact = float(significant(min(max(state[number], low), high), 6))
     first, last = QUANTITIES[name].coordinate(np.array([low, high]))
     even = QUANTITIES[name].value(np.linspace(first, last, 160))
     options = sorted({float(significant(value, 2)) for value in even} | {exact})
-    st.session_state["target_slider"] = exact  # the slider follows the number, whoever set it
+    state[key] = exact  # the slider follows the number, whoever set it
     st.select_slider(
         f"{name} in equal steps of its misses",
         options,
-        key="target_slider",
+        key=key,
         format_func=significant,
         label_visibility="collapsed",
         on_change=_follow_slider,
+        args=(number,),
     )
 
 
-def _follow_slider() -> None:
-    st.session_state["target"] = float(st.session_state["target_slider"])
+def _follow_slider(number: str) -> None:
+    st.session_state[number] = float(st.session_state[f"{number}_slider"])
+
+
+def distribution(name: str, key: str) -> None:
+    """How many materials lie where along the slider, what can be had and what is wanted; then the same in words.
+
+    Raises ValueError where nothing is on offer, or the quantity is not known of it.
+    """
+    offered, reachable, given = offer.selected(), offer.reachable(name), offer.given()
+    if (scale := offer.scale(name)) and scale[0] > 0 and name in ashby.AXES and not given:
+        figure = ashby.strip(name, offered, offer.catalogue(), scale, reachable, intervals().get(name, (None, None)))
+        low, high = (format_value(name, end) for end in reachable)
+        alt = f"Materials by {QUANTITIES[name].label}; reachable are {low} to {high}"
+        st.plotly_chart(figure, key=key, config={"displayModeBar": False}, alt=alt)
+    of = f"{len(offered)} materials"
+    if given:
+        of = f"cells of the {'two' if len(given) == 2 else 'three'} phases"
+    st.caption(offer.in_words(name, reachable, of))
 
 
 def _new_quantity() -> None:
@@ -295,16 +317,11 @@ def _row(row: int) -> None:
         columns[0].number_input(first, format="%.5g", key=f"low-{row}", persist_state="session")
         if sense == "between":
             columns[1].number_input(_with_unit("To", name), format="%.5g", key=f"high-{row}", persist_state="session")
+        else:
+            _slider(name, f"low-{row}")
+        try:
+            distribution(name, f"distribution-{row}")
+        except ValueError as error:
+            st.caption(escape(str(error)))
     options = sorted({*WEIGHTS, float(state[f"weight-{row}"])})
     st.select_slider("Weight", options, key=f"weight-{row}", format_func=significant, persist_state="session")
-    st.caption(_reach(name))
-
-
-def _reach(name: str) -> str:
-    try:
-        low, high = offer.reachable(name)
-    except ValueError as error:
-        return str(error)
-    if np.isinf(low):
-        return "No bounds are known"
-    return f"Reachable: {QUANTITIES[name].with_unit(span(low, high))}" if np.isfinite(high) else "Reachable: ≥ 0"

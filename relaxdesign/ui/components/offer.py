@@ -14,6 +14,10 @@ from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study import selection as pairs
 from relaxdesign.study.objective import Objective
 from relaxdesign.ui import server
+from relaxdesign.ui.text import span
+
+MOST_RATIO = 1000.0
+"""Beyond which the end of what a ratio can be says nothing to a reader."""
 
 
 def catalogue() -> Catalogue:
@@ -47,6 +51,18 @@ def scale(quantity: str) -> tuple[float, float] | None:
         return None
     wide = 0 < 1.1 * low < high if QUANTITIES[quantity].positive else low + 0.1 * abs(low) < high < np.inf
     return (low, high) if wide else None
+
+
+def in_words(quantity: str, ends: tuple[float, float], of: str) -> str:
+    """What can be had of a quantity, and of what: of a ratio without limits worth a number just that."""
+    described = QUANTITIES[quantity]
+    if np.isinf(ends[0]):
+        return f"Of the {described.label} no bounds are known; {of}"
+    if np.isinf(ends[1]):
+        return f"Reachable: **{described.with_unit('from 0 on')}** by {of}"
+    if not described.unit and described.positive and ends[1] > MOST_RATIO * max(ends[0], 1 / MOST_RATIO):
+        return f"Reachable: **any ratio** that bounds allow, by {of}"
+    return f"Reachable: **{described.with_unit(span(*ends))}** by {of}"
 
 
 def known(quantity: str) -> bool:

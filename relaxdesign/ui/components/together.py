@@ -10,16 +10,14 @@ from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.together import Compromise, Together, in_words
 from relaxdesign.ui import server
-from relaxdesign.ui.colours import DISTINCT
-from relaxdesign.ui.components import objectives
-from relaxdesign.ui.components.ashby import Interval, words
+from relaxdesign.ui.components import ashby, objectives
+from relaxdesign.ui.components.ashby import Interval
 from relaxdesign.ui.text import escape
 
 BINS = 72
 """Of the map along each axis."""
 _BLUES = ((0.0, "rgba(31, 119, 180, 0.12)"), (1.0, "rgba(31, 119, 180, 0.75)"))
 _GREENS = ((0.0, "rgba(0, 140, 90, 0.45)"), (1.0, "rgba(0, 140, 90, 0.95)"))
-_WANTED = DISTINCT[5]
 
 
 def conflict(request: DesignRequest) -> None:
@@ -66,8 +64,8 @@ def chart(found: Together) -> None:
     others = [name for name in names if name not in (x, y) and name in wanted]
     told = f"Green: those near to the other targets ({', '.join(others)}), too. " if others else ""
     st.caption(
-        f"What pairs of the materials on offer can have at once, by estimate; the darker, the more pairs. {told}"
-        "Orange: what is wanted. A diamond is the nearest that can be had: press it to take its values."
+        "What pairs of the materials on offer can have at once, by estimate; the fuller the colour, the more pairs. "
+        f"{told}Orange: what is wanted. A diamond is the nearest that can be had: press it to take its values."
     )
 
 
@@ -85,16 +83,12 @@ def figure(found: Together, x: str, y: str, wanted: dict[str, Interval]) -> go.F
                 colorscale=colours, zmin=0, showscale=False, hoverinfo="skip",
             )
         )  # fmt: skip
-    axes = ((x, figure.update_xaxes, figure.add_vrect), (y, figure.update_yaxes, figure.add_hrect))
-    for (name, axis, band), ends in zip(axes, edges, strict=True):
-        logarithmic = ends[0] > 0 and QUANTITIES[name].kind == "logarithm"
-        span = [float(ends[0]), float(ends[-1])]
-        axis(
-            type="log" if logarithmic else "linear", range=list(np.log10(span)) if logarithmic else span,
-            title=QUANTITIES[name].heading, showgrid=False, zeroline=False, fixedrange=True,
-        )  # fmt: skip
-        if interval := wanted.get(name):
-            _mark(name, band, interval, span)
+    figure.update_xaxes(_axis(x, edges[0]))
+    figure.update_yaxes(_axis(y, edges[1]))
+    if x in wanted:
+        ashby.mark(figure, "x", wanted[x], _span(edges[0]), x, linear=not _logarithmic(x, edges[0]))
+    if y in wanted:
+        ashby.mark(figure, "y", wanted[y], _span(edges[1]), y, linear=not _logarithmic(y, edges[1]))
     _diamonds(figure, found, x, y)
     figure.update_layout(height=400, margin={"l": 0, "r": 0, "t": 24, "b": 0}, showlegend=False, dragmode=False)
     return figure
@@ -103,16 +97,23 @@ def figure(found: Together, x: str, y: str, wanted: dict[str, Interval]) -> go.F
 def _edges(name: str, values: np.ndarray, wanted: Interval | None) -> np.ndarray:
     """Of the bins, equal in the quantity's coordinate where that is a logarithm; what is wanted lies within."""
     values = np.concatenate([values, [end for end in wanted or () if end is not None]])
-    if QUANTITIES[name].kind == "logarithm" and values.min() > 0:
+    if _logarithmic(name, values):
         return np.geomspace(0.8 * values.min(), 1.25 * values.max(), BINS + 1)
     pad = 0.04 * (float(np.ptp(values)) or 1.0)
     return np.linspace(values.min() - pad, values.max() + pad, BINS + 1)
 
 
-def _mark(name: str, band, interval: Interval, span: list[float]) -> None:
-    low, high = (rim if end is None else end for end, rim in zip(interval, span, strict=True))
-    said = {"annotation_text": f"{name} {words(interval)}", "annotation_font_color": _WANTED}
-    band(low, high, fillcolor=_WANTED, opacity=0.18, line={"width": 2, "color": _WANTED}, layer="above", **said)
+def _axis(name: str, edges: np.ndarray) -> dict:
+    by = ashby.logarithmic(_span(edges), 10) if _logarithmic(name, edges) else {"range": _span(edges)}
+    return by | {"title": QUANTITIES[name].heading, "showgrid": False, "zeroline": False, "fixedrange": True}
+
+
+def _span(edges: np.ndarray) -> tuple[float, float]:
+    return float(edges[0]), float(edges[-1])
+
+
+def _logarithmic(name: str, values: np.ndarray) -> bool:
+    return QUANTITIES[name].kind == "logarithm" and float(values.min()) > 0
 
 
 def _diamonds(figure: go.Figure, found: Together, x: str, y: str) -> None:
