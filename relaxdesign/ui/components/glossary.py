@@ -6,8 +6,6 @@ import base64
 
 import streamlit as st
 
-from relaxdesign.ui import navigation
-
 _BODY, _MOVED = "#8894A6", "#2E7EBF"
 _ARROW = '<path d="M{0} L{1}" stroke="{2}" stroke-width="2" marker-end="url(#head)"/>'
 
@@ -71,9 +69,8 @@ def show() -> None:
             f'<div><img src="{_address(picture)}" alt=""><p><b>{symbol}</b> {name}: {meaning}</p></div>'
             for symbol, (name, meaning, picture) in _TERMS.items()
         )
-        st.html(f'<div class="glossary">{rows}</div>')
+        st.html(f'<div class="glossary" tabindex="0">{rows}</div>')
         st.caption("Dashed: as it was; blue: what is done to it. Of a composite they are averages over the whole cell.")
-        st.page_link(navigation.METHOD, label="How they are computed", icon=":material/menu_book:")
 
 
 def _address(picture: str) -> str:
