@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from relaxdesign.version import __version__
 
 if TYPE_CHECKING:
-    from relaxdesign.api import design, evaluate, makeable, write
+    from relaxdesign.api import design, evaluate, makeable, write, write_mesh
     from relaxdesign.io.fields import load_field
     from relaxdesign.materials.catalogue import Catalogue
     from relaxdesign.materials.material import VOID, Material
@@ -46,6 +46,7 @@ __all__ = [
     "load_field",
     "makeable",
     "write",
+    "write_mesh",
 ]
 
 _HOMES = {
@@ -64,6 +65,7 @@ _HOMES = {
     "load_field": "relaxdesign.io.fields",
     "makeable": "relaxdesign.api",
     "write": "relaxdesign.api",
+    "write_mesh": "relaxdesign.api",
 }
 
 

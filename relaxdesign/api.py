@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from relaxdesign.export import ExportOptions, result_files
+from relaxdesign.export import ExportOptions, cell_mesh, design_mesh, design_name, result_files
+from relaxdesign.export.mesh.fields import cell_of_fields
+from relaxdesign.export.mesh.files import write_mesh as mesh_writer
 from relaxdesign.files import write_whole
 from relaxdesign.io.fields import load_field
 from relaxdesign.materials.catalogue import Catalogue, Material
@@ -28,7 +30,7 @@ from relaxdesign.physics.voxel_fields import VoxelFields
 from relaxdesign.study import run as study
 from relaxdesign.study.objective import Objective, parse_objective
 from relaxdesign.study.request import DesignRequest
-from relaxdesign.study.result import DesignResult
+from relaxdesign.study.result import Design, DesignResult
 
 
 def design(
@@ -131,6 +133,7 @@ def write(
     tile: int = 1,
     plates_mm: float = 0.0,
     plates_axis: str = "",
+    mesh: Literal["voxels", "linear", "quadratic"] = "voxels",
 ) -> list[Path]:
     """Writes the verified designs into a folder, one folder for each, and returns the paths in order of writing.
 
@@ -138,24 +141,53 @@ def write(
         result: of `design`.
         directory: is made if need be; files of the same names in it are replaced.
         formats: names from `relaxdesign.export.FORMATS` ("vti", "stl", "abaqus", "calculix", "ansys", "json", "csv",
-            "png"), and "report".
+            "png", "3mf", "inp", "msh", "vtu", "xdmf", "fans", "step"), and "report".
         edge_mm: physical edge of one cell.
         thickness_mm: of the STL of a 2D cell; None: an eighth of the edge.
         tile: cells along each edge of the STL.
         plates_mm: thickness of flat plates that close two ends of the STL of a solid beside a void; 0: none.
         plates_axis: "x", "y" or "z", that they lie across; empty: z, of a 2D cell y.
+        mesh: kind of the meshes in "inp", "msh", "vtu" and "xdmf", see `write_mesh`.
 
     Raises:
         relaxdesign.export.ExportError: an unknown format, sizes that cannot be, or a design that cannot be written.
     """
     written: list[Path] = []
-    options = ExportOptions(edge_mm, thickness_mm, tile, plates_mm=plates_mm, plates_axis=plates_axis)
+    options = ExportOptions(edge_mm, thickness_mm, tile, plates_mm=plates_mm, plates_axis=plates_axis, mesh=mesh)
     for name, content in result_files(result, formats, options):
         path = Path(directory) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content)
         written.append(path)
     return written
+
+
+def write_mesh(
+    cell: str | Path | VoxelFields | Cell | Design,
+    path: str | Path,
+    *,
+    kind: Literal["voxels", "linear", "quadratic"] = "voxels",
+    edge_mm: float = 10.0,
+) -> list[Path]:
+    """Writes a finite element mesh of a cell with periodic conditions and load cases that give C; returns its files.
+
+        rd.write_mesh(result.designs[0], "cell.inp", kind="quadratic")   # for Abaqus and CalculiX: ccx cell
+
+    Args:
+        cell: as of `evaluate`, or a design of a result.
+        path: ends in .inp (Abaqus, CalculiX), .msh (Gmsh), .vtu or .xdmf, with a .h5 beside it.
+        kind: "voxels": hexahedra; "linear", "quadratic": smoothed tetrahedra, in 2D wedges, by Gmsh (the extra "mesh").
+        edge_mm: physical length of the cell along x.
+
+    Raises:
+        relaxdesign.export.ExportError: a solid that does not hang together, a cell that is too large, another ending.
+    """
+    if isinstance(cell, Design):
+        mesh, title = design_mesh(cell, kind, edge_mm), design_name(cell)
+    else:
+        whole = cell if isinstance(cell, Cell) else cell_of_fields(_voxel_fields(cell))
+        mesh, title = cell_mesh(whole, kind, edge_mm), Path(cell).name if isinstance(cell, str | Path) else "cell"
+    return mesh_writer(mesh, Path(path), f"RelaxDesign {title}")
 
 
 def _target(name: str, value: Any) -> Objective:

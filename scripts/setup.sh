@@ -82,7 +82,7 @@ if [ "$(uname)" = Linux ]; then
     fi
 fi
 
-# What Gmsh needs, with which a test opens exported files; without it that test is skipped.
+# What Gmsh needs, which makes smoothed meshes and opens exported files; without it those tests are skipped.
 if [ "$level" = dev ] && [ "$(uname)" = Linux ]; then
     missing=()
     for pair in GLU.so.1:libglu1-mesa Xft.so.2:libxft2 Xcursor.so.1:libxcursor1 Xinerama.so.1:libxinerama1 \
@@ -92,6 +92,12 @@ if [ "$level" = dev ] && [ "$(uname)" = Linux ]; then
     if [ ${#missing[@]} -gt 0 ] && ! { can_install && apt_install "${missing[@]}"; }; then
         say "Gmsh is not tested with: ${missing[*]} are missing."
     fi
+fi
+
+# CalculiX solves exported meshes and cards; without it those tests are skipped.
+if [ "$level" = dev ] && [ "$(uname)" = Linux ] && ! command -v ccx >/dev/null; then
+    { can_install && apt_install calculix-ccx; } ||
+        say "Exported meshes are not solved in the tests: CalculiX is missing (Debian and Ubuntu: calculix-ccx)."
 fi
 
 if [ "$level" = dev ] && ! command -v chromium chromium-browser google-chrome >/dev/null; then

@@ -113,6 +113,16 @@ def test_designs_are_written_in_the_formats_asked_for(make_result, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_cells_and_designs_are_meshed(make_design, tmp_path):
+    fields = rd.VoxelFields(E=np.array([[1.0, 2.0], [2.0, 1.0]]), nu=np.full((2, 2), 0.3))
+    assert rd.write_mesh(fields, tmp_path / "a.inp", edge_mm=2.0) == [tmp_path / "a.inp"]
+    assert "periodic cell of 2 x 2 x 1 mm" in (tmp_path / "a.inp").read_text()
+    written = rd.write_mesh(make_design(2, 8), tmp_path / "b.xdmf")
+    assert {path.name for path in written} == {"b.xdmf", "b.h5"} and all(path.is_file() for path in written)
+    with pytest.raises(ExportError, match=r"\.inp, \.msh, \.vtu, \.xdmf"):
+        rd.write_mesh(make_design(2, 8), tmp_path / "c.obj")
+
+
 def test_a_pair_is_judged_by_names_of_materials_and_substances():
     found = rd.makeable("epoxy", "alumina")
     assert (found.level, found.route) == ("established", "resin casting") and "°C" in found.reason

@@ -20,7 +20,7 @@ from relaxdesign.library.records import named_columns
 MOST_WITH_FILES = 50
 """Designs of an archive that come with files of their own."""
 
-FORMATS = ("stl", "vti", "abaqus", "calculix", "ansys", "json")
+FORMATS = ("stl", "3mf", "vti", "abaqus", "calculix", "ansys", "json")
 """Their files: what other programs read. Pictures would take most of the time."""
 
 _PART = 5_000

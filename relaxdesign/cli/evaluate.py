@@ -22,6 +22,7 @@ from relaxdesign.cli.console import (
 )
 from relaxdesign.cli.family_options import family_options
 from relaxdesign.cli.image_options import ImageOptions
+from relaxdesign.cli.meshing import Meshing
 from relaxdesign.cli.options import AsJson, grouped
 from relaxdesign.cli.properties import make_report, print_report
 from relaxdesign.cli.solving import Solving
@@ -58,6 +59,7 @@ def evaluate(
     described: dict[str, Any],
     made: CellOptions,
     images: ImageOptions,
+    meshing: Meshing,
     as_json: AsJson = False,
     folder: FolderOptions,
 ) -> None:
@@ -70,6 +72,8 @@ def evaluate(
     if field is not None and (folder.out is not None or (field.is_dir() and not _holds_slices(field))):
         with user_errors():
             images.refuse("for one image, not for a folder of cells")
+            if meshing.mesh is not None:
+                raise ValueError("--mesh is for one cell, not for a folder")
             _evaluate_folder(field, solving, made, folder)
         return
     with user_errors():
@@ -77,7 +81,9 @@ def evaluate(
         from relaxdesign.physics.fem import ConvergenceError
 
         solving.check()
+        meshing.check()
         cell = make_cell(field, made, images)
+        meshing.write(cell)
         try:
             report = make_report(cell, solving)
             if solving.fields is not None:

@@ -1,10 +1,13 @@
-"""Designs as files: VTI for simulation and viewing, STL for CAD and printing, material cards, tables and a report."""
+"""Designs as files: fields and meshes for simulation, surfaces for printing, material cards, tables and a report."""
 
 from relaxdesign.export.bundle import ALL_FORMATS, result_files, zip_bytes
 from relaxdesign.export.cards import Heat, abaqus_card, ansys_card, calculix_card
 from relaxdesign.export.cell import ExportError, check_sizes, design_name
 from relaxdesign.export.directory import clear_directory, write_design, write_result
 from relaxdesign.export.formats import FORMATS, REPORT, DesignExport, ExportOptions, Format
+from relaxdesign.export.mesh import MESHES, Mesh, cell_mesh, design_mesh
+from relaxdesign.export.mesh.deck import deck
+from relaxdesign.export.mesh.files import mesh_files
 from relaxdesign.export.names import safe_name, web_address
 from relaxdesign.export.provenance import provenance
 from relaxdesign.export.records import design_json, result_json, result_record, to_json
@@ -19,23 +22,29 @@ from relaxdesign.export.vti import fields_vti_bytes, vti_bytes, write_fields_vti
 __all__ = [
     "ALL_FORMATS",
     "FORMATS",
+    "MESHES",
     "REPORT",
     "DesignExport",
     "ExportError",
     "ExportOptions",
     "Format",
     "Heat",
+    "Mesh",
     "Report",
     "Surface",
     "abaqus_card",
     "ansys_card",
     "calculix_card",
+    "cell_mesh",
     "check_sizes",
     "clear_directory",
+    "deck",
     "design_json",
+    "design_mesh",
     "design_name",
     "fields_vti_bytes",
     "make_report",
+    "mesh_files",
     "phase_surface",
     "provenance",
     "records_csv",

@@ -17,7 +17,8 @@ from relaxdesign.export.report_pdf import report_pdf
 from relaxdesign.export.tables import records_csv
 from relaxdesign.study.result import DesignResult
 
-ALL_FORMATS = (*FORMATS, REPORT)
+ALL_FORMATS = (*(name for name, format in FORMATS.items() if not format.large), REPORT)
+"""What is written where no formats are named: all but the large ones."""
 HASHES = "SHA256SUMS"
 
 # Of every entry of a ZIP: the same designs give the same bytes.

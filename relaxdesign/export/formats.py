@@ -22,17 +22,24 @@ from relaxdesign.export.cell import (
     sizes_um,
 )
 from relaxdesign.export.figures import field_png, phase_png, stiffness_png
+from relaxdesign.export.mesh import Mesh, check_mesh_kind, design_mesh
+from relaxdesign.export.mesh.deck import deck
+from relaxdesign.export.mesh.fans import fans_files
+from relaxdesign.export.mesh.files import mesh_files
+from relaxdesign.export.mesh.step import step_bytes
 from relaxdesign.export.plates import AXES, Plates, Specimen
 from relaxdesign.export.provenance import cell_sha256
 from relaxdesign.export.records import numbered, to_json
-from relaxdesign.export.stl import stl_bytes
+from relaxdesign.export.stl import design_surface, stl_bytes
 from relaxdesign.export.surface import block
 from relaxdesign.export.tables import records_csv
+from relaxdesign.export.threemf import threemf_bytes
 from relaxdesign.export.vti import vti_bytes
 from relaxdesign.physics.effective_properties import Evaluation, evaluate, fields_under
 from relaxdesign.physics.expansion import of_materials
 from relaxdesign.physics.fem import LOADS, LocalFields
 from relaxdesign.physics.voxel_fields import VoxelFields
+from relaxdesign.scene.palette import phase_colours
 from relaxdesign.study.result import Design
 
 _IN_CARDS = ("run", "computed_with", "prior", "seed", "request_sha256")  # of the origin
@@ -44,7 +51,8 @@ class ExportOptions:
     eighth of the edge. tile: cells along each edge of the STL. load: the unit strain of the local fields. chord:
     largest distance of the STL's facets from spheres or cylinders, of their diameter. plates_mm: thickness of plates
     that close two ends of the solid's STL beside a void, 0 for none. plates_axis: x, y or z, that they lie across;
-    empty: z, of a 2D cell y."""
+    empty: z, of a 2D cell y. mesh: kind of the finite element meshes, of `relaxdesign.export.mesh.MESHES`. Thickness,
+    tiles, chord and plates are those of STL and 3MF alike."""
 
     cell_size_mm: float = 10.0
     thickness_mm: float | None = None
@@ -53,12 +61,14 @@ class ExportOptions:
     chord: float = CHORD
     plates_mm: float = 0.0
     plates_axis: str = ""
+    mesh: str = "voxels"
 
     def check(self, dim: int) -> None:
         """Raises ExportError if cells of this dimension cannot be exported so."""
         check_sizes(dim, self.cell_size_mm, self.thickness_mm, self.tile)
         if self.load not in LOADS:
             raise ExportError(f"the load {self.load!r} is unknown; loads are {', '.join(LOADS)}")
+        check_mesh_kind(self.mesh)
         if not FINEST <= self.chord <= COARSEST:
             raise ExportError(
                 f"the chord error is {self.chord}; supported are {FINEST:g} to {COARSEST:g} of a diameter"
@@ -186,6 +196,41 @@ class DesignExport:
         thickness, tile = sizes.thickness_mm, sizes.tile
         return stl_bytes(self.design, sizes.cell_size_mm, thickness, phase, tile, sizes.chord, self.plates)
 
+    @property
+    def bodies(self) -> bytes:
+        """3MF of all solid phases."""
+        sizes, colours = self.options, phase_colours(len(self.phases), self.cell.void)
+        thickness, tile = sizes.thickness_mm, sizes.tile
+        bodies = []
+        for phase, (name, material) in enumerate(zip(self.phases, self.cell.materials, strict=True)):
+            if phase != self.cell.void and self.cell.shares[phase]:
+                surface = design_surface(
+                    self.design, sizes.cell_size_mm, thickness, phase, tile, sizes.chord, self.plates
+                )
+                bodies.append((name, material.name, colours[phase], surface))
+        return threemf_bytes(bodies, f"RelaxDesign {self.name}")
+
+    @cached_property
+    def mesh(self) -> Mesh:
+        """Its finite element mesh, of the kind of the options."""
+        return design_mesh(self.design, self.options.mesh, self.options.cell_size_mm)
+
+    @property
+    def deck(self) -> bytes:
+        """Input file of Abaqus and CalculiX."""
+        origin = [f"{name}: {self.origin[name]}" for name in _IN_CARDS if self.origin.get(name) is not None]
+        return deck(self.mesh, f"RelaxDesign {self.name}", origin)
+
+    @cached_property
+    def fans(self) -> dict[str, bytes]:
+        """Files of FANS by name."""
+        return fans_files(self.cell, self.phases, self.options.cell_size_mm, f"RelaxDesign {self.name}")
+
+    @cached_property
+    def xdmf(self) -> dict[str, bytes]:
+        """Files of XDMF by name."""
+        return mesh_files(self.mesh, "mesh", "xdmf")
+
     @cached_property
     def phase_figure(self) -> bytes:
         """PNG of the phases."""
@@ -221,13 +266,20 @@ def _surfaces(export: DesignExport) -> Files:
     return {f"{export.phases[label]}.stl": partial(export.surface, label) for label in labels}
 
 
+def _part(export: DesignExport, format: str, name: str) -> bytes:
+    """One of several files that are made together."""
+    return getattr(export, format)[name]
+
+
 @dataclass(frozen=True)
 class Format:
-    """A kind of file. files: how contents are made, by file name, of a design. mime: if it is one file."""
+    """A kind of file. files: how contents are made, by file name, of a design. mime: if it is one file. large: it is
+    made only where it is asked for by its name."""
 
     title: str
     files: Callable[[DesignExport], Files]
     mime: str = "application/octet-stream"
+    large: bool = False
 
 
 FORMATS: dict[str, Format] = {
@@ -268,6 +320,45 @@ FORMATS: dict[str, Format] = {
             "stiffness.png": lambda: export.stiffness_figure,
         },
         "image/png",
+    ),
+    "3mf": Format(
+        "3MF of all solid phases as coloured bodies, in mm, for printing",
+        lambda export: {"design.3mf": lambda: export.bodies},
+        "model/3mf",
+    ),
+    "inp": Format(
+        "Mesh with periodic conditions and six load cases, for Abaqus and CalculiX",
+        lambda export: {"mesh.inp": lambda: export.deck},
+        "text/plain",
+        large=True,
+    ),
+    "msh": Format(
+        "Mesh for Gmsh, phases as physical groups",
+        lambda export: {"mesh.msh": lambda: mesh_files(export.mesh, "mesh", "msh")["mesh.msh"]},
+        large=True,
+    ),
+    "vtu": Format(
+        "Mesh for VTK and ParaView",
+        lambda export: {"mesh.vtu": lambda: mesh_files(export.mesh, "mesh", "vtu")["mesh.vtu"]},
+        large=True,
+    ),
+    "xdmf": Format(
+        "Mesh as XDMF with HDF5",
+        lambda export: {name: partial(_part, export, "xdmf", name) for name in ("mesh.xdmf", "mesh.h5")},
+        large=True,
+    ),
+    "fans": Format(
+        "Voxels for FANS: HDF5 and its input file",
+        lambda export: {name: partial(_part, export, "fans", name) for name in ("fans.h5", "fans.json")},
+        large=True,
+    ),
+    "step": Format(
+        "STEP of particles and fibres as exact solids, for CAD",
+        lambda export: {
+            "design.step": lambda: step_bytes(export.design, export.options.cell_size_mm, export.options.thickness_mm)
+        },
+        "model/step",
+        large=True,
     ),
 }
 """Formats of single designs by name. The report is one for all designs: `relaxdesign.export.report`."""

@@ -21,9 +21,24 @@ def stl_bytes(
     chord: float = CHORD,
     plates: Plates | None = None,
 ) -> bytes:
-    """Closed, manifold, outward oriented surface of a phase by its label.
+    """Closed, manifold, outward oriented surface of a phase; arguments and errors as of `design_surface`."""
+    surface = design_surface(design, cell_size_mm, thickness_mm, phase, tile, chord, plates)
+    what = phase_names(design)[phase]
+    if plates is not None and phase != design.cell.void:
+        what = f"{what}, plates,"
+    return surface_to_stl(surface, f"RelaxDesign {design_name(design)} {what} mm")
 
-    Of exact bodies where the design knows them, else of its voxels.
+
+def design_surface(
+    design: Design,
+    cell_size_mm: float = 1.0,
+    thickness_mm: float | None = None,
+    phase: int = 1,
+    tile: int = 1,
+    chord: float = CHORD,
+    plates: Plates | None = None,
+) -> Surface:
+    """Surface of a phase by its label: of exact bodies where the design knows them, else of its voxels.
 
     cell_size_mm: edge length of one cell. thickness_mm: of 2D cells, default an eighth of the cell size.
     tile: cells along each edge of a block of periodic images (in 2D along x and y).
@@ -31,14 +46,12 @@ def stl_bytes(
     plates: that close two ends of the solid beside a void; a void has none.
     Raises ExportError for a design that was not realised, unusable sizes or plates that the block does not hold.
     """
-    cell, what = realised_cell(design), phase_names(design)[phase]
+    cell = realised_cell(design)
     if plates is not None and phase != cell.void:
-        surface, what = phase_surface(cell.labels, cell_size_mm, thickness_mm, phase, tile, plates), f"{what}, plates,"
-    elif has_body(design):
-        surface = body_surface(design, cell_size_mm, thickness_mm, phase, tile, chord)
-    else:
-        surface = phase_surface(cell.labels, cell_size_mm, thickness_mm, phase, tile)
-    return surface_to_stl(surface, f"RelaxDesign {design_name(design)} {what} mm")
+        return phase_surface(cell.labels, cell_size_mm, thickness_mm, phase, tile, plates)
+    if has_body(design):
+        return body_surface(design, cell_size_mm, thickness_mm, phase, tile, chord)
+    return phase_surface(cell.labels, cell_size_mm, thickness_mm, phase, tile)
 
 
 def surface_to_stl(surface: Surface, title: str) -> bytes:

@@ -135,6 +135,15 @@ class Bodies(Protocol):
         ...
 
 
+@runtime_checkable
+class Round(Protocol):
+    """A family whose inclusions are spheres (2D: discs), which may lie inside of each other."""
+
+    def spheres(self, geometry: Mapping[str, Any]) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Centres (n, dim) and diameters (n,) in cell edges of the spheres with each phase inside, outer ones first."""
+        ...
+
+
 class Geometry(Protocol):
     """The phases of a cell as they are on any grid."""
 

@@ -121,9 +121,37 @@ def test_errors_say_what_to_do(cli, library, monkeypatch):
     assert_one_clear_error(cli("export", "zzz", "--out", "x"), "no run", "relaxdesign runs")
     assert_one_clear_error(cli("export", run_id), "--out", "--zip")
     assert_one_clear_error(cli("export", run_id, "--zip", "run.tar"), ".zip")
-    assert_one_clear_error(cli("export", run_id, "--format", "step", "--out", "x"), "unknown format step")
+    assert_one_clear_error(cli("export", run_id, "--format", "iges", "--out", "x"), "unknown format iges")
     assert_one_clear_error(cli("export", run_id, "--design", 9, "--out", "x"), "there is no design 9")
     assert_one_clear_error(cli("export", run_id, "--edge-mm", -1, "--out", "x"), "cell size")
     assert_one_clear_error(cli("export", run_id, "--plates-mm", 1, "--out", "x"), "plates", "has no void")
     monkeypatch.setenv("RELAXDESIGN_DB", "no database")
     assert_one_clear_error(cli("runs"), "RELAXDESIGN_DB")
+
+
+def test_meshes_are_exported_where_they_are_named(cli, library, tmp_path):
+    _, put = library
+    run_id = put()
+    kinds = [option for name in ("inp", "xdmf", "fans") for option in ("--format", name)]
+    assert cli("export", run_id, *kinds, "--mesh", "linear", "--out", str(tmp_path)).exit_code == 0
+    names = {path.name for path in (tmp_path / "design-01").iterdir()}
+    assert names == {"mesh.inp", "mesh.xdmf", "mesh.h5", "fans.h5", "fans.json"}
+    head = (tmp_path / "design-01" / "mesh.inp").read_text()[:2000]
+    assert "periodic cell of 10 x 10 x 0.625 mm" in head and f"run: {run_id}" in head and "Elements C3D6" in head
+    assert_one_clear_error(
+        cli("export", run_id, "--format", "inp", "--mesh", "fine", "--out", str(tmp_path)), "voxels, linear, quadratic"
+    )
+    assert_one_clear_error(cli("export", run_id, "--format", "iges", "--out", str(tmp_path)), "3mf, inp, msh")
+
+
+def test_an_evaluated_cell_is_meshed(cli, tmp_path):
+    drawn = ("--matrix", "epoxy-unfilled", "--particle", "alumina-ad-995", "--fraction", "0.3", "--grid", "16")
+    path = tmp_path / "cell.inp"
+    assert cli("evaluate", *drawn, "--mesh", str(path), "--mesh-edge-mm", "2").exit_code == 0
+    text = path.read_text()
+    assert "periodic cell of 2 x 2 x 0.125 mm" in text and "Label 1: Alumina 99.5 %" in text
+    assert text.count("*ELEMENT,TYPE=C3D8") == 2
+    assert_one_clear_error(cli("evaluate", *drawn, "--mesh", str(tmp_path / "cell.obj")), ".inp, .msh, .vtu, .xdmf")
+    assert_one_clear_error(cli("evaluate", *drawn, "--mesh-kind", "linear"), "--mesh FILE")
+    assert_one_clear_error(cli("evaluate", *drawn, "--mesh", str(path), "--mesh-kind", "fine"), "voxels, linear")
+    assert_one_clear_error(cli("evaluate", *drawn, "--mesh", str(tmp_path / "no" / "cell.inp")), "no folder")

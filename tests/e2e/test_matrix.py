@@ -136,7 +136,7 @@ FIRST = [*(kind for kind in SOME if kind.refusal), SOME[4], SOME[1], SOME[14]]
 
 OF_A_RUN = {"All files", "Result", "GIF", "MP4"}
 OF_A_DESIGN = {
-    *("STL", "VTK", "Abaqus", "CalculiX", "Ansys", "JSON", "CSV"),
+    *("STL", "VTK", "Abaqus", "CalculiX", "Ansys", "JSON", "CSV", "3MF"),
     *("Figures", "Report PDF", "Report HTML", "All as ZIP"),
 }
 
@@ -384,6 +384,9 @@ def open_file(name: str, content: bytes) -> None:
             assert min(picture.size) > 100 and (kind == "png" or picture.n_frames == STEPS)
     elif kind == "pdf":
         assert content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF")
+    elif kind == "3mf":
+        with zipfile.ZipFile(io.BytesIO(content)) as package:
+            assert package.testzip() is None and "3D/3dmodel.model" in package.namelist()
     elif kind == "mp4":
         assert content[4:8] == b"ftyp"
     else:

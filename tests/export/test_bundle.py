@@ -54,7 +54,7 @@ def test_every_format_is_there(files):
     folder = {path.removeprefix("design-01/") for path in files if path.startswith("design-01/")}
     assert folder == {
         "particles.stl", "matrix.stl", "design.vti", "abaqus.inp", "calculix.inp", "ansys.inp", "design.json",
-        "design.csv", "cell.png", "stress.png", "stiffness.png",
+        "design.csv", "cell.png", "stress.png", "stiffness.png", "design.3mf",
     }  # fmt: skip
     assert {"result.json", "designs.csv", "designs.png", "report.html", "report.pdf", "SHA256SUMS"} <= set(files)
     assert not any("design-02" in path for path in files)
@@ -278,7 +278,7 @@ def test_single_designs_can_be_chosen(result):
 @pytest.mark.parametrize(
     ("formats", "options", "indices", "words"),
     [
-        (["step"], {}, None, "unknown format step; formats are stl, vti"),
+        (["iges"], {}, None, "unknown format iges; formats are stl, vti"),
         (ALL_FORMATS, {"cell_size_mm": 0}, None, "cell size"),
         (ALL_FORMATS, {"tile": 0}, None, "supported are 1 to"),
         (ALL_FORMATS, {"load": "up"}, None, "loads are hydrostatic, xx"),

@@ -12,7 +12,7 @@ import torch
 from pydantic import ValidationError
 from scipy.ndimage import gaussian_filter
 
-from relaxdesign.export import FORMATS, result_files
+from relaxdesign.export import ALL_FORMATS, result_files
 from relaxdesign.export.records import design_json
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import SOFTEST_WHILE_STEERING, PhaseChannels, Properties
@@ -197,7 +197,7 @@ def test_lattices_are_designed_onto_their_targets():
         read = json.loads(design_json(design))
         assert read["connected"] is True and read["components"] == 1 and 0 < read["min_feature"] < 1
         assert Design.from_dict(read).solid == design.solid
-    files = {name for name, content in result_files(result, (*FORMATS, "report")) if content}
+    files = {name for name, content in result_files(result, ALL_FORMATS) if content}
     made = next(design.index + 1 for design in result.designs if design.ok)
     assert {f"design-{made:02d}/solid.stl", f"design-{made:02d}/void.stl", "report.html", "report.pdf"} <= files
 

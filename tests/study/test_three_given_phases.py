@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 from scipy.ndimage import gaussian_filter
 
-from relaxdesign.export import FORMATS, result_files
+from relaxdesign.export import ALL_FORMATS, result_files
 from relaxdesign.export.records import design_json
 from relaxdesign.library.records import named_columns
 from relaxdesign.materials.catalogue import Catalogue
@@ -268,7 +268,7 @@ def test_designs_are_verified_kept_and_exported(method):
     assert table["third phase"] == design.materials[2].name
     if method != "guided":
         return
-    files = dict(result_files(result, (*FORMATS, "report")))
+    files = dict(result_files(result, ALL_FORMATS))
     assert {f"design-01/{name}.stl" for name in ("void", "first solid", "second solid")} <= files.keys()
     assert b"phase_2" in files["design-01/design.vti"]
 

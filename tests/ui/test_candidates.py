@@ -77,6 +77,16 @@ def test_parallel_axes_run_from_the_smallest_to_the_largest():
     assert lines == {"1": [1.0, 0.5], "3": [0.0, 0.5], "4": [None, 0.5]}
 
 
+def test_axes_do_not_stretch_noise():
+    """Densities that differ by 1e-5 are drawn as equal: on an axis of 2 %, in the middle of theirs."""
+    designs = [replace(scripted_design(i), properties={"density": 3.0 + 3e-5 * i}) for i in range(3)]
+    density = measures.known(designs)["Density"]
+    low, high = charts.scatter(designs, density, density, marked=()).layout.xaxis.range
+    assert low < 2.97 and high > 3.03
+    lines = charts.parallel(designs, [density], marked=()).data
+    assert all(line.y[0] == pytest.approx(0.5, abs=0.01) for line in lines)
+
+
 @pytest.mark.parametrize("depth", [1, 16])
 def test_film_shows_every_field_in_the_scale_s_colours(depth):
     event = scripted_step(DesignRequest(target_bulk=100.0, count=5, steps=10), 8)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
@@ -138,13 +139,17 @@ class Coated(Particles):
         coated = composite_phase(coating, phase_of(catalogue, quantity), core, dim, names)
         return pair_estimates(catalogue, shares, dim, quantity, inclusion=coated)
 
+    def spheres(self, geometry: Mapping[str, Any]) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Outsides of the coatings, then cores."""
+        outer = Packing.from_dict(geometry)
+        return {1: outer.spheres, 2: CoatedPacking(outer, geometry[_KEY]).core.spheres}
+
     def body(self, geometry: Mapping[str, Any], tile: int, height: float, chord: float, phase: int = 0) -> Manifold:
         """Coated particles (phase 0), or one phase of them."""
         outer = super().body(geometry, tile, height, chord)
         if phase == 0:
             return outer
-        packing = Packing.from_dict(geometry)
-        core = packing.with_size((1.0 - 2.0 * geometry[_KEY]) * packing.size).to_dict()
+        core = CoatedPacking(Packing.from_dict(geometry), geometry[_KEY]).core.to_dict()
         inner = super().body(core, tile, height, chord)
         return inner if phase == 2 else outer - inner
 

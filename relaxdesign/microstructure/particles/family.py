@@ -129,6 +129,10 @@ class Particles:
 
         return particle_body(geometry, tile, height, chord)
 
+    def spheres(self, geometry: Mapping[str, Any]) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """See `relaxdesign.microstructure.base.Round`."""
+        return {1: Packing.from_dict(geometry).spheres}
+
     def sizes(self, geometry: Mapping[str, Any]) -> tuple[float, float, float]:
         """Smallest, mean and largest diameter."""
         packing = Packing.from_dict(geometry)

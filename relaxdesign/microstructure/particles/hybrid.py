@@ -168,6 +168,10 @@ class Hybrid(Particles):
             found.append(np.broadcast_to(estimated(quantity, matrix, inclusion, own, dim), (len(catalogue),) * 2))
         return np.stack(found)
 
+    def spheres(self, geometry: Mapping[str, Any]) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Particles, then filler."""
+        return {1: Packing.from_dict(geometry).spheres, 2: Packing.from_dict(geometry["filler"]).spheres}
+
     def body(self, geometry: Mapping[str, Any], tile: int, height: float, chord: float, phase: int = 0) -> Manifold:
         """All particles (phase 0), or those of one kind."""
         kinds = {1: geometry, 2: geometry["filler"]}

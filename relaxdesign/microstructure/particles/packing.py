@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from relaxdesign.microstructure.base import PlacementError
@@ -62,6 +64,11 @@ class Packing:
         """Of every particle, float64 (count,), in fractions of the edge."""
         alike = torch.ones(len(self.centres), dtype=torch.float64)
         return self.diameter * (alike if self.relative is None else self.relative)
+
+    @property
+    def spheres(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Centres (count, dim) and diameters (count,) in fractions of the edge."""
+        return self.centres.double().numpy(), self.diameters.double().numpy()
 
     @property
     def volume_fraction(self) -> float:

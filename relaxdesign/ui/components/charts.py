@@ -14,6 +14,8 @@ from relaxdesign.ui.components.measures import Measure
 from relaxdesign.ui.text import significant
 
 FAINT = "rgba(122, 134, 153, 0.55)"
+LEAST_SPAN = 0.02
+"""Of an axis, relative to its values: what differs by less is drawn as nearly equal."""
 
 
 def scatter(designs: Sequence[Design], x: Measure, y: Measure, marked: Collection[int]) -> go.Figure:
@@ -52,14 +54,14 @@ def scatter(designs: Sequence[Design], x: Measure, y: Measure, marked: Collectio
             name="Pareto front",
             showlegend=False,
         )
-    figure.update_xaxes(title=x.label, zeroline=False)
-    figure.update_yaxes(title=y.label, zeroline=False)
+    figure.update_xaxes(title=x.label, zeroline=False, range=_range(x, shown))
+    figure.update_yaxes(title=y.label, zeroline=False, range=_range(y, shown))
     figure.update_layout(height=330, margin={"l": 0, "r": 8, "t": 8, "b": 0}, clickmode="event+select")
     return figure
 
 
 def parallel(designs: Sequence[Design], measures: Sequence[Measure], marked: Collection[int]) -> go.Figure:
-    """One line per design over an axis per measure, each from its smallest to its largest value."""
+    """One line per design over an axis per measure, from its smallest to its largest value where they differ."""
     figure = go.Figure()
     axes = [_Axis(measure, designs) for measure in measures]
     places = list(range(len(axes)))
@@ -92,18 +94,33 @@ def parallel(designs: Sequence[Design], measures: Sequence[Measure], marked: Col
 
 
 class _Axis:
-    """Places the values of a measure on 0 … 1; equal ones in the middle."""
+    """Places the values of a measure on 0 … 1; nearly equal ones about the middle."""
 
     def __init__(self, measure: Measure, designs: Sequence[Design]):
         self.measure = measure
-        values = [value for design in designs if (value := measure.of(design)) is not None]
-        self.low, self.high = min(values), max(values)
+        self.low, self.high = _span(measure, designs)
 
     def place(self, design: Design) -> float | None:
         value = self.measure.of(design)
         if value is None:
             return None
         return (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+
+
+def _span(measure: Measure, designs: Sequence[Design]) -> tuple[float, float]:
+    """Smallest and largest value, but `LEAST_SPAN` of the values apart at least."""
+    values = [value for design in designs if (value := measure.of(design)) is not None]
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    middle = (low + high) / 2
+    half = max((high - low) / 2, LEAST_SPAN / 2 * abs(middle))
+    return (low, high) if half == (high - low) / 2 else (middle - half, middle + half)
+
+
+def _range(measure: Measure, designs: Sequence[Design]) -> tuple[float, float]:
+    """Ends of an axis with room for the markers and their numbers."""
+    low, high = _span(measure, designs)
+    pad = 0.12 * (high - low) or 0.5
+    return low - pad, high + pad
 
 
 def _colour(design: Design, marked: Collection[int], count: int) -> str:

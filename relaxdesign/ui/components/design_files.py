@@ -8,17 +8,27 @@ from functools import partial
 
 import streamlit as st
 
-from relaxdesign.export import FORMATS, REPORT, DesignExport, ExportOptions, provenance, result_files, zip_bytes
+from relaxdesign.export import (
+    ALL_FORMATS,
+    FORMATS,
+    REPORT,
+    DesignExport,
+    ExportOptions,
+    provenance,
+    result_files,
+    zip_bytes,
+)
 from relaxdesign.export.cell import ExportError
 from relaxdesign.export.plates import AXES, USUAL, bear_plates
 from relaxdesign.library.stored import stored_result
 from relaxdesign.study.result import Design
 from relaxdesign.ui import server
-from relaxdesign.ui.components import cell_views, downloads
+from relaxdesign.ui.components import cell_views, downloads, mesh_downloads
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.text import escape
 
-BUTTONS = {"abaqus": "Abaqus", "calculix": "CalculiX", "ansys": "Ansys", "json": "JSON", "csv": "CSV", "vti": "VTK"}
+BUTTONS = {"abaqus": "Abaqus", "calculix": "CalculiX", "ansys": "Ansys", "json": "JSON", "csv": "CSV", "vti": "VTK",
+           "3mf": "3MF"}  # fmt: skip
 
 
 def dock(run_id: str, design: Design) -> None:
@@ -32,9 +42,22 @@ def dock(run_id: str, design: Design) -> None:
             for group, files in others.items():
                 st.markdown(f":small[{group}]")
                 downloads.buttons(files, key)
+            _meshes(run_id, design, options)
         with row:
             for file in usual:
                 downloads.button(file, key)
+
+
+def _meshes(run_id: str, design: Design, options: ExportOptions) -> None:
+    """Meshes for finite elements."""
+
+    def of_format(kind: str) -> dict[str, bytes]:
+        origin = provenance(stored_result(server.store(), run_id), run_id)
+        made = FORMATS[kind].files(DesignExport(design, options, origin))
+        return {file_name: make() for file_name, make in made.items()}
+
+    key = f"{run_id}-{design.index}"
+    mesh_downloads.render(design, f"relaxdesign-{run_id}-{design.index + 1:02d}", key, of_format)
 
 
 def _files(run_id: str, design: Design, options: ExportOptions) -> tuple[list[Download], dict[str, list[Download]]]:
@@ -55,8 +78,8 @@ def _files(run_id: str, design: Design, options: ExportOptions) -> tuple[list[Do
         "Two pages with everything, for reading and printing",
     )  # fmt: skip
     every = Download(
-        "All as ZIP", lambda: zip_bytes(several([*FORMATS, REPORT]).items(), name), f"{name}.zip", "application/zip",
-        "Every file of this design with its hashes", primary=True,
+        "All as ZIP", lambda: zip_bytes(several([*ALL_FORMATS]).items(), name), f"{name}.zip", "application/zip",
+        "These files of the design with their hashes", primary=True,
     )  # fmt: skip
     seen = [
         Download("Figures", lambda: zip_bytes(several(["png"]).items(), name), f"{name}-figures.zip", "application/zip",
@@ -65,7 +88,10 @@ def _files(run_id: str, design: Design, options: ExportOptions) -> tuple[list[Do
                  "The report as one self-contained web page"),
     ]  # fmt: skip
     return [every, report, made["STL"]], {
-        "Shapes of the phases, for CAD and printing": [file for label, file in made.items() if label[:4] == "STL "],
+        "Shapes of the phases, for CAD and printing": [
+            made["3MF"],
+            *(file for label, file in made.items() if label[:4] == "STL "),
+        ],
         "Material cards, for simulations of parts": [made[label] for label in ("Abaqus", "CalculiX", "Ansys")],
         "Numbers and fields": [made[label] for label in ("JSON", "CSV", "VTK")],
         "For reading": seen,
@@ -78,7 +104,7 @@ def _options(design: Design) -> ExportOptions:
     columns = (*st.columns(2), *st.columns(2))
     size = columns[0].number_input(
         "Cell edge, mm", min_value=0.001, max_value=10000.0, value=10.0, step=None, format="%.4g", key="cell_size_mm",
-        persist_state="session", help="Physical edge of the unit cell in the STL and VTK files.",
+        persist_state="session", help="Physical edge of the unit cell in surfaces, meshes and VTK files.",
     )  # fmt: skip
     tile = columns[1].number_input(
         "STL tiles per edge", min_value=1, max_value=8, value=1, key="tile", persist_state="session",
@@ -95,7 +121,7 @@ def _options(design: Design) -> ExportOptions:
             key="thickness_mm", persist_state="session", placeholder="automatic",
             help="How far the 2D cell is extruded in the STL file.",
         )  # fmt: skip
-    options = ExportOptions(size, thickness, int(tile), load)
+    options = ExportOptions(size, thickness, int(tile), load, mesh=mesh_downloads.mesh_kind())
     return _with_plates(design, options) if bear_plates(design.cell) else options
 
 
