@@ -24,6 +24,11 @@ Fields = Mapping[str, Tensor]
 Kind = Literal["logarithm", "softened", "plain"]
 
 
+def with_unit(number: str, unit: str) -> str:
+    """A number in words: ``120 GPa``, ``12 · 1e-6/K``, without a unit ``0.3``."""
+    return f"{number} {'· ' if unit[:1].isdigit() else ''}{unit}".rstrip()
+
+
 @dataclass(frozen=True)
 class Coefficient:
     """A number of a material. name: the attribute of `relaxdesign.materials.material.Material`.
@@ -87,7 +92,7 @@ class Quantity:
 
     def with_unit(self, number: str) -> str:
         """A number in words: ``120 GPa``, ``12 · 1e-6/K``, without a unit ``0.3``."""
-        return f"{number} {'· ' if self.unit[:1].isdigit() else ''}{self.unit}".rstrip()
+        return with_unit(number, self.unit)
 
     @property
     def heading(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from torch import Tensor
 
-from relaxdesign.physics.base import Coefficient, Physics, Quantity
+from relaxdesign.physics.base import Coefficient, Physics, Quantity, with_unit
 from relaxdesign.physics.composite_voxels import Coefficients
 from relaxdesign.physics.conduction import CONDUCTION
 from relaxdesign.physics.elasticity import ELASTICITY
@@ -91,20 +91,32 @@ def format_value(name: str, value: float) -> str:
     return QUANTITIES[name].with_unit(f"{value:.4g}")
 
 
-def in_words(values: Mapping[str, float], number: Callable[[float], str]) -> list[tuple[str, str]]:
+def as_stored(unit: str) -> tuple[str, float]:
+    """The unit in which numbers of a unit are told, and what they are multiplied by: as they are."""
+    return unit, 1.0
+
+
+def in_words(
+    values: Mapping[str, float],
+    number: Callable[[float], str],
+    shown: Callable[[str], tuple[str, float]] = as_stored,
+) -> list[tuple[str, str]]:
     """The values of a cell as names and texts with units: what no direction counts in, then what is told by axis.
 
-    number: writes a value.
+    number: writes a value. shown: of a unit the one that is told, and what values are multiplied by.
     """
+
+    def told(names: list[str]) -> str:
+        unit, times = shown(QUANTITIES[names[0]].unit)
+        return with_unit(", ".join(number(values[name] * times) for name in names), unit)
+
     averages = {
         f"{quantity.title}{f' {name}' if len(name) == 1 else ''}": [name]
         for name, quantity in QUANTITIES.items()
         if not quantity.directional
     }
     return [
-        (title, QUANTITIES[names[0]].with_unit(", ".join(number(values[name]) for name in names)))
-        for title, names in (averages | BY_AXIS).items()
-        if all(name in values for name in names)
+        (title, told(names)) for title, names in (averages | BY_AXIS).items() if all(name in values for name in names)
     ]
 
 

@@ -8,6 +8,12 @@ kinds of colour vision (by the simulation of Machado et al. 2009, doi:10.1109/TV
 # Okabe & Ito (2008).
 DISTINCT = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8F8F3A", "#7A7A8C")
 
+CATEGORIES = (
+    "#808080", "#0080FF", "#663366", "#B3CCB3", "#E6B3E6", "#B366B3", "#66E600", "#3300E6", "#FF8066", "#803333",
+    "#990000", "#E63300", "#661AB3",
+)  # fmt: skip
+"""Of the categories of materials, in the alphabet's order. They are as far as can be from each other
+for all kinds of colour vision (see `PHASES`) and are seen on light and dark pages."""
 
 VOID, SOLID = "#DDE4EC", "#4A7DB5"
 """Of a void, where it is drawn at all, and of the one solid beside it: it stands out from light pages and from dark."""

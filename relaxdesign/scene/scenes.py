@@ -46,6 +46,9 @@ _DISTANCE = 3.2
 _LOWERED = 0.04
 VIEW_ANGLE = 30.0
 
+COATING, CORE = 1, 2
+"""Phases of coated inclusions."""
+
 _BLUR = 0.7  # voxels: what noise leaves of a surface is smoothed, particles of some voxels are not
 _SMOOTHING = 20
 _CLASSES = 256
@@ -183,6 +186,7 @@ def phase_scene(
     opacities: Sequence[float] | None = None,
     void: int | None = None,
     cut: Cut | None = None,
+    coated: bool = False,
 ) -> Scene:
     """Shows the phases of a cell: one fills what is left of it, the others have smooth surfaces of their own.
 
@@ -191,6 +195,8 @@ def phase_scene(
         colours, opacities: of each phase; without opacities the one that fills the cell is seen through.
         void: the phase that is void, if any: it fills the cell, unseen without opacities. Else the first fills it.
         cut: what is left of the cell.
+        coated: whether phase 1 lies around phase 2, so thinly that voxels leave holes in it: it is drawn as the
+            outside of both, and phase 2 in it where the cell's walls, or a coating that is seen through, show it.
     """
     filling = void or 0
     if opacities is None:
@@ -202,15 +208,29 @@ def phase_scene(
     for phase in range(len(colours)):
         if phase == filling:
             continue
-        mesh = smooth_surface((left == phase).astype(np.float32), 0.5, smoothing=_SMOOTHING)
+        outside = left == phase
+        if coated and phase == COATING:
+            outside |= left == CORE
+        mesh = smooth_surface(outside.astype(np.float32), 0.5, smoothing=_SMOOTHING)
         if mesh.n_points and opacities[phase] > 0:
-            layers.append(_layer(f"phase {phase}", mesh, labels.shape, colours[phase], opacities[phase]))
+            paint = _on_walls(mesh, left, colours, phase) if coated and phase == COATING else colours[phase]
+            layers.append(_layer(f"phase {phase}", mesh, labels.shape, paint, opacities[phase]))
     if opacities[filling] > 0:
         margin = 0.002 * max(kept)  # faces in one plane would flicker
         box = pv.Box([bound for n in kept for bound in (-margin, n + margin)]).triangulate()
         box = cast(pv.PolyData, box.compute_normals(cell_normals=False, split_vertices=True))
         layers.append(_layer(f"phase {filling}", box, labels.shape, colours[filling], opacities[filling]))
     return Scene(tuple(layers), cell_size(labels.shape))
+
+
+def _on_walls(mesh: pv.PolyData, labels: NDArray[np.integer], colours: Sequence[str], phase: int) -> NDArray[np.uint8]:
+    """Colours (triangles, 3) of a surface: that of a phase, and in the walls of the array those of their voxels."""
+    palette = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours], dtype=np.uint8)
+    triangles = mesh.regular_faces
+    middles = mesh.points[triangles].mean(1)
+    normals = mesh.point_data["Normals"][triangles].mean(1)
+    shown = labels[tuple(voxels_at(middles, normals, labels.shape).T)]
+    return palette[np.where(on_walls(middles, labels.shape), shown, phase)]
 
 
 def painted_scene(

@@ -71,6 +71,11 @@ class Trust:
     def high(self) -> float:
         return self.value + self.width
 
+    def scaled(self, times: float) -> Trust:
+        """The same in another unit, whose numbers are so many times larger."""
+        parts = (self.placement, self.material, self.placement_doubled)
+        return Trust(self.value * times, self.grid * times, *(None if p is None else p * times for p in parts))
+
     def __str__(self) -> str:
         """``117.6 ± 0.3``, without the unit, to the first digit of the width."""
         if self.width <= 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -11,15 +12,19 @@ import numpy as np
 from relaxdesign.library.replay import Frame
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.materials.channels import SOFTEST_WHILE_STEERING
+from relaxdesign.materials.material import Material, void_of
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.scene.palette import DISTINCT, SOLID, VOID, phase_colours
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.request import DesignRequest
 
-__all__ = ["DISTINCT", "ModulusScale", "cividis", "line_colours", "phase_colours", "rgb", "viridis"]
+__all__ = ["DISTINCT", "ModulusScale", "cividis", "line_colours", "phase_colours", "phases_of", "rgb", "viridis"]
 
 # Ratio of the ends of a modulus scale to its middle, or of an end to the limit that was asked for.
 SPAN = 4.0
+
+# Young's modulus over a modulus that is asked for, of an isotropic material with Poisson's ratio 1/4.
+_YOUNG = {"K": 1.5, "G": 2.5}
 
 # Power of the modulus, relative to the solid's, that is about the share of the solid in a blend of solid and void.
 _SHARE_OF_SOLID = 2 / 3
@@ -54,6 +59,15 @@ def line_colours(count: int) -> list[str]:
     return [f"rgb({r},{g},{b})" for r, g, b in viridis()[picks]]
 
 
+def phases_of(materials: Sequence[Material], scale: ModulusScale | None) -> tuple[str, ...]:
+    """A colour #RRGGBB for every phase: by Young's modulus on a scale; by its place where there is none, or a void."""
+    void = void_of(materials)
+    if scale is None or void is not None:
+        return phase_colours(len(materials), void)
+    painted = scale.paint(np.array([material.young for material in materials]))
+    return tuple("#" + "".join(f"{channel:02X}" for channel in colour) for colour in painted)
+
+
 def rgb(colour: str) -> np.ndarray:
     """uint8 (r, g, b) of #RRGGBB."""
     return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], dtype=np.uint8)
@@ -74,15 +88,22 @@ class ModulusScale:
 
     @staticmethod
     def of(request: DesignRequest) -> ModulusScale:
-        """The scale of a run, told by its request alone: the same at every step.
+        """The scale of a run, told by its request alone: the same at every step and for all of its designs.
 
-        Of given phases from one to the other. Else around the first modulus that is to have a value, or from well below
-        a lower limit to well above an upper one; where a limit is missing, as far as the materials on offer go.
+        Of given phases from one to the other. Else around the Young's modulus of a cell with the first modulus that is
+        to have a value, or from well below a lower limit to well above an upper one; where a limit is missing, as far
+        as the materials on offer go.
         """
         if request.phases:
             return _between(request.phases, request.materials_csv)
         targets = tuple(target for target in request.targets if QUANTITIES[target.quantity].unit == "GPa")
         return _scale(targets, request.materials_csv, request.categories, request.exclude, request.flagged)
+
+    @staticmethod
+    def spanning(materials: Iterable[Material]) -> ModulusScale:
+        """From the softest of these materials to the stiffest, voids left out: for designs of several runs."""
+        young = [material.young for material in materials if not material.void] or [1.0]
+        return ModulusScale(min(young) / 1.2, max(young) * 1.2)
 
     def over(self, frame: Frame) -> ModulusScale:
         """The same colours from the least to the largest modulus of a frame; of one without fields, from 1 to 2 GPa."""
@@ -140,7 +161,11 @@ def _scale(
     exclude: tuple[str, ...],
     flagged: bool,
 ) -> ModulusScale:
-    valued = [target.value for target in targets if target.value is not None and target.value > 0]
+    valued = [
+        target.value * _YOUNG.get(target.quantity, 1.0)
+        for target in targets
+        if target.value is not None and target.value > 0
+    ]
     if valued:
         return ModulusScale(valued[0] / SPAN, valued[0] * SPAN)
     young = _catalogue(csv).select(categories=categories, exclude=exclude, flagged=flagged).properties.young.numpy()

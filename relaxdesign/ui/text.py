@@ -11,6 +11,7 @@ from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.physics.voxel_fields import TRACE
 from relaxdesign.study.methods import METHODS
 from relaxdesign.study.objective import Objective
+from relaxdesign.study.request import DesignRequest
 
 STATES = {
     "queued": ("Waiting", "gray", ":material/hourglass_empty:"),
@@ -73,6 +74,26 @@ def off(error: float) -> str:
     return percent(abs(error)).removeprefix("+")
 
 
+_SYMBOLS = {"nu": "ν", "density": "Density", "conductivity": "Conductivity k", "cte": "Expansion α", "AU": "Anisotropy"}
+
+
+def symbol(quantity: str) -> str:
+    """What a quantity is called in front of its value: its symbol where readers know it, else its title."""
+    if quantity in _SYMBOLS:
+        return _SYMBOLS[quantity]
+    return quantity if len(quantity) <= 3 or "/" in quantity else QUANTITIES[quantity].title
+
+
+def asked(request: DesignRequest) -> str:
+    """The objectives of a request on one line, with symbols and names in place of those of files."""
+    whole = request.title
+    for objective in request.objectives:
+        name = symbol(objective.quantity)
+        short = name if len(name) <= 3 or "/" in name else name[0].lower() + name[1:]
+        whole = whole.replace(str(objective), str(objective).replace(objective.quantity, short, 1))
+    return re.sub(r"(?<![\w.])-(?=\d)", "−", whole[:1].upper() + whole[1:])
+
+
 MET = "met"
 _MET_WITHIN = 1e-4
 
@@ -116,7 +137,7 @@ def moment(when: datetime, timezone: str | None) -> str:
 
 def escape(text: str) -> str:
     """A name that Markdown shows as it is written."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^])", r"\\\1", re.sub(r"[^\S\u202f]+", " ", text).strip())
 
 
 def sentence(error: Exception) -> str:

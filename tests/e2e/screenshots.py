@@ -29,7 +29,7 @@ def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 
         running_app(Path(scratch) / "library.db", Path(scratch) / "server.log") as address,
         open_browser(dark=dark) as page,
     ):
-        page.set_viewport_size({"width": 1280, "height": 810})  # the whole sidebar
+        page.set_viewport_size({"width": 1440, "height": 900})  # the whole sidebar
         page.goto(address)
         start_design(page, count=8, steps=steps)
         await_step(page, round(0.6 * steps))
@@ -39,7 +39,7 @@ def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 
         _picture(page, folder / "candidates.png")
         page.locator(".st-key-inspector iframe").first.wait_for(timeout=PATIENCE_MS)
         page.wait_for_timeout(3000)
-        _scroll_to(page, inspector)
+        inspector.locator("[data-testid='stCaptionContainer']").last.scroll_into_view_if_needed()
         _picture(page, folder / "inspect.png")
         _scroll_to(page, page.locator("[class*='st-key-replay-']"))
         _picture(page, folder / "replay.png")
@@ -49,11 +49,12 @@ def take_screenshots(folder: Path = FOLDER, *, dark: bool = False, steps: int = 
         for index in (0, 3, 5):
             page.locator("[class*='st-key-compare-']").nth(index).get_by_role("button").click()
             settle(page)
+        _scroll_to(page, page.locator(".st-key-comparison"))
+        _picture(page, folder / "compare.png")
         page.get_by_text("Charts", exact=True).click()
         _scroll_to(page, page.locator("[class*='st-key-scatter-']"))
         _picture(page, folder / "charts.png")
-        _scroll_to(page, page.locator(".st-key-comparison"))
-        _picture(page, folder / "compare.png")
+        page.get_by_text("Cards", exact=True).click()
 
         page.get_by_text("3D", exact=True).first.click()
         settle(page)

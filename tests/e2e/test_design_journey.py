@@ -74,10 +74,14 @@ def test_design_watch_download_and_reopen(page: Page, tmp_path):
     assert "off the target" in headline
     assert_view_is_drawn(page)
 
+    page.get_by_role("button", name="More files").click()
     set_number(page, "Cell edge, mm", CELL_MM)
+    page.keyboard.press("Escape")
     check_stl(download(page, "STL", tmp_path))
+    page.get_by_role("button", name="More files").click()
     check_vti(download(page, "VTK", tmp_path))
     record = json.loads(download(page, "JSON", tmp_path).read_text())
+    page.keyboard.press("Escape")
     assert record["ok"] and abs(record["error"]) < 0.05
     result = json.loads(download(page, "Result", tmp_path).read_text())
     assert result["request"]["objectives"][0]["low"] == TARGET and len(result["designs"]) == COUNT

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from relaxdesign.scene.palette import PHASES, SOLID, VOID, phase_colours
+from relaxdesign.materials.catalogue import Catalogue
+from relaxdesign.scene.palette import CATEGORIES, PHASES, SOLID, VOID, phase_colours
 from relaxdesign.scene.scenes import BACKGROUNDS
 
 # Linear RGB as seen with all cones, without long, middle and short ones: Machado et al. 2009.
@@ -34,6 +35,12 @@ def seen(colour: str, eye: str) -> np.ndarray:
 def test_every_eye_tells_the_colours_of_phases_apart(eye):
     distances = [np.linalg.norm(seen(a, eye) - seen(b, eye)) for a, b in combinations(PHASES, 2)]
     assert len(PHASES) == 8 and min(distances) > 20
+
+
+@pytest.mark.parametrize("eye", EYES)
+def test_every_eye_tells_the_colours_of_categories_apart(eye):
+    distances = [np.linalg.norm(seen(a, eye) - seen(b, eye)) for a, b in combinations(CATEGORIES, 2)]
+    assert len(CATEGORIES) == len(Catalogue.default().categories) == 13 and min(distances) > 20
 
 
 def test_any_number_of_phases_has_colours_and_two_keep_theirs():

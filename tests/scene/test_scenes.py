@@ -122,3 +122,29 @@ def test_the_browser_gets_the_same_mesh():
 
 def test_a_homogeneous_field_gives_a_scene():
     assert len(forming_scene(np.full((N, N, N), 5.0), SCALE.paint).layers) <= 1
+
+
+def test_a_coating_thinner_than_a_voxel_is_drawn_without_holes():
+    """A cut through a coated sphere: all around it the coating, where it is cut through core and coating."""
+    x = (np.arange(N) + 0.5) / N
+    r = np.sqrt(sum((axis - 0.5) ** 2 for axis in np.meshgrid(x, x, x)))
+    labels = np.where(r < 0.3, 2, np.where(r < 0.33, 1, 0))
+    colours = ("#0000FF", "#00FF00", "#FF0000")
+    touching = sum(((labels == 2) & (np.roll(labels, 1, axis) == 0)).sum() for axis in range(3))
+    assert touching > 0, "voxels leave holes in it"
+
+    def outer(coated: bool, cut: Cut):
+        scene = phase_scene(labels, colours, opacities=(0.0, 1.0, 1.0), cut=cut, coated=coated)
+        return next(layer for layer in scene.layers if layer.name == "phase 1")
+
+    whole, torn = outer(True, Cut()), outer(False, Cut())
+    assert whole.mesh.n_open_edges == 0 and (whole.colours == (0, 255, 0)).all()
+    assert (
+        whole.mesh.volume == pytest.approx(4 / 3 * np.pi * 0.33**3, rel=0.1)
+        and torn.mesh.volume < 0.7 * whole.mesh.volume
+    )
+    halved = outer(True, Cut(x=0.5))
+    shown = {tuple(colour) for colour in halved.colours}
+    assert shown >= {(0, 255, 0), (255, 0, 0)}
+    red = halved.mesh.points[halved.mesh.regular_faces[(halved.colours == (255, 0, 0)).all(1)]].mean(1)
+    assert red[:, 0].min() > 0.49 and np.linalg.norm(red[:, 1:] - 0.5, axis=1).max() < 0.35

@@ -13,11 +13,12 @@ from relaxdesign.materials.material import VOID
 from relaxdesign.scene.palette import SOLID
 from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.request import DesignRequest
+from relaxdesign.study.result import Snapped
 from relaxdesign.study.stiffness import stiffness_objectives
 from relaxdesign.study.trust import Trust
 from relaxdesign.ui import vtkjs
-from relaxdesign.ui.colours import ModulusScale, rgb, viridis
-from relaxdesign.ui.components import candidates, charts, film, inspector, measures
+from relaxdesign.ui.colours import ModulusScale, phases_of, rgb, viridis
+from relaxdesign.ui.components import candidates, charts, film, in_short, inspector, measures, pictures
 from relaxdesign.ui.components.microstructures import picture
 from tests.scripted_study import scripted_design, scripted_step
 
@@ -109,9 +110,11 @@ def candidates_page() -> None:
 
     import streamlit as st
 
+    from relaxdesign.study.request import DesignRequest
     from relaxdesign.ui.components import overview
 
-    snapshot = SimpleNamespace(run_id="run", designs=st.session_state["designs"])
+    request = DesignRequest.model_validate({"target_bulk": 100.0})
+    snapshot = SimpleNamespace(run_id="run", designs=st.session_state["designs"], request=request)
     overview.designs(snapshot, overview.Selection("run"), None)
 
 
@@ -168,12 +171,12 @@ def test_cards_say_how_well_a_quantity_is_known():
 def test_the_page_is_seen_through_the_voids_of_a_card():
     solid = scripted_design(0)
     lattice = replace(solid, materials=(VOID, solid.materials[1]))
-    seen = candidates.phase_image(lattice)
+    seen = pictures.phase_image(lattice)
     void = np.kron(picture(lattice.labels), np.ones((16, 16), np.uint8)) == 0
     assert (seen[void, 3] == 0).all() and (seen[~void] == (*rgb(SOLID), 255)).all()
-    assert (candidates.phase_image(solid)[..., 3] == 255).all()
+    assert (pictures.phase_image(solid)[..., 3] == 255).all()
     colours = [colour for colour, *_ in candidates.phases(lattice)]
-    assert "□" in candidates.swatch(colours[0]) and "■" in candidates.swatch(colours[1])
+    assert "□" in pictures.swatch(colours[0]) and "■" in pictures.swatch(colours[1])
 
 
 def test_a_whole_stiffness_is_told_by_its_error():
@@ -189,3 +192,68 @@ def test_a_whole_stiffness_is_told_by_its_error():
     assert list(row.index) == ["K, GPa", "Stiffness", "Error"] and row["Stiffness"] == "0.20 % off"
     few = replace(design, objectives=wanted[:2])
     assert candidates.headline(few).startswith("**C11 = ")
+
+
+def test_phases_are_coloured_by_stiffness_and_parted_by_a_line():
+    design, scale = scripted_design(0), ModulusScale.of(DesignRequest.model_validate({"target_bulk": 100.0}))
+    soft, stiff = phases_of(design.materials, scale)
+    assert rgb(stiff).astype(int).sum() > rgb(soft).astype(int).sum(), "viridis is bright where it is stiff"
+    alike = replace(design, materials=(design.materials[0], replace(design.materials[0], id="other")))
+    assert len(set(phases_of(alike.materials, scale))) == 1, "of the same stiffness, of the same colour"
+    seen = pictures.phase_image(alike, scale)
+    assert len(np.unique(seen.reshape(-1, 4), axis=0)) == 2, "still told apart by the line between them"
+    lattice = (VOID, design.materials[1])
+    assert phases_of(lattice, scale) == phases_of(lattice, None), "beside a void stiffness tells nothing"
+
+
+def test_the_outcome_of_a_run_is_one_sentence():
+    request = DesignRequest.model_validate({"target_bulk": 100.0, "count": 3})
+    light = replace(scripted_design(0), properties={"density": 2.0})
+    heavy = replace(scripted_design(1), properties={"density": 3.0}, materials=scripted_design(1).materials[::-1])
+    failed = scripted_design(2, failed=True)
+    assert in_short.sentence([light, heavy, failed], request) == (
+        "**2 designs of 3 candidates, all within 1 % of the target; they differ in materials (2 combinations) and "
+        "density (2 to 3 g/cm³).**"
+    )
+    far = replace(light, stages={"realised": {"K": 93.0}})
+    told = in_short.sentence([far], request.model_copy(update={"count": 1}))
+    assert told.startswith("**1 design, not within 1 % of the target.**") and "misses K −7.0 %" in told.replace(
+        "\\", ""
+    )
+    assert in_short.sentence([failed], request) == "**No candidate became a design.**"
+
+
+def test_bounds_beside_a_void_are_told_as_a_share_of_the_upper_one():
+    solid = scripted_design(0)
+    assert candidates.bounds_verdict(solid) == "within the Hashin–Shtrikman bounds"
+    lattice = replace(solid, materials=(VOID, solid.materials[1]))
+    assert candidates.bounds_verdict(lattice) == "K is 91 % of its upper bound"  # 100.2 of 110 GPa
+    assert "Hashin–Shtrikman" in candidates.about_bounds(lattice) and "110 GPa" in candidates.about_bounds(lattice)
+    assert candidates.bounds_verdict(replace(solid, bounds=None)) == ""
+
+
+def from_shape_page() -> None:
+    import streamlit as st
+
+    from relaxdesign.study.request import DesignRequest
+    from relaxdesign.ui.colours import ModulusScale
+    from relaxdesign.ui.components import from_shape
+
+    request = DesignRequest.model_validate({"target_bulk": 100.0})
+    from_shape.show(st.session_state["design"], ModulusScale.of(request))
+
+
+def test_what_is_built_of_a_shape_is_said_where_it_is_not_the_shape():
+    design = replace(scripted_design(0), snapped=Snapped(("al", "sic"), (0.8, 0.2)))
+    app = AppTest.from_function(from_shape_page, default_timeout=60)
+    app.session_state["design"] = design
+    app.run()
+    assert not app.exception and "From shape to product" in app.markdown[0].value
+    (sentence,) = (caption.value for caption in app.caption if "statistics" in caption.value)
+    assert (
+        "the second fills 20 %" in sentence
+        and f"fill {100 * design.shares[1]:.0f} %, diameter 0.3 of the edge" in sentence
+    )
+    app.session_state["design"] = replace(design, family="free-form")
+    app.run()
+    assert not app.exception and not app.markdown and not app.caption, "a free form is built as it formed"

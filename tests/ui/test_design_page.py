@@ -77,7 +77,7 @@ def test_run_is_computed_and_shown(app):
     app.run()
     assert not app.exception and not app.error
     shown = texts(app.markdown)
-    assert "2 of 3 candidates" in shown and "within 1 %" in shown
+    assert "2 designs of 3 candidates, all within 1 % of the target" in shown
     assert "Silicon carbide" in shown and "+0.20 %" in shown
     assert "No two phases were found" in texts(app.caption)
     assert {button.label for button in app.get("download_button")} >= {"STL", "VTK", "JSON", "Result"}
@@ -159,16 +159,34 @@ def side_by_side(app):
 def test_designs_are_sorted_and_compared(app):
     app.run()
     run_id = finished_run(app)
-    assert "Diversity: 1 material pair of 2 materials" in texts(app.markdown)
+    assert "they differ in the arrangement of their phases alone" in texts(app.markdown)
     app.selectbox(key=f"sort-{run_id}").set_value("Density").run()
+    view = app.segmented_control(key="inspector-view")
     app.button(key=f"compare-{run_id}-0").click().run()
-    assert "Choose a second design" in texts(app.caption)
+    assert not side_by_side(app) and view.value == "Overview", "one design is not compared yet"
     app.button(key=f"compare-{run_id}-3").click().run()
+    assert app.segmented_control(key="inspector-view").value == "Compare"
     (table,) = side_by_side(app)
     assert list(table.columns) == ["Candidate 1", "Candidate 4"] and not app.exception
     assert "Spread over placements" in table.index and "Bounds" in table.index
     app.button(key=f"uncompare-{run_id}-0").click().run()
-    assert not side_by_side(app) and "Choose a second design" in texts(app.caption)
+    assert not side_by_side(app) and "Press Compare on a second card" in texts(app.caption)
+    app.button(key=f"inspect-{run_id}-2").click().run()
+    assert app.segmented_control(key="inspector-view").value == "Overview" and not app.exception
+    assert "Candidate 3" in app.subheader[0].value
+
+
+def test_units_are_chosen_for_what_is_shown_and_nothing_else(app):
+    app.run()
+    run_id = finished_run(app)
+    before = server.store().design(run_id, 0).stages
+    app.segmented_control(key="unit-GPa").set_value("MPa").run()
+    app.segmented_control(key="unit-g/cm³").set_value("kg/m³").run()
+    shown = texts(app.markdown)
+    assert "K = 100\u202f200 MPa" in shown.replace("\\", "") and "GPa" not in app.subheader[0].value
+    assert "density 2700 kg/m³" in shown and not app.exception
+    assert "2840 kg/m³" in texts(app.caption)
+    assert server.store().design(run_id, 0).stages == before
 
 
 @pytest.mark.parametrize("view", ["Table", "Charts"])

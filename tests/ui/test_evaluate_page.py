@@ -42,7 +42,7 @@ def texts(app: AppTest) -> str:
 
 
 def bounds(app: AppTest):
-    return app.dataframe[0].value.set_index("")
+    return app.dataframe[0].value.set_index("Quantity")
 
 
 def draw(app: AppTest) -> AppTest:

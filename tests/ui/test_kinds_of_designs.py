@@ -85,16 +85,18 @@ def open_run(app: AppTest, *designs: Design) -> str:
 def test_the_result_line_says_which_target_is_missed_by_how_much(app):
     open_run(app, *MISSED)
     said = assert_shown(app)
-    assert "**2 of 3 candidates** verified · **0 of 3** within 1 % of all targets" in said
+    assert "**2 designs of 3 candidates, none of them within 1 % of all targets; they differ in density" in said
+    assert "density (1.3 to 1.4 g/cm³)" in said
     assert "candidate 2, misses K −40.0 %, density +30.0 %" in said
-    assert "Candidate 2: K = 60 GPa (−40.0 %), density = 1.3 g/cm³ (+30.0 %)" in said
-    assert f"vf {MISSED[0].shares[1]:.3f}  \nρ 1.42 g/cm³" in said and "No two phases were found" in said
+    assert "Candidate 2: K = 60 GPa (−40.0 %), Density = 1.3 g/cm³ (+30.0 %)" in said
+    assert f"{100 * MISSED[0].shares[1]:.3g} % " in said and "Density 1.42 g/cm³" in said
+    assert "No two phases were found" in said
 
 
 def test_a_run_that_is_on_target_names_no_miss(app):
     open_run(app, geometric(0, 120.0, 0.99), geometric(1, 81.0, 1.42))
     said = assert_shown(app)
-    assert "**1 of 3** within 1 % of all targets" in said and "misses K" not in said
+    assert "1 of them within 1 % of all targets" in said and "misses K" not in said
 
 
 @pytest.mark.parametrize("view", ["Cards", "Table", "Charts"])
@@ -104,9 +106,9 @@ def test_every_view_of_the_candidates_draws(app, view):
     assert_shown(app)
     if view == "Table":
         table = app.dataframe[0].value
-        assert "d" not in table.columns and table["Spread, GPa"].dtype == float
+        assert "Diameter" not in table.columns and table["Spread, GPa"].dtype == float
     for name in () if view == "Charts" else app.selectbox(key=f"sort-{run_id}").options:
-        app.selectbox(key=f"sort-{run_id}").set_value(name.removeprefix("Sorted by ")).run()
+        app.selectbox(key=f"sort-{run_id}").set_value(name.removeprefix("By ")).run()
         assert_shown(app)
 
 
@@ -127,7 +129,7 @@ def test_the_live_view_shows_verified_designs_and_says_what_the_fields_are(monke
     page = AppTest.from_function(live_page, default_timeout=60).run()
     said = assert_shown(page)
     assert "Real materials may not follow" in said
-    assert "K = 81 GPa** :red-badge[−19.0 %]" in said and "density = 1.42 g/cm³** :red-badge[+42.0 %]" in said
+    assert "K = 81 GPa** :red-badge[−19.0 %]" in said and "Density = 1.42 g/cm³** :red-badge[+42.0 %]" in said
 
 
 def live_page() -> None:
@@ -159,12 +161,12 @@ def test_the_library_lists_and_compares_designs_of_any_shape(app):
     assert "42.0 %" not in assert_shown(app) and "40.0 %" in texts(app), "the best design's worst miss"
     app.segmented_control(key="library_view").set_value("Designs").run()
     table = app.dataframe[0].value
-    assert table["d"].dtype == float and table["d"].isna().all()
+    assert table["Diameter"].dtype == float and table["Diameter"].isna().all()
     assert app.dataframe[0].proto.placeholder == "–"
     app.session_state["compared"] = [(app_run(), 0), (app_run(), 1)]
     app.run()
     said = assert_shown(app)
-    assert "K = 81 GPa" in said and "density = 1.42 g/cm³** :red-badge[+42.0 %]" in said
+    assert "K = 81 GPa" in said and "Density = 1.42 g/cm³** :red-badge[+42.0 %]" in said
 
 
 def app_run() -> str:

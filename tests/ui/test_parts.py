@@ -77,11 +77,11 @@ def test_names_cannot_format_the_page():
         assert all(shown[i - 1] == "\\" for i, c in enumerate(shown) if c == character)
 
 
-def test_modulus_scale_rises_around_the_target_and_ends_in_the_outermost_colours():
+def test_modulus_scale_rises_around_the_young_s_modulus_of_the_target_and_ends_in_the_outermost_colours():
     scale = ModulusScale.of(REQUEST)
     index = scale.index(np.geomspace(scale.low, scale.high, 50))
     assert index.dtype == np.uint8 and (np.diff(index.astype(int)) > 0).all() and (index[0], index[-1]) == (0, 255)
-    assert scale.index(np.array([0.0, np.nan, 120.0, 1e9])).tolist() == [0, 0, 128, 255]
+    assert scale.index(np.array([0.0, np.nan, 180.0, 1e9])).tolist() == [0, 0, 128, 255]
     assert (scale.paint(np.array([1e9])) == viridis()[255]).all()
 
 

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.scene.palette import CATEGORIES
 from relaxdesign.ui.colours import DISTINCT
 from relaxdesign.ui.text import significant
 
@@ -86,7 +87,7 @@ def chart(
         members = [m for m in everything.materials if m.category == category and m.id in used]
         if not members:
             continue
-        colour, symbol = DISTINCT[number % len(DISTINCT)], SYMBOLS[(number // len(DISTINCT)) % len(SYMBOLS)]
+        colour, symbol = CATEGORIES[number % len(CATEGORIES)], SYMBOLS[number % len(SYMBOLS)]
         figure.add_trace(_cloud(name, members, colour, symbol, category.capitalize()))
     # All materials set the scale, so that it stays when some are left out.
     y_span = _span([material.density for material in everything.materials])

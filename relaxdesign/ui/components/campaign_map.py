@@ -18,7 +18,7 @@ from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.pareto import pareto_front
 from relaxdesign.ui import navigation, server
 from relaxdesign.ui.colours import DISTINCT
-from relaxdesign.ui.components import campaign_downloads, candidates
+from relaxdesign.ui.components import campaign_downloads, candidates, pictures
 from relaxdesign.ui.text import escape, plural
 
 MOST_DRAWN = 20_000
@@ -185,7 +185,7 @@ def _card(row: dict[Any, Any]) -> None:
     except UnknownRun:
         st.caption("This design has been removed.")
         return
-    st.image(candidates.phase_image(design), width="stretch", alt=f"Phases of a design of {row['run_name']}")
+    st.image(pictures.phase_image(design), width="stretch", alt=f"Phases of a design of {row['run_name']}")
     st.caption(
         f"**{escape(row['run_name'])}**  \n{escape(row['made'])}  \nK {row['K']:.4g} GPa · ρ {row['density']:.3g} g/cm³"
     )

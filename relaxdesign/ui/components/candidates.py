@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
-from PIL import Image
 
 from relaxdesign.materials.catalogue import Material
-from relaxdesign.materials.material import void_of
 from relaxdesign.microstructure import FAMILIES, known_parameters
-from relaxdesign.microstructure.base import VOLUME_FRACTION
-from relaxdesign.scene import phase_scene
-from relaxdesign.scene.palette import VOID
-from relaxdesign.scene.stills import studio
+from relaxdesign.microstructure.base import VOLUME_FRACTION, Parameter
+from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study import pareto
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.result import Design
 from relaxdesign.study.stiffness import of_stiffness
-from relaxdesign.ui import server
-from relaxdesign.ui.colours import phase_colours, rgb
-from relaxdesign.ui.components.microstructures import picture
-from relaxdesign.ui.text import escape, missed, off, percent, plain
+from relaxdesign.ui import units
+from relaxdesign.ui.colours import ModulusScale, phases_of
+from relaxdesign.ui.components import pictures
+from relaxdesign.ui.text import escape, missed, off, percent, plain, symbol
 
 INTERVALS = (
     "95 % interval of what is built of this design: error of the grid, other placements of the same inclusions, and "
     "uncertainty of the materials' own numbers"
 )
-PIXELS = 256
 
 ON_TARGET, NEAR_TARGET = 0.01, 0.05
 """Largest misses of designs that are called on target, or near it."""
@@ -53,7 +48,7 @@ STAGES = {
 
 @dataclass(frozen=True)
 class Choices:
-    """What a card's buttons do. shown: the design inspected below. marked: those that are compared."""
+    """What a card's buttons do. shown: the design that is inspected. marked: those that are compared."""
 
     shown: int | None
     marked: Collection[int]
@@ -61,21 +56,25 @@ class Choices:
     mark: Callable[[int], None]
 
 
-def gallery(run_id: str, designs: Sequence[Design], choices: Choices | None = None) -> None:
-    """Cards side by side, as many in a row as fit. choices: None: cards without buttons."""
+def gallery(
+    run_id: str, designs: Sequence[Design], choices: Choices | None = None, scale: ModulusScale | None = None
+) -> None:
+    """Cards side by side, as many in a row as fit. choices: None: cards without buttons. scale: of the colours."""
     trade_offs = {design.index for design in pareto.trade_offs(designs)}
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", key=f"gallery-{run_id}"):
         for design in designs:
             key = f"card-{run_id}-{design.index}"
             with st.container(border=True, key=key, height="stretch", gap="small"):
                 if design.ok:
                     with st.container(height="stretch", gap="small"):
-                        _card(key, design, trade_off=design.index in trade_offs)
+                        _card(key, design, scale, trade_off=design.index in trade_offs)
                     if choices is not None:
                         _buttons(run_id, design, choices)
                 else:
                     st.markdown(f"**Candidate {design.index + 1}**  \n:gray-badge[:material/block: no design]")
                     st.caption(escape(plain(design.index, design.message) or "It could not be turned into a design."))
+    if scale is not None and any(design.ok and design.cell.void is None for design in designs):
+        pictures.legend(scale)
 
 
 def best(designs: Sequence[Design]) -> Design | None:
@@ -117,14 +116,13 @@ def headline(design: Design) -> str:
     """
     reached, one = outcome(design), entries(design)
     if not reached:
-        return f"**K = {escape(design.told('K'))}** {error_badge(design.error)}"
+        return f"**K = {escape(units.told(design, 'K'))}** {error_badge(design.error)}"
     error = design.stiffness_error
     lines = [f"**Stiffness** {error_badge(error, f'{off(error)} off')}"] if one and error is not None else []
-    lines += [
-        f"**{o.quantity} = {escape(design.told(o.quantity))}** {error_badge(o.miss(value), missed(o, value))}"
-        for o, value in reached
-        if o.quantity not in one
-    ]
+    for o, value in reached:
+        if o.quantity not in one:
+            badge = error_badge(o.miss(value), missed(o, value))
+            lines.append(f"**{symbol(o.quantity)} = {escape(units.told(design, o.quantity))}** {badge}")
     return "  \n".join(lines)
 
 
@@ -142,25 +140,6 @@ def intervals(design: Design) -> str:
     return "  \n".join(f"{name if named else ''} {design.trust[name].brief}".lstrip() for name in names)
 
 
-def phase_image(design: Design) -> np.ndarray:
-    """The realised phases as a picture, RGBA, through whose voids the page is seen; 3D cells in perspective.
-
-    Where this machine cannot render, the plane through their middle stands for them.
-    """
-    cell = design.cell
-    colours = phase_colours(len(cell.materials), cell.void)
-    if cell.dim == 3 and server.can_render():
-        return studio().picture(phase_scene(cell.labels, colours, void=cell.void), PIXELS, PIXELS)
-    labels = picture(cell.labels)
-    labels = np.kron(labels, np.ones((max(1, PIXELS // labels.shape[0]),) * 2, labels.dtype))
-    return np.array([(*rgb(c), 0 if i == cell.void else 255) for i, c in enumerate(colours)], np.uint8)[labels]
-
-
-def swatch(colour: str) -> str:
-    square = "□" if colour == VOID else "■"
-    return f'<span style="color:{colour};-webkit-text-stroke:0.5px #8894a6">{square}</span>'
-
-
 def error_badge(error: float | None, text: str = "") -> str:
     """The error in words and colour: green within 1 %, orange within 5 %. text: in place of the per cents."""
     colour = "red" if error is not None else "gray"
@@ -170,30 +149,54 @@ def error_badge(error: float | None, text: str = "") -> str:
 
 
 def bounds_verdict(design: Design) -> str:
-    """Where the realised K lies between the bounds, in words."""
+    """Where the realised K lies between the bounds, in words; empty without bounds."""
     bounds, bulk = design.bounds, design.at("realised", "K")
     if bounds is None or bulk is None:
-        return "no bounds"
+        return ""
     if not bounds.admits(bulk):
         return "outside the Voigt–Reuss bounds"
+    if design.cell.void is not None:  # where the lower bounds are nothing
+        return f"K is {100 * bulk / float(bounds.hs_upper):.0f} % of its upper bound"
     slack = 1e-6 * bulk
     inside = bounds.hs_lower - slack <= bulk <= bounds.hs_upper + slack
     return "within the Hashin–Shtrikman bounds" if inside else "within the Voigt–Reuss bounds"
 
 
+def about_bounds(design: Design) -> str:
+    """What the verdict on the bounds means, for a tip."""
+    if design.bounds is None:
+        return ""
+    low, high = (units.text(float(end), "GPa", 3) for end in (design.bounds.hs_lower, design.bounds.hs_upper))
+    if design.cell.void is not None:
+        return (
+            f"No arrangement of these solids in this amount has a bulk modulus above {high} on average over all "
+            "directions (upper Hashin–Shtrikman bound). Beside a void there is no lower one."
+        )
+    return (
+        f"Whatever their arrangement, these phases in these amounts give a bulk modulus from {low} to {high} "
+        "(Hashin–Shtrikman bounds). A value outside of them, but between Voigt and Reuss, is an error of the grid: "
+        "its voxels are too coarse for the shapes in it."
+    )
+
+
 def stage_table(designs: Sequence[Design]) -> pd.DataFrame:
-    """One row per candidate with the bulk modulus of every stage."""
+    """One row per candidate with the bulk modulus of every stage, in the units that are shown."""
+    gpa = units.unit_of("GPa")
     rows = []
     for design in designs:
         row = {"Candidate": design.index + 1}
-        row |= {title: design.at(name, "K") for name, title in STAGES.items()}
+        row |= {title: units.converted(design.at(name, "K"), "GPa") for name, title in STAGES.items()}
         reached = design.stages.get("realised", {})
-        row |= {f"{name}, realised": reached.get(name) for name in design.misses if name != "K"}
+        row |= {
+            f"{units.heading(name)}, realised": units.converted(reached.get(name), QUANTITIES[name].unit)
+            for name in design.misses
+            if name != "K"
+        }
         row |= {
             "Error, %": None if design.error is None else round(100 * design.error, 2) + 0.0,  # no minus before 0.00
-            "Spread, GPa": design.spread,
-            "Density, g/cm³": design.value("density"),
-            **({VOLUME_FRACTION.symbol: None} | described(design)),
+            f"Spread, {gpa}": units.converted(design.spread, "GPa"),
+            units.heading("Density", "g/cm³"): units.converted(design.value("density"), "g/cm³"),
+            **({column(VOLUME_FRACTION): None} | described(design)),
             **{title: material.name for _, title, material in phases(design)},
             "Remark": design.message,
         }
@@ -207,101 +210,111 @@ def floats(table: pd.DataFrame, but: Collection[str]) -> pd.DataFrame:
     return table.astype({name: float for name in table.columns if name not in but})
 
 
+def column(parameter: Parameter) -> str:
+    """The title of a parameter's column."""
+    return parameter.label.capitalize()
+
+
 PARAMETER_COLUMNS = {
-    parameter.symbol: st.column_config.NumberColumn(
+    column(parameter): st.column_config.NumberColumn(
         format="%.3f", help=f"{parameter.label.capitalize()}, {parameter.unit or 'fraction of the cell edge'}"
     )
     for parameter in known_parameters().values()
 } | {
-    VOLUME_FRACTION.symbol: st.column_config.NumberColumn(
+    column(VOLUME_FRACTION): st.column_config.NumberColumn(
         format="%.3f", help="Volume fraction of all phases but the first"
     )
 }
-"""How parameters of families are shown in tables, by their symbols."""
-
-STAGE_COLUMNS = {
-    **{title: st.column_config.NumberColumn(title, format="%.4g", help="K in GPa") for title in STAGES.values()},
-    "Error, %": st.column_config.NumberColumn(format="%+.2f", help="Of the realised cell, against the target"),
-    "Spread, GPa": st.column_config.NumberColumn(
-        format="%.2g", help="Standard deviation of K over random placements of the same design"
-    ),
-    "Density, g/cm³": st.column_config.NumberColumn(format="%.3f"),
-    **PARAMETER_COLUMNS,
-}
+"""How parameters of families are shown in tables, by the titles of their columns."""
 
 
-@st.cache_data(show_spinner=False, max_entries=500)
-def _encoded(key: str, _design: Design) -> bytes:
-    # Kept by the card's key: galleries are redrawn at every click.
-    buffer = io.BytesIO()
-    Image.fromarray(phase_image(_design).astype(np.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()
+def stage_columns() -> dict[str, Any]:
+    """How the columns of `stage_table` are shown."""
+    gpa = units.unit_of("GPa")
+    number = st.column_config.NumberColumn
+    return {
+        **{title: number(title, format="%.4g", help=f"K in {gpa}") for title in STAGES.values()},
+        "Error, %": number(format="%+.2f", help="Of the realised cell, against the target"),
+        f"Spread, {gpa}": number(
+            format="%.2g", help="Standard deviation of K over random placements of the same design"
+        ),
+        units.heading("Density", "g/cm³"): number(format="%.4g"),
+        **PARAMETER_COLUMNS,
+    }
 
 
-def _card(key: str, design: Design, *, trade_off: bool) -> None:
-    st.image(_encoded(key, design), width="stretch", alt=f"Phases of candidate {design.index + 1}")
+def _card(key: str, design: Design, scale: ModulusScale | None, *, trade_off: bool) -> None:
+    pictures.show(design, key, scale)
     st.markdown(
         f":gray[{design.index + 1}] {headline(design)}\n\n"
-        + "  \n".join(f":small[{_phase(colour, material)}]" for colour, _, material in phases(design)),
+        + "  \n".join(f":small[{_phase(colour, material)}]" for colour, _, material in phases(design, scale)),
         unsafe_allow_html=True,
     )
-    density = design.value("density")
     if told := intervals(design):
         st.caption(told, help=INTERVALS)
-    st.caption(
-        f"{_shape(design)}  \nρ {'–' if density is None else f'{density:.3g} g/cm³'}  \n"
-        f"{bounds_verdict(design)[:1].upper()}{bounds_verdict(design)[1:]}"
-    )
+    st.caption("  \n".join(_shape(design)))
+    if verdict := bounds_verdict(design):
+        st.caption(f"{verdict[:1].upper()}{verdict[1:]}", help=about_bounds(design))
     if (made := design.makeable) is not None:
         st.caption(f":{MADE[made.level]}-badge[{escape(made.route or made.level)}]", help=escape(made.words))
     if trade_off:
-        st.caption(":violet-badge[on the Pareto front]", help="No other candidate betters it in every objective.")
+        st.caption(
+            ":violet-badge[best compromise]",
+            help="On the Pareto front: every other candidate is worse than this one in at least one objective.",
+        )
     if design.message:
         st.caption(f":orange[{escape(design.message)}]")
 
 
-def _shape(design: Design) -> str:
-    """Volume fraction and what else the family says of its cells."""
-    return " · ".join(f"{symbol} {value:.3f}" for symbol, value in described(design).items())
+def _shape(design: Design) -> list[str]:
+    """Lines: how much of the cell the phases but the first fill, what else the family says of it, and its density."""
+    names = (phase.lower() for phase in design.phases)
+    filled = [f"{100 * share:.3g} % {name}" for name, share in zip(names, design.shares, strict=False)][1:]
+    known = {parameter.name: parameter for parameter in FAMILIES[design.family].parameters}
+    sizes = [
+        f"{known[name].label} {value:.3g} {known[name].unit or 'of the edge'}"
+        for name, value in design.parameters.items()
+    ]
+    density = design.value("density")
+    heavy = [] if density is None else [f"density {units.text(density, 'g/cm³', 3)}"]
+    lines = [", ".join(filled), *sizes, *heavy]
+    return [f"{line[:1].upper()}{line[1:]}" for line in lines if line]
 
 
 def described(design: Design) -> dict[str, float]:
-    """The volume fraction and the parameters of the family, by symbol."""
-    shown = {} if design.volume_fraction is None else {VOLUME_FRACTION.symbol: design.volume_fraction}
-    symbols = {parameter.name: parameter.symbol for parameter in FAMILIES[design.family].parameters}
-    return shown | {symbols[name]: value for name, value in design.parameters.items()}
+    """The volume fraction and the parameters of the family, by the titles of their columns."""
+    shown = {} if design.volume_fraction is None else {column(VOLUME_FRACTION): design.volume_fraction}
+    known = {parameter.name: parameter for parameter in FAMILIES[design.family].parameters}
+    return shown | {column(known[name]): value for name, value in design.parameters.items()}
 
 
-def phases(design: Design) -> list[tuple[str, str, Material]]:
+def phases(design: Design, scale: ModulusScale | None = None) -> list[tuple[str, str, Material]]:
     """Colour, title and material of every phase; none where the design was not realised."""
     titles = (name.capitalize() for name in design.phases)
-    return list(
-        zip(phase_colours(len(design.materials), void_of(design.materials)), titles, design.materials, strict=False)
-    )
+    return list(zip(phases_of(design.materials, scale), titles, design.materials, strict=False))
 
 
 def _phase(colour: str, material: Material) -> str:
     kind = "" if material.void else f" :gray[{escape(material.sort)}]"
-    return f"{swatch(colour)} {escape(material.name)}{kind}"
+    return f"{pictures.swatch(colour)} {escape(material.name)}{kind}"
 
 
 def _buttons(run_id: str, design: Design, choices: Choices) -> None:
     shown, marked = design.index == choices.shown, design.index in choices.marked
-    st.button(
-        "Shown below" if shown else "Inspect",
-        key=f"inspect-{run_id}-{design.index}",
-        type="primary" if shown else "secondary",
-        icon=":material/arrow_downward:" if shown else ":material/view_in_ar:",
-        width="stretch",
-        on_click=choices.show,
-        args=(design.index,),
-    )
-    st.button(
-        "Compared" if marked else "Compare",
-        key=f"compare-{run_id}-{design.index}",
-        type="tertiary",
-        icon=":material/check_box:" if marked else ":material/check_box_outline_blank:",
-        width="stretch",
-        on_click=choices.mark,
-        args=(design.index,),
-    )
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Shown" if shown else "Inspect",
+            key=f"inspect-{run_id}-{design.index}",
+            type="primary" if shown else "secondary",
+            icon=":material/visibility:",
+            on_click=choices.show,
+            args=(design.index,),
+        )
+        st.button(
+            "Compared" if marked else "Compare",
+            key=f"compare-{run_id}-{design.index}",
+            type="tertiary",
+            icon=":material/check_box:" if marked else ":material/check_box_outline_blank:",
+            on_click=choices.mark,
+            args=(design.index,),
+        )

@@ -13,8 +13,9 @@ from relaxdesign.export import Heat, abaqus_card, ansys_card, calculix_card, fie
 from relaxdesign.physics.bounds import Bounds
 from relaxdesign.physics.effective_properties import Evaluation, fields_under
 from relaxdesign.physics.heating import Expansion
-from relaxdesign.physics.quantities import QUANTITIES, in_words
-from relaxdesign.ui.components import cell_views, downloads, image_results
+from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.ui import units
+from relaxdesign.ui.components import cell_views, downloads, glossary, image_results
 from relaxdesign.ui.components.cell_source import Source
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.errors import guard
@@ -72,20 +73,20 @@ def render(source: Source) -> None:
 
 def _numbers(solved: Evaluation) -> None:
     averages = {name: value for name, value in solved.values.items() if not QUANTITIES[name].directional}
-    shown = in_words(averages, significant)
-    for column, (name, value) in zip(st.columns(len(shown)), shown, strict=True):
-        column.markdown(f":small[:gray[{name}]]  \n**{value}**")
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        for name, value in units.in_words(averages):
+            st.markdown(f":small[:gray[{name}]]  \n**{value}**", width="content")
+        units.choose()
+        glossary.show()
 
 
 def _properties(source: Source, solved: Evaluation) -> None:
-    rows = [
-        _bounds_row(QUANTITIES[name].heading, solved.values[name], bounds) for name, bounds in solved.bounds.items()
-    ]
+    rows = [_bounds_row(name, solved.values[name], bounds) for name, bounds in solved.bounds.items()]
     st.markdown("**Between their bounds** :gray[Reuss ≤ HS lower ≤ cell ≤ HS upper ≤ Voigt]")
     _numbers_table(rows, f"bounds-{source.key}")
     along = {name: value for name, value in solved.values.items() if QUANTITIES[name].directional}
-    lines = [f"{name}: {text}" for name, text in in_words(along, significant)]
-    lines.append(f"Anisotropy A^U {solved.anisotropy:.3g}")
+    lines = [f"{name}: {text}" for name, text in units.in_words(along)]
+    lines.append(f"Anisotropy {significant(solved.anisotropy, 3)} (0: the same in all directions)")
     shape = " × ".join(str(n) for n in source.cell.data.E.shape)
     lines.append(
         f"{shape} voxels, {solved.boundary}; {solved.iterations} iterations in {solved.seconds:.2f} s, relative "
@@ -107,7 +108,7 @@ def _stresses(expansion: Expansion, key: str) -> None:
     """What is left in every phase when the free cell is heated or cooled."""
     rows = [
         {
-            "E, GPa": phase.young,
+            units.heading("E"): units.converted(phase.young, "GPa"),
             "Expansion, 1e-6/K": phase.alpha,
             "Share, %": 100 * phase.share,
             "Von Mises": phase.von_mises,
@@ -133,13 +134,15 @@ def _numbers_table(rows: list[dict[str, Any]], key: str) -> None:
 
 
 def _bounds_row(name: str, value: float, bounds: Bounds) -> dict[str, str | float]:
+    unit, times = units.shown(QUANTITIES[name].unit)
+    symbol = f" {name}" if len(name) == 1 else ""
     return {
-        "": name,
-        "Reuss": float(bounds.reuss),
-        "HS lower": float(bounds.hs_lower),
-        "Cell": value,
-        "HS upper": float(bounds.hs_upper),
-        "Voigt": float(bounds.voigt),
+        "Quantity": f"{QUANTITIES[name].title}{symbol}, {unit}",
+        "Reuss": float(bounds.reuss) * times,
+        "HS lower": float(bounds.hs_lower) * times,
+        "Cell": value * times,
+        "HS upper": float(bounds.hs_upper) * times,
+        "Voigt": float(bounds.voigt) * times,
     }
 
 

@@ -126,7 +126,7 @@ def _with_third(family: Inclusions, materials: Mapping[int, Material]) -> tuple[
     if not isinstance(family, GivenThird):
         return family, 0.0
     parameter = family.amount
-    amount = st.slider(
+    amount = st.columns(3)[0].slider(
         f"{parameter.label.capitalize()}, {parameter.unit}", *parameter.range, family.usual, 0.01,
         key=f"evaluate-{parameter.name}", persist_state="session",
     )  # fmt: skip

@@ -18,7 +18,7 @@ from relaxdesign.physics.fem import LOADS, ConvergenceError, LocalFields
 from relaxdesign.physics.voxel_fields import VoxelFields
 from relaxdesign.scene import lattice, painted_scene, phase_scene
 from relaxdesign.scene.palette import PHASES
-from relaxdesign.ui import background
+from relaxdesign.ui import background, units
 from relaxdesign.ui.colours import DISTINCT, phase_colours
 from relaxdesign.ui.components import cell_scene, viewer
 from relaxdesign.ui.components.cell_scene import Scalar
@@ -49,11 +49,16 @@ QUANTITIES: dict[str, tuple[str, Callable[[LocalFields], np.ndarray]]] = {
 
 @dataclass(frozen=True, eq=False)
 class ViewedCell:
-    """What is viewed. labels: phases (nx, ny, nz); None: a field of many materials. names: of the phases."""
+    """What is viewed. labels: phases (nx, ny, nz); None: a field of many materials. names, colours: of the phases.
+
+    coated: whether the second phase lies around the third.
+    """
 
     data: VoxelFields
     labels: np.ndarray | None = None
     names: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
+    coated: bool = False
 
     @staticmethod
     def of(cell: Cell, edge: float | None = None) -> ViewedCell:
@@ -107,9 +112,9 @@ def picture(cell: ViewedCell, key: str, *, exported: bool = False) -> None:
         scene = painted_scene(lattice(scalar.values, look.times), scalar.paint, cut=look.cut)
         cell_scene.show(scene, key=f"cell-{key}", scalar=scalar, label="Young’s modulus of the cell in 3D")
     else:
-        colours = phase_colours(len(cell.names), cell.void)
+        colours = cell.colours or phase_colours(len(cell.names), cell.void)
         labels = lattice(cell.labels, look.times)
-        scene = phase_scene(labels, colours, opacities=look.opacities, void=cell.void, cut=look.cut)
+        scene = phase_scene(labels, colours, opacities=look.opacities, void=cell.void, cut=look.cut, coated=cell.coated)
         if exported:
             viewer.show(scene, f"{key}-{background.digest(cell.labels)}", look)
         else:
@@ -218,25 +223,28 @@ def stiffness(solved: Evaluation, key: str) -> None:
         )  # fmt: skip
     _, young = young_surface(solved.C)
     st.caption(
-        f"E(n) = 1 / (n⊗n : S : n⊗n), from {significant(float(young.min()))} to {significant(float(young.max()))} GPa; "
-        f"a sphere would be isotropic. Universal anisotropy index A^U = {solved.anisotropy:.3g}."
+        f"Young’s modulus along every direction, from {units.text(float(young.min()), 'GPa')} to "
+        f"{units.text(float(young.max()), 'GPa')}; a sphere would be isotropic. Universal anisotropy index (0: the "
+        f"same in all directions) {significant(solved.anisotropy, 3)}."
     )
     names = ["xx", "yy", "zz", "yz", "xz", "xy"]
-    scale = abs(solved.C).max()
-    shown = pd.DataFrame(np.where(abs(solved.C) < 1e-9 * scale, 0.0, solved.C), index=names, columns=names)
-    st.markdown("**Effective stiffness C, GPa** :gray[Voigt order, engineering shear]")
-    numbers = st.column_config.NumberColumn(format=f"%.{max(1, 5 - len(f'{scale:.0f}'))}f")
+    unit, times = units.shown("GPa")
+    C = solved.C * times
+    scale = abs(C).max()
+    shown = pd.DataFrame(np.where(abs(C) < 1e-9 * scale, 0.0, C), index=pd.Index(names, name="C"), columns=names)
+    st.markdown(f"**Effective stiffness C, {unit}** :gray[Voigt order, engineering shear]")
+    numbers = st.column_config.NumberColumn(format=f"%.{max(0, 5 - len(f'{scale:.0f}'))}f")
     st.dataframe(shown, key=f"C-{key}", column_config=dict.fromkeys(names, numbers))
 
 
 def _polar(C: np.ndarray) -> go.Figure:
-    figure = go.Figure()
+    figure, (unit, times) = go.Figure(), units.shown("GPa")
     for plane, colour, dash in zip(PLANES, DISTINCT, ("solid", "dash", "dot"), strict=False):
         angles, young = young_in_plane(C, plane)
         figure.add_trace(
             go.Scatterpolar(
-                r=young, theta=np.degrees(angles), mode="lines", name=f"{plane} plane",
-                line={"color": colour, "dash": dash, "width": 2.5}, hovertemplate="%{theta:.0f}°: %{r:.4g} GPa",
+                r=young * times, theta=np.degrees(angles), mode="lines", name=f"{plane} plane",
+                line={"color": colour, "dash": dash, "width": 2.5}, hovertemplate=f"%{{theta:.0f}}°: %{{r:.4g}} {unit}",
             )
         )  # fmt: skip
     figure.update_layout(
@@ -251,14 +259,16 @@ def _polar(C: np.ndarray) -> go.Figure:
 
 def _surface(C: np.ndarray) -> go.Figure:
     directions, young = young_surface(C, count=41)
+    unit, times = units.shown("GPa")
+    young = young * times
     x, y, z = np.moveaxis(young[..., None] * directions, -1, 0)
     spread = float(young.max() - young.min()) > 1e-6 * float(young.max())
     figure = go.Figure(
         go.Surface(
             x=x, y=y, z=z, surfacecolor=young, colorscale="Cividis",
             cmin=float(young.min()) * (1 if spread else 0.99), cmax=float(young.max()) * (1 if spread else 1.01),
-            colorbar={"title": {"text": "E, GPa", "side": "right"}, "len": 0.75, "thickness": 14},
-            hovertemplate="E = %{surfacecolor:.4g} GPa<extra></extra>",
+            colorbar={"title": {"text": f"E, {unit}", "side": "right"}, "len": 0.75, "thickness": 14},
+            hovertemplate=f"E = %{{surfacecolor:.4g}} {unit}<extra></extra>",
         )
     )  # fmt: skip
     reach = 1.05 * float(young.max())

@@ -13,9 +13,10 @@ from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.result import Design
-from relaxdesign.ui import navigation
-from relaxdesign.ui.components import candidates
-from relaxdesign.ui.text import escape, gpa, significant
+from relaxdesign.ui import navigation, units
+from relaxdesign.ui.colours import ModulusScale
+from relaxdesign.ui.components import candidates, pictures
+from relaxdesign.ui.text import escape, significant
 
 _SAID = ("K", "density")
 """Quantities that have rows of their own. Entries of C have one if they were asked for."""
@@ -23,14 +24,10 @@ _SAID = ("K", "density")
 
 def render(entries: Sequence[tuple[RunRecord, Design]], *, on_remove: Callable[[str, int], None]) -> None:
     """One column per design, and the table of all their numbers. on_remove: called with run and index."""
-    columns = st.columns(4)
-    for column, (run, design) in zip(columns, entries, strict=False):
+    scale = ModulusScale.spanning(material for _, design in entries for material in design.materials)
+    for column, (run, design) in zip(st.columns(4), entries, strict=False):
         with column:
-            st.image(
-                candidates.phase_image(design),
-                width="stretch",
-                alt=f"Phases of candidate {design.index + 1} of {run.name}",
-            )
+            pictures.show(design, f"card-{run.id}-{design.index}", scale)
             st.markdown(f"**{escape(run.name)}** :gray[no. {design.index + 1}]  \n{candidates.headline(design)}")
             st.page_link(
                 navigation.DESIGN, label="Open the run", icon=":material/open_in_new:", query_params={"run": run.id}
@@ -45,6 +42,7 @@ def render(entries: Sequence[tuple[RunRecord, Design]], *, on_remove: Callable[[
             )
     if len(entries) == 1:
         st.caption("Choose another design below to see both side by side.")
+    pictures.legend(scale)
     shown = table(entries)
     shown.columns = [escape(title) for title in shown.columns]
     st.table(shown)  # unlike a data frame it breaks long sources into lines
@@ -54,7 +52,8 @@ def table(entries: Sequence[tuple[RunRecord, Design]]) -> pd.DataFrame:
     """Quantities down, designs across; texts in Markdown, as units differ from row to row and sources are links."""
     described = {f"{run.name}, no. {design.index + 1}": _facts(run, design) for run, design in entries}
     rows = list(dict.fromkeys(name for facts in described.values() for name in facts))
-    return pd.DataFrame({title: [facts.get(row, "–") for row in rows] for title, facts in described.items()}, rows)
+    index = pd.Index(rows, name="Fact")
+    return pd.DataFrame({title: [facts.get(row, "–") for row in rows] for title, facts in described.items()}, index)
 
 
 def source(material: Material) -> str:
@@ -65,11 +64,13 @@ def source(material: Material) -> str:
 
 
 def _facts(run: RunRecord, design: Design) -> dict[str, str]:
-    facts = {f"K, {title.lower()}": gpa(design.at(stage, "K")) for stage, title in candidates.STAGES.items()}
+    facts = {
+        f"K, {title.lower()}": units.text(design.at(stage, "K"), "GPa") for stage, title in candidates.STAGES.items()
+    }
     facts |= {
-        "Spread over placements": gpa(design.spread),
-        "Bounds": candidates.bounds_verdict(design),
-        "Density": _quantity(design.value("density"), "g/cm³"),
+        "Spread over placements": units.text(design.spread, "GPa"),
+        "Bounds": candidates.bounds_verdict(design) or "–",
+        "Density": units.text(design.value("density"), "g/cm³"),
         "Volume fraction": _quantity(design.volume_fraction),
         **{
             parameter.label.capitalize(): _quantity(design.parameters[parameter.name], parameter.unit or "of the edge")
@@ -85,7 +86,7 @@ def _facts(run: RunRecord, design: Design) -> dict[str, str]:
     asked = {objective.quantity for objective in design.objectives}
     for name, value in (design.properties or {}).items():
         if name not in _SAID and (name in asked or not name.startswith("C")):
-            facts[QUANTITIES[name].title] = QUANTITIES[name].with_unit(significant(value))
+            facts[QUANTITIES[name].title] = units.of_quantity(name, value)
     facts["Seed"] = str(run.request.seed)
     return facts
 

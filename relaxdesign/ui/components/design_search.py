@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
 from relaxdesign.library import DesignRecord, DesignSearch, UnknownRun
 from relaxdesign.library.searching import DesignOrder
 from relaxdesign.microstructure import FAMILIES, known_parameters
-from relaxdesign.ui import server
+from relaxdesign.ui import server, units
 from relaxdesign.ui.components import candidates, comparison, paging
 from relaxdesign.ui.text import plural
 
@@ -21,14 +23,18 @@ _ORDERS: dict[DesignOrder, str] = {
     "bulk": "Stiffest first",
     "density": "Lightest first",
 }
-_COLUMNS = {
-    "K, GPa": st.column_config.NumberColumn(format="%.4g", help="Of the realised cell"),
-    "Error, %": st.column_config.NumberColumn(format="%+.2f", help="Of the worst target"),
-    "Density, g/cm³": st.column_config.NumberColumn(format="%.3f"),
-    **candidates.PARAMETER_COLUMNS,
-    "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", help="Runs may have the same name"),
-    "Link": st.column_config.LinkColumn(display_text="Open the run"),
-}
+
+
+def _columns() -> dict[str, Any]:
+    """How the columns of the table are shown."""
+    return {
+        units.heading("K"): st.column_config.NumberColumn(format="%.4g", help="Bulk modulus of the realised cell"),
+        "Error, %": st.column_config.NumberColumn(format="%+.2f", help="Of the worst target"),
+        units.heading("Density", "g/cm³"): st.column_config.NumberColumn(format="%.4g"),
+        **candidates.PARAMETER_COLUMNS,
+        "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", help="Runs may have the same name"),
+        "Link": st.column_config.LinkColumn(display_text="Open the run"),
+    }
 
 
 def draw() -> None:
@@ -41,13 +47,14 @@ def draw() -> None:
     if not records:
         st.info("No verified design matches.", icon=":material/search_off:")
         return
+    units.choose()
     st.caption(f"{plural(count, 'design')}. Choose up to {MOST_COMPARED} rows to see them side by side.")
     # Another key for every page and search: a choice of rows must not carry over to other rows.
     key = f"designs-{hash((search, first, st.session_state.get('designs_turn', 0)))}"
     chosen = st.dataframe(
         _table(records),
         hide_index=True,
-        column_config=_COLUMNS,
+        column_config=_columns(),
         placeholder="–",
         on_select="rerun",
         selection_mode="multi-row",
@@ -103,10 +110,13 @@ def _table(records: list[DesignRecord]) -> pd.DataFrame:
             "Run": record.run_name,
             "Started": record.created,
             "No.": record.index + 1,
-            "K, GPa": record.bulk,
+            units.heading("K"): units.converted(record.bulk, "GPa"),
             "Error, %": None if record.error is None else round(100 * record.error, 2) + 0.0,  # no minus before 0.00
-            "Density, g/cm³": record.density,
-            **{parameter.symbol: record.parameters.get(name) for name, parameter in known_parameters().items()},
+            units.heading("Density", "g/cm³"): units.converted(record.density, "g/cm³"),
+            **{
+                candidates.column(parameter): record.parameters.get(name)
+                for name, parameter in known_parameters().items()
+            },
             **{title: made.get(title) for title in titles},
             "Link": f"./?run={record.run_id}",
         }

@@ -29,11 +29,16 @@ def buttons(downloads: Sequence[Download], key: str) -> None:
     """The buttons side by side, in as many rows as the page needs."""
     with st.container(horizontal=True, gap="small"):
         for item in downloads:
-            st.download_button(
-                item.label, _logged(item.make), item.file_name, item.mime, key=f"download-{item.label}-{key}",
-                help=item.note or None, icon=":material/download:", on_click="ignore",
-                type="primary" if item.primary else "secondary",
-            )  # fmt: skip
+            button(item, key)
+
+
+def button(item: Download, key: str) -> None:
+    """One of them."""
+    st.download_button(
+        item.label, _logged(item.make), item.file_name, item.mime, key=f"download-{item.label}-{key}",
+        help=item.note or None, icon=":material/download:", on_click="ignore",
+        type="primary" if item.primary else "secondary",
+    )  # fmt: skip
 
 
 def _logged(make: Callable[[], bytes | str]) -> Callable[[], bytes | str]:

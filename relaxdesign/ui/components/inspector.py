@@ -3,59 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from relaxdesign.export import (
-    ALL_FORMATS,
-    FORMATS,
-    REPORT,
-    DesignExport,
-    ExportOptions,
-    provenance,
-    result_files,
-    zip_bytes,
-)
-from relaxdesign.export.cell import ExportError, made_text
-from relaxdesign.export.plates import AXES, USUAL, bear_plates
+from relaxdesign.export import DesignExport, ExportOptions
+from relaxdesign.export.cell import made_text
 from relaxdesign.export.report import filling
-from relaxdesign.library.stored import stored_result
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.materials.substances import substances
-from relaxdesign.physics.quantities import QUANTITIES, in_words
+from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.result import Design
 from relaxdesign.study.stiffness import stiffness_error
-from relaxdesign.ui import server
-from relaxdesign.ui.colours import DISTINCT
-from relaxdesign.ui.components import candidates, cell_views, comparison, downloads, mesh_downloads
+from relaxdesign.ui import units
+from relaxdesign.ui.colours import DISTINCT, ModulusScale, phases_of
+from relaxdesign.ui.components import candidates, cell_views, comparison, design_files, from_shape, pictures
 from relaxdesign.ui.components.cell_views import ViewedCell
 from relaxdesign.ui.components.directions import Directions
-from relaxdesign.ui.components.downloads import Download
+from relaxdesign.ui.components.overview import COMPARE, INSPECTED_AS
 from relaxdesign.ui.errors import guard
-from relaxdesign.ui.text import MET, NOTE_2D, escape, missed, off, percent, significant
+from relaxdesign.ui.text import MET, NOTE_2D, escape, missed, off, percent, significant, symbol
 
 VIEWS = ("Overview", "Local fields", "Stiffness", "Correlation")
-BUTTONS = {"abaqus": "Abaqus", "calculix": "CalculiX", "ansys": "Ansys", "json": "JSON", "csv": "CSV", "vti": "VTK",
-           "3mf": "3MF"}  # fmt: skip
 
 
-def render(run_id: str, design: Design) -> None:
-    """Draws the inspector of a verified design."""
+@dataclass(frozen=True)
+class Comparison:
+    """Designs that are looked at side by side, as one more view. draw: draws them."""
+
+    count: int
+    draw: Callable[[], None]
+
+
+def render(run_id: str, design: Design, scale: ModulusScale | None = None, compared: Comparison | None = None) -> None:
+    """Draws the inspector of a verified design. scale: of its colours. compared: none where nothing is marked."""
     st.subheader(f"Candidate {design.index + 1}: {_title(design)}")
+    with guard("the downloads"):
+        design_files.dock(run_id, design)
     key = f"{run_id}-{design.index}"
     with guard("the inspector"):
         export = DesignExport(design)
-        cell = ViewedCell.of(export.cell)
-        view = st.segmented_control(
-            "View", VIEWS, default=VIEWS[0], required=True, key="inspector-view", persist_state="session",
-            label_visibility="collapsed",
-        )  # fmt: skip
-        if view == "Overview":
-            _overview(design, cell, key)
+        colours, coated = phases_of(design.materials, scale), pictures.coated(design)
+        cell = replace(ViewedCell.of(export.cell), colours=colours, coated=coated)
+        view = _view(compared)
+        if compared is not None and view == COMPARE:
+            compared.draw()
+        elif view == "Overview":
+            _overview(design, cell, key, scale)
         elif view == "Local fields":
             cell_views.local_fields(cell, key)
         elif view == "Stiffness":
@@ -64,55 +60,82 @@ def render(run_id: str, design: Design) -> None:
                 cell_views.stiffness(effective, key)
         else:
             cell_views.correlation(cell, key)
-    with guard("the downloads"):
-        _downloads(run_id, design)
+
+
+def _view(compared: Comparison | None) -> str:
+    """The view that is chosen. What was compared and no longer is gives way to the first one."""
+    views = VIEWS if compared is None else (*VIEWS, COMPARE)
+    if st.session_state.get(INSPECTED_AS) not in (None, *views):
+        del st.session_state[INSPECTED_AS]
+
+    def name(view: str) -> str:
+        return f"{view} ({compared.count})" if compared is not None and view == COMPARE else view
+
+    return st.segmented_control(
+        "View", views, default=VIEWS[0], required=True, key=INSPECTED_AS, persist_state="session",
+        label_visibility="collapsed", format_func=name,
+    )  # fmt: skip
 
 
 def _title(design: Design) -> str:
     """What the cell has of every target and how far off it is."""
     reached, one = candidates.outcome(design), candidates.entries(design)
     if not reached:
-        return f"K = {design.told('K')}"
+        return f"K = {units.told(design, 'K')}"
     if len(reached) == 1:
         target, value = reached[0]
         miss = missed(target, value)
         how = "as wanted" if miss == MET else f"{miss} off the target"
-        return f"{target.quantity} = {design.told(target.quantity)}, {how}"
-    told = [f"{o.quantity} = {design.told(o.quantity)} ({missed(o, v)})" for o, v in reached if o.quantity not in one]
+        return f"{symbol(target.quantity)} = {units.told(design, target.quantity)}, {how}"
+    told = [
+        f"{symbol(o.quantity)} = {units.told(design, o.quantity)} ({missed(o, v)})"
+        for o, v in reached
+        if o.quantity not in one
+    ]
     whole = [f"stiffness {off(design.stiffness_error)} off the target"] if one and design.stiffness_error else []
     return ", ".join(whole + told)
 
 
-def _overview(design: Design, cell: ViewedCell, key: str) -> None:
-    picture, numbers = st.columns([1.25, 1], gap="large")
-    with picture, guard("the 3D view"):
-        cell_views.picture(cell, key, exported=True)
-    with numbers:
+def _overview(design: Design, cell: ViewedCell, key: str, scale: ModulusScale | None) -> None:
+    """The cell, what it is made of and how, where it lies between its bounds, and how its numbers came about."""
+    with st.container(horizontal=True, gap="medium", key="overview"):
+        with st.container(key="overview-picture"), guard("the 3D view"):
+            cell_views.picture(cell, key, exported=True)
+        with st.container(key="overview-numbers"):
+            _facts(design, scale)
+    if design.bounds is not None:
         st.markdown(
-            "\n\n".join(_material(*phase) for phase in candidates.phases(design)),
-            unsafe_allow_html=True,
+            f"**K between its bounds** :gray[{candidates.bounds_verdict(design)}]", help=candidates.about_bounds(design)
         )
-        edge = st.session_state.get("cell_size_mm", ExportOptions().cell_size_mm)
-        st.caption(f"{filling(design, edge)}.")
-        if told := _told(design):
-            st.caption(told)
-        if made := _made(design, edge):
-            st.markdown("**How it is made**")
-            st.caption(made)
-        if design.bounds is not None:
-            st.markdown(f"**K between its bounds** :gray[{candidates.bounds_verdict(design)}]")
-            st.plotly_chart(_bounds_chart(design), key=f"bounds-{key}", config={"displayModeBar": False})
-        wanted = Directions.of(design.objectives, design.cell.dim)
-        if wanted is not None and design.stiffness is not None:
-            st.markdown(f"**{wanted.title}**")
-            st.plotly_chart(
-                wanted.figure(design.stiffness), key=f"directions-{key}", config={"displayModeBar": False},
-                alt="Young's modulus by direction, wanted and of this cell",
-            )  # fmt: skip
-    with picture:
-        st.markdown("**Every stage**")
-        st.table(_stages(design))
-        st.caption(_proof(design))
+        st.plotly_chart(
+            _bounds_chart(design), key=f"bounds-{key}", config={"displayModeBar": False},
+            alt=f"The bulk modulus of this cell is {candidates.bounds_verdict(design)}",
+        )  # fmt: skip
+    wanted = Directions.of(design.objectives, design.cell.dim)
+    if wanted is not None and design.stiffness is not None:
+        st.markdown(f"**{wanted.title}**")
+        st.plotly_chart(
+            wanted.figure(design.stiffness), key=f"directions-{key}", config={"displayModeBar": False},
+            alt="Young's modulus by direction, wanted and of this cell",
+        )  # fmt: skip
+    from_shape.show(design, scale)
+    st.markdown("**Every stage**")
+    st.table(_stages(design))
+    st.caption(_proof(design))
+
+
+def _facts(design: Design, scale: ModulusScale | None) -> None:
+    st.markdown(
+        "\n\n".join(_material(*phase) for phase in candidates.phases(design, scale)),
+        unsafe_allow_html=True,
+    )
+    edge = st.session_state.get("cell_size_mm", ExportOptions().cell_size_mm)
+    st.caption(f"{filling(design, edge)}.")
+    if told := _told(design):
+        st.caption(told)
+    if made := _made(design, edge):
+        st.markdown("**How it is made**")
+        st.caption(made)
 
 
 def _told(design: Design) -> str:
@@ -120,7 +143,7 @@ def _told(design: Design) -> str:
     elsewhere = ("elasticity", "price", "solid")
     known = (design.properties or design.stages["realised"]).items()
     beside = {name: value for name, value in known if QUANTITIES[name].physics not in elsewhere}
-    return " · ".join(f"{name} {text}" for name, text in in_words(beside, significant))
+    return " · ".join(f"{name} {text}" for name, text in units.in_words(beside))
 
 
 def _made(design: Design, edge_mm: float) -> str:
@@ -142,10 +165,17 @@ def _made(design: Design, edge_mm: float) -> str:
 def _material(colour: str, role: str, material: Material) -> str:
     source = f"  \n:small[:gray[Source: {comparison.source(material)}]]" if material.source else ""
     return (
-        f"{candidates.swatch(colour)} **{role}: {escape(material.name)}** :gray[{escape(material.sort)}]  \n"
-        f":small[E {significant(material.young)} GPa · ν {material.poisson:.4g} · K {significant(material.bulk)} GPa · "
-        f"ρ {material.density:.3g} g/cm³]{source}"
+        f"{pictures.swatch(colour)} **{role}: {escape(material.name)}** :gray[{escape(material.sort)}]  \n"
+        f":small[{_numbers(material)}]{source}"
     )
+
+
+def _numbers(material: Material) -> str:
+    if material.void:
+        return "no stiffness, no weight"
+    young, bulk = (units.text(modulus, "GPa") for modulus in (material.young, material.bulk))
+    density = units.text(material.density, "g/cm³", 3)
+    return f"E {young} · ν {material.poisson:.4g} · K {bulk} · density {density}"
 
 
 def _stages(design: Design) -> pd.DataFrame:
@@ -168,20 +198,16 @@ def _stages(design: Design) -> pd.DataFrame:
 
 
 def _shown(design: Design, names: list[str], values: dict[str, float]) -> dict[str, str]:
-    shown = {_with_unit(name): _value(values.get(name)) for name in names}
+    shown = {units.heading(name): _value(name, values.get(name)) for name in names}
     if candidates.entries(design):
         error = stiffness_error(design.objectives, values)
         shown["Stiffness"] = "–" if error is None else f"{off(error)} off"
     return shown
 
 
-def _value(value: float | None) -> str:
-    return "–" if value is None else significant(value, 4)
-
-
-def _with_unit(name: str) -> str:
-    unit = QUANTITIES[name].unit
-    return f"{name}, {unit}" if unit else name
+def _value(name: str, value: float | None) -> str:
+    shown = units.converted(value, QUANTITIES[name].unit)
+    return "–" if shown is None else significant(shown, 4)
 
 
 def _proof(design: Design) -> str:
@@ -189,7 +215,7 @@ def _proof(design: Design) -> str:
     if design.if_off and not candidates.entries(design):
         parts.append(f"{design.if_off}.")
     if design.spread is not None and not design.trust:
-        parts.append(f"Other placements of the same design scatter by ±{significant(design.spread, 2)} GPa.")
+        parts.append(f"Other placements of the same design scatter by ±{units.text(design.spread, 'GPa', 2)}.")
     if design.residual is not None:
         parts.append(
             f"The realised cell was solved in double precision: {design.iterations} iterations, "
@@ -206,39 +232,42 @@ def _proof(design: Design) -> str:
 
 
 def _bounds_chart(design: Design) -> go.Figure:
-    """A bar from Reuss to Voigt, the Hashin–Shtrikman band in it, K and the target on it."""
+    """A bar from Reuss to Voigt, the Hashin–Shtrikman band in it, K and the target on it, in the unit shown."""
     bounds, bulk = design.bounds, design.at("realised", "K")
     assert bounds is not None and bulk is not None  # verified designs have both
-    low, high = float(bounds.reuss), float(bounds.voigt)
+    unit, times = units.shown("GPa")
+    low, inner, outer, high = (
+        float(end) * times for end in (bounds.reuss, bounds.hs_lower, bounds.hs_upper, bounds.voigt)
+    )
     figure = go.Figure()
-    for x0, x1, opacity in ((low, high, 0.18), (float(bounds.hs_lower), float(bounds.hs_upper), 0.42)):
+    for x0, x1, opacity in ((low, high, 0.18), (inner, outer, 0.42)):
         figure.add_shape(
             type="rect", x0=x0, x1=x1, y0=0.32, y1=0.68, fillcolor=DISTINCT[0], opacity=opacity, line_width=0
         )
     figure.add_trace(
         go.Scatter(
-            x=[low, float(bounds.hs_lower), float(bounds.hs_upper), high],
+            x=[low, inner, outer, high],
             y=[0.5] * 4,
             text=["Reuss", "Hashin–Shtrikman, lower", "Hashin–Shtrikman, upper", "Voigt"],
             mode="markers",
             marker={"symbol": "line-ns-open", "size": 18, "color": DISTINCT[0]},
-            hovertemplate="%{text}: %{x:.4g} GPa<extra></extra>",
+            hovertemplate=f"%{{text}}: %{{x:.4g}} {unit}<extra></extra>",
         )
     )
-    for x, name, colour, symbol in (
+    for value, name, colour, marker in (
         (design.wanted("K"), "Target", DISTINCT[5], "diamond-tall-open"),
         (bulk, "This cell", DISTINCT[5], "circle"),
     ):
-        if x is None:
+        if value is None:
             continue
         figure.add_trace(
             go.Scatter(
-                x=[x], y=[0.5], mode="markers", marker={"size": 11, "color": colour, "symbol": symbol},
-                hovertemplate=f"{name}: %{{x:.4g}} GPa<extra></extra>",
+                x=[value * times], y=[0.5], mode="markers", marker={"size": 11, "color": colour, "symbol": marker},
+                hovertemplate=f"{name}: %{{x:.4g}} {unit}<extra></extra>",
             )
         )  # fmt: skip
     pad = 0.08 * max(high - low, 1e-3 * high)
-    left, right = min(low, bulk) - pad, max(high, bulk) + pad
+    left, right = min(low, bulk * times) - pad, max(high, bulk * times) + pad
     # At the ends of the chart, not of the bar, which may be short.
     for x, text, anchor in ((0, f"Reuss {significant(low, 3)}", "left"), (1, f"Voigt {significant(high, 3)}", "right")):
         figure.add_annotation(
@@ -248,110 +277,3 @@ def _bounds_chart(design: Design) -> go.Figure:
     figure.update_yaxes(range=[0, 1], visible=False, fixedrange=True)
     figure.update_layout(height=96, margin={"l": 4, "r": 4, "t": 0, "b": 20}, showlegend=False, dragmode=False)
     return figure
-
-
-def _options(design: Design) -> ExportOptions:
-    """Sizes of the files, as they are chosen."""
-    flat = design.cell.dim == 2
-    columns = st.columns(3 + flat)
-    size = columns[0].number_input(
-        "Cell edge, mm", min_value=0.001, max_value=10000.0, value=10.0, step=None, format="%.4g", key="cell_size_mm",
-        persist_state="session", help="Physical edge of the unit cell in surfaces, meshes and VTK files.",
-    )  # fmt: skip
-    tile = columns[1].number_input(
-        "STL tiles per edge", min_value=1, max_value=8, value=1, key="tile", persist_state="session",
-        help="The cell is repeated so often along each edge, as one body.",
-    )  # fmt: skip
-    load = columns[2].selectbox(
-        "Load of the fields", list(cell_views.LOAD_NAMES), format_func=cell_views.LOAD_NAMES.__getitem__,
-        key="export-load", persist_state="session", help="Unit strain of the local fields in VTK, figures and report.",
-    )  # fmt: skip
-    thickness = None
-    if flat:
-        thickness = columns[3].number_input(
-            "STL thickness, mm", min_value=0.001, max_value=10000.0, value=None, step=None, format="%.4g",
-            key="thickness_mm", persist_state="session", placeholder="automatic",
-            help="How far the 2D cell is extruded in the STL file.",
-        )  # fmt: skip
-    options = ExportOptions(size, thickness, int(tile), load, mesh=mesh_downloads.mesh_kind())
-    return _with_plates(design, options) if bear_plates(design.cell) else options
-
-
-def _with_plates(design: Design, options: ExportOptions) -> ExportOptions:
-    """The options with the plates that are chosen, and what there is to say of them; without where they cannot be."""
-    plates_mm, plates_axis = _plates(design.cell.dim == 2)
-    chosen = replace(options, plates_mm=plates_mm, plates_axis=plates_axis)
-    try:
-        told = DesignExport(design, chosen).plates_text
-    except ExportError as error:
-        st.warning(f"Files have no plates: {escape(str(error))}.")
-        return options
-    if told:
-        st.caption(told)
-    return chosen
-
-
-def _plates(flat: bool) -> tuple[float, str]:
-    """Thickness in mm of the plates of a specimen, 0 for none, and the axis they lie across. flat: of a 2D cell."""
-    first, second = st.columns(2)
-    thickness = first.number_input(
-        "Plates at two ends, mm", min_value=0.0, max_value=10000.0, value=0.0, step=None, format="%.4g",
-        key="plates_mm", persist_state="session",
-        help="Flat plates that close two ends of the STL of the solid, for printing and compressing it; 0: none. They "
-        "are in that file only, the numbers are those of the periodic cell.",
-    )  # fmt: skip
-    axis = second.segmented_control(
-        "Plates across", list(AXES[: 2 if flat else 3]), default=USUAL[2 if flat else 3], required=True,
-        key="plates-axis-2d" if flat else "plates-axis", persist_state="session", disabled=not thickness,
-    )  # fmt: skip
-    return thickness, str(axis)
-
-
-def _downloads(run_id: str, design: Design) -> None:
-    st.markdown("**Files**")
-    options = _options(design)
-
-    def single(kind: str, file_name: str) -> bytes:
-        origin = provenance(stored_result(server.store(), run_id), run_id)
-        return FORMATS[kind].files(DesignExport(design, options, origin))[file_name]()
-
-    def several(formats: list[str]) -> dict[str, bytes]:
-        result = stored_result(server.store(), run_id)
-        return dict(result_files(result, formats, options, indices=[design.index], run_id=run_id))
-
-    name = f"relaxdesign-{run_id}-{design.index + 1:02d}"
-    files = _single_files(DesignExport(design), name, single)
-    files += [
-        Download("Figures", lambda: zip_bytes(several(["png"]).items(), name), f"{name}-figures.zip", "application/zip",
-                 "PNG pictures of cell, stress and stiffness"),
-        Download("Report PDF", lambda: several([REPORT])["report.pdf"], f"{name}.pdf", "application/pdf",
-                 "Two pages with everything, for reading and printing"),
-        Download("Report HTML", lambda: several([REPORT])["report.html"], f"{name}.html", "text/html",
-                 "The same as one self-contained web page"),
-        Download("All as ZIP", lambda: zip_bytes(several([*ALL_FORMATS]).items(), name), f"{name}.zip",
-                 "application/zip", "These files of the design with their hashes", primary=True),
-    ]  # fmt: skip
-    downloads.buttons(files, f"{run_id}-{design.index}")
-
-    def of_format(kind: str) -> dict[str, bytes]:
-        origin = provenance(stored_result(server.store(), run_id), run_id)
-        made = FORMATS[kind].files(DesignExport(design, options, origin))
-        return {file_name: make() for file_name, make in made.items()}
-
-    mesh_downloads.render(design, name, f"{run_id}-{design.index}", of_format)
-
-
-def _single_files(export: DesignExport, name: str, make: Callable[[str, str], bytes]) -> list[Download]:
-    """The formats of single files, of which the STL has one per phase. make: the content, of a format and file name."""
-    files = []
-    stl, *others = FORMATS["stl"].files(export)
-    for file_name, suffix in {stl: "", **{other: other.removesuffix(".stl") for other in others}}.items():
-        label, path = f"STL {suffix}".rstrip(), f"{name}-{suffix}".rstrip("-") + ".stl"
-        told = f"{file_name.removesuffix('.stl').capitalize()}, closed, in mm"
-        files.append(Download(label, partial(make, "stl", file_name), path, FORMATS["stl"].mime, told))
-    for kind, label in BUTTONS.items():
-        (file_name,) = FORMATS[kind].files(export)
-        suffix = f"-{kind}.inp" if file_name.endswith(".inp") else f".{file_name.rsplit('.')[-1]}"
-        made = partial(make, kind, file_name)
-        files.append(Download(label, made, f"{name}{suffix}", FORMATS[kind].mime, FORMATS[kind].title))
-    return files

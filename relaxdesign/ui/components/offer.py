@@ -57,7 +57,7 @@ def in_words(quantity: str, ends: tuple[float, float], of: str) -> str:
     """What can be had of a quantity, and of what: of a ratio without limits worth a number just that."""
     described = QUANTITIES[quantity]
     if np.isinf(ends[0]):
-        return f"Of the {described.label} no bounds are known; {of}"
+        return f"No bounds are known for the {described.label} of {of}"
     if np.isinf(ends[1]):
         return f"Reachable: **{described.with_unit('from 0 on')}** by {of}"
     if not described.unit and described.positive and ends[1] > MOST_RATIO * max(ends[0], 1 / MOST_RATIO):

@@ -10,13 +10,18 @@ import streamlit as st
 
 from relaxdesign.server import Snapshot
 from relaxdesign.study.result import Design
-from relaxdesign.ui import server
-from relaxdesign.ui.components import candidates, charts, comparison, measures
+from relaxdesign.ui import server, units
+from relaxdesign.ui.colours import ModulusScale
+from relaxdesign.ui.components import candidates, charts, comparison, measures, pictures
 from relaxdesign.ui.components.measures import Measure
 from relaxdesign.ui.text import plural
 
 VIEWS = {"Cards": ":material/grid_view:", "Table": ":material/table:", "Charts": ":material/scatter_plot:"}
 MOST_COMPARED = 4
+SHOWN_AS, INSPECTED_AS = "candidates-view", "inspector-view"
+"""Keys of the controls that choose how all candidates, and how the one that is inspected, are looked at."""
+COMPARE = "Compare"
+"""The view of the inspector that shows the designs that are marked, side by side."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,11 @@ class Selection:
         return tuple(st.session_state.get(f"marked-{self.run_id}", ()))
 
     def replace(self, indices: Sequence[int]) -> None:
-        """Compares these; of too many, the last ones."""
-        st.session_state[f"marked-{self.run_id}"] = list(indices)[-MOST_COMPARED:]
+        """Compares these; of too many, the last ones. The inspector shows them as soon as there are two."""
+        kept, before = list(indices)[-MOST_COMPARED:], len(self.marked)
+        st.session_state[f"marked-{self.run_id}"] = kept
+        if len(kept) >= 2 and len(kept) > before:
+            st.session_state[INSPECTED_AS] = COMPARE
 
     def toggle(self, index: int) -> None:
         rest = [marked for marked in self.marked if marked != index]
@@ -41,6 +49,8 @@ class Selection:
         """Inspects a design and brings it into view."""
         st.session_state[f"chosen-{self.run_id}"] = index
         st.session_state[f"chosen-{self.run_id}-token"] = self.token + 1
+        if st.session_state.get(INSPECTED_AS) == COMPARE:
+            del st.session_state[INSPECTED_AS]
 
     @property
     def token(self) -> int:
@@ -57,14 +67,14 @@ class Selection:
 def designs(snapshot: Snapshot, selection: Selection, shown: int | None) -> None:
     """All candidates as cards, as a table or in charts."""
     known = measures.known(snapshot.designs)
-    left, right = st.columns([2, 1], vertical_alignment="bottom")
+    left, right = st.columns([1.5, 1], vertical_alignment="bottom")
     view = left.segmented_control(
         "View of the candidates", list(VIEWS), format_func=lambda name: f"{VIEWS[name]} {name}", default="Cards",
-        required=True, key="candidates-view", persist_state="session", label_visibility="collapsed",
+        required=True, key=SHOWN_AS, persist_state="session", label_visibility="collapsed",
     )  # fmt: skip
     by = right.selectbox(
         "Sort by", ["Number", *known], key=f"sort-{snapshot.run_id}", label_visibility="collapsed",
-        format_func="Sorted by {}".format, disabled=view == "Charts",
+        format_func="By {}".format, disabled=view == "Charts",
     )  # fmt: skip
     shown_designs = measures.ordered(snapshot.designs, known.get(by))
     if view == "Table":
@@ -73,7 +83,7 @@ def designs(snapshot: Snapshot, selection: Selection, shown: int | None) -> None
         _charts([design for design in snapshot.designs if design.ok], known, selection)
     else:
         choices = candidates.Choices(shown, selection.marked, selection.show, selection.toggle)
-        candidates.gallery(snapshot.run_id, shown_designs, choices)
+        candidates.gallery(snapshot.run_id, shown_designs, choices, ModulusScale.of(snapshot.request))
 
 
 def _charts(designs: Sequence[Design], known: dict[str, Measure], selection: Selection) -> None:
@@ -84,7 +94,7 @@ def _charts(designs: Sequence[Design], known: dict[str, Measure], selection: Sel
     titles = list(known)
     x = known[x_column.selectbox("Across", titles, index=1, key=f"x-{selection.run_id}")]
     y = known[y_column.selectbox("Upwards", titles, key=f"y-{selection.run_id}")]
-    hint.caption("Press a point, or draw a box around up to four, to compare them below.")
+    hint.caption("Press a point, or draw a box around up to four, to compare them.")
     key = f"scatter-{selection.run_id}"
 
     def choose() -> None:
@@ -107,20 +117,18 @@ def _charts(designs: Sequence[Design], known: dict[str, Measure], selection: Sel
 def side_by_side(snapshot: Snapshot, selection: Selection) -> None:
     """The designs that are marked, side by side."""
     marked = [design for index in selection.marked for design in snapshot.designs if design.index == index]
-    if not marked:
-        return
-    with st.container(border=True, key="comparison"):
-        st.subheader("Side by side")
-        for column, design in zip(st.columns(MOST_COMPARED), marked, strict=False):
+    scale = ModulusScale.of(snapshot.request)
+    with st.container(key="comparison"):
+        for column, design in zip(st.columns(max(2, len(marked))), marked, strict=False):
             with column:
-                st.image(candidates.phase_image(design), width="stretch", alt=f"Phases of candidate {design.index + 1}")
+                pictures.show(design, f"card-{snapshot.run_id}-{design.index}", scale)
                 st.markdown(f":gray[{design.index + 1}] {candidates.headline(design)}")
                 st.button(
                     "Take out", key=f"uncompare-{snapshot.run_id}-{design.index}", icon=":material/close:",
                     type="tertiary", on_click=selection.toggle, args=(design.index,),
                 )  # fmt: skip
         if len(marked) == 1:
-            st.caption("Choose a second design to see both side by side.")
+            st.caption("Press Compare on a second card to see both side by side.")
         else:
             run = server.store().run(snapshot.run_id)
             table = comparison.table([(run, design) for design in marked])
@@ -146,14 +154,14 @@ def _table(designs: Sequence[Design], selection: Selection, order: str) -> None:
     st.dataframe(
         candidates.stage_table(designs),
         hide_index=True,
-        column_config=candidates.STAGE_COLUMNS,
+        column_config=candidates.stage_columns(),
         placeholder="–",
         key=key,
         on_select=choose,
         selection_mode="multi-row",
     )
     st.caption(
-        "K in GPa. Relaxed: any material per voxel, as sampled. Two phases and catalogue materials: mean over "
-        "fresh random placements. Refined: after materials, fraction and size were adjusted. Realised: the one "
-        "cell you download, solved in double precision."
+        f"K in {units.unit_of('GPa')}. Relaxed: any material per voxel, as sampled. Two phases and catalogue "
+        "materials: mean over fresh random placements. Refined: after materials, fraction and size were adjusted. "
+        "Realised: the one cell you download, solved in double precision."
     )

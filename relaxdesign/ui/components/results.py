@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 from streamlit.components.v2 import component
 
 from relaxdesign.library import NotYours, UnknownRun
-from relaxdesign.materials.catalogue import occupied_cells
 from relaxdesign.server import JobLimit, Snapshot
 from relaxdesign.study.pareto import conflict
-from relaxdesign.study.result import Design
-from relaxdesign.ui import navigation, server
-from relaxdesign.ui.components import candidates, denoising, film, inspector, overview
+from relaxdesign.ui import navigation, server, units
+from relaxdesign.ui.colours import ModulusScale
+from relaxdesign.ui.components import denoising, film, glossary, in_short, inspector, overview
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.components.downloads import buttons as download_buttons
 from relaxdesign.ui.errors import guard
-from relaxdesign.ui.text import duration, escape, plural, what_is_shown
+from relaxdesign.ui.text import escape, plural, what_is_shown
 
-# Brings the inspector into view when another design was chosen.
+# Brings the inspector into view when another design was chosen and it does not stand beside the cards.
 _scroll = component(
     "relaxdesign_scroll",
     js="""
@@ -27,8 +24,12 @@ _scroll = component(
     export default function ({ data }) {
       if (data.token && data.token !== last) {
         const target = document.querySelector(`.st-key-${data.anchor}`);
-        if (target) target.style.scrollMarginTop = "4.5rem";
-        target?.scrollIntoView({ behavior: "smooth", block: "start" });
+        const top = target?.getBoundingClientRect().top;
+        if (target && (top < 0 || top > 0.6 * innerHeight)) {
+          const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+          target.style.scrollMarginTop = "4.5rem";
+          target.scrollIntoView({ behavior: still ? "instant" : "smooth", block: "start" });
+        }
       }
       last = data.token;
     }
@@ -50,17 +51,29 @@ def render(run_id: str) -> None:
         if snapshot.live:
             st.rerun()  # resumed, here or elsewhere
         _notice(snapshot)
-        selection = overview.Selection(run_id)
-        chosen = selection.shown(snapshot.designs)
         if snapshot.designs:
             _summary(snapshot)
-            overview.designs(snapshot, selection, None if chosen is None else chosen.index)
-            overview.side_by_side(snapshot, selection)
-        if chosen is not None:
-            with st.container(key="inspector"):
-                inspector.render(run_id, chosen)
-        _scroll(data={"token": selection.token, "anchor": "inspector"}, key="scroll")
+            _designs(snapshot)
         _history(snapshot)
+
+
+def _designs(snapshot: Snapshot) -> None:
+    """All designs, and beside them the one that is inspected; below each other where all need the page's width."""
+    selection = overview.Selection(snapshot.run_id)
+    chosen = selection.shown(snapshot.designs)
+    index = None if chosen is None else chosen.index
+    beside = chosen is not None and st.session_state.get(overview.SHOWN_AS, "Cards") == "Cards"
+    with st.container(key="results-beside" if beside else "results-below"):
+        every, one = st.columns([1, 1.1], gap="medium") if beside else (st.container(), st.container())
+        with every:
+            overview.designs(snapshot, selection, index)
+        if chosen is not None:
+            with one, st.container(key="inspector"):
+                marked = len(selection.marked)
+                compared = inspector.Comparison(marked, lambda: overview.side_by_side(snapshot, selection))
+                scale = ModulusScale.of(snapshot.request)
+                inspector.render(snapshot.run_id, chosen, scale, compared if marked else None)
+        _scroll(data={"token": selection.token, "anchor": "inspector"}, key="scroll")
 
 
 def _notice(snapshot: Snapshot) -> None:
@@ -113,15 +126,7 @@ def _resume(snapshot: Snapshot) -> None:
 
 def _summary(snapshot: Snapshot) -> None:
     verified = [design for design in snapshot.designs if design.ok]
-    text, files = st.columns([2, 1], vertical_alignment="center")
-    lines = [_count(snapshot, verified), _nearest(verified), _diversity(verified)]
-    text.markdown("  \n".join(filter(None, lines)))
-    text.page_link(
-        navigation.CAMPAIGNS,
-        label="Vary this in a campaign",
-        icon=":material/grid_view:",
-        query_params={"from": snapshot.run_id},
-    )
+    st.markdown(in_short.sentence(snapshot.designs, snapshot.request))
 
     def archive() -> bytes:
         from relaxdesign.export import result_files, zip_bytes
@@ -136,7 +141,7 @@ def _summary(snapshot: Snapshot) -> None:
 
         return result_json(stored_result(server.store(), snapshot.run_id))
 
-    row = files.container(horizontal=True, horizontal_alignment="right", gap="small")
+    row = st.container(horizontal=True, gap="small", vertical_alignment="center", key="whole-run")
     row.download_button(
         "All files",
         archive,
@@ -158,38 +163,15 @@ def _summary(snapshot: Snapshot) -> None:
         on_click="ignore",
         help="All designs with request, seed and versions, as JSON",
     )
-
-
-def _count(snapshot: Snapshot, verified: Sequence[Design]) -> str:
-    """How many candidates became designs, how many of these meet all that was asked for, and how long it took."""
-    count = snapshot.request.count
-    close = sum(candidates.on_target(design) for design in verified)
-    wanted = "the target" if len(snapshot.request.targets) == 1 else "all targets"
-    return (
-        f"**{len(verified)} of {plural(count, 'candidate')}** verified · **{close} of {count}** within 1 % of {wanted} "
-        f"· {duration(snapshot.seconds)}"
+    row.page_link(
+        navigation.CAMPAIGNS,
+        label="Vary this in a campaign",
+        icon=":material/grid_view:",
+        query_params={"from": snapshot.run_id},
     )
-
-
-def _nearest(verified: Sequence[Design]) -> str:
-    """Where no design is on target: which targets the nearest one misses, and by how much."""
-    nearest = candidates.best(verified)
-    shortfall = "" if nearest is None else candidates.shortfall(nearest)
-    if nearest is None or not shortfall or any(candidates.on_target(design) for design in verified):
-        return ""
-    return f":orange[The nearest, candidate {nearest.index + 1}, misses {escape(shortfall)}]"
-
-
-def _diversity(designs: Sequence[Design]) -> str:
-    """How different the designs are, in words; empty without designs."""
-    pairs = {design.materials for design in designs if design.materials and design.solid is None}
-    materials = {material for pair in pairs for material in pair}
-    if not materials:
-        return ""
-    return (
-        f":gray[Diversity: {plural(len(pairs), 'material pair')} of {plural(len(materials), 'material')}, which occupy "
-        f"{plural(occupied_cells(materials), 'cell')} of the 10 × 10 × 10 property grid]"
-    )
+    with row:
+        units.choose()
+        glossary.show()
 
 
 def _history(snapshot: Snapshot) -> None:

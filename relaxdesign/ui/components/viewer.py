@@ -7,10 +7,12 @@ there a still of the same scene is shown; where there is none, the browser draws
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import streamlit as st
 from streamlit.components.v2 import component
@@ -48,6 +50,8 @@ _again = component(
     """,
 )
 
+_PAGE_SCRIPT = (Path(__file__).parent / "frontend" / "viewer_page.js").read_text()
+
 _Name = tuple[str, bool, Look]
 
 
@@ -72,12 +76,15 @@ def _draw(name: _Name, scene: Scene) -> None:
     elif (page := view.result()) is None:
         cell_scene.show(scene, key=f"view-{name[0]}")
     else:
-        _embed(page, f"view-{name}")
+        _embed(page, f"view-{name}", name[0])
 
 
-def _embed(page: str, key: str) -> None:
+def _embed(page: str, key: str, cell: str) -> None:
+    """cell: names the camera, which other looks at the same cell take over."""
     from stpyvista import _stpv_component
 
+    script = f"<script>const CELL = {json.dumps(cell)};\n{_PAGE_SCRIPT}</script></body>"
+    page = page.replace("</body>", script)
     data = {"_html": page, "backend": "trame", "height": HEIGHT, "width": 0, "use_container_width": True}
     _stpv_component(key=key, data=data)
 

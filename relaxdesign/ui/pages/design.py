@@ -4,6 +4,9 @@ import streamlit as st
 
 from relaxdesign.ui import navigation, server
 
+if "run" not in st.query_params and "from" not in st.query_params and (opened := st.session_state.get("opened_run")):
+    # Back from another page: the run that was open still is, until a new design is begun.
+    st.query_params["run"] = opened
 if "run" not in st.query_params:
     st.markdown(
         "## Composites that meet your targets\n"
@@ -18,7 +21,7 @@ from relaxdesign.server import Snapshot  # noqa: E402  (loads torch, see server.
 from relaxdesign.ui.components import controls, live, results  # noqa: E402
 from relaxdesign.ui.components.welcome import materials_chart  # noqa: E402
 from relaxdesign.ui.errors import guard  # noqa: E402
-from relaxdesign.ui.text import STATES, escape  # noqa: E402
+from relaxdesign.ui.text import STATES, asked, duration, escape, plural  # noqa: E402
 
 
 def draw() -> None:
@@ -35,10 +38,12 @@ def draw() -> None:
         snapshot = server.visit().snapshot(run_id)
     except UnknownRun:
         controls.render(alone=False)
+        st.session_state.pop("opened_run", None)
         st.warning("There is no such run in this library; it may have been deleted.", icon=":material/search_off:")
         st.page_link(navigation.LIBRARY, label="Open the library", icon=":material/folder_open:")
         materials_chart()
         return
+    st.session_state["opened_run"] = run_id
     if st.session_state.get("shown_run") != run_id:
         # A run that was opened brings its settings along, so that it can be repeated or changed.
         st.session_state["shown_run"] = run_id
@@ -56,6 +61,7 @@ def take_over() -> None:
     source = st.query_params.pop("from", None)
     if source is None:
         return
+    st.session_state.pop("opened_run", None)
     try:
         controls.load(server.store().run(source).request)
     except UnknownRun:
@@ -82,15 +88,25 @@ def _watch(run_id: str) -> None:
     st.query_params["run"] = run_id
 
 
+def _begin_anew() -> None:
+    """Leaves the run for the first page; the settings stay."""
+    st.session_state.pop("opened_run", None)
+    st.query_params.pop("run", None)
+
+
 def head(snapshot: Snapshot) -> None:
     """What was asked for."""
     request = snapshot.request
     label, colour, icon = STATES[snapshot.state]
     cell = "2D (one voxel thick, periodic, 3D elasticity)" if request.dim == 2 else "3D (periodic)"
     method = "" if request.method == "guided" else f" · {request.method}"
-    st.markdown(
-        f"## {escape(request.title)} :{colour}-badge[{icon} {label}]\n"
-        f":gray[{cell} · {request.count} candidates · {request.steps} steps · seed {request.seed}{method}]"
+    title, new = st.columns([5, 1], vertical_alignment="top")
+    new.button("New design", icon=":material/add:", key="new-design", width="stretch", on_click=_begin_anew)
+    took = "" if snapshot.live else f" · {duration(snapshot.seconds)}"
+    title.markdown(
+        f"## {escape(asked(request))} :{colour}-badge[{icon} {label}]\n"
+        f":gray[{cell} · {plural(request.count, 'candidate')} · {request.steps} steps · seed {request.seed}"
+        f"{method}{took}]"
     )
 
 

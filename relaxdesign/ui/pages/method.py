@@ -83,7 +83,7 @@ def evaluator() -> None:
         (right, "verification-grid.svg", "Error of K of one sphere by grid."),
     ):
         if (DOCS / "figures" / name).exists():
-            column.image(DOCS / "figures" / name, caption=text)
+            column.image(DOCS / "figures" / name, caption=text, alt=text)
 
 
 def results() -> None:
@@ -100,7 +100,7 @@ def results() -> None:
     cases = json.loads(path.read_text(encoding="utf-8"))["cases"]
     rows = [
         {
-            "": f"{case['dim']}D",
+            "cells": f"{case['dim']}D",
             "method": case["name"],
             "targets": ", ".join(case["targets"]),
             "designs": case["designs"],
