@@ -63,13 +63,15 @@ def signed_in() -> bool:
 
 
 def cookie() -> str:
-    """By which the browser is known again; empty without one."""
-    return st.context.cookies.get(COOKIE, "")
+    """By which the browser is known again; empty without one, as where a page is drawn without a browser."""
+    value = st.context.cookies.get(COOKIE)
+    return value if isinstance(value, str) else ""
 
 
 def address() -> str:
-    """From which the browser comes; empty: from this machine."""
-    return st.context.ip_address or ""
+    """From which the browser comes; empty: from this machine, or no browser."""
+    value = st.context.ip_address
+    return value if isinstance(value, str) else ""
 
 
 def _name() -> str:

@@ -124,7 +124,7 @@ def test_designs_are_compared_without_a_diameter(app):
 def test_the_live_view_shows_verified_designs_and_says_what_the_fields_are(monkeypatch):
     step = Frame.of(scripted_step(DesignRequest(target_bulk=100.0, count=3, steps=3), 2))
     snapshot = Snapshot("run", REQUEST, "running", Curves(), designs=MISSED, recent=(step,))
-    monkeypatch.setattr(server, "jobs", lambda: SimpleNamespace(snapshot=lambda _: snapshot, cancel=lambda _: None))
+    monkeypatch.setattr(server, "visit", lambda: SimpleNamespace(snapshot=lambda _: snapshot, cancel=lambda _: None))
     monkeypatch.setattr(denoising, "live", lambda *_: None)
     page = AppTest.from_function(live_page, default_timeout=60).run()
     said = assert_shown(page)
