@@ -192,21 +192,14 @@ def test_other_programs_read_the_same_mesh(tmp_path, kind, shape, ending):
         assert {name: tag.tolist() for name, tag in found.field_data.items()} == {"PHASE-0": [1, 3], "PHASE-1": [2, 3]}
 
 
-def test_gmsh_opens_its_file_with_the_phases_as_groups(tmp_path):
-    import gmsh
-
+def test_gmsh_opens_its_file_with_the_phases_as_groups(gmsh, tmp_path):
     mesh = noise_mesh("quadratic", (4, 4, 4))
     (tmp_path / "mesh.msh").write_bytes(mesh_files(mesh, "mesh", "msh")["mesh.msh"])
-    gmsh.initialize(interruptible=False)
-    try:
-        gmsh.option.setNumber("General.Terminal", 0)
-        gmsh.open(str(tmp_path / "mesh.msh"))
-        groups = gmsh.model.getPhysicalGroups()
-        assert [gmsh.model.getPhysicalName(*group) for group in groups] == ["PHASE-0", "PHASE-1"]
-        tags, _ = gmsh.model.mesh.getElementsByType(11)
-        assert len(tags) == len(mesh.elements) and min(gmsh.model.mesh.getElementQualities(tags, "volume")) > 0
-    finally:
-        gmsh.finalize()
+    gmsh.open(str(tmp_path / "mesh.msh"))
+    groups = gmsh.model.getPhysicalGroups()
+    assert [gmsh.model.getPhysicalName(*group) for group in groups] == ["PHASE-0", "PHASE-1"]
+    tags, _ = gmsh.model.mesh.getElementsByType(11)
+    assert len(tags) == len(mesh.elements) and min(gmsh.model.mesh.getElementQualities(tags, "volume")) > 0
 
 
 def test_fans_files_are_read_back(make_design, make_result, tmp_path):
@@ -224,22 +217,15 @@ def test_fans_files_are_read_back(make_design, make_result, tmp_path):
 
 
 @pytest.mark.parametrize(("dim", "solids"), [(2, 5), (3, 3)])
-def test_step_has_the_particles_as_exact_solids(make_design, tmp_path, dim, solids):
+def test_step_has_the_particles_as_exact_solids(make_design, gmsh, tmp_path, dim, solids):
     """A disc over a corner is cut in four; of spheres all images are whole, beside the block."""
-    import gmsh
-
     centres = [[0.0, 0.0]] if dim == 2 else [[0.5, 0.5, 0.0]]
     design = packed(make_design, dim, 8, centres, 0.4)
     path = tmp_path / "cell.step"
     path.write_bytes(step_bytes(design, 10.0, 2.0 if dim == 2 else None))
     assert path.read_bytes() == step_bytes(design, 10.0, 2.0 if dim == 2 else None)
-    gmsh.initialize(interruptible=False)
-    try:
-        gmsh.option.setNumber("General.Terminal", 0)
-        gmsh.open(str(path))
-        volumes = sorted(gmsh.model.occ.getMass(3, tag) for _, tag in gmsh.model.getEntities(3))
-    finally:
-        gmsh.finalize()
+    gmsh.open(str(path))
+    volumes = sorted(gmsh.model.occ.getMass(3, tag) for _, tag in gmsh.model.getEntities(3))
     assert len(volumes) == solids
     if dim == 2:
         assert sum(volumes) == pytest.approx(200.0) and volumes[-1] == pytest.approx(200.0 - 2.0 * np.pi * 4.0)

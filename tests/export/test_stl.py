@@ -162,18 +162,6 @@ def test_vtk_s_reader_opens_them_without_complaint(make_design, tmp_path, dim, l
     assert reader.GetOutput().GetNumberOfCells() == len(read(path.read_bytes()).faces)
 
 
-@pytest.fixture
-def gmsh():
-    try:
-        import gmsh
-    except OSError as error:
-        pytest.skip(f"Gmsh cannot be loaded: {error}")
-    gmsh.initialize(interruptible=False)
-    gmsh.option.setNumber("General.Terminal", 0)
-    yield gmsh
-    gmsh.finalize()
-
-
 @pytest.mark.parametrize("label", [0, 1])
 @pytest.mark.parametrize("dim", [2, 3])
 def test_gmsh_opens_them_without_complaint(make_design, tmp_path, gmsh, dim, label):
