@@ -59,10 +59,10 @@ def in_words(quantity: str, ends: tuple[float, float], of: str) -> str:
     if np.isinf(ends[0]):
         return f"No bounds are known for the {described.label} of {of}"
     if np.isinf(ends[1]):
-        return f"Reachable: **{described.with_unit('from 0 on')}** by {of}"
+        return f"Reachable: **{described.with_unit('from 0 on')}**, {of}"
     if not described.unit and described.positive and ends[1] > MOST_RATIO * max(ends[0], 1 / MOST_RATIO):
-        return f"Reachable: **any ratio** that bounds allow, by {of}"
-    return f"Reachable: **{described.with_unit(span(*ends))}** by {of}"
+        return f"Reachable: **any ratio** that bounds allow, {of}"
+    return f"Reachable: **{described.with_unit(span(*ends))}**, {of}"
 
 
 def known(quantity: str) -> bool:
