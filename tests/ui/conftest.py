@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from relaxdesign.prior import model
 from relaxdesign.server import manager
 from relaxdesign.study import run as study
-from relaxdesign.ui import server, visitor
+from relaxdesign.ui import background, server, visitor
 from tests.scripted_study import scripted_study
 
 ROOT = Path(__file__).parents[2]
@@ -64,4 +64,14 @@ def app(tmp_path, monkeypatch, script):
     yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT_S)
     server.jobs().close()
     st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def evaluate_page(monkeypatch):
+    """The page "Evaluate" by itself, not run yet."""
+    monkeypatch.setattr(background, "PATIENCE_S", 120.0)
+    monkeypatch.setattr(server, "_probe_rendering", lambda: False)
+    st.cache_resource.clear()
+    yield AppTest.from_file(str(ROOT / "relaxdesign" / "ui" / "pages" / "evaluate.py"), default_timeout=120)
     st.cache_resource.clear()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
 import trimesh
 from streamlit.testing.v1 import AppTest
 
@@ -16,19 +14,12 @@ from relaxdesign.io.labels import Labels
 from relaxdesign.io.uploads import StlGrid, Upload
 from relaxdesign.physics.effective_properties import evaluate
 from relaxdesign.physics.voxel_fields import VoxelFields
-from relaxdesign.ui import background, server
 from relaxdesign.ui.components import cell_source
-
-PAGE = Path(__file__).parents[2] / "relaxdesign" / "ui" / "pages" / "evaluate.py"
 
 
 @pytest.fixture
-def app(monkeypatch) -> AppTest:
-    monkeypatch.setattr(background, "PATIENCE_S", 120.0)
-    monkeypatch.setattr(server, "_probe_rendering", lambda: False)
-    st.cache_resource.clear()
-    yield AppTest.from_file(str(PAGE), default_timeout=120)
-    st.cache_resource.clear()
+def app(evaluate_page) -> AppTest:
+    return evaluate_page
 
 
 def npz(**arrays) -> bytes:

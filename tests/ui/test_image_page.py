@@ -5,28 +5,19 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
 import pytest
-import streamlit as st
 import tifffile
 from streamlit.testing.v1 import AppTest
 
-from relaxdesign.ui import background, server
 from relaxdesign.ui.components import cell_results
-
-PAGE = Path(__file__).parents[2] / "relaxdesign" / "ui" / "pages" / "evaluate.py"
 
 
 @pytest.fixture
-def app(monkeypatch) -> AppTest:
-    monkeypatch.setattr(background, "PATIENCE_S", 120.0)
-    monkeypatch.setattr(server, "_probe_rendering", lambda: False)
-    st.cache_resource.clear()
-    yield AppTest.from_file(str(PAGE), default_timeout=120)
-    st.cache_resource.clear()
+def app(evaluate_page) -> AppTest:
+    return evaluate_page
 
 
 def grey() -> np.ndarray:
