@@ -31,6 +31,10 @@ _WATCHING = {
 """How often processes look at themselves: every 20 to 500 ms if not told, each time taking the interpreter from the
 computing thread, or the core of a worker."""
 
+_KEEPING = {"distributed.deploy.lost-worker-timeout": "365 days"}
+"""A worker that died is begun anew by its nanny. The cluster would give its place up for good if it is away 15 s after
+a death, even when it came back in between and died once more."""
+
 _LEAVING = {"distributed.worker.preload": ["import atexit, gc; atexit.register(gc.freeze)"]}
 """The interpreter's last garbage collection would go through all of PyTorch, which takes a second at the end."""
 
@@ -67,6 +71,7 @@ def workers(scheduler: str | None = None, count: int | None = None) -> Iterator[
     settings = {
         "distributed.scheduler.allowed-failures": TRIES - 1,
         **_WATCHING,
+        **_KEEPING,
         **_LEAVING,
         **{f"distributed.nanny.pre-spawn-environ.{name}": threads for name in _THREADS},
         **{f"distributed.nanny.pre-spawn-environ.{name}": size for name, size in _ALLOCATOR.items()},

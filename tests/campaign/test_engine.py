@@ -107,6 +107,24 @@ def test_a_worker_that_dies_is_replaced_and_its_task_done(client, tmp_path):
     assert ended == {number: number for number in range(8)}
 
 
+@pytest.mark.slow  # 15 s is what Dask grants a lost worker
+def test_a_worker_that_dies_again_and_again_keeps_its_place():
+    def end_worker() -> float:
+        (number,) = client.run(os.getpid).values()
+        os.kill(number, signal.SIGKILL)
+        return time.monotonic()
+
+    with workers(count=1) as client:
+        first = end_worker()
+        while time.monotonic() < first + 14.5:
+            time.sleep(0.1)
+        end_worker()
+        while time.monotonic() < first + 16:
+            time.sleep(0.1)
+        client.wait_for_workers(1, timeout=60)
+        assert [item for item in run_tasks(client, square, [4]) if item] == [(4, 16)]
+
+
 def test_a_task_that_kills_three_workers_is_given_up(client, tmp_path):
     tasks = [(number, str(tmp_path), 99) for number in (3, 4, 5)]
     ended = {task[0]: result for task, result in filter(None, run_tasks(client, die, tasks, ahead=1))}
