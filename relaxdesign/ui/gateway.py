@@ -29,18 +29,23 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# Streamlit's page and components have inline scripts and styles; the 3D viewers compile shaders and modules (eval,
-# blob:, data:) in frames of their own. What may be run or sent elsewhere is nothing.
+# Which parts need what beyond files of this server, as a browser reports it of a policy without it:
+# - inline scripts: Streamlit's page (one), and the page that PyVista's viewer exports, which holds the scene (several);
+# - eval: Plotly's WebGL charts, as the map of a campaign, compile their drawing; Streamlit's decoder of messages is wasm;
+# - blob: modules: Streamlit's components, our own among them;
+# - inline styles: Streamlit, Plotly and both viewers set them by script; fonts and pictures as data.
+# No part needs attributes of elements that run something (onclick=…), of which a forged text would make use first.
 _POLICY = {
     "default-src": "'self'",
-    "script-src": "'self' 'unsafe-inline' 'unsafe-eval' blob: data:",
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval' blob:",
+    "script-src-attr": "'none'",
     "style-src": "'self' 'unsafe-inline'",
     "img-src": "'self' data: blob:",
     "font-src": "'self' data:",
     "media-src": "'self' data: blob:",
-    "connect-src": "'self' data: blob:",
+    "connect-src": "'self'",
     "worker-src": "'self' blob:",
-    "frame-src": "'self' data: blob:",
+    "frame-src": "'self'",
     "frame-ancestors": "'self'",
     "object-src": "'none'",
     "base-uri": "'self'",

@@ -53,6 +53,7 @@ def test_every_answer_has_its_headers_once():
     assert {name.lower(): value for name, value in HEADERS.items()}.items() <= headers.items()
     policy = headers["content-security-policy"]
     assert "frame-ancestors 'self'" in policy and "object-src 'none'" in policy
+    assert "script-src-attr 'none'" in policy and "connect-src 'self';" in policy
     assert "http" not in policy and "*" not in policy, "nothing is loaded from or sent to elsewhere"
     assert HEADERS.items() <= {**HEADERS, **ask(host="evil.example")[1]}.items()
 
