@@ -30,8 +30,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # Which parts need what beyond files of this server, as a browser reports it of a policy without it:
-# - inline scripts: Streamlit's page (one), and the page that PyVista's viewer exports, which holds the scene (several);
-# - eval: Plotly's WebGL charts, as the map of a campaign, compile their drawing; Streamlit's decoder of messages is wasm;
+# - inline scripts: Streamlit's page (one), and the page that PyVista's viewer exports, with the scene (several);
+# - eval: Plotly's WebGL charts, as the map of a campaign, compile their drawing; wasm: Streamlit's decoder;
 # - blob: modules: Streamlit's components, our own among them;
 # - inline styles: Streamlit, Plotly and both viewers set them by script; fonts and pictures as data.
 # No part needs attributes of elements that run something (onclick=…), of which a forged text would make use first.

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
-import socket
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -26,6 +22,7 @@ from tests.e2e.driving import (
     settle,
     start_design,
 )
+from tests.ports import listening
 from tests.scripted_study import scripted_study
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
@@ -154,19 +151,6 @@ def test_one_port_is_open_and_pages_keep_to_their_policy(tmp_path):
         # The viewer's page asks for its icon at a server of others, in vain.
         assert not [text for text in broken if not text.startswith("img-src: https://kitware.github.io/")]
         assert listening(server.process.pid) == {("0.0.0.0", port)}
-
-
-def listening(pid: int) -> set[tuple[str, int]]:
-    """Addresses and ports at which a process and its children wait for others, all but this machine's own."""
-    first = psutil.Process(pid)
-    found = set()
-    for process in (first, *first.children(recursive=True)):
-        with contextlib.suppress(psutil.Error):  # it has just ended
-            for one in process.net_connections("inet"):
-                waits = one.status == psutil.CONN_LISTEN or (one.type == socket.SOCK_DGRAM and not one.raddr)
-                if waits and not ipaddress.ip_address(one.laddr.ip).is_loopback:
-                    found.add((one.laddr.ip, one.laddr.port))
-    return found
 
 
 def test_without_login_another_s_run_is_stopped_after_a_question(tmp_path):
