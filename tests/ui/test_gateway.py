@@ -83,6 +83,8 @@ def test_the_proxy_s_word_counts_from_the_proxy_alone():
     assert ask(login=PROXY, x_forwarded_user="anna", client="192.168.1.7")[0] == 403
     assert ask(login=PROXY, kind="websocket")[0] == "websocket.close"
     assert ask("/_stcore/health", login=PROXY, client="192.168.1.7")[0] == 200, "who looks after it names no user"
+    assert ask("/media/_stcore/health", login=PROXY, client="192.168.1.7")[0] == 403
+    assert ask(login=PROXY, x_forwarded_user="anna", **{"X-Forwarded_User": "carl"})[0] == 401, "two names are none"
 
 
 def test_a_browser_is_known_again_where_there_is_no_login():
