@@ -8,6 +8,7 @@ import ipaddress
 import pytest
 
 from relaxdesign.people import Login
+from relaxdesign.ui import visitor
 from relaxdesign.ui.gateway import HEADERS, Gateway, is_own
 
 PROXY = Login("X-Forwarded-User", proxies=(ipaddress.ip_network("127.0.0.1"),))
@@ -94,3 +95,18 @@ def test_a_browser_is_known_again_where_there_is_no_login():
     assert value != ask()[1]["set-cookie"].split(";")[0]
     assert "set-cookie" not in ask(cookie=f"other=1; {value}")[1]
     assert "set-cookie" not in ask(login=PROXY, x_forwarded_user="anna")[1]
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"sub": "1", "email": "anna@example.org", "email_verified": True}, "anna@example.org"),
+        ({"sub": "1", "email": "anna@example.org"}, "anna@example.org"),
+        ({"sub": "1", "email": "anna@example.org", "email_verified": False}, "1"),
+        ({"sub": "1", "email": "anna@example.org", "email_verified": "false"}, "1"),
+        ({"sub": "1"}, "1"),
+        ({}, ""),
+    ],
+)
+def test_an_address_that_nobody_has_verified_is_nobody_s_name(claims, name):
+    assert visitor._from_provider(claims) == name
