@@ -57,6 +57,7 @@ def piece(log: Log, store: Store, code: int | None = None, *, over: bool = False
     failed = {run.id: run.error for run in store.list_runs(10_000, search=RunSearch(status=("failed",)))}
     memory, fitted = growth(log.samples, "MB")
     files, _ = growth(log.samples, "files")
+    waits = sum("TimeoutError" in problem for problem in log.problems)
     long_enough = fitted >= SHORTEST_FIT_MIN
     lines = log.stage.log.read_text(errors="replace").splitlines()
     return {
@@ -69,7 +70,8 @@ def piece(log: Log, store: Store, code: int | None = None, *, over: bool = False
         "runs": dict(found),
         "lost": found["lost"],
         "stuck": len(stuck),
-        "error_pages": len(log.problems),
+        "error_pages": len(log.problems) - waits,
+        "waits_in_vain": waits,  # of a browser, for minutes
         "failed": failed,
         "exit_code_of_the_server": code,
         "minutes_of_the_longest_life": fitted,
@@ -78,7 +80,8 @@ def piece(log: Log, store: Store, code: int | None = None, *, over: bool = False
         "verdict": {
             "no run lost": not found["lost"],
             "no run stuck": not stuck if over else None,
-            "no error page in peace": not log.problems,
+            "no error page in peace": len(log.problems) == waits,
+            "no wait in vain in peace": not waits,
             "no growth of memory": memory < LARGEST_GROWTH_MB_PER_HOUR if long_enough else None,
             "no growth of open files": files < LARGEST_GROWTH_FILES_PER_HOUR if long_enough else None,
         },
@@ -113,15 +116,25 @@ class Pieces:
 
 def table(pieces: list[dict]) -> str:
     """The pieces as lines of Markdown, and what they are together."""
-    columns = ("minutes", "runs", "failed", "lost", "stuck", "error_pages", "MB_per_hour", "files_per_hour")
+    columns = (
+        "minutes",
+        "runs",
+        "failed",
+        "lost",
+        "stuck",
+        "error_pages",
+        "waits_in_vain",
+        "MB_per_hour",
+        "files_per_hour",
+    )
     rows = [
-        [each["minutes"], sum(each["runs"].values()), len(each["failed"]), *(each[name] for name in columns[3:6])]
+        [each["minutes"], sum(each["runs"].values()), len(each["failed"]), *(each[name] for name in columns[3:7])]
         for each in pieces
     ]
-    lines = [[*row, *(each[name] for name in columns[6:])] for row, each in zip(rows, pieces, strict=True)]
+    lines = [[*row, *(each[name] for name in columns[7:])] for row, each in zip(rows, pieces, strict=True)]
     if len(pieces) > 1:
-        lines.append([*(round(sum(column), 1) for column in zip(*rows, strict=True)), "", ""])
-    head = [" | ".join(name.replace("_", " ") for name in columns), "|".join("---" for _ in columns)]
+        lines.append([*(round(sum(column), 1) for column in zip(*rows, strict=True)), None, None])
+    head = [" | ".join(name.replace("_", " ") for name in columns), " | ".join("---" for _ in columns)]
     return "\n".join(
         f"| {line} |"
         for line in (*head, *(" | ".join("–" if value is None else str(value) for value in line) for line in lines))
