@@ -12,6 +12,7 @@ import numpy as np
 from relaxdesign.io.fields import FieldError
 from relaxdesign.io.image_steps import Step
 from relaxdesign.io.images import KINDS, is_image, read_image
+from relaxdesign.io.images.text import TEXTS
 from relaxdesign.io.segmentation import Segmentation, parse_steps, segment
 from relaxdesign.microstructure.free_form.windows import Windows
 
@@ -63,7 +64,7 @@ def read_own_images(folder: Path, steps: Sequence[str], grid: int, dim: int, *, 
     """
     if not folder.is_dir():
         raise FieldError(f"{folder}: give a folder of images ({', '.join(KINDS)})")
-    paths = sorted(path for path in folder.iterdir() if is_image(path))
+    paths = sorted(path for path in folder.iterdir() if is_image(path) and path.suffix.lower() not in TEXTS)  # notes
     if not paths:
         raise FieldError(f"{folder}: there is no image in it; images are read from {', '.join(KINDS)}")
     parsed, images, fits = parse_steps(steps), [], []
