@@ -228,30 +228,16 @@ def test_shells_are_bodies_and_cavities(cli, tmp_path, shells, inside):
 def test_an_exported_surface_encloses_the_fraction_of_its_design(cli, tmp_path):
     """Trial 18."""
     trimesh = pytest.importorskip("trimesh")
-    options = (
-        "--dim",
-        3,
-        "--count",
-        1,
-        "--steps",
-        2,
-        "--no-refine",
-        "--no-library",
-        "--json",
-        "--out",
-        "d",
-        "--cell-size",
-        10,
-    )
+    options = ("--count", 1, "--steps", 4, "--no-library", "--json", "--out", "d", "--cell-size", 10, "--thickness", 2)
     told = json.loads(cli("design", "-o", "K = 12", *options).stdout)
-    design = told["designs"][0]
-    mesh = trimesh.load(tmp_path / "d" / "design-01" / "design.stl")
-    share = design["phases"][1]["volume_fraction"]
-    assert mesh.is_watertight and mesh.volume / 10**3 == pytest.approx(share, rel=1e-3)
+    design, path = told["designs"][0], tmp_path / "d" / "design-01" / "design.stl"
+    mesh, share = trimesh.load(path), design["phases"][1]["volume_fraction"]
+    assert mesh.is_watertight and mesh.volume / (10 * 10 * 2) == pytest.approx(share, rel=1e-3)
     names = [phase["material"]["id"] for phase in design["phases"]]
-    back = ("--edge", 10, "--matrix", names[0], "--particle", names[1], "--grid", 32, "--only", "bulk", "--json")
-    read = json.loads(cli("evaluate", tmp_path / "d" / "design-01" / "design.stl", *back).stdout)
+    back = ("--edge", "10,10,2", "--matrix", names[0], "--particle", names[1], "--grid", 64, "--only", "bulk", "--json")
+    read = json.loads(cli("evaluate", path, *back).stdout)
     assert read["phases"]["volume_fraction"] == pytest.approx(share, rel=0.02)
+    assert read["K"] == pytest.approx(design["properties"]["K"], rel=0.03)
 
 
 def test_expansion_is_a_target(cli):

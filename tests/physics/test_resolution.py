@@ -90,9 +90,9 @@ def test_kubc_may_pass_the_bounds_unwarned():
 
 
 def test_a_checkerboard_of_large_fields_crosses_at_its_corners_and_a_step_does_not():
-    board = np.kron([[1.0, 100.0], [100.0, 1.0]], np.ones((8, 8)))[..., None]
+    board = np.kron([[1.0, 100.0], [100.0, 1.0]], np.ones((12, 12)))[..., None]
     ((*axes, blocks),) = crossings(board)
-    assert axes == [0, 1] and blocks[:, :2].tolist() == [[7, 7], [7, 15], [15, 7], [15, 15]]
+    assert axes == [0, 1] and blocks[:, :2].tolist() == [[11, 11], [11, 23], [23, 11], [23, 23]]
     assert "meet crosswise in 4 place(s) in E" in grid_warnings("E", board)[0]
     in_3d = np.tile(board, (1, 1, 4))
     assert sum(len(blocks) for *_, blocks in crossings(in_3d)) == 16

@@ -18,7 +18,7 @@ def draw() -> None:
         return
     with st.container(border=True, key="begun"):
         cell = read_cell(request.start_cell)
-        st.caption(f"Designs begin from a cell of {' × '.join(map(str, cell.shape))} voxels.")
+        st.caption(f"Designs begin from a cell of {' × '.join(map(str, cell.shape[: request.dim]))} voxels.")
         if request.dim == 2:
             st.image(255 - picture(cell) * (255 // max(1, int(cell.max()))), width=96)
         key = f"begun-noise-{zlib.crc32(request.start_cell.encode())}"
