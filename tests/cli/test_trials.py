@@ -234,7 +234,21 @@ def test_an_exported_surface_encloses_the_fraction_of_its_design(cli, tmp_path):
     mesh, share = trimesh.load(path), design["phases"][1]["volume_fraction"]
     assert mesh.is_watertight and mesh.volume / (10 * 10 * 2) == pytest.approx(share, rel=1e-3)
     names = [phase["material"]["id"] for phase in design["phases"]]
-    back = ("--edge", "10,10,2", "--matrix", names[0], "--particle", names[1], "--grid", 64, "--only", "bulk", "--json")
+    back = (
+        "--edge",
+        10,
+        "--dim",
+        2,
+        "--matrix",
+        names[0],
+        "--particle",
+        names[1],
+        "--grid",
+        64,
+        "--only",
+        "bulk",
+        "--json",
+    )
     read = json.loads(cli("evaluate", path, *back).stdout)
     assert read["phases"]["volume_fraction"] == pytest.approx(share, rel=0.02)
     assert read["K"] == pytest.approx(design["properties"]["K"], rel=0.03)
