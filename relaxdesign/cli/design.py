@@ -73,6 +73,11 @@ class Wanted:
         typer.Option(metavar="STEP", help="Of an image to be like: a step to its phases, as --step of evaluate."),
     ] = None
 
+    start_step: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP", help="Of an image to --start from: a step to its phases, as --step of evaluate."),
+    ] = None
+
     def stiffness(self, young: float, phases: Sequence[Material] = ()) -> NDArray[np.float64] | None:
         """The whole stiffness wanted, GPa (6, 6). Raises ValueError.
 
@@ -209,6 +214,7 @@ def _request(
         offered = Catalogue.default()
     values |= settings | {"guidance": _guidance(values.get("guidance", {}) | settings.get("guidance", {}), guide)}
     values["objectives"] = (*values["objectives"], *_stiffness(wanted, values, offered))
+    values |= _start(values.get("start"), wanted.start_step, _phases(values.get("phases", ())))
     if "exclude" in settings:
         values["exclude"] = tuple(offered.find(name).id for name in settings["exclude"])
     return DesignRequest.model_validate(values)
@@ -237,6 +243,18 @@ def _stiffness_like(path: Path, steps: Sequence[str], phases: Sequence[Material]
     data, warnings = read_like(path, steps, phases)
     warn(path.name, warnings)
     return np.array(evaluate(data, tol=1e-6).C)
+
+
+def _start(path: str | None, steps: Sequence[str] | None, phases: Sequence[str]) -> dict[str, str | None]:
+    """The cell in a file that shapes of given phases begin from, as fields of a request. Raises ValueError."""
+    from relaxdesign.io.likeness import read_phases
+    from relaxdesign.study.cell_text import write_cell
+
+    if path is None or not phases:
+        if steps:
+            raise ValueError("--start-step belongs to the --start of given phases")
+        return {}
+    return {"start": None, "start_cell": write_cell(read_phases(Path(path), steps or (), len(phases)))}
 
 
 def _phases(given: Sequence[str]) -> tuple[str, ...]:

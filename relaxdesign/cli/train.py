@@ -1,4 +1,4 @@
-"""``relaxdesign train``: a prior from a catalogue of materials."""
+"""``relaxdesign train``: a prior from a catalogue of materials, of shapes, or from own images."""
 
 from __future__ import annotations
 
@@ -12,8 +12,17 @@ from relaxdesign.cli.console import interrupted, messages, progress, user_errors
 from relaxdesign.cli.options import OwnMaterials, grouped, read_catalogue
 
 if TYPE_CHECKING:
+    from relaxdesign.io.own_images import OwnImages
     from relaxdesign.materials.catalogue import Catalogue
+    from relaxdesign.prior.model import Prior
+    from relaxdesign.prior.own_cells import OwnCells
     from relaxdesign.prior.training import TrainingConfig, TrainingProgress
+
+
+WARM_UP_OF_TUNING = 20
+"""Optimiser steps: a prior that is tuned knows much already."""
+MEASURED, MEASURED_STEPS = 64, 30
+"""Samples that the card of a tuned prior tells of, and denoising steps of each."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +95,51 @@ class Optimisation:
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, …")] = "auto"
 
 
+@dataclass(frozen=True)
+class Images:
+    """Own micrographs to learn from, as options."""
+
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Tune a prior of shapes on the images in this folder (files, folders of slices), each of two phases.",
+        ),
+    ] = None
+    image_step: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP", help="Of every image: a step to its phases, as --step of evaluate."),
+    ] = None
+    mirror: Annotated[
+        bool,
+        typer.Option(
+            "--mirror", help="Cells are windows of half their edge with their mirror images: for small images."
+        ),
+    ] = False
+    generated: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of cells of the usual kinds among those of the images.")
+    ] = 0.3
+
+    def check(self) -> None:
+        """Raises ValueError for what belongs to images and comes without them."""
+        if self.images is None and (self.image_step or self.mirror):
+            raise ValueError(f"{'--image-step' if self.image_step else '--mirror'} belongs to --images")
+
+    def read(self, prior: Prior) -> OwnImages:
+        """The images, to be cut into cells for a prior. Raises FieldError, and ValueError for a prior of composites."""
+        from relaxdesign.io.own_images import read_own_images
+
+        assert self.images is not None
+        if not prior.of_shapes:
+            raise ValueError(f"--images: {prior.name} is a prior of composites; start from one of shapes")
+        return read_own_images(self.images, self.image_step or (), prior.grid, prior.dim, mirror=self.mirror)
+
+
 @grouped
 def train(
     *,
     network: Network,
+    images: Images,
     optimisation: Optimisation,
     materials: OwnMaterials = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Train on toxic, exotic, … materials too.")] = False,
@@ -109,12 +159,67 @@ def train(
         from relaxdesign.prior.model import load_prior
         from relaxdesign.prior.training import TrainingConfig
 
-        config = TrainingConfig(**network.fields(), **vars(optimisation))
+        images.check()
         offered = read_catalogue(materials).select(flagged=flagged)
-        start = load_prior(start_from) if start_from else None
-        _train(config, offered, out, resume=resume, start_from=start)
+        if images.images is not None:
+            name = _tune(network, images, optimisation, offered, out, resume=resume, start_from=start_from)
+        else:
+            config = TrainingConfig(**network.fields(), **vars(optimisation))
+            start = load_prior(start_from) if start_from else None
+            _train(config, offered, out, resume=resume, start_from=start)
+            name = config.name
+    weights = out / f"{name}.safetensors"
+    family = "--family free-form " if network.cells == "shapes" or images.images is not None else ""
+    messages.print(f"Trained {weights}; use it with: relaxdesign design {family}--prior {weights} …", soft_wrap=True)
+
+
+def _tune(
+    network: Network,
+    images: Images,
+    optimisation: Optimisation,
+    offered: Catalogue,
+    out: Path,
+    *,
+    resume: bool,
+    start_from: str | None,
+) -> str:
+    """A prior of shapes that knows own images, too, with measures in its card. Returns its name."""
+    from relaxdesign.prior.data import ShapeCells
+    from relaxdesign.prior.model import load_prior
+    from relaxdesign.prior.own_cells import OwnCells, with_images
+    from relaxdesign.prior.training import TrainingConfig
+    from relaxdesign.study.run import SHAPE_PRIORS
+
+    start = load_prior(start_from or SHAPE_PRIORS[network.dim])
+    own = images.read(start)
+    messages.print(f"{out}: {own.description}", soft_wrap=True)
+    cells = OwnCells(own.windows, own.description, images.generated, ShapeCells(start.grid, start.dim))
+    config = TrainingConfig(
+        name=network.name or f"{start.name}-images",
+        grid=start.grid,
+        channels=start.channels.definition(),
+        network=with_images(start.network.config),
+        schedule=start.schedule,
+        warm_up=WARM_UP_OF_TUNING,
+        images=f"{own.digest} {images.generated:g}",
+        **vars(optimisation),
+    )
+    _train(config, offered, out, resume=resume, start_from=start, cells=cells)
+    _measure(start, config, cells, out)
+    return config.name
+
+
+def _measure(start: Prior, config: TrainingConfig, cells: OwnCells, out: Path) -> None:
+    """Puts measures of a tuned prior into its card and tells them."""
+    from relaxdesign.prior.model import add_to_card, load_prior
+    from relaxdesign.prior.shape_metrics import assess_images, summary_of_images
+
     weights = out / f"{config.name}.safetensors"
-    messages.print(f"Trained {weights}; use it with: relaxdesign design --prior {weights} …", soft_wrap=True)
+    tuned = load_prior(weights)
+    found = assess_images(start, tuned, cells, MEASURED, steps=MEASURED_STEPS, seed=config.seed)
+    add_to_card(weights, {"metrics": {"prior": config.name, "sha256": tuned.card["sha256"]} | found})
+    for what, value in summary_of_images(found):
+        messages.print(f"{what}: {value}")
 
 
 def _train(config: TrainingConfig, offered: Catalogue, out: Path, **options: Any) -> None:

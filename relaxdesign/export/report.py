@@ -95,7 +95,7 @@ def make_report(result: DesignResult, exports: Sequence[DesignExport], origin: d
         overview=_overview(exports),
         ashby=ashby_png([export.design for export in exports], offered(request), request.target_bulk),
         failed=[f"{d.index + 1}: {d.message or 'not realised'}" for d in result.designs if not d.ok],
-        settings=_settings(request.model_dump(mode="json", exclude={"objectives", "materials_csv"})),
+        settings=_settings(request.model_dump(mode="json", exclude={"objectives", "materials_csv", "start_cell"})),
         origin=[fact for fact in facts if "sha256" not in fact[0]],
         hashes=[(name.removesuffix(" sha256"), value) for name, value in facts if "sha256" in name],
         chapters=[_chapter(export) for export in exports],

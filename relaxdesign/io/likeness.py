@@ -1,12 +1,14 @@
-"""The cell in a file that a design is to be like: of moduli, of labels, or an image."""
+"""The cell in a file that a design is to be like, or begins from: of moduli, of labels, or an image."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from relaxdesign.io.fields import FieldError, MissingArray, load_field
-from relaxdesign.io.images import is_image, read_image
+import numpy as np
+
+from relaxdesign.io.fields import DEFAULT_LABELS, FieldError, LabelsUnclear, MissingArray, load_field
+from relaxdesign.io.images import ImageReading, is_image, read_image
 from relaxdesign.io.segmentation import Segmentation, parse_steps, segment
 from relaxdesign.materials.material import Material
 from relaxdesign.microstructure.mixed_voxels import composite_fields
@@ -25,12 +27,37 @@ def read_like(path: Path, steps: Sequence[str], phases: Sequence[Material]) -> t
         except MissingArray as no_field:
             if not phases:
                 raise no_field from None
+    found = _segmented(path, steps)
+    return fields_of(found, phases, str(path)), found.warnings
+
+
+def read_phases(path: Path, steps: Sequence[str], count: int) -> np.ndarray:
+    """The phase of every voxel, 0 … count - 1 in the order of the labels; the one with the largest share of it.
+
+    steps: from grey values to phases, as text. Raises FieldError for a file that cannot be read or has another number
+    of phases; one of moduli has none, unless there are labels (``phase``) beside them, as in exported designs.
+    """
+    found = _segmented(path, steps)
+    if len(found.labels) != count:
+        told = found.as_labels().describe()
+        raise FieldError(f"{path} has {len(found.labels)} phases, labels {told}; the request has {count}")
+    return found.shares.argmax(0).astype(np.uint8)
+
+
+def _segmented(path: Path, steps: Sequence[str]) -> Segmentation:
+    """The phases of labels or an image; of several arrays the one that exported designs have."""
+    parsed = parse_steps(steps)
     try:
-        found = segment(read_image(path), parse_steps(steps))
+        try:
+            image = read_image(path)
+        except LabelsUnclear as error:
+            if DEFAULT_LABELS not in error.arrays:
+                raise
+            image = read_image(path, ImageReading(DEFAULT_LABELS))
+        return segment(image, parsed)
     except FieldError as error:
         told = str(error)
         raise FieldError(told if told.startswith(str(path)) else f"{path}: {told}") from None
-    return fields_of(found, phases, str(path)), found.warnings
 
 
 def fields_of(found: Segmentation, phases: Sequence[Material], name: str) -> VoxelFields:

@@ -34,6 +34,9 @@ from relaxdesign.io.segmentation import Segmentation, StepDone
 from relaxdesign.io.units import Units
 from relaxdesign.physics.voxel_fields import VoxelFields
 
+_SHARE = 4
+"""Times as long as the processor time that a child may take, which it limits itself: others use the machine, too."""
+
 KINDS = ("npz", "vti", "stl")
 IMAGE_KINDS = (*(kind.removeprefix(".") for kind in images.KINDS if kind not in images.DETACHED), "zip")
 """Files of images that hold their voxels themselves; a .zip is one of a folder of slices."""
@@ -64,7 +67,7 @@ class LabelsAsked(UploadError):
 
 @dataclass(frozen=True)
 class UploadLimits:
-    """What is read at most. seconds and memory_mb are those of the child that reads."""
+    """What is read at most. seconds (of a processor) and memory_mb are those of the child that reads."""
 
     megabytes: float = 20.0
     voxels: int = 64**3
@@ -236,9 +239,14 @@ def _asked(folder: str, order: dict[str, Any], limits: UploadLimits) -> dict[str
     environment = child_environment() | dict.fromkeys(threads, "1")
     command = [sys.executable, "-m", "relaxdesign.io.upload_child", json.dumps(order)]
     try:
-        child = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=limits.seconds + 10)
+        child = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, timeout=_SHARE * limits.seconds
+        )
     except subprocess.TimeoutExpired:
-        raise UploadError(f"The file could not be read within {limits.seconds:g} s; give a simpler one.") from None
+        raise UploadError(
+            f"The file could not be read within {_SHARE * limits.seconds:g} s; give a simpler one, or try again when "
+            "the machine is less busy."
+        ) from None
     try:
         with np.load(io.BytesIO(child.stdout), allow_pickle=False) as answer:
             arrays = {name: answer[name] for name in answer.files}

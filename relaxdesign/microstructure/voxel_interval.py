@@ -3,7 +3,9 @@
 Where voxels hold shares of phases, the error falls as their edge, so that a grid half as fine tells the limit
 (`relaxdesign.physics.composite_voxels.limit`). Where every voxel is of one phase, its interfaces are staircases: too
 stiff around stiff inclusions. With interfaces spread over two voxels the same image is too soft, and the cell that was
-imaged lies between: spheres of contrast 100 (simple and body-centred cubic, 32³), K and conductivity, do.
+imaged lies between: spheres of contrast 100 (simple and body-centred cubic, 32³), K and conductivity, do. Where phases
+meet crosswise no grid tells whether the stiffer one touches; the interval then reaches down to the cell whose stiffer
+voxels are cut there.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from relaxdesign.microstructure.mixed_voxels import composite_fields
 from relaxdesign.physics.composite_voxels import LEFT, VOID_CONTRAST, limit
 from relaxdesign.physics.effective_properties import Evaluation, evaluate
 from relaxdesign.physics.overlaps import overlaps
+from relaxdesign.physics.resolution import crossings
 
 LEAST_VOXELS = 8
 """Per long edge, below which a grid half as fine tells nothing."""
@@ -77,12 +80,45 @@ def voxel_interval(
             value, half = 0.5 * (here + value), (0.5 + LEFT) * abs(here - there) + least
         return float(value), float(half)
 
+    cut = uncrossed(shares, materials) if whole else None
+    parted = None if cut is None else evaluate(composite_fields(cut, materials), boundary=given.boundary, tol=tol)
+
+    def reaching(found: tuple[float, float], there: float) -> tuple[float, float]:
+        low, high = min(found[0] - found[1], there), max(found[0] + found[1], there)
+        return 0.5 * (low + high), 0.5 * (high - low)
+
     names = [name for name in dict.fromkeys((*given.bounds, "E")) if name in compared.values]
     pairs = [[between(a, b) for a, b in zip(*rows, strict=True)] for rows in zip(given.C, compared.C, strict=True)]
+    values = {name: between(given.values[name], compared.values[name]) for name in names}
+    if parted is not None:
+        pairs = [[reaching(a, b) for a, b in zip(*rows, strict=True)] for rows in zip(pairs, parted.C, strict=True)]
+        values = {name: reaching(found, parted.values[name]) for name, found in values.items()}
     C = np.array(pairs)
-    return VoxelInterval(
-        {name: between(given.values[name], compared.values[name]) for name in names}, C[..., 0], C[..., 1]
-    )
+    return VoxelInterval(values, C[..., 0], C[..., 1])
+
+
+def uncrossed(shares: np.ndarray, materials: Sequence[Material]) -> np.ndarray | None:
+    """Shares 0 and 1 whose phases nowhere meet crosswise, as the stiffer voxels there have their neighbours' phase.
+
+    The stiffer has more of the coefficient in which the phases differ most: K, G or conductivity. None where none meet
+    so.
+    """
+    labels, rank = shares.argmax(0), _ranks(materials)
+    values = rank[labels]
+    found = crossings(values)
+    if not any(len(blocks) for *_, blocks in found):
+        return None
+    cut = labels.copy()
+    for first, second, blocks in found:
+        corner = blocks.copy()
+        corner[:, first] += 1
+        for block, beside in zip(blocks % labels.shape, corner % labels.shape, strict=True):
+            own, other = labels[tuple(block)], labels[tuple(beside)]
+            stiffer, softer = (block, other) if rank[own] > rank[other] else (beside, own)
+            opposite = stiffer.copy()
+            opposite[[first, second]] += np.array([1, 1]) if stiffer is block else np.array([-1, 1])
+            cut[tuple(stiffer)] = cut[tuple(opposite % labels.shape)] = softer
+    return np.stack([(cut == phase).astype(shares.dtype) for phase in range(len(shares))])
 
 
 def coarser(shares: np.ndarray) -> np.ndarray:
@@ -102,6 +138,17 @@ def spread(shares: np.ndarray) -> np.ndarray:
         if shares.shape[axis] > 1:
             shares = convolve1d(shares, _SPREAD, axis=axis, mode="wrap")
     return shares
+
+
+def _ranks(materials: Sequence[Material]) -> np.ndarray:
+    """Of every phase the coefficient that tells it from the others most, of a void a trace."""
+    best = np.ones(len(materials))
+    for name in ("bulk", "shear", "conductivity"):
+        values = [getattr(material, name) for material in materials]
+        if all(value is not None for value in values):
+            found = np.maximum(np.array(values, float), max(values) / VOID_CONTRAST)
+            best = found if found.max() / found.min() > best.max() / best.min() else best
+    return best
 
 
 def _contrast(materials: Sequence[Material]) -> float:

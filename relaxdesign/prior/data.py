@@ -99,7 +99,7 @@ class ShapeCells:
     def held_out(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         drawn = [self._drawn(kind, -(-count // len(self._kinds())), generator) for kind in self._kinds()]
         cells, kinds = (torch.cat(parts)[:count] for parts in zip(*drawn, strict=True))
-        return _as_channel(cells), _told(kinds, generator)
+        return as_channel(cells), told_classes(kinds, generator)
 
     def batches(self, batch: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """Mixed from a store that is renewed kind by kind, each cell used several times, moved and turned."""
@@ -116,11 +116,11 @@ class ShapeCells:
             chosen = torch.multinomial(often, batch, replacement=True, generator=generator).tolist()
             places = torch.randint(_SHAPES_MADE[self.dim], (batch,), generator=generator).tolist()
             cells = torch.stack([_moved(store[i][0][j], generator) for i, j in zip(chosen, places, strict=True)])
-            yield _as_channel(cells), torch.stack([store[i][1][j] for i, j in zip(chosen, places, strict=True)])
+            yield as_channel(cells), torch.stack([store[i][1][j] for i, j in zip(chosen, places, strict=True)])
 
     def told(self, clean: Tensor, kind: Tensor | None, generator: torch.Generator) -> Tensor | None:
         assert kind is not None
-        return _told(kind, generator)
+        return told_classes(kind, generator)
 
     def _kinds(self) -> tuple[str, ...]:
         return tuple(name for name, kind in GENERATORS.items() if self.dim in kind.dims)
@@ -134,11 +134,11 @@ class ShapeCells:
         return cells, torch.tensor(rows, dtype=torch.float32)
 
 
-def _as_channel(cells: Tensor) -> Tensor:
+def as_channel(cells: Tensor) -> Tensor:
     return (2.0 * cells.float() - 1.0)[:, None]
 
 
-def _told(kinds: Tensor, generator: torch.Generator) -> Tensor:
+def told_classes(kinds: Tensor, generator: torch.Generator) -> Tensor:
     """One of the two classes (count, 2) of every cell, or NaN."""
     choice = torch.rand(len(kinds), generator=generator).to(kinds.device)
     told = torch.where(choice < _TOLD_KIND, kinds[:, 0], kinds[:, 1])

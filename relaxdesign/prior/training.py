@@ -19,6 +19,7 @@ from relaxdesign.prior.data import Cells, ParticleCells, ShapeCells
 from relaxdesign.prior.distributed import Group, join
 from relaxdesign.prior.loss import denoising_loss, validation_loss
 from relaxdesign.prior.model import Prior, PriorError, save_prior
+from relaxdesign.prior.own_cells import IMAGED, grown, with_images
 from relaxdesign.prior.report import sample_sheet
 from relaxdesign.prior.resume import load_state, save_state
 from relaxdesign.prior.sampling import draw
@@ -37,7 +38,8 @@ class TrainingConfig:
 
     accumulation: parts that a process makes of its share of a batch, one after the other, to need less memory.
     Processes times parts are the parts of a batch; runs that agree in it see the same cells, in one process or many.
-    precision: of the network; auto: bfloat16 where this machine computes it faster.
+    precision: of the network; auto: bfloat16 where this machine computes it faster. images: which own images it is
+    tuned on, as a digest; a continuation needs the same.
     """
 
     name: str = "composite-2d-64"
@@ -56,6 +58,7 @@ class TrainingConfig:
     accumulation: int = 1
     precision: Precision = "auto"
     device: str = "auto"
+    images: str | None = None
 
     def __post_init__(self) -> None:
         stride = self.network.patch * 2 ** (len(self.network.widths) - 1)
@@ -97,6 +100,7 @@ def train_prior(
     *,
     resume: bool = False,
     start_from: Prior | None = None,
+    cells: Cells | None = None,
     checkpoint_every: int = 250,
     sheet_every: int = 1000,
 ) -> Iterator[TrainingProgress]:
@@ -105,12 +109,13 @@ def train_prior(
     resume: go on from the last checkpoint in ``directory``. ``config.steps`` may
     differ from the interrupted run's; everything else that shapes the model must agree.
     start_from: weights to begin with, of a prior with the same network and channels; the materials are new. A
-    conditional prior may start from an unconditional one.
+    conditional prior may start from an unconditional one, and one of shapes that knows own images from one without.
+    cells: to learn from; None: random composites of the catalogue, or shapes of all kinds.
     sheet_every: steps after which samples are drawn to NAME.png; a multiple of ``checkpoint_every``, 0: never.
     Under torchrun every process trains with its share of the batch and the first one writes.
     Raises PriorError when there is nothing to resume or something does not fit.
     """
-    run = _start(config, catalogue, Path(directory), resume=resume, start_from=start_from)
+    run = _start(config, catalogue, Path(directory), resume=resume, start_from=start_from, cells=cells)
     for step in range(run.start, config.steps):
         loss = run.optimise(step)
         done, last = step + 1, step == config.steps - 1
@@ -227,16 +232,19 @@ class _Run:
 
 
 def _start(
-    config: TrainingConfig, catalogue: Catalogue, directory: Path, *, resume: bool, start_from: Prior | None
+    config: TrainingConfig,
+    catalogue: Catalogue,
+    directory: Path,
+    *,
+    resume: bool,
+    start_from: Prior | None,
+    cells: Cells | None,
 ) -> _Run:
     """A run at its first step, or at the one after its last checkpoint."""
     group = join(config.device)
     shapes = config.network.head == "phases"
     channels = channels_from_definition(config.channels or {"name": "phase" if shapes else "asinh"})
-    dim, conditional = config.network.dim, config.network.conditional
-    cells = (
-        ShapeCells(config.grid, dim) if shapes else ParticleCells(catalogue, channels, config.grid, dim, conditional)
-    )
+    cells = cells or _random_cells(config, catalogue, channels)
     network = _network(config, catalogue, channels, start_from).to(group.device)
     ema = AveragedModel(network, multi_avg_fn=_warm_ema(config.ema_decay), use_buffers=True)
     optimizer = torch.optim.AdamW(
@@ -270,13 +278,20 @@ def _start(
     return run
 
 
+def _random_cells(config: TrainingConfig, catalogue: Catalogue, channels: Channels) -> Cells:
+    dim = config.network.dim
+    if config.network.head == "phases":
+        return ShapeCells(config.grid, dim)
+    return ParticleCells(catalogue, channels, config.grid, dim, config.network.conditional)
+
+
 def _network(config: TrainingConfig, catalogue: Catalogue, channels: Channels, start_from: Prior | None) -> UNet:
     """A new network, or one with the weights of a prior, that paints with the materials of the catalogue."""
     torch.manual_seed(config.seed)
     network = UNet(config.network)
     if start_from is not None:
         _check_start(config, channels, start_from)
-        network.load_state_dict(network.state_dict() | start_from.network.state_dict())
+        network.load_state_dict(network.state_dict() | grown(start_from.network.state_dict(), network))
     if network.head is not None:
         channels.check(catalogue.properties)
         network.set_materials(channels.encode(catalogue.properties, axis=-1), catalogue.weights)
@@ -323,14 +338,16 @@ def _describe(config: TrainingConfig, channels: Channels) -> str:
 
 
 def _draw_sheet(prior: Prior, directory: Path, seed: int) -> None:
-    """Unguided samples as a picture, to see what the losses do not tell."""
+    """Unguided samples as a picture, to see what the losses do not tell; told to be as own images, if there are any."""
+    prior = prior.of_kind(IMAGED) if IMAGED in prior.network.config.classes else prior
     drawn = draw(prior, SHEET_SAMPLES, steps=SHEET_STEPS, generator=torch.Generator().manual_seed(seed))
     sample_sheet(drawn).save(directory / f"{prior.name}.png")
 
 
 def _check_start(config: TrainingConfig, channels: Channels, start: Prior) -> None:
-    same = (config.network, replace(config.network, conditional=False))
-    if start.network.config not in same or start.channels != channels:
+    network = start.network.config
+    started = {network, with_images(network)} if start.of_shapes else {network}
+    if not started & {config.network, replace(config.network, conditional=False)} or start.channels != channels:
         raise PriorError(
             f"{start.name} cannot be started from: its network {start.network.config} and channels "
             f"{start.channels.definition()} differ from those asked for; leave out what sets them"

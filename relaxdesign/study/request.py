@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from relaxdesign.materials.compatibility import Makeable
+from relaxdesign.study.cell_text import LONGEST_CELL, check_cell
 from relaxdesign.study.earlier import request_before_makeable, request_of_version_0_1
 from relaxdesign.study.fields import Ui
 from relaxdesign.study.guidance_settings import GuidanceSettings
@@ -239,11 +240,27 @@ class DesignRequest(BaseModel):
     ] = True
     start: Annotated[
         str | None,
-        Field(description="Microstructure (.vti, .npz) to begin from, not from noise."),
+        Field(
+            description="Microstructure to begin from, not from noise: a field (.vti, .npz); for given phases labels "
+            "or an image (.vti, .tif, …), whose labels in ascending order they are."
+        ),
         Ui(file=True),
     ] = None
+    start_cell: Annotated[
+        str | None,
+        Field(
+            max_length=LONGEST_CELL,
+            description="The cell that shapes of given phases begin from, as text, see write_cell.",
+        ),
+        Ui(option=""),
+    ] = None
     start_noise: Annotated[
-        float, Field(gt=0, le=1, description="Noise level, up to 1, to which the start is taken.")
+        float,
+        Field(
+            gt=0,
+            le=1,
+            description="Noise level, up to 1, to which the start is taken; a small one refines it nearly as it is.",
+        ),
     ] = 0.6
     guidance: GuidanceSettings = GuidanceSettings()
 
@@ -313,7 +330,7 @@ class DesignRequest(BaseModel):
             raise ValueError(f"unknown family {self.family!r}; known are {', '.join(known)}")
         self._check_phases()
         check_symmetry(self.objectives, self.symmetry, self.dim)
-        if self.start is not None and self.method != "guided":
+        if (self.start or self.start_cell) is not None and self.method != "guided":
             raise ValueError(f"only guided diffusion begins from a microstructure, not the method {self.method!r}")
         return self
 
@@ -323,7 +340,9 @@ class DesignRequest(BaseModel):
         if self.phases and len(self.phases) < 2:
             raise ValueError(f"give two phases, e.g. void and a material, or three, got {', '.join(self.phases)}")
         if self.phases and self.start is not None:
-            raise ValueError("shapes of given phases begin from noise: leave out the start")
+            raise ValueError("shapes of given phases begin from a start_cell, not from a file: see write_cell")
+        if self.start_cell is not None:
+            check_cell(self.start_cell, self.phases, self.dim)
         shapes = {"a kind of shape": self.shape, "a thinnest part": self.min_feature, "open voids": self.open_voids}
         for what, asked in (shapes | {"a symmetry": self.symmetry != "none"}).items():
             if asked and not self.phases:

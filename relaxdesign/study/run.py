@@ -19,6 +19,7 @@ from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.microstructure.symmetry import Symmetry
 from relaxdesign.prior.data import CONNECTED
 from relaxdesign.prior.model import Prior, load_prior, shipped_priors
+from relaxdesign.prior.own_cells import IMAGED
 from relaxdesign.study.attainable import check_reachable
 from relaxdesign.study.events import DesignEvent, Event, FinishedEvent, StepEvent
 from relaxdesign.study.family import beside, third_of
@@ -96,7 +97,7 @@ class _Study:
             raise RequestError(f"the prior {prior.name} makes {makes}")
         prior.offer(materials)
         if request.phases:
-            kind = request.shape or (CONNECTED if materials.has_void else "")
+            kind = request.shape or _usual_kind(prior, materials)
             prior = prior.of_kind(kind) if kind else prior
             prior = prior.symmetric(Symmetry(request.symmetry, request.dim))
         kept = {design.index: design for design in finished}
@@ -180,6 +181,13 @@ def design(request: DesignRequest, *, catalogue: Catalogue | None = None) -> Des
         if isinstance(event, FinishedEvent):
             return event.result
     raise RuntimeError("the study ended without a result")
+
+
+def _usual_kind(prior: Prior, materials: Catalogue) -> str:
+    """The kind that a prior of shapes is told where none is asked for: own images, if it was tuned on them."""
+    if IMAGED in prior.network.config.classes:
+        return IMAGED
+    return CONNECTED if materials.has_void else ""
 
 
 def prior_label(prior: Prior) -> str:

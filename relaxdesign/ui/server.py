@@ -236,6 +236,15 @@ def dimensions() -> tuple[int, ...]:
     return tuple(dim for dim, name in DEFAULT_PRIORS.items() if name in shipped_priors())
 
 
+@st.cache_data(show_spinner=False)
+def grid_of_shapes(dim: int) -> int:
+    """Voxels per edge of shapes of given phases."""
+    from relaxdesign.prior.model import load_prior
+    from relaxdesign.study.run import SHAPE_PRIORS
+
+    return load_prior(SHAPE_PRIORS[dim]).grid
+
+
 def _pair_up(dim: int) -> None:
     """Finds out which substances go together, as settings ask at first; it takes a second and is kept."""
     from relaxdesign.materials.catalogue import Catalogue

@@ -8,7 +8,7 @@ import torch
 
 from relaxdesign.microstructure.particles.packing import place_particles
 from relaxdesign.physics.effective_properties import evaluate
-from relaxdesign.physics.resolution import grid_warnings, share_alone, share_touching
+from relaxdesign.physics.resolution import crossings, grid_warnings, share_alone, share_touching
 from relaxdesign.physics.voxel_fields import VoxelFields
 
 
@@ -87,3 +87,14 @@ def test_kubc_may_pass_the_bounds_unwarned():
     slab = np.zeros((6, 6, 1), bool)
     slab[1:5, 1:5] = True
     assert not [text for text in evaluate(two_phase(~slab, 50.0), boundary="kubc").warnings if "Hashin" in text]
+
+
+def test_a_checkerboard_of_large_fields_crosses_at_its_corners_and_a_step_does_not():
+    board = np.kron([[1.0, 100.0], [100.0, 1.0]], np.ones((12, 12)))[..., None]
+    ((*axes, blocks),) = crossings(board)
+    assert axes == [0, 1] and blocks[:, :2].tolist() == [[11, 11], [11, 23], [23, 11], [23, 23]]
+    assert "meet crosswise in 4 place(s) in E" in grid_warnings("E", board)[0]
+    in_3d = np.tile(board, (1, 1, 4))
+    assert sum(len(blocks) for *_, blocks in crossings(in_3d)) == 16
+    step = np.where(np.add.outer(np.arange(16), np.arange(16)) % 16 < 8, 100.0, 1.0)[..., None]
+    assert not any(len(blocks) for *_, blocks in crossings(step)) and not grid_warnings("E", step)

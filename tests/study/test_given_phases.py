@@ -60,7 +60,7 @@ def test_phases_are_named_in_one_text_or_two():
         ({"phases": ("void",)}, "give two phases"),
         ({"shape": "lattices"}, "unknown shape 'lattices'; known are interpenetrating"),
         ({"phases": (), "shape": "lattice"}, "takes given phases"),
-        ({"start": "cell.vti"}, "begin from noise"),
+        ({"start": "cell.vti"}, "begin from a start_cell"),
     ],
 )
 def test_what_a_request_cannot_say(wrong, match):

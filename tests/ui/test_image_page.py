@@ -70,6 +70,8 @@ def test_a_scan_becomes_numbers_with_interval_and_estimates(app, name, content):
     beside = next(table.value for table in app.dataframe if "As voxels" in table.value).set_index("")
     K = beside.loc["Bulk modulus K, GPa"]
     assert float(K["Kubc (upper)"]) > float(K["Periodic (working)"]) and "±" in K["Interval"]
+    begin = next(button for button in app.button if button.label == "Begin designs from this cell")
+    assert begin.disabled and "cells of 32 voxels per edge; this one has 12 × 8 × 8" in begin.help
 
 
 def test_steps_are_added_moved_and_taken_away(app):

@@ -1,4 +1,4 @@
-"""Reading images: TIFF and other stacks, arrays of NumPy, MATLAB and HDF5, volumes of ITK and VTK.
+"""Reading images: TIFF and other stacks, arrays of NumPy, MATLAB and HDF5, volumes of ITK and VTK, text.
 
 Every reader gives the values along x, y, z, with the edges of a voxel where the file tells them and a note of what was
 read. Which axis of a file is which is told for each format in docs/images.md. Sizes are checked before memory is
@@ -14,6 +14,7 @@ from relaxdesign.io.fields import FieldError, LabelsUnclear
 from relaxdesign.io.images.base import Image, ImageReading, as_labels, finished, is_cubic
 from relaxdesign.io.images.containers import HDF5, read_hdf5, read_mat, read_npy, read_npz
 from relaxdesign.io.images.stacks import PICTURES, TIFFS, read_folder, read_picture, read_tiff, slices_of
+from relaxdesign.io.images.text import TEXTS, read_text
 from relaxdesign.io.images.volumes import DETACHED, ITK, read_itk, read_nf, read_raw, read_vti, read_vtk
 
 __all__ = ["DETACHED", "KINDS", "Image", "ImageReading", "as_labels", "is_cubic", "is_image", "read_image"]
@@ -32,6 +33,7 @@ _READERS: dict[str, Reader] = {
     ".nf": read_nf,
     ".vtk": read_vtk,
     ".vti": read_vti,
+    **dict.fromkeys(TEXTS, read_text),
 }
 
 KINDS = tuple(_READERS)

@@ -15,7 +15,7 @@ from relaxdesign.study.methods import METHODS
 from relaxdesign.study.presets import PRESETS
 from relaxdesign.study.request import DesignRequest, problems, read_request, request_file
 from relaxdesign.ui import navigation, server
-from relaxdesign.ui.components import catalogues, materials_form, objectives, settings, together
+from relaxdesign.ui.components import begun, catalogues, materials_form, objectives, settings, together
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import NOTE_2D, duration, escape
 
@@ -75,6 +75,7 @@ def _draw() -> None:
         )
     _presets()
     settings.draw("cell", special={"dim": {"choices": {dim: f"{dim}D" for dim in dimensions}}})
+    begun.draw()
     chart = _objectives()
     conflict = st.container()
     settings.draw("sampling")
@@ -222,7 +223,8 @@ def _advanced() -> None:
     if METHODS[st.session_state["method"]].guidance:
         settings.draw("guidance")
     settings.draw("finishing")
-    kept = [name for name in settings.kept(_kept(), DEFAULT) if name != "materials_csv"]  # told with the materials
+    elsewhere = {"materials_csv", "start_cell", "start_noise"}  # told with the materials, and by `begun`
+    kept = [name for name in settings.kept(_kept(), DEFAULT) if name not in elsewhere]
     if kept:
         st.caption(f"As in the opened request: {', '.join(kept)}.")
 

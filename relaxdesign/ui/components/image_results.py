@@ -22,9 +22,10 @@ from relaxdesign.microstructure.representative import representativity
 from relaxdesign.physics.effective_properties import Evaluation
 from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.quantities import QUANTITIES
+from relaxdesign.study.cell_text import write_cell
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.stiffness import stiffness_objectives
-from relaxdesign.ui import background, navigation
+from relaxdesign.ui import background, navigation, server
 from relaxdesign.ui.components.cell_source import Imaged, Source
 from relaxdesign.ui.text import escape, significant
 
@@ -73,7 +74,7 @@ def _row(name: str, solved: Evaluation, told: dict[str, Any]) -> dict[str, str]:
 
 
 def design_like(source: Source, solved: Evaluation) -> None:
-    """A button that asks for designs of the same phases with the stiffness of this cell."""
+    """Buttons that ask for designs of the same phases, with the stiffness of this cell or beginning from it, too."""
     imaged = source.imaged
     assert imaged is not None
     dim = 2 if source.cell.flat else 3
@@ -87,9 +88,29 @@ def design_like(source: Source, solved: Evaluation) -> None:
     except ValueError:
         st.caption("Designs like this one need two or three different phases.")
         return
-    if st.button("Design cells with this stiffness", icon=":material/grain:", key=f"like-{source.key}"):
-        st.session_state["to_load"] = request
-        st.switch_page(navigation.DESIGN)
+    like, begun = st.columns(2)
+    if like.button("Design cells with this stiffness", icon=":material/grain:", key=f"like-{source.key}"):
+        _open(request)
+    size = server.grid_of_shapes(dim)
+    fits = imaged.found.shape == ((size,) * dim + (1,) * (3 - dim))
+    if begun.button(
+        "Begin designs from this cell",
+        icon=":material/start:",
+        key=f"begin-{source.key}",
+        disabled=not fits,
+        help="Designs are variations of it: it is taken to a noise level and denoised towards what is wanted."
+        if fits
+        else f"For cells of {size} voxels per edge; this one has {' × '.join(map(str, imaged.found.shape))}. Crop or "
+        "downsample it.",
+    ):
+        cell = write_cell(imaged.found.shares.argmax(0))
+        _open(DesignRequest.model_validate(request.model_dump() | {"start_cell": cell}))
+
+
+def _open(request: DesignRequest) -> None:
+    """Opens the page of designs with a request."""
+    st.session_state["to_load"] = request
+    st.switch_page(navigation.DESIGN)
 
 
 def representative(source: Source) -> None:
