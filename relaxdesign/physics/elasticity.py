@@ -6,7 +6,6 @@ One hydrostatic load case is enough for the bulk modulus; anything else takes th
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -22,7 +21,6 @@ from relaxdesign.physics.fem import (
     stiffness_along,
 )
 from relaxdesign.physics.fem.moduli import young_poisson_from_bulk_shear
-from relaxdesign.physics.fem.outcome import MAX_ITERATIONS
 from relaxdesign.physics.fem.stiffness import universal_anisotropy, voigt_bulk, voigt_shear
 from relaxdesign.physics.voigt_reuss import ENTRIES, RATIOS, elastic_interval
 
@@ -91,36 +89,19 @@ def quantities_of_stiffness(C: Tensor) -> dict[str, Tensor]:
 
 
 def compute(task: Task) -> Computed:
-    """K alone from one load case, or all that follows from C from six.
-
-    With ``raise_on_failure=False`` float32 cells that fail get a second chance in float64.
-    """
-    K, G = task.fields[BULK.name], task.fields[SHEAR.name]
+    """K alone from one load case, or all that follows from C from six."""
     whole = needs_stiffness(task.wanted)
-    result = _solve(K, G, whole, task.options, task.initial)
+    result = _solve(task.fields[BULK.name], task.fields[SHEAR.name], whole, task.options, task.initial)
     values, C = _values(result)
-    displacement, residual = result.displacement, result.residual
-    iterations = result.iterations.reshape(len(K), -1).sum(1)
-    failed = _failed(result)
-    if failed and K.dtype == torch.float32:
-        again, at = failed, torch.tensor(failed)
-        options = replace(task.options, max_iterations=MAX_ITERATIONS)
-        second = _solve(K[again].double(), G[again].double(), whole, options, None)
-        rescued, rescued_C = _values(second)
-        values = {name: value.index_copy(0, at, rescued[name].float()) for name, value in values.items()}
-        C = None if C is None or rescued_C is None else C.index_copy(0, at, rescued_C.float())
-        displacement = displacement.index_copy(0, at, second.displacement.float())
-        iterations = iterations.index_add(0, at, second.iterations.reshape(len(again), -1).sum(1))
-        residual = residual.index_copy(0, at, second.residual)
-        failed = [again[i] for i in _failed(second)]
+    cells = len(result.displacement)
     return Computed(
         values=values,
         tensor=C,
-        fluctuation=displacement,
-        iterations=iterations,
-        residual=residual.reshape(len(K), -1).amax(1),
+        fluctuation=result.displacement,
+        iterations=result.iterations.reshape(cells, -1).sum(1),
+        residual=result.residual.reshape(cells, -1).amax(1),
         load_cases=6 if whole else 1,
-        messages={i: f"the homogenisation of the field failed: {result.status[i].value}" for i in failed},
+        messages={i: f"the homogenisation of the field failed: {result.status[i].value}" for i in _failed(result)},
     )
 
 
@@ -154,10 +135,15 @@ def _failed(result: BulkResult | StiffnessResult) -> list[int]:
 
 
 def _values(result: BulkResult | StiffnessResult) -> tuple[dict[str, Tensor], Tensor | None]:
-    """Quantities that follow from a solve, and C without its gradient if it was solved for."""
-    if isinstance(result, StiffnessResult):
-        return quantities_of_stiffness(result.C), result.C.detach()
-    return {"K": result.value}, None
+    """Quantities that follow from a solve, and C without its gradient if it was solved for.
+
+    Those of cells that failed are NaN, whose gradient is 0.
+    """
+    if not isinstance(result, StiffnessResult):
+        return {"K": result.value}, None
+    good, C = result.converged, result.C
+    solved = quantities_of_stiffness(torch.where(good[:, None, None], C, torch.eye(6, dtype=C.dtype, device=C.device)))
+    return {name: torch.where(good, value, torch.nan) for name, value in solved.items()}, C.detach()
 
 
 def composite(

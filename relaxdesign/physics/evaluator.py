@@ -77,8 +77,8 @@ class Evaluator:
         Args:
             fields: at least the `coefficients` of every voxel, (batch, nx, ny, nz), by name.
             initial: ``displacement`` of an earlier result.
-            raise_on_failure: if False, float32 samples whose elastic solve fails get a second chance in float64, and
-                those that fail again are NaN with a message.
+            raise_on_failure: if False, float32 samples whose solve fails get a second chance in float64, and those
+                that fail again are NaN with a message.
 
         Raises:
             ValueError: a field is missing.
@@ -90,8 +90,11 @@ class Evaluator:
         task = Task(fields, self.wanted, options)
         done: dict[str, Computed] = {}
         for physics in self.physics:
-            start = initial if physics is ELASTICITY else None
-            done[physics.name] = physics.compute(replace(task, initial=start, before=done))
+            asked = replace(task, initial=initial if physics is ELASTICITY else None, before=dict(done))
+            computed = physics.compute(asked)
+            if computed.messages and fields[physics.coefficients[0].name].dtype == torch.float32:
+                computed = _second_chance(physics, asked, computed)
+            done[physics.name] = computed
         return _together(done)
 
     @torch.no_grad()
@@ -110,6 +113,44 @@ class Evaluator:
             high, low = (physics.compute(Task(moved, self.wanted, options)).values for moved in (up, down))
             slopes |= {name: (high[name] - low[name]) / (2.0 * _STEP) for name in high}
         return {name: slopes[name] for name in effective.values}
+
+
+def _second_chance(physics: Physics, task: Task, first: Computed) -> Computed:
+    """What a physics computed in float32, with the cells that failed solved again in float64, from zero."""
+    failed = sorted(first.messages)
+    second = physics.compute(
+        Task(
+            {name: values[failed].double() for name, values in task.fields.items()},
+            task.wanted,
+            replace(task.options, max_iterations=MAX_ITERATIONS),
+            before={name: _of_cells(computed, failed) for name, computed in task.before.items()},
+        )
+    )
+
+    def merged(was: Tensor | None, now: Tensor | None, added: bool = False) -> Tensor | None:
+        if was is None or now is None:
+            return was
+        at = torch.tensor(failed, device=was.device)
+        return was.index_add(0, at, now) if added else was.index_copy(0, at, now.to(was.dtype))
+
+    return replace(
+        first,
+        values={name: merged(value, second.values[name]) for name, value in first.values.items()},
+        tensor=merged(first.tensor, second.tensor),
+        fluctuation=merged(first.fluctuation, second.fluctuation),
+        iterations=merged(first.iterations, second.iterations, added=True),
+        residual=merged(first.residual, second.residual),
+        messages={failed[cell]: text for cell, text in second.messages.items()},
+    )
+
+
+def _of_cells(computed: Computed, cells: list[int]) -> Computed:
+    """Values and fluctuations of some cells of a batch, in float64."""
+    displacement = computed.fluctuation
+    return Computed(
+        {name: value[cells].double() for name, value in computed.values.items()},
+        fluctuation=None if displacement is None else displacement[cells].double(),
+    )
 
 
 def _together(done: dict[str, Computed]) -> Effective:

@@ -178,8 +178,11 @@ def _stiffness(values: Mapping[str, Tensor]) -> Tensor:
 
 
 def _released(C: Tensor, held: Tensor) -> Tensor:
-    """C⁻¹ b (batch, 6); NaN where C is."""
-    return (torch.linalg.inv_ex(C).inverse @ held.to(C.dtype)[..., None])[..., 0]
+    """C⁻¹ b (batch, 6); NaN, whose gradient is 0, where C or b is."""
+    good = torch.isfinite(C).all(-1).all(-1) & torch.isfinite(held).all(-1)
+    C = torch.where(good[..., None, None], C, torch.eye(6, dtype=C.dtype, device=C.device))
+    free = torch.linalg.inv_ex(C).inverse @ torch.where(good[..., None], held.to(C.dtype), 0.0)[..., None]
+    return torch.where(good[..., None], free[..., 0], torch.nan)
 
 
 def _quantities(free: Any) -> dict[str, Any]:

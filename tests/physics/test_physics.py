@@ -58,3 +58,28 @@ def test_a_further_physics_needs_an_entry_and_nothing_else(monkeypatch):
     effective = evaluator(uniform(bulk=10.0, shear=5.0, density=1.0, swelling=-2.0))
     assert float(effective.values["thermal stress"]) == pytest.approx(-10.0)
     assert effective.load_cases == 6 + 1
+
+
+def test_cells_that_fail_in_single_precision_are_solved_again_in_double():
+    """One hard and one easy cell with so few iterations that the hard one fails in every physics that is solved."""
+    inside = torch.zeros(2, 12, 12, 1, dtype=torch.float64)
+    inside[0, 2:8, 3:9] = 1.0
+    fields = {
+        name: first + inside * (second - first)
+        for name, first, second in (
+            ("bulk", 1.0, 1000.0), ("shear", 0.5, 700.0), ("density", 1.0, 3.0), ("expansion", 80.0, 4.0),
+        )
+    }  # fmt: skip
+    names = {"K", "E", "cte"}
+    wanted = Evaluator(names)(fields)
+    single = {name: values.float() for name, values in fields.items()}
+    with_gradient = single | {"shear": single["shear"].requires_grad_()}
+    found = Evaluator(names, max_iterations=4)(with_gradient, raise_on_failure=False)
+    assert not found.messages and (found.iterations > 4).tolist() == [True, False]
+    for name in names:
+        assert found.values[name].dtype == torch.float32
+        assert torch.allclose(found.values[name].double(), wanted.values[name], rtol=1e-4)
+    (slope,) = torch.autograd.grad(found.values["cte"][0], with_gradient["shear"])
+    assert torch.isfinite(slope).all() and slope[0].abs().max() > 0
+    failed = Evaluator(names, max_iterations=4)(fields, raise_on_failure=False)
+    assert 0 in failed.messages and failed.values["cte"].isnan().tolist() == [True, False], "double has no second one"
