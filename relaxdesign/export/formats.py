@@ -39,6 +39,7 @@ from relaxdesign.physics.effective_properties import Evaluation, evaluate, field
 from relaxdesign.physics.expansion import of_materials
 from relaxdesign.physics.fem import LOADS, LocalFields
 from relaxdesign.physics.voxel_fields import VoxelFields
+from relaxdesign.scene import Exact
 from relaxdesign.scene.palette import phase_colours
 from relaxdesign.study.result import Design
 
@@ -234,7 +235,8 @@ class DesignExport:
     @cached_property
     def phase_figure(self) -> bytes:
         """PNG of the phases."""
-        return phase_png(self.cell, self.options.cell_size_mm)
+        exact = Exact.of(self.design.family, self.design.geometry)
+        return phase_png(self.cell, self.options.cell_size_mm, exact)
 
     @cached_property
     def stiffness_figure(self) -> bytes:

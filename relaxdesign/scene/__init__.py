@@ -4,6 +4,7 @@
 the same meshes to a page that draws them itself.
 """
 
+from relaxdesign.scene.bodies import Exact
 from relaxdesign.scene.scenes import (
     Camera,
     Cut,
@@ -19,6 +20,7 @@ from relaxdesign.scene.scenes import (
 __all__ = [
     "Camera",
     "Cut",
+    "Exact",
     "Layer",
     "Scene",
     "best_limit",

@@ -16,6 +16,7 @@ import pyvista as pv
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from relaxdesign.scene.bodies import Exact
 from relaxdesign.scene.surfaces import SLAB, cell_size, on_walls, smooth_surface, voxel_faces, voxels_at
 
 OUTLINE = "#8894A6"  # to be seen on light and dark
@@ -52,6 +53,7 @@ COATING, CORE = 1, 2
 _BLUR = 0.7  # voxels: what noise leaves of a surface is smoothed, particles of some voxels are not
 _SMOOTHING = 20
 _CLASSES = 256
+_MARGIN = 0.002  # edges of the cell by which what fills it reaches beyond it: faces in one plane would flicker
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,7 @@ def phase_scene(
     void: int | None = None,
     cut: Cut | None = None,
     coated: bool = False,
+    exact: Exact | None = None,
 ) -> Scene:
     """Shows the phases of a cell: one fills what is left of it, the others have smooth surfaces of their own.
 
@@ -197,6 +200,7 @@ def phase_scene(
         cut: what is left of the cell.
         coated: whether phase 1 lies around phase 2, so thinly that voxels leave holes in it: it is drawn as the
             outside of both, and phase 2 in it where the cell's walls, or a coating that is seen through, show it.
+        exact: what the inclusions are, to be shown instead of their voxels.
     """
     filling = void or 0
     if opacities is None:
@@ -208,16 +212,21 @@ def phase_scene(
     for phase in range(len(colours)):
         if phase == filling:
             continue
-        outside = left == phase
-        if coated and phase == COATING:
-            outside |= left == CORE
-        mesh = smooth_surface(outside.astype(np.float32), 0.5, smoothing=_SMOOTHING)
+        paint: NDArray[np.uint8] | str = colours[phase]
+        if exact is not None:
+            mesh = exact.surface(phase, len(colours), labels.shape, kept)
+        else:
+            around = coated and phase == COATING
+            outside = (left == phase) | (around & (left == CORE))
+            mesh = smooth_surface(outside.astype(np.float32), 0.5, smoothing=_SMOOTHING)
+            paint = _on_walls(mesh, left, colours, phase) if around and mesh.n_points else paint
         if mesh.n_points and opacities[phase] > 0:
-            paint = _on_walls(mesh, left, colours, phase) if coated and phase == COATING else colours[phase]
             layers.append(_layer(f"phase {phase}", mesh, labels.shape, paint, opacities[phase]))
     if opacities[filling] > 0:
-        margin = 0.002 * max(kept)  # faces in one plane would flicker
-        box = pv.Box([bound for n in kept for bound in (-margin, n + margin)]).triangulate()
+        margin = _MARGIN * labels.shape[0]
+        margins = (margin, margin, _MARGIN / SLAB if labels.shape[2] == 1 else margin)
+        bounds = [bound for n, m in zip(kept, margins, strict=True) for bound in (-m, n + m)]
+        box = pv.Box(bounds).triangulate()
         box = cast(pv.PolyData, box.compute_normals(cell_normals=False, split_vertices=True))
         layers.append(_layer(f"phase {filling}", box, labels.shape, colours[filling], opacities[filling]))
     return Scene(tuple(layers), cell_size(labels.shape))

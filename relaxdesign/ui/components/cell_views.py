@@ -16,7 +16,7 @@ from relaxdesign.physics.anisotropy import PLANES, young_in_plane, young_surface
 from relaxdesign.physics.effective_properties import Evaluation, evaluate, fields_under
 from relaxdesign.physics.fem import LOADS, ConvergenceError, LocalFields
 from relaxdesign.physics.voxel_fields import VoxelFields
-from relaxdesign.scene import lattice, painted_scene, phase_scene
+from relaxdesign.scene import Exact, lattice, painted_scene, phase_scene
 from relaxdesign.scene.palette import PHASES
 from relaxdesign.ui import background, units
 from relaxdesign.ui.colours import DISTINCT, phase_colours
@@ -51,7 +51,7 @@ QUANTITIES: dict[str, tuple[str, Callable[[LocalFields], np.ndarray]]] = {
 class ViewedCell:
     """What is viewed. labels: phases (nx, ny, nz); None: a field of many materials. names, colours: of the phases.
 
-    coated: whether the second phase lies around the third.
+    coated: whether the second phase lies around the third. exact: what its inclusions are, where that is known.
     """
 
     data: VoxelFields
@@ -59,6 +59,7 @@ class ViewedCell:
     names: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
     coated: bool = False
+    exact: Exact | None = None
 
     @staticmethod
     def of(cell: Cell, edge: float | None = None) -> ViewedCell:
@@ -114,12 +115,16 @@ def picture(cell: ViewedCell, key: str, *, exported: bool = False) -> None:
     else:
         colours = cell.colours or phase_colours(len(cell.names), cell.void)
         labels = lattice(cell.labels, look.times)
-        scene = phase_scene(labels, colours, opacities=look.opacities, void=cell.void, cut=look.cut, coated=cell.coated)
+        scene = phase_scene(
+            labels, colours, opacities=look.opacities, void=cell.void, cut=look.cut, coated=cell.coated,
+            exact=None if cell.exact is None else cell.exact.tiled(look.times),
+        )  # fmt: skip
         if exported:
             viewer.show(scene, f"{key}-{background.digest(cell.labels)}", look)
         else:
             cell_scene.show(scene, key=f"cell-{key}", label="Phases of the cell in 3D")
-    hint = "Drag to turn, scroll to zoom. Surfaces are smoothed for the eye, not in files."
+    shown = "Inclusions are drawn as they are" if cell.exact else "Surfaces are smoothed for the eye, not in files"
+    hint = f"Drag to turn, scroll to zoom. {shown}."
     st.caption(f"{hint} The 2D cell is shown as a slab." if cell.flat else hint)
 
 

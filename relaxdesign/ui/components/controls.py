@@ -152,7 +152,8 @@ def _below(request: DesignRequest | None) -> None:
 def _presets() -> None:
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     chosen = st.session_state.get("preset")
-    with left.popover(chosen or "Start from a preset …", width="stretch", key="presets"):
+    # Closed by a choice: what is open would cover the page that shows it.
+    with left.popover(chosen or "Start from a preset …", width="stretch", key=f"presets-{chosen}"):
         st.radio(
             "Start from",
             list(PRESETS),

@@ -49,7 +49,8 @@ def _view(snapshot: Snapshot, *, lasting: bool) -> None:
     frames = snapshot.since(ends[0])
     if lasting:
         st.session_state[sent] = (*ends[1:], frames[-1].step)
-    st.caption(what_is_shown(snapshot.request.method, shapes=bool(snapshot.request.phases)))
+    told = what_is_shown(snapshot.request.method, shapes=bool(snapshot.request.phases))
+    st.caption(f":orange-badge[:material/blur_on: not yet designs] {told}")
     denoising.live(f"live-{snapshot.run_id}", frames, snapshot.curves, snapshot.request, dropped)
     for index, message in sorted(dropped.items()):
         st.caption(f"Candidate {index + 1} was stopped. {escape(plain(index, message))}")
