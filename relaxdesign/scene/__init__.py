@@ -5,6 +5,7 @@ the same meshes to a page that draws them itself.
 """
 
 from relaxdesign.scene.bodies import Exact
+from relaxdesign.scene.painted import painted_phase, painted_scene
 from relaxdesign.scene.scenes import (
     Camera,
     Cut,
@@ -13,7 +14,6 @@ from relaxdesign.scene.scenes import (
     best_limit,
     forming_scene,
     lattice,
-    painted_scene,
     phase_scene,
 )
 
@@ -26,6 +26,7 @@ __all__ = [
     "best_limit",
     "forming_scene",
     "lattice",
+    "painted_phase",
     "painted_scene",
     "phase_scene",
 ]

@@ -153,7 +153,7 @@ def _mount(
     scale = ModulusScale.of(request)
     cube = not _flat(frame)
     unit, times = units.shown("GPa")
-    described = [told | {"readings": readings.at_step(curves, request, told["step"])} for told in described]
+    described = [{**told, "readings": readings.at_step(curves, request, told["step"])} for told in described]
     directions = Directions.of(request.objectives, request.dim)
     if directions is not None:
         described = [told | {"polar": directions.present(curves, told["step"], request.count)} for told in described]

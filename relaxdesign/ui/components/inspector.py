@@ -19,7 +19,16 @@ from relaxdesign.study.result import Design
 from relaxdesign.study.stiffness import stiffness_error
 from relaxdesign.ui import units
 from relaxdesign.ui.colours import DISTINCT, ModulusScale, phases_of
-from relaxdesign.ui.components import candidates, cell_views, comparison, design_files, from_shape, in_short, pictures
+from relaxdesign.ui.components import (
+    candidates,
+    cell_views,
+    comparison,
+    design_files,
+    from_shape,
+    in_short,
+    local_fields,
+    pictures,
+)
 from relaxdesign.ui.components.cell_views import ViewedCell
 from relaxdesign.ui.components.directions import Directions
 from relaxdesign.ui.components.overview import COMPARE, INSPECTED_AS
@@ -57,7 +66,7 @@ def render(run_id: str, design: Design, scale: ModulusScale | None = None, compa
         elif view == "Overview":
             _overview(design, cell, key, scale)
         elif view == "Local fields":
-            cell_views.local_fields(cell, key)
+            local_fields.render(cell, key)
         elif view == "Stiffness":
             effective = cell_views.evaluation(cell)
             if effective is not None:

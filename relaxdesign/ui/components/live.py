@@ -10,7 +10,7 @@ from relaxdesign.library import NotYours, UnknownRun
 from relaxdesign.server import JobLimit, Snapshot
 from relaxdesign.study.methods import METHODS
 from relaxdesign.ui import server
-from relaxdesign.ui.components import candidates, denoising, ownership
+from relaxdesign.ui.components import candidates, denoising, ownership, tour
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import duration, escape, plain, plural, what_is_shown
 
@@ -31,6 +31,7 @@ def watch(run_id: str, state: str) -> None:
             st.rerun()
         with st.container(key="live"):
             _progress(snapshot)
+            tour.caption(snapshot)
             _view(snapshot, lasting=snapshot.state == state)
         if snapshot.state != state:
             st.rerun()  # only now: what is not drawn before it would leave the page until it has run
