@@ -18,7 +18,7 @@ from relaxdesign.study.presets import fields_of
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import text
 from relaxdesign.ui.colours import ModulusScale, cividis, rgb, viridis
-from relaxdesign.ui.components import ashby, curves, readings
+from relaxdesign.ui.components import ashby, copying, curves, readings
 from relaxdesign.ui.components.microstructures import describe, picture
 from tests.scripted_study import scripted_step
 
@@ -235,3 +235,15 @@ def test_density_wanted_is_a_band_across_the_chart():
     band, line = figure.layout.shapes[1:]
     assert band.y1 == 3 and band.xref == "x domain" and (line.y0, line.y1) == (3, 3)
     assert figure.layout.xaxis.title.text == "Young's modulus E, GPa"
+
+
+def test_a_stiffness_is_copied_as_it_was():
+    C = np.diag([3.0, 2.0, 1.0, 1.0, 1.0, 1e6]) + 1e-7
+    of = copying.of_matrix(C)
+    read = {}
+    exec(of["Python"], {"np": np}, read)
+    wanted = np.diag([3.0, 2.0, 1.0, 1.0, 1.0, 1e6])
+    np.testing.assert_allclose(read["C"], wanted, rtol=1e-6)
+    for kind, sign in (("CSV", ","), ("Matrix", "\t")):
+        rows = [[float(value) for value in line.split(sign)] for line in of[kind].splitlines()]
+        np.testing.assert_allclose(rows, wanted, rtol=1e-6)

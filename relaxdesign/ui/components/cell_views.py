@@ -19,7 +19,7 @@ from relaxdesign.scene import Exact, lattice, painted_scene, phase_scene
 from relaxdesign.scene.palette import PHASES
 from relaxdesign.ui import background, units
 from relaxdesign.ui.colours import DISTINCT, phase_colours
-from relaxdesign.ui.components import cell_scene, scene_files, viewer
+from relaxdesign.ui.components import cell_scene, copying, scene_files, viewer
 from relaxdesign.ui.components.cell_scene import Scalar
 from relaxdesign.ui.components.directions import POLAR
 from relaxdesign.ui.text import escape, significant
@@ -156,6 +156,7 @@ def stiffness(solved: Evaluation, key: str) -> None:
     st.markdown(f"**Effective stiffness C, {unit}** :gray[Voigt order, engineering shear]")
     numbers = st.column_config.NumberColumn(format=f"%.{max(0, 5 - len(f'{scale:.0f}'))}f")
     st.dataframe(shown, key=f"C-{key}", column_config=dict.fromkeys(names, numbers))
+    copying.buttons({f"Copy as {kind}": text for kind, text in copying.of_matrix(C).items()}, f"C-{key}")
 
 
 def _polar(C: np.ndarray) -> go.Figure:

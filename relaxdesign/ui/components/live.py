@@ -145,7 +145,7 @@ def _describe(snapshot: Snapshot) -> tuple[float, str]:
     if not snapshot.denoised:
         return 0.7 * frame.step / steps, f"{_verb(snapshot)}: step {frame.step} of {steps}{_rest(snapshot)}"
     done, count = len(snapshot.designs), snapshot.request.count
-    text = f"Placing real materials and verifying with FEM: {done} of {count} designs ({duration(snapshot.seconds)})"
+    text = f"Placing real materials and verifying with FEM: {done} of {count} designs{_rest(snapshot)}"
     return 0.7 + 0.3 * min(1.0, done / count), f"Paused. {text}" if snapshot.state == "paused" else text
 
 
@@ -157,6 +157,13 @@ def _verb(snapshot: Snapshot) -> str:
 
 
 def _rest(snapshot: Snapshot) -> str:
-    if snapshot.state != "running" or snapshot.remaining is None:
+    """How much time is left, by the pace of this run; without an estimate until its last step."""
+    if snapshot.state != "running":
         return ""
+    estimate = server.estimated(snapshot.request)
+    left = None if estimate is None else estimate.left(snapshot)
+    if left is not None:
+        return f", about {duration(max(round(left), 1))} left"
+    if snapshot.remaining is None or snapshot.denoised:
+        return f" ({duration(snapshot.seconds)})"
     return f", about {duration(max(round(snapshot.remaining), 1))} left, then verification"
