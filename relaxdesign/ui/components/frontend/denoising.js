@@ -92,6 +92,8 @@ function build(root, data) {
   if (data.polar) view.polar ??= buildPolar(side, data.polar, colours); // no loss is known yet
   element(side, "div", "below", "Denoising step · press a candidate to follow it");
   if (data.player) buildPlayer(view, element(root, "div", "player"), set);
+  else view.progress = element(root, "div", "unseen");
+  view.progress?.setAttribute("role", "status");
   return view;
 }
 
@@ -198,8 +200,17 @@ function draw(root, view) {
     view.position.input.value = at;
     view.position.value.textContent = `${frame.step} of ${data.curves.steps}`;
   }
+  if (view.progress) tellProgress(view, frame.step, data.curves.steps);
   root.dataset.frame = frame.step;
   root.dataset.cube = String(Boolean(data.cube));
+}
+
+// For screen readers, at every quarter of a run.
+function tellProgress(view, step, steps) {
+  const quarter = Math.floor((4 * step) / steps);
+  if (quarter === view.quarter) return;
+  view.quarter = quarter;
+  view.progress.textContent = `Step ${step} of ${steps}`;
 }
 
 const focusTile = (view) => (view.data.player ? view.data.frames[view.set.at ?? 0] : view.frame).tiles[view.data.focus];
