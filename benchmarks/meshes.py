@@ -26,13 +26,15 @@ import torch
 from relaxdesign.export.mesh import Mesh
 from relaxdesign.export.mesh.deck import deck
 from relaxdesign.export.mesh.hexahedra import voxel_mesh
+from relaxdesign.export.mesh.known import Levels, Spheres
 from relaxdesign.export.mesh.results import SolvedMesh, read_results
 from relaxdesign.export.mesh.smooth import smooth_mesh
-from relaxdesign.export.mesh.smoothing import Spheres
+from relaxdesign.export.mesh.smoothing import Interfaces
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import Round
 from relaxdesign.microstructure.cell import Cell
+from relaxdesign.microstructure.free_form import FREE_FORM
 from relaxdesign.microstructure.free_form.generators import draw_shapes
 from relaxdesign.microstructure.mixed_voxels import composite_fields
 from relaxdesign.physics.effective_properties import evaluate
@@ -50,10 +52,10 @@ NAMES = {"epoxy": "epoxy-unfilled", "alumina": "alumina-ad-995", "aluminium": "a
 
 
 class Case:
-    """One cell. spheres: that its interfaces are, shares: volume fractions that the smoothed mesh is to have."""
+    """One cell. known: where its interfaces lie, shares: volume fractions that the smoothed mesh is to have."""
 
-    def __init__(self, cell: Cell, spheres: Spheres | None = None, shares: tuple[float, ...] | None = None):
-        self.cell, self.spheres, self.shares = cell, spheres, shares
+    def __init__(self, cell: Cell, known: Interfaces, shares: tuple[float, ...]):
+        self.cell, self.known, self.shares = cell, known, shares
 
 
 def materials(*names: str) -> tuple[Material, ...]:
@@ -83,7 +85,10 @@ def shapes(kind: str, dim: int, seed: int, *names: str) -> Case:
     """A drawn cell of free form, whose phase 1 is a network where the other is void."""
     grid = GRIDS[dim]
     field = draw_shapes(kind, 1, grid, dim, torch.Generator().manual_seed(seed))[0]
-    return Case(Cell((field > 0).numpy().astype(np.uint8).reshape(grid, grid, -1), materials(*names)))
+    level = FREE_FORM.level_set((field > 0).numpy())
+    share = float(FREE_FORM.geometry(level).shares(4 * grid).mean())
+    cell = Cell((level > 0).astype(np.uint8).reshape(grid, grid, -1), materials(*names))
+    return Case(cell, Levels(level[None]), (1.0 - share, share))
 
 
 CASES: dict[str, Callable[[], Case]] = {
@@ -167,7 +172,7 @@ def measured(case: Case) -> dict[str, Any]:
     row["mean-dilatation"] = difference(found, evaluate(cell.fields).C)
     fine = None
     for order in ("linear", "quadratic"):
-        mesh = smooth_mesh(cell, names, shares=case.shares, spheres=case.spheres, quadratic=order == "quadratic")
+        mesh = smooth_mesh(cell, names, shares=case.shares, known=case.known, quadratic=order == "quadratic")
         fine = on_fine_voxels(mesh, cell) if fine is None else fine
         C = solved(mesh).C
         row |= {f"{order} elements": len(mesh.elements), order: difference(C, fine)}

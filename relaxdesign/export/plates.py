@@ -75,10 +75,7 @@ class Specimen:
         numbers, _ = _labelled(np.pad(inside, layers, constant_values=True))
         first, last = (int(numbers.take(end, axis).flat[0]) for end in (0, -1))
         if first != last:
-            raise ExportError(
-                f"the block of cells does not hold plates across {AXES[axis]} together, as pieces that belong together "
-                "are cut at its faces: export more cells along each edge, or plates across another axis"
-            )
+            raise not_held(axis)
         solid = numbers == first
         held = int(np.count_nonzero(solid)) - 2 * (inside.size // inside.shape[axis])
         return Specimen(solid, 1.0 - held / int(np.count_nonzero(inside)), _sealed(~solid, axis))
@@ -94,6 +91,14 @@ class Specimen:
             number = "One void is" if self.sealed == 1 else f"{self.sealed} voids are"
             told.append(f"{number} closed on all sides, so that no powder comes out.")
         return " ".join(told)
+
+
+def not_held(axis: int) -> ExportError:
+    """The error of a block that does not hold plates across an axis together."""
+    return ExportError(
+        f"the block of cells does not hold plates across {AXES[axis]} together, as pieces that belong together "
+        "are cut at its faces: export more cells along each edge, or plates across another axis"
+    )
 
 
 def _sealed(void: Voxels, axis: int) -> int:

@@ -47,11 +47,10 @@ def design_surface(
     Raises ExportError for a design that was not realised, unusable sizes or plates that the block does not hold.
     """
     cell = realised_cell(design)
-    if plates is not None and phase != cell.void:
-        return phase_surface(cell.labels, cell_size_mm, thickness_mm, phase, tile, plates)
+    plates = None if phase == cell.void else plates
     if has_body(design):
-        return body_surface(design, cell_size_mm, thickness_mm, phase, tile, chord)
-    return phase_surface(cell.labels, cell_size_mm, thickness_mm, phase, tile)
+        return body_surface(design, cell_size_mm, thickness_mm, phase, tile, chord, plates)
+    return phase_surface(cell.labels, cell_size_mm, thickness_mm, phase, tile, plates)
 
 
 def surface_to_stl(surface: Surface, title: str) -> bytes:

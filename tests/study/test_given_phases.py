@@ -19,7 +19,7 @@ from relaxdesign.materials.channels import SOFTEST_WHILE_STEERING, PhaseChannels
 from relaxdesign.materials.material import VOID
 from relaxdesign.microstructure.connectivity import pieces
 from relaxdesign.microstructure.features import smallest_feature
-from relaxdesign.microstructure.free_form import FREE_FORM
+from relaxdesign.microstructure.free_form import FREE_FORM, restored
 from relaxdesign.microstructure.free_form.generators import draw_shapes
 from relaxdesign.physics.fem import ConvergenceError, SolveStatus
 from relaxdesign.study import run as study
@@ -197,6 +197,9 @@ def test_lattices_are_designed_onto_their_targets():
         read = json.loads(design_json(design))
         assert read["connected"] is True and read["components"] == 1 and 0 < read["min_feature"] < 1
         assert Design.from_dict(read).solid == design.solid
+        again = restored(read["geometry"])
+        assert np.array_equal(again.level > 0, design.labels[..., 0] == 1)
+        assert float(again.shares(128).mean()) == pytest.approx(design.shares[1], rel=1e-4)
     files = {name for name, content in result_files(result, ALL_FORMATS) if content}
     made = next(design.index + 1 for design in result.designs if design.ok)
     assert {f"design-{made:02d}/solid.stl", f"design-{made:02d}/void.stl", "report.html", "report.pdf"} <= files

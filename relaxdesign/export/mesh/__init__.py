@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from relaxdesign.export.cell import ExportError, phase_names, realised_cell
 from relaxdesign.export.mesh.hexahedra import voxel_mesh
+from relaxdesign.export.mesh.known import known_interfaces
 from relaxdesign.export.mesh.model import Mesh
 from relaxdesign.export.mesh.smooth import smooth_mesh
-from relaxdesign.export.mesh.smoothing import Spheres
-from relaxdesign.microstructure import FAMILIES
-from relaxdesign.microstructure.base import Round
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.study.result import Design
 
@@ -46,16 +42,13 @@ def cell_mesh(cell: Cell, kind: str = "voxels", cell_size_mm: float = 1.0, names
 
 
 def design_mesh(design: Design, kind: str = "voxels", cell_size_mm: float = 1.0) -> Mesh:
-    """A mesh of a realised design; smoothed ones have the volume fractions and, where known, the spheres of the design.
+    """A mesh of a realised design; smoothed ones have the volume fractions and, where known, the
+    interfaces of the design.
 
     Arguments and errors as of `cell_mesh`.
     """
-    cell, names, family = realised_cell(design), phase_names(design), FAMILIES[design.family]
+    cell, names = realised_cell(design), phase_names(design)
     if check_mesh_kind(kind) == "voxels":
         return voxel_mesh(cell, names, cell_size_mm)
-    spheres = None
-    if design.geometry and isinstance(family, Round):
-        known, grid = family.spheres(design.geometry).values(), cell.labels.shape[0]
-        centres, diameters = (np.concatenate(column) for column in zip(*known, strict=True))
-        spheres = Spheres(grid * centres, 0.5 * grid * diameters)
-    return smooth_mesh(cell, names, cell_size_mm, design.shares, quadratic=kind == "quadratic", spheres=spheres)
+    quadratic, known = kind == "quadratic", known_interfaces(design)
+    return smooth_mesh(cell, names, cell_size_mm, design.shares, quadratic=quadratic, known=known)

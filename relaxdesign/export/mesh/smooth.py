@@ -17,7 +17,7 @@ from relaxdesign.export.cell import ExportError, check_cell_size
 from relaxdesign.export.mesh.filling import NotFilled, run_gmsh
 from relaxdesign.export.mesh.interfaces import NOTHING, Regions, Walls
 from relaxdesign.export.mesh.model import TETRAHEDRON, WEDGE, Mesh, used
-from relaxdesign.export.mesh.smoothing import Spheres, smoothed
+from relaxdesign.export.mesh.smoothing import Interfaces, smoothed
 from relaxdesign.export.mesh.solid import solid_voxels
 from relaxdesign.microstructure.cell import Cell
 
@@ -37,7 +37,7 @@ def smooth_mesh(
     shares: tuple[float, ...] | None = None,
     *,
     quadratic: bool = True,
-    spheres: Spheres | None = None,
+    known: Interfaces | None = None,
 ) -> Mesh:
     """The solid phases of a cell, each with the volume fraction that is given.
 
@@ -45,7 +45,7 @@ def smooth_mesh(
         names: of the phases.
         cell_size_mm: length of the x edge.
         shares: volume fractions of the phases; None: those of the voxels.
-        spheres: that the interfaces are known to be.
+        known: where the interfaces lie.
         quadratic: elements of 10 nodes (2D: 15), else of 4 (6), which are much too stiff.
 
     Raises:
@@ -60,7 +60,7 @@ def smooth_mesh(
     _check_size(labels, walls)
     counts = regions.volumes(len(cell.materials))
     wanted = counts if shares is None else np.where(counts > 0, np.array(shares) * labels.size, 0.0)
-    moved = smoothed(regions, walls, labels, wanted, spheres)
+    moved = smoothed(regions, walls, labels, wanted, known)
     for part in _TRIES:
         try:
             filled = _filled(regions, walls, part * moved)

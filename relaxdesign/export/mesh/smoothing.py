@@ -8,7 +8,7 @@ doi:10.1007/BFb0056277). What is left of the volume fractions' error is taken by
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,66 +18,47 @@ from relaxdesign.export.mesh.interfaces import NOTHING, Regions, Walls, enclosed
 FARTHEST = 0.45
 """Voxels."""
 _STEPS = 20
-_ON_SPHERES = 10
+_ON_KNOWN = 10
 _FORTH, _BACK = 0.5, -0.526  # pass-band 0.1
 _CORRECTIONS = 4
 
 
-@dataclass(frozen=True, eq=False)
-class Spheres:
-    """Spheres (2D: discs) in a periodic cell, in voxels. centres: (n, dim). radii: (n,)."""
+class Interfaces(Protocol):
+    """Where the interfaces of a cell are known to lie."""
 
-    centres: NDArray[np.float64]
-    radii: NDArray[np.float64]
-
-    def nearest(
-        self, points: NDArray[np.float64], grid: tuple[int, ...]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """From the centre of the sphere whose surface is nearest to each point (n, dim), and its radius (n,)."""
-        best, offset, radius = np.full(len(points), np.inf), np.zeros_like(points), np.zeros(len(points))
-        for centre, size in zip(self.centres, self.radii.tolist(), strict=True):
-            apart = points - centre
-            apart -= np.round(apart / grid) * grid
-            off = np.abs(np.linalg.norm(apart, axis=1) - size)
-            nearer = off < best
-            best[nearer], offset[nearer], radius[nearer] = off[nearer], apart[nearer], size
-        return offset, radius
+    def towards(
+        self, points: NDArray[np.float64], free: NDArray[np.bool_], grid: tuple[int, ...]
+    ) -> NDArray[np.float64]:
+        """From points (n, dim) in voxels to the nearest interface, along the axes that are free at each, else 0."""
+        ...
 
 
 def smoothed(
-    regions: Regions, walls: Walls, labels: NDArray, volumes: NDArray[np.float64], spheres: Spheres | None = None
+    regions: Regions, walls: Walls, labels: NDArray, volumes: NDArray[np.float64], known: Interfaces | None = None
 ) -> NDArray[np.float64]:
     """Displacements (*grid, dim) of the corners of a periodic lattice of voxels, in voxels.
 
-    labels: phases (*grid). volumes: of the phases in voxels, that the solid ones are to have. spheres: that interfaces
-    are known to be.
+    labels: phases (*grid). volumes: of the phases in voxels, that the solid ones are to have. known: where interfaces
+    lie.
     """
     moved = np.zeros((*labels.shape, labels.ndim))
     for _ in range(_STEPS):
         for factor in (_FORTH, _BACK):
             moved = _kept(moved + factor * _to_neighbours(labels, moved))
-    if spheres is not None:
-        for _ in range(_ON_SPHERES):
+    if known is not None:
+        for _ in range(_ON_KNOWN):
             moved = _kept(moved + _FORTH * _to_neighbours(labels, moved))
-            moved = _kept(_on_spheres(labels, moved, spheres))
+            moved = _kept(_on_known(labels, moved, known))
     for _ in range(_CORRECTIONS):
         moved = _kept(moved + _correction(regions, walls, moved, volumes))
     return moved
 
 
-def _on_spheres(labels: NDArray, moved: NDArray[np.float64], spheres: Spheres) -> NDArray[np.float64]:
-    """Displacements that bring every corner on an interface to the nearest surface of a sphere, within faces."""
+def _on_known(labels: NDArray, moved: NDArray[np.float64], known: Interfaces) -> NDArray[np.float64]:
+    """Displacements that bring every corner on an interface to where that is known to lie, within faces."""
     nodes = np.argwhere(_on_interface(labels))
-    at = nodes + moved[tuple(nodes.T)]
-    offset, radius = spheres.nearest(at, labels.shape)
-    free = nodes > 0  # in a face of the cell they stay: it cuts the sphere in a circle
-    across = radius**2 - np.where(free, 0.0, offset**2).sum(axis=1)
-    length = np.linalg.norm(np.where(free, offset, 0.0), axis=1)
-    reach = np.sqrt(across, out=np.zeros_like(across), where=across > 0)
-    good = (across > 0) & (length > 0)
-    stretch = np.divide(reach, length, out=np.ones_like(length), where=good) - 1.0
     moved = moved.copy()
-    moved[tuple(nodes.T)] += np.where(free, offset, 0.0) * stretch[:, None]
+    moved[tuple(nodes.T)] += known.towards(nodes + moved[tuple(nodes.T)], nodes > 0, labels.shape)
     return moved
 
 

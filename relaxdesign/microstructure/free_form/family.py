@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,8 +14,12 @@ from torch import Tensor
 
 from relaxdesign.microstructure.base import Fit, FitError, Parameter
 from relaxdesign.microstructure.features import distance
+from relaxdesign.microstructure.free_form.stored import packed
 from relaxdesign.microstructure.labelling import label_phases
 from relaxdesign.microstructure.shares import plane_shares
+
+if TYPE_CHECKING:
+    from manifold3d import Manifold
 
 _SMOOTHING = 1.0  # voxels
 _PARTS = {2: 4, 3: 2}
@@ -76,8 +81,8 @@ class LevelSet:
         return LevelSet(self.level + distance * self.level.shape[0])
 
     def to_dict(self) -> dict[str, Any]:
-        """Nothing: the labels are in the design's files."""
-        return {}
+        """See `relaxdesign.microstructure.free_form.stored`."""
+        return packed(self.level[None])
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,12 @@ class FreeForm:
     def labels(self, level: NDArray[np.float64]) -> NDArray:
         """Whether a voxel is of phase 1, bool (*grid)."""
         return level > 0
+
+    def body(self, geometry: Mapping[str, Any], tile: int, height: float, chord: float, phase: int = 0) -> Manifold:
+        """See `relaxdesign.microstructure.free_form.bodies`; facets follow the grid, whatever the chord."""
+        from relaxdesign.microstructure.free_form.bodies import free_form_body  # its libraries load where it is used
+
+        return free_form_body(geometry, tile, height, phase)
 
 
 def _along_all_axes(values: Tensor, matrix: Tensor) -> Tensor:

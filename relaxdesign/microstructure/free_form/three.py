@@ -6,6 +6,7 @@ phase is it says nothing, so that a solid that grows has the phase that its plac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from relaxdesign.microstructure.base import Fit, FitError
 from relaxdesign.microstructure.free_form.family import FREE_FORM, FreeForm, LevelSet
+from relaxdesign.microstructure.free_form.stored import packed, unpacked
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +51,8 @@ class TwoLevelSets:
         return TwoLevelSets(np.stack([self._each[0].moved(distance).level, self.level[1]]))
 
     def to_dict(self) -> dict[str, Any]:
-        """Nothing: the labels are in the design's files."""
-        return {}
+        """See `relaxdesign.microstructure.free_form.stored`."""
+        return packed(self.level)
 
     @cached_property
     def _each(self) -> tuple[LevelSet, LevelSet]:
@@ -88,6 +90,12 @@ class FreeFormOfThree(FreeForm):
 
 
 FREE_FORM_OF_THREE = FreeFormOfThree()
+
+
+def restored(geometry: Mapping[str, Any]) -> LevelSet | TwoLevelSets:
+    """The cell of a design of the family, from what its geometry tells (`LevelSet.to_dict`)."""
+    levels = unpacked(geometry)
+    return LevelSet(levels[0]) if len(levels) == 1 else TwoLevelSets(levels)
 
 
 def free_form_of(phases: int) -> FreeForm:
