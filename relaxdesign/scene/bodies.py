@@ -11,7 +11,7 @@ import pyvista as pv
 from manifold3d import Manifold
 
 from relaxdesign.microstructure import FAMILIES
-from relaxdesign.microstructure.base import Bodies
+from relaxdesign.microstructure.base import Bodies, Inclusions
 from relaxdesign.scene.surfaces import SLAB, creased_at_walls
 
 CHORD = 0.006
@@ -28,8 +28,9 @@ class Exact:
 
     @staticmethod
     def of(family: str, geometry: Mapping[str, Any]) -> Exact | None:
-        """None where the family cannot build its inclusions, or none are known."""
-        return Exact(family, geometry) if geometry and isinstance(FAMILIES[family], Bodies) else None
+        """None where the family has no inclusions, or none are known; shapes have the smoothed surface of their voxels."""
+        of = FAMILIES[family]
+        return Exact(family, geometry) if geometry and isinstance(of, Inclusions) and isinstance(of, Bodies) else None
 
     def tiled(self, times: int) -> Exact:
         """So many cells along each edge."""
