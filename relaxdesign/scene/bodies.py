@@ -28,7 +28,7 @@ class Exact:
 
     @staticmethod
     def of(family: str, geometry: Mapping[str, Any]) -> Exact | None:
-        """None where the family has no inclusions, or none are known; shapes have the smoothed surface of their voxels."""
+        """None where the family has no inclusions, or none are known; shapes are drawn by their voxels, smoothed."""
         of = FAMILIES[family]
         return Exact(family, geometry) if geometry and isinstance(of, Inclusions) and isinstance(of, Bodies) else None
 
