@@ -10,6 +10,7 @@ from collections.abc import Callable
 from sqlalchemy import create_engine, text
 
 from _soak.stage import Stage
+from _soak.users import Log
 
 FULL_S = 60.0
 
@@ -61,20 +62,22 @@ def fill_disk(stage: Stage) -> None:
 FAULTS: tuple[Callable[[Stage], None], ...] = (kill_worker, kill_server, cut_connections, fill_disk, restart_database)
 
 
-def disturb(stage: Stage, until: float, every: float, count: Callable[[str], None]) -> None:
-    """All faults in turn, in an order by chance, until then (of the monotonic clock), about every so many seconds.
+def disturb(stage: Stage, log: Log, every: float) -> None:
+    """All faults in turn, in an order by chance, until the end of a log, about every so many seconds.
 
     The last of it is left in peace, so that everything can come to its end.
     """
     chance = random.Random(0)
     order: list[Callable[[Stage], None]] = []
-    while (left := until - time.monotonic()) > 0:
-        pause = chance.uniform(0.5, 1.5) * every
-        time.sleep(min(pause, left))
-        if until - time.monotonic() < FULL_S:
+    while not log.over:
+        pause = time.monotonic() + chance.uniform(0.5, 1.5) * every
+        while time.monotonic() < min(pause, log.until):
+            time.sleep(1)
+        if log.until - time.monotonic() < FULL_S:
+            time.sleep(1)
             continue
         order = order or chance.sample(FAULTS, len(FAULTS))
         fault = order.pop()
         with stage.disturbance():
             fault(stage)
-        count(fault.__name__.replace("_", " "))
+        log.count(fault.__name__.replace("_", " "))

@@ -37,6 +37,7 @@ class Log:
     """What happened, filled by all threads. troubles: what pages and commands said while something was going wrong."""
 
     stage: Stage
+    begin: float  # of the monotonic clock, as until
     until: float
     counts: Counter = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
@@ -47,6 +48,10 @@ class Log:
     @property
     def over(self) -> bool:
         return time.monotonic() > self.until
+
+    def end(self) -> None:
+        """Has everybody end what is at hand and leave."""
+        self.until = min(self.until, time.monotonic())
 
     def count(self, what: str) -> None:
         self.counts[what] += 1

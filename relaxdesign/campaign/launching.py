@@ -14,10 +14,13 @@ from relaxdesign.campaign.spec import CampaignSpec
 from relaxdesign.library import Campaigns, Store
 
 
-def launch(spec: CampaignSpec, store: Store, *, count: int | None = None, home: Path | None = None) -> str:
-    """Starts a campaign in a new folder; returns its id in the library. count: local workers.
+def launch(
+    spec: CampaignSpec, store: Store, *, count: int | None = None, home: Path | None = None, private: bool = False
+) -> str:
+    """Starts a campaign in a new folder; returns its id in the library. It belongs to the store's viewer.
 
-    home: where the folder is made; None: ``RELAXDESIGN_CAMPAIGNS`` or the user's data directory.
+    count: local workers. home: where the folder is made; None: ``RELAXDESIGN_CAMPAIGNS`` or the user's data directory.
+    private: seen by its owner and administrators only, where there is a login.
     """
     slug = re.sub(r"[^a-z0-9]+", "-", spec.name.lower()).strip("-")[:40] or "campaign"
     home = home or default_home()
@@ -28,23 +31,24 @@ def launch(spec: CampaignSpec, store: Store, *, count: int | None = None, home: 
     folder = Folder(path)
     campaign_id = folder.prepare()
     write_spec(spec, folder.spec)
-    Campaigns(store).create(spec.name, spec.to_dict(), str(folder.path), len(spec.plan()), id=campaign_id)
+    total, values = len(spec.plan()), spec.to_dict()
+    Campaigns(store).create(spec.name, values, str(folder.path), total, id=campaign_id, private=private)
     _start(folder, store, count, retry_failed=False)
     return campaign_id
 
 
 def resume(campaign_id: str, store: Store, *, count: int | None = None, retry_failed: bool = False) -> None:
-    """Goes on with a campaign that was cancelled or interrupted. Raises UnknownCampaign."""
+    """Goes on with a campaign that was cancelled or interrupted. Raises UnknownCampaign and NotYours."""
     campaigns = Campaigns(store)
-    folder = Folder(campaigns.get(campaign_id).directory)
+    folder = Folder(campaigns.check(campaign_id).directory)
     folder.clear_cancel()
     campaigns.update(campaign_id, status="running", error="")
     _start(folder, store, count, retry_failed)
 
 
 def stop(campaign_id: str, store: Store) -> None:
-    """Asks a campaign to end; what it has is kept. Raises UnknownCampaign."""
-    Folder(Campaigns(store).get(campaign_id).directory).cancel()
+    """Asks a campaign to end; what it has is kept. Raises UnknownCampaign and NotYours."""
+    Folder(Campaigns(store).check(campaign_id).directory).cancel()
 
 
 def default_home() -> Path:

@@ -70,8 +70,12 @@ def materials_text(given: str) -> tuple[str, tuple[str, ...]]:
         catalogues = Catalogues(store)
         records = catalogues.list()
         wanted = " ".join(given.split()).casefold()
-        if found := next((record for record in records if record.name.casefold() == wanted), None):
-            return catalogues.read(found.id), ()
+        found = [record for record in records if record.name.casefold() == wanted]
+        if len(found) == 1:
+            return catalogues.read(found[0].id), ()
+    if found:
+        owners = ", ".join(record.author or "nobody" for record in found)
+        raise ValueError(f"--materials {given}: several catalogues have this name, of {owners}; export one as CSV")
     known = ", ".join(repr(record.name) for record in records) or "none"
     raise ValueError(
         f"--materials {given}: no such file, and no catalogue of the library has this name; its catalogues are: {known}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from importlib.util import find_spec
 from typing import Annotated, NoReturn
 
 import typer
@@ -47,6 +48,9 @@ def _check_settings() -> None:
     """Raises ValueError for variables that the server could not start with, before it does."""
     from relaxdesign.people import Login
 
-    if Login.from_environment().header:
+    login = Login.from_environment()
+    if login.oidc and find_spec("authlib") is None:
+        raise ValueError('RELAXDESIGN_LOGIN=oidc needs some more packages: pip install "relaxdesign[login]"')
+    if login.header:
         # The address of the proxy itself decides whether it is believed, not the one it forwards for.
         os.environ["FORWARDED_ALLOW_IPS"] = ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from relaxdesign.library import rows
@@ -42,17 +42,26 @@ class CampaignRecord:
     seconds: float
     dashboard: str
     error: str
+    author: str = ""  # who started it; empty: unknown
+    private: bool = False  # seen, as its runs, by its author and administrators only
 
 
 class Campaigns:
-    """Access to the campaigns of a store; each call is one transaction."""
+    """Access to the campaigns of a store; each call is one transaction.
+
+    A campaign belongs to the viewer of the store that starts it, and its runs with it. Those that are hidden from the
+    viewer are unknown; NotYours is raised where one is changed that is another's.
+    """
 
     def __init__(self, store: Store):
         self._store = store
         self._session = store.session
 
-    def create(self, name: str, spec: Mapping[str, Any], directory: str, total: int, *, id: str = "") -> str:
-        """Stores a running campaign and returns its id."""
+    def create(
+        self, name: str, spec: Mapping[str, Any], directory: str, total: int, *, id: str = "", private: bool = False
+    ) -> str:
+        """Stores a running campaign of the viewer's own and returns its id. private: counts where there is a login."""
+        viewer = self._store.viewer
         row = CampaignRow(
             id=id or secrets.token_hex(6),
             name=name,
@@ -62,17 +71,31 @@ class Campaigns:
             spec=dict(spec),
             directory=directory,
             total=total,
+            author=viewer.name,
+            private=private and viewer.known,
         )
         with self._session.begin() as session:
             session.add(row)
         return row.id
 
     def update(self, campaign_id: str, **values: Any) -> None:
-        """Changes columns; every change is a sign of life. Raises UnknownCampaign."""
+        """Changes columns; every change is a sign of life. Raises UnknownCampaign and NotYours."""
         with self._session.begin() as session:
-            row = _require(session, campaign_id)
+            row = self._changeable(session, campaign_id)
             for name, value in {**values, "updated": rows.now()}.items():
                 setattr(row, name, value)
+
+    def show(self, campaign_id: str, *, private: bool) -> None:
+        """Changes who sees a campaign and all of its runs. Raises UnknownCampaign and NotYours."""
+        with self._session.begin() as session:
+            self._changeable(session, campaign_id).private = private
+            session.execute(update(RunRow).where(RunRow.campaign_id == campaign_id).values(private=private))
+
+    def check(self, campaign_id: str) -> CampaignRecord:
+        """A campaign that the viewer may change. Raises UnknownCampaign and NotYours."""
+        record = self.get(campaign_id)
+        self._store.viewer.check(record, "campaign")
+        return record
 
     def add_result(self, campaign_id: str, request_hash: str, name: str, result: DesignResult) -> bool:
         """Stores the result of one request, in place of an earlier failure; False if it is there already."""
@@ -102,30 +125,45 @@ class Campaigns:
     def get(self, campaign_id: str) -> CampaignRecord:
         """Raises UnknownCampaign."""
         with self._session() as session:
-            return _record(_require(session, campaign_id), _counts(session, [campaign_id]))
+            return _record(self._visible(session, campaign_id), _counts(session, [campaign_id]))
 
     def list(self, limit: int = 50) -> list[CampaignRecord]:
         """Newest first."""
         with self._session() as session:
             found = session.scalars(
-                select(CampaignRow).order_by(CampaignRow.created.desc(), CampaignRow.id).limit(limit)
+                select(CampaignRow)
+                .where(*self._store.viewer.seen(CampaignRow))
+                .order_by(CampaignRow.created.desc(), CampaignRow.id)
+                .limit(limit)
             ).all()
             counts = _counts(session, [row.id for row in found])
             return [_record(row, counts) for row in found]
 
     def delete(self, campaign_id: str) -> None:
-        """Removes a campaign with its runs; its folder of files stays. Raises UnknownCampaign."""
+        """Removes a campaign with its runs; its folder of files stays. Raises UnknownCampaign and NotYours."""
         with self._session.begin() as session:
-            row = _require(session, campaign_id)
+            row = self._changeable(session, campaign_id)
             runs = select(RunRow.id).where(RunRow.campaign_id == campaign_id)
             for table in (DesignDataRow, PhaseRow, DesignRow, TagRow):
                 session.execute(delete(table).where(table.run_id.in_(runs)))
             session.execute(delete(RunRow).where(RunRow.campaign_id == campaign_id))
             session.delete(row)
 
+    def _visible(self, session: Session, campaign_id: str) -> CampaignRow:
+        row = _require(session, campaign_id)
+        if not self._store.viewer.sees(row):
+            raise UnknownCampaign(_unknown(campaign_id))
+        return row
+
+    def _changeable(self, session: Session, campaign_id: str) -> CampaignRow:
+        row = self._visible(session, campaign_id)
+        self._store.viewer.check(row, "campaign")
+        return row
+
 
 def _new_run(session: Session, campaign_id: str, request_hash: str, name: str, request: DesignRequest) -> RunRow:
-    run = rows.new_run(request, name)
+    campaign = _require(session, campaign_id)
+    run = rows.new_run(request, name, author=campaign.author, private=campaign.private)
     run.campaign_id, run.request_hash = campaign_id, request_hash
     session.add(run)
     session.flush()
@@ -144,8 +182,12 @@ def _make_room(session: Session, campaign_id: str, request_hash: str) -> bool:
 def _require(session: Session, campaign_id: str) -> CampaignRow:
     row = session.get(CampaignRow, campaign_id)
     if row is None:
-        raise UnknownCampaign(f"there is no campaign {campaign_id[:40]!r} in this library")
+        raise UnknownCampaign(_unknown(campaign_id))
     return row
+
+
+def _unknown(campaign_id: str) -> str:
+    return f"there is no campaign {campaign_id[:40]!r} in this library"
 
 
 def _counts(session: Session, ids: list[str]) -> dict[tuple[str, bool], tuple[int, int]]:
@@ -174,4 +216,6 @@ def _record(row: CampaignRow, counts: dict[tuple[str, bool], tuple[int, int]]) -
         seconds=row.seconds,
         dashboard=row.dashboard,
         error=row.error,
+        author=row.author,
+        private=row.private,
     )

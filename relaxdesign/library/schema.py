@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import JSON, LargeBinary, Text
 
@@ -30,6 +30,8 @@ class CampaignRow(Base):
     dashboard: Mapped[str] = mapped_column(default="")  # address of Dask's dashboard while it runs
     seconds: Mapped[float] = mapped_column(default=0.0)  # computing time, all sittings together
     error: Mapped[str] = mapped_column(default="")
+    author: Mapped[str] = mapped_column(default="")  # who started it, as of its runs
+    private: Mapped[bool] = mapped_column(default=False)
 
 
 class RunRow(Base):
@@ -131,6 +133,11 @@ class CatalogueRow(Base):
     __tablename__ = "catalogues"
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
     csv: Mapped[str] = mapped_column(Text)
     changed: Mapped[datetime]
+    author: Mapped[str] = mapped_column(default="")  # who made it
+    private: Mapped[bool] = mapped_column(default=False)
+
+    # A private one does not take its name from others.
+    __table_args__ = (UniqueConstraint("author", "name", name="uq_catalogues_author_name"),)

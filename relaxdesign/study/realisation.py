@@ -36,7 +36,7 @@ from relaxdesign.study.simulation import Cost, Simulation
 REVISION = 4
 """Of refinement and realisation: each change that may change designs raises it (1: version 0.2, on voxels; 3: any pair
 of materials)."""
-SHAPE_REVISION = 6
+SHAPE_REVISION = 7
 """The same of shapes, whose interface is shifted."""
 
 _FAILURES = (FitError, PlacementError, RefinementError, ConvergenceError)

@@ -155,22 +155,23 @@ class Resolution:
             for name in self.fine.values
         }
 
-    def shift(self, targets: Sequence[Objective], times: int = 1) -> dict[str, float]:
-        """By how much the limit's coordinate lies above that on one of the two grids, by the targets' quantities.
+    def on(self, times: int) -> Effective | None:
+        """The values on a grid, if it is one of the two. times: its voxels per edge, in multiples of the design's."""
+        return {self.times: self.coarse, 2 * self.times: self.fine}.get(times)
 
-        times: voxels per edge of that grid, in multiples of the design's.
-        """
-        values, solved = self.values, {self.times: self.coarse, 2 * self.times: self.fine}[times].values
+    def shift(self, targets: Sequence[Objective], solved: Effective) -> dict[str, float]:
+        """By how much the limit's coordinate lies above that of the cell as solved, by the targets' quantities."""
+        values = self.values
         return {
             target.quantity: float(
-                target.coordinate(values[target.quantity]) - target.coordinate(float(solved[target.quantity][0]))
+                target.coordinate(values[target.quantity]) - target.coordinate(float(solved.values[target.quantity][0]))
             )
             for target in targets
         }
 
     def doubt(self, targets: Sequence[Objective]) -> float:
         """How far the limit lies from the finer grid: the largest distance of a target's coordinate."""
-        return max(map(abs, self.shift(targets, 2 * self.times).values()), default=0.0)
+        return max(map(abs, self.shift(targets, self.fine).values()), default=0.0)
 
     @property
     def stiffness(self) -> NDArray[np.float64] | None:

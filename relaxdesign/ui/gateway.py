@@ -22,6 +22,8 @@ from contextlib import asynccontextmanager
 from http.cookies import SimpleCookie
 from typing import Any
 
+from streamlit import get_option
+
 from relaxdesign.people import COOKIE, Login
 
 Scope = MutableMapping[str, Any]
@@ -29,18 +31,23 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# Streamlit's page and components have inline scripts and styles; the 3D viewers compile shaders and modules (eval,
-# blob:, data:) in frames of their own. What may be run or sent elsewhere is nothing.
+# Which parts need what beyond files of this server, as a browser reports it of a policy without it:
+# - inline scripts: Streamlit's page (one), and the page that PyVista's viewer exports, with the scene (several);
+# - eval: Plotly's WebGL charts, as the map of a campaign, compile their drawing; wasm: Streamlit's decoder;
+# - blob: modules: Streamlit's components, our own among them;
+# - inline styles: Streamlit, Plotly and both viewers set them by script; fonts and pictures as data.
+# No part needs attributes of elements that run something (onclick=…), of which a forged text would make use first.
 _POLICY = {
     "default-src": "'self'",
-    "script-src": "'self' 'unsafe-inline' 'unsafe-eval' blob: data:",
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval' blob:",
+    "script-src-attr": "'none'",
     "style-src": "'self' 'unsafe-inline'",
     "img-src": "'self' data: blob:",
     "font-src": "'self' data:",
     "media-src": "'self' data: blob:",
-    "connect-src": "'self' data: blob:",
+    "connect-src": "'self'",
     "worker-src": "'self' blob:",
-    "frame-src": "'self' data: blob:",
+    "frame-src": "'self'",
     "frame-ancestors": "'self'",
     "object-src": "'none'",
     "base-uri": "'self'",
@@ -58,8 +65,6 @@ _HEALTH, _METRICS = "/_stcore/health", "/_stcore/metrics"
 
 
 _in_front = threading.Event()
-
-
 _endings: list[Callable[[], None]] = []
 
 
@@ -91,6 +96,8 @@ class Gateway:
         self._app = app
         self._login = login or Login.from_environment()
         self._hosts = own_hosts() if hosts is None else hosts
+        base = (get_option("server.baseUrlPath") or "").strip("/")
+        self._health = f"/{base}{_HEALTH}" if base else _HEALTH
         self._metrics = os.environ.get("RELAXDESIGN_METRICS", "").strip() == "open" if metrics is None else metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -134,10 +141,14 @@ class Gateway:
         path = scope["path"]
         if path.endswith(_METRICS) and not self._metrics:
             return 404, "Not found."
-        if self._login.header and not path.endswith(_HEALTH):
+        if self._login.header and path != self._health:
             if not self._login.trusts((scope.get("client") or ("",))[0]):
                 return 403, "This server answers its proxy only (RELAXDESIGN_PROXY)."
-            if not headers.get(self._login.header.lower().encode("latin-1"), b"").strip():
+            wanted = self._login.header.lower().encode("latin-1")
+            named = [value.strip() for name, value in scope["headers"] if name.lower() == wanted]
+            if len(named) > 1:
+                return 401, "The proxy in front of this server named several users: it must replace the header."
+            if not any(named):
                 return 401, "The proxy in front of this server named no user."
         return None
 

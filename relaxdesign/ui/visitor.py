@@ -77,7 +77,13 @@ def address() -> str:
 def _name() -> str:
     if login().header:
         return _from_header()
-    return str(st.user.get("email") or st.user.get("sub") or "") if st.user.get("is_logged_in") else ""
+    return _from_provider(dict(st.user)) if st.user.get("is_logged_in") else ""
+
+
+def _from_provider(claims: dict[str, object]) -> str:
+    """The address of e-mail, unless the provider says that nobody has checked it: anybody could have named it then."""
+    verified = str(claims.get("email_verified", True)).lower() != "false"  # some write it as a text
+    return str((verified and claims.get("email")) or claims.get("sub") or "")
 
 
 def _from_header() -> str:

@@ -12,6 +12,7 @@ from dask import config
 from distributed import Client, KilledWorker, Security
 
 from relaxdesign.campaign import run_tasks, workers
+from tests.ports import listening
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,11 @@ def test_nobody_else_on_the_machine_gets_to_the_scheduler(client, protocol):
     own = Security.temporary() if protocol == "tls" else Security()
     with pytest.raises((OSError, TimeoutError)):
         Client(address.replace("tls", protocol), security=own, timeout=3, set_as_default=False)
+
+
+def test_other_machines_find_no_port_of_scheduler_workers_and_dashboard(client):
+    assert client.dashboard_link.startswith("http://127.0.0.1:")
+    assert listening(os.getpid()) == set()
 
 
 def test_every_task_ends_once(client):

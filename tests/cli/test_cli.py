@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from relaxdesign import __version__
 from relaxdesign.io.fields import load_field
-from relaxdesign.library import Catalogues, Leases, Store
+from relaxdesign.library import Catalogues, Leases, Store, Viewer
 from relaxdesign.library.replay import Replays
 from relaxdesign.study.events import DesignEvent, FinishedEvent
 from relaxdesign.study.guidance_settings import GuidanceSettings
@@ -616,3 +616,17 @@ def test_materials_are_listed(cli):
     category = listed[0]["category"]
     assert cli("materials", "--category", category).stdout.count(category) > 1
     assert_one_clear_error(cli("materials", "--category", "cheese"), "cheese")
+
+
+def test_a_login_whose_packages_are_missing_is_told_at_the_start(cli, monkeypatch):
+    monkeypatch.setenv("RELAXDESIGN_LOGIN", "oidc")
+    monkeypatch.setitem(sys.modules, "authlib", None)
+    assert_one_clear_error(cli("app"), "RELAXDESIGN_LOGIN=oidc", "pip install", "relaxdesign[login]")
+
+
+def test_a_name_that_several_catalogues_have_is_not_guessed(cli, tmp_path):
+    library = Store(f"sqlite:///{tmp_path / 'library.db'}")
+    for name in ("anna", "ben"):
+        Catalogues(library.seen_by(Viewer(name, known=True))).save("Alloys", "id,name", private=True)
+    result = cli("design", "-o", "K = 50", "--materials", "Alloys")
+    assert_one_clear_error(result, "several catalogues have this name, of anna, ben")

@@ -54,13 +54,15 @@ class Server:
 
 
 @contextmanager
-def running_server(database: Path | str, log: Path, *, port: int = 0, **variables: str) -> Iterator[Server]:
-    """The app. port: 0: a free one. database: a SQLite file, or the address of any; made if there is none."""
+def running_server(
+    database: Path | str, log: Path, *, port: int = 0, address: str = "127.0.0.1", **variables: str
+) -> Iterator[Server]:
+    """The app. port: 0: a free one. address: that it listens on. database: a SQLite file, or the address of any."""
     if not port:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "relaxdesign.cli", "app", f"--port={port}", "--address=127.0.0.1"]
+    command = [sys.executable, "-m", "relaxdesign.cli", "app", f"--port={port}", f"--address={address}"]
     url = f"sqlite:///{database}" if isinstance(database, Path) else database
     environment = os.environ | {"RELAXDESIGN_DB": url, "STREAMLIT_SERVER_HEADLESS": "true"} | variables
     with log.open("ab") as output:
@@ -171,9 +173,8 @@ def assert_no_errors(page: Page) -> None:
 def settle(page: Page) -> None:
     """Waits until no script runs any more: what was pressed has had the time to start one."""
     page.wait_for_timeout(300)
-    page.wait_for_function(
-        "document.querySelector('.stApp')?.dataset.testScriptState !== 'running'", timeout=PATIENCE_MS
-    )
+    # Not by page.wait_for_function: it evaluates text, which the policy of the app's pages forbids.
+    expect(page.locator(".stApp[data-test-script-state=running]")).to_have_count(0, timeout=PATIENCE_MS)
 
 
 def _await_health(address: str, server: subprocess.Popen, log: Path) -> None:

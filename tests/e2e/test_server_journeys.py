@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -9,10 +10,20 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from relaxdesign.library import Store
+from relaxdesign.library import Campaigns, RunSearch, Store
 from relaxdesign.study.request import DesignRequest
 from tests import postgres, proxy
-from tests.e2e.driving import PATIENCE_MS, assert_no_errors, open_browser, running_server, settle, start_design
+from tests.e2e.driving import (
+    PATIENCE_MS,
+    assert_no_errors,
+    await_contrast,
+    open_browser,
+    running_server,
+    settle,
+    start_design,
+)
+from tests.ports import listening
+from tests.scripted_study import scripted_study
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
 pytestmark = pytest.mark.e2e
@@ -101,6 +112,45 @@ def seen_by_an_administrator(address: str) -> None:
         open_page(page, f"{address}/server")
         expect(page.get_by_role("button", name="Stop all")).to_be_visible()
         picture(page, "server-of-carl")
+
+
+@pytest.mark.slow
+def test_one_port_is_open_and_pages_keep_to_their_policy(tmp_path):
+    library = tmp_path / "library.db"
+    store = Store(f"sqlite:///{library}")
+    campaign = Campaigns(store)
+    campaign_id = campaign.create("Map", {}, "nowhere", 2)
+    for number, request in enumerate((DesignRequest(target_bulk=50.0), DesignRequest(target_bulk=90.0))):
+        campaign.add_result(campaign_id, str(number), "run", list(scripted_study()(request))[-1].result)
+    campaign.update(campaign_id, status="finished")
+    with running_server(library, tmp_path / "log", address="0.0.0.0") as server, open_browser() as page:
+        port = int(server.address.rpartition(":")[2])
+        broken: list[str] = []
+        page.expose_function("tell", lambda text: broken.append(text))
+        page.add_init_script(
+            "document.addEventListener('securitypolicyviolation', "
+            "e => tell(`${e.effectiveDirective}: ${e.blockedURI.slice(0, 80)} in ${e.sourceFile}`))"
+        )
+        run = store.list_runs(search=RunSearch(campaign=campaign_id))[0]
+        open_page(page, f"{server.address}/?run={run.id}")
+        viewer = page.locator("iframe").first
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while not viewer.count() and time.monotonic() < deadline:
+            assert listening(server.process.pid) <= {("0.0.0.0", port)}, "while the view is exported"
+            page.wait_for_timeout(250)
+        viewer.scroll_into_view_if_needed()
+        assert await_contrast(page, viewer) > 3
+        picture(page, "view-under-policy")
+        open_page(page, f"{server.address}/campaigns?campaign={campaign_id}")
+        chart = page.locator("[data-testid=stPlotlyChart]")
+        chart.scroll_into_view_if_needed()
+        expect(chart.locator("canvas.gl-canvas-focus, .gl-canvas-focus").first).to_be_attached()
+        picture(page, "campaign-under-policy")
+        for name in ("evaluate", "materials", "library", "method", "server"):
+            open_page(page, f"{server.address}/{name}")
+        # The viewer's page asks for its icon at a server of others, in vain.
+        assert not [text for text in broken if not text.startswith("img-src: https://kitware.github.io/")]
+        assert listening(server.process.pid) == {("0.0.0.0", port)}
 
 
 def test_without_login_another_s_run_is_stopped_after_a_question(tmp_path):

@@ -101,6 +101,34 @@ def test_a_library_without_catalogues_gets_them_and_keeps_its_runs(written):
     assert catalogues.read(kept) == run.request.materials_csv
 
 
+def test_campaigns_and_catalogues_without_owners_are_nobody_s(written):
+    """A library between the steps that made catalogues and that gave them owners, as PostgreSQL and SQLite had it."""
+    from relaxdesign.library import Campaigns, Catalogues, Viewer
+
+    url = written(THIRD)
+    change(
+        url,
+        "CREATE TABLE catalogues (id VARCHAR PRIMARY KEY, name VARCHAR NOT NULL UNIQUE, csv TEXT NOT NULL, "
+        "changed TIMESTAMP NOT NULL)",
+    )
+    change(url, "INSERT INTO catalogues VALUES ('00000000000c', 'Mine', 'id,name', '2026-01-02 03:04:05.000000')")
+    change(
+        url,
+        "INSERT INTO campaigns VALUES ('00000000000d', 'Map', '2026-01-02 03:04:05.000000', 'finished', "
+        "'2026-01-02 03:04:05.000000', '{}', 'folder', 3, '', 1.5, '')",
+    )
+    change(url, "UPDATE alembic_version SET version_num = '0004'")
+    store = Store(url)
+    assert differences(store) == []
+    ben = store.seen_by(Viewer("ben", known=True))
+    (campaign,), (catalogue,) = Campaigns(ben).list(), Catalogues(ben).list()
+    assert (campaign.name, campaign.total, campaign.author, campaign.private) == ("Map", 3, "", False)
+    assert (catalogue.id, catalogue.name, catalogue.author) == ("00000000000c", "Mine", "")
+    assert Catalogues(ben).read(catalogue.id) == "id,name"
+    with pytest.raises(ValueError, match="already"):
+        Catalogues(store).save("Mine", "id,name")
+
+
 def test_a_run_that_an_earlier_version_computed_is_interrupted(written):
     url = written(THIRD)
     change(url, "UPDATE runs SET status = 'running', owner = 'host:1'")

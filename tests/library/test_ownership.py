@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from relaxdesign.library import DesignSearch, NotYours, RunSearch, Store, UnknownRun, Viewer
+from relaxdesign.library import (
+    Campaigns,
+    Catalogues,
+    DesignSearch,
+    NotYours,
+    RunSearch,
+    Store,
+    UnknownCampaign,
+    UnknownCatalogue,
+    UnknownRun,
+    Viewer,
+)
 from relaxdesign.study.request import DesignRequest
-from tests.scripted_study import scripted_design
+from tests.scripted_study import scripted_design, scripted_study
 
 REQUEST = DesignRequest(target_bulk=100.0, count=1, steps=4)
 ANNA, BEN = Viewer("anna", known=True), Viewer("ben", known=True)
@@ -97,3 +108,83 @@ def test_who_is_asked_before_a_run_is_changed():
     assert not visitor.is_asked_before("~12345678")
     assert not visitor.is_asked_before(""), "of the command line, or of an earlier version"
     assert CARL.is_asked_before("anna") and not ANNA.is_asked_before("anna")
+
+
+def test_a_campaign_and_its_runs_are_of_who_started_it(store):
+    anna, ben = (Campaigns(store.seen_by(viewer)) for viewer in (ANNA, BEN))
+    secret = anna.create("Secret", {}, "folder", 2, private=True)
+    led = Campaigns(store)  # as the process that leads it
+    led.add_result(secret, "1", "first", list(scripted_study()(REQUEST))[-1].result)
+    led.update(secret, status="running")
+    assert [record.name for record in anna.list()] == ["Secret"] and ben.list() == []
+    found = DesignSearch(campaign=secret)
+    assert store.seen_by(ANNA).count_designs(found) == 1 and store.seen_by(BEN).count_designs(found) == 0
+    for look in (ben.get, ben.check, ben.delete, lambda hidden: ben.show(hidden, private=False)):
+        with pytest.raises(UnknownCampaign):
+            look(secret)
+    anna.show(secret, private=False)
+    led.add_failure(secret, "2", "second", REQUEST, "out of reach")
+    (run,) = store.seen_by(BEN).list_runs(search=RunSearch(campaign=secret, status=("failed",)))
+    assert (run.author, run.private) == ("anna", False)
+    assert ben.get(secret).author == "anna" and store.seen_by(BEN).count_designs(found) == 1
+    for change in (ben.check, ben.delete, lambda shared: ben.update(shared, status="cancelled")):
+        with pytest.raises(NotYours, match="anna's"):
+            change(secret)
+    assert led.get(secret).status == "running"
+    Campaigns(store.seen_by(CARL)).delete(secret)
+    assert led.list() == []
+
+
+def test_only_the_owner_stops_and_resumes_a_campaign(store, tmp_path):
+    from relaxdesign.campaign import resume, stop
+    from relaxdesign.campaign.folder import Folder
+
+    folder = Folder(tmp_path / "map")
+    campaign = Campaigns(store.seen_by(ANNA)).create("Map", {}, str(folder.path), 2, id=folder.prepare())
+    for change in (stop, resume):
+        with pytest.raises(NotYours, match="anna's"):
+            change(campaign, store.seen_by(BEN))
+    assert not folder.is_cancelled()
+    stop(campaign, store.seen_by(ANNA))
+    assert folder.is_cancelled()
+
+
+def test_own_materials_are_of_who_made_them(store):
+    anna, ben = (Catalogues(store.seen_by(viewer)) for viewer in (ANNA, BEN))
+    secret = anna.save("Alloys", "id,name", private=True)
+    shared = anna.save("Resins", "id,other")
+    assert [record.name for record in ben.list()] == ["Resins"]
+    assert ben.find("id,name") is None and anna.find("id,name") == secret
+    for look in (ben.read, ben.delete, lambda hidden: ben.write(hidden, "id"), lambda hidden: ben.rename(hidden, "x")):
+        with pytest.raises(UnknownCatalogue):
+            look(secret)
+    assert ben.read(shared) == "id,other"
+    for change in (
+        ben.delete,
+        lambda other: ben.write(other, "id"),
+        lambda other: ben.rename(other, "x"),
+        lambda other: ben.show(other, private=True),
+    ):
+        with pytest.raises(NotYours, match="anna's"):
+            change(shared)
+    own = ben.save("Alloys", "id,third")  # a hidden one does not take its name, and does not show by it
+    with pytest.raises(ValueError, match="'Resins' already"):
+        ben.rename(own, "Resins")
+    anna.show(secret, private=False)
+    assert sorted((record.name, record.author) for record in ben.list()) == [
+        ("Alloys", "anna"),
+        ("Alloys", "ben"),
+        ("Resins", "anna"),
+    ]
+    Catalogues(store.seen_by(CARL)).delete(shared)
+
+
+def test_without_a_login_campaigns_and_catalogues_are_shared(store):
+    here, there = store.seen_by(Viewer("~1")), store.seen_by(Viewer("~2"))
+    kept = Catalogues(here).save("Mine", "id", private=True)
+    campaign = Campaigns(here).create("Map", {}, "folder", 1, private=True)
+    assert not Catalogues(there).list()[0].private and not Campaigns(there).get(campaign).private
+    with pytest.raises(ValueError, match="already"):
+        Catalogues(there).save("Mine", "id")
+    Catalogues(there).delete(kept)
+    Campaigns(there).delete(campaign)

@@ -9,6 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from relaxdesign.people import Login
 from relaxdesign.prior import model
 from relaxdesign.server import manager
 from relaxdesign.study import run as study
@@ -65,6 +66,18 @@ def app(tmp_path, monkeypatch, script):
     server.jobs().close()
     st.cache_data.clear()
     st.cache_resource.clear()
+
+
+@pytest.fixture
+def sign_in(monkeypatch):
+    """``sign_in("anna")``: whom the proxy names from now on. carl is an administrator."""
+
+    def use(name: str) -> None:
+        login = Login(header="X-Forwarded-User", admins=frozenset({"carl"}))
+        monkeypatch.setattr(visitor, "login", lambda: login)
+        monkeypatch.setattr(visitor, "_from_header", lambda: name)
+
+    return use
 
 
 @pytest.fixture

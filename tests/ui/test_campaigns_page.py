@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 import streamlit as st
 
-from relaxdesign.campaign import CampaignSpec
-from relaxdesign.library import Campaigns, Curves
+from relaxdesign.campaign import CampaignSpec, Folder
+from relaxdesign.library import Campaigns, Curves, Viewer
+from relaxdesign.library.schema import CampaignRow
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import server
 from relaxdesign.ui.components import campaign_form, campaign_map, campaign_view
@@ -30,9 +31,9 @@ def launched(monkeypatch) -> list[CampaignSpec]:
     """Specs that were started, none of which is computed."""
     specs: list[CampaignSpec] = []
 
-    def launch(spec, store, count):
+    def launch(spec, store, count, private):
         specs.append(spec)
-        return Campaigns(store).create(spec.name, spec.to_dict(), "nowhere", len(spec.plan()))
+        return Campaigns(store).create(spec.name, spec.to_dict(), "nowhere", len(spec.plan()), private=private)
 
     monkeypatch.setattr(campaign_form, "launch", launch)
     return specs
@@ -159,6 +160,40 @@ def test_pace_and_remaining_time(app):
     )
 
 
+def test_only_its_owner_changes_a_campaign(app, sign_in):
+    app.run()
+    campaign_id = stored_campaign("cancelled", done=1)
+    with server.jobs().store.session.begin() as session:
+        session.get(CampaignRow, campaign_id).author = "anna"
+    sign_in("ben")
+    open_page(app, campaign=campaign_id)
+    assert "of anna" in app.get("progress")[0].proto.text
+    for key in ("campaign-resume", "campaign-retry", "campaign-remove"):
+        assert app.button(key=key).disabled
+    assert app.toggle(key=f"private-{campaign_id}").disabled
+    sign_in("anna")
+    app.run()
+    assert not app.button(key="campaign-remove").disabled
+    app.toggle(key=f"private-{campaign_id}").set_value(True).run()
+    assert Campaigns(server.jobs().store).get(campaign_id).private
+    sign_in("ben")
+    app.run()
+    assert "no such campaign" in texts(app.warning)
+
+
+def test_without_a_login_another_s_campaign_is_stopped_after_a_question(app, monkeypatch):
+    app.run()
+    campaign_id, stopped = stored_campaign("running", done=1), []
+    with server.jobs().store.session.begin() as session:
+        session.get(CampaignRow, campaign_id).author = "~87654321"
+    monkeypatch.setattr(campaign_view, "stop", lambda campaign, store: stopped.append(campaign))
+    open_page(app, campaign=campaign_id)
+    app.button(key="campaign-stop").click().run()
+    assert not stopped and "Stop it all the same?" in texts(app.markdown)
+    app.button(key=f"stop-another-s-{campaign_id}").click().run()
+    assert stopped == [campaign_id] and "all the same" not in texts(app.markdown)
+
+
 def test_an_unknown_campaign_is_told(app):
     open_page(app, campaign="nobody")
     assert "no such campaign" in texts(app.warning)
@@ -166,7 +201,7 @@ def test_an_unknown_campaign_is_told(app):
 
 def test_the_map_marks_the_front_with_its_bounds(app):
     app.run()
-    table = campaign_map._table(stored_campaign("finished"), 3)
+    table = campaign_map._table(stored_campaign("finished"), 3, Viewer())
     assert sorted(table.K) == pytest.approx([50.1, 100.2, 150.3])
     bounds = campaign_map.BOUNDS["Hashin–Shtrikman"]
     figure = json.loads(campaign_map.chart(table, "density", "K", np.array([2]), bounds).to_json())
@@ -196,7 +231,7 @@ def test_totals_are_true_where_not_all_is_drawn(app, monkeypatch):
     campaign_id = stored_campaign("finished")
     open_page(app, campaign=campaign_id)
     assert "2 of 3 verified designs drawn, the newest" in texts(app.caption)
-    assert len(campaign_map._table(campaign_id, 3)) == 2
+    assert len(campaign_map._table(campaign_id, 3, Viewer())) == 2
 
 
 def test_bounds_are_drawn_as_chosen_and_named(app):
@@ -227,3 +262,16 @@ def test_the_map_keeps_its_designs_while_some_are_selected(app, monkeypatch):
     assert campaign_map._caption(record, 2, 1, 1, "").startswith("2 of 3 verified designs drawn;")
     state[f"map-{campaign_id}"] = {"selection": {"points": []}}
     assert len(campaign_map._drawn(record)) == 3
+
+
+def test_an_administrator_finds_and_stops_what_runs(app, sign_in, tmp_path):
+    app.run()
+    campaign_id = stored_campaign("running", done=1)
+    folder = Folder(tmp_path)
+    Campaigns(server.store()).update(campaign_id, directory=str(folder.path))
+    sign_in("carl")
+    app.switch_page("relaxdesign/ui/pages/server.py").run()
+    assert "1 campaign running" in texts(app.markdown) and app.button(key=f"server-open-{campaign_id}")
+    app.button(key="stop-all").click().run()
+    app.button(key="really-stop-all").click().run()
+    assert not app.exception and folder.is_cancelled()

@@ -8,6 +8,7 @@ import ipaddress
 import pytest
 
 from relaxdesign.people import Login
+from relaxdesign.ui import visitor
 from relaxdesign.ui.gateway import HEADERS, Gateway, is_own
 
 PROXY = Login("X-Forwarded-User", proxies=(ipaddress.ip_network("127.0.0.1"),))
@@ -53,6 +54,7 @@ def test_every_answer_has_its_headers_once():
     assert {name.lower(): value for name, value in HEADERS.items()}.items() <= headers.items()
     policy = headers["content-security-policy"]
     assert "frame-ancestors 'self'" in policy and "object-src 'none'" in policy
+    assert "script-src-attr 'none'" in policy and "connect-src 'self';" in policy
     assert "http" not in policy and "*" not in policy, "nothing is loaded from or sent to elsewhere"
     assert HEADERS.items() <= {**HEADERS, **ask(host="evil.example")[1]}.items()
 
@@ -82,6 +84,8 @@ def test_the_proxy_s_word_counts_from_the_proxy_alone():
     assert ask(login=PROXY, x_forwarded_user="anna", client="192.168.1.7")[0] == 403
     assert ask(login=PROXY, kind="websocket")[0] == "websocket.close"
     assert ask("/_stcore/health", login=PROXY, client="192.168.1.7")[0] == 200, "who looks after it names no user"
+    assert ask("/media/_stcore/health", login=PROXY, client="192.168.1.7")[0] == 403
+    assert ask(login=PROXY, x_forwarded_user="anna", **{"X-Forwarded_User": "carl"})[0] == 401, "two names are none"
 
 
 def test_a_browser_is_known_again_where_there_is_no_login():
@@ -91,3 +95,18 @@ def test_a_browser_is_known_again_where_there_is_no_login():
     assert value != ask()[1]["set-cookie"].split(";")[0]
     assert "set-cookie" not in ask(cookie=f"other=1; {value}")[1]
     assert "set-cookie" not in ask(login=PROXY, x_forwarded_user="anna")[1]
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"sub": "1", "email": "anna@example.org", "email_verified": True}, "anna@example.org"),
+        ({"sub": "1", "email": "anna@example.org"}, "anna@example.org"),
+        ({"sub": "1", "email": "anna@example.org", "email_verified": False}, "1"),
+        ({"sub": "1", "email": "anna@example.org", "email_verified": "false"}, "1"),
+        ({"sub": "1"}, "1"),
+        ({}, ""),
+    ],
+)
+def test_an_address_that_nobody_has_verified_is_nobody_s_name(claims, name):
+    assert visitor._from_provider(claims) == name

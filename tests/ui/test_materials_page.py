@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relaxdesign.library import Catalogues
+from relaxdesign.library import Catalogues, Viewer
 from relaxdesign.materials import write_materials
 from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.study.request import DesignRequest
@@ -306,6 +306,21 @@ def test_a_catalogue_is_renamed_and_deleted(page):
     press(page, "delete-catalogue")
     press(page, "really-delete")
     assert fine(page) and kept().list() == [] and page.selectbox(key="catalogue_page").value == ""
+
+
+def test_another_s_catalogue_is_used_and_copied_from_but_not_changed(page, sign_in):
+    anna = Catalogues(server.store().seen_by(Viewer("anna", known=True)))
+    hers = anna.save("Hers", OWN)
+    sign_in("ben")
+    page.run()
+    assert "Hers, of anna" in page.selectbox(key="catalogue_page").options
+    fine(page.selectbox(key="catalogue_page").set_value(hers).run())
+    assert page.button(key="rename").disabled and page.button(key="delete-catalogue").disabled
+    copy(page, "a", E_GPa="4")
+    assert not {"edit-material", "remove-material"} & {button.key for button in page.button}
+    fine(press(page, "draft-save"))
+    assert {record.name: record.author for record in kept().list()} == {"Hers": "anna", "My materials": "ben"}
+    assert anna.read(hers) == OWN and saved("My materials").by_id.keys() > {"a", "b", "c"}
 
 
 def test_merging_keeps_the_order_and_takes_the_new():

@@ -18,10 +18,11 @@ from relaxdesign.study.trust import Resolution, verified
 
 ACCEPTED = 0.01
 """Largest residual of a cell that counts as met."""
-_DOUBT = {2: 0.02, 3: 0.05}
+_DOUBT = {2: 0.008, 3: 0.05}
 """Largest distance of a target from its value on the finer grid with which a limit counts as known, by dimension."""
-_FINEST = {2: 2, 3: 1}
-"""Voxels per edge of the coarser of the two finest grids, by dimension, in multiples of the design's."""
+_GRIDS = {2: ((1, 1), (1, 2), (2, 2)), 3: ((1, 1), (2, 1))}
+"""By dimension, one after the other: voxels per edge of the grid on which a cell is shifted, and of the coarser one of
+the two that tell its limit, in multiples of the design's."""
 LEAST_GAIN = 0.1
 """Of the miss, by a whole step of a look; what gains less leads nowhere."""
 
@@ -49,11 +50,12 @@ class Attempt:
 def to_limit(look: Attempt, interface: Interface) -> Attempt:
     """The cell shifted on the design's grid, and then until its limit meets the targets.
 
-    If it does not, or the limit is not well known, because thin parts carry otherwise on finer grids, it is shifted on
-    a grid twice as fine. In 3D that serves the former alone, since its limit would take grids too fine to be solved.
+    If the limit is not well known, because thin parts carry otherwise on finer grids, finer ones tell it, in 2D. If the
+    targets are still not met, the cell is shifted on a grid twice as fine.
     """
     dim, best = interface.simulation.dim, None
-    for times in (1, 2):
+    finest = _GRIDS[dim][-1][1]
+    for times, resolved in _GRIDS[dim]:
         on_grid = interface if times == 1 else replace(interface, times=times, least_gain=LEAST_GAIN)
 
         def shifted(
@@ -62,7 +64,8 @@ def to_limit(look: Attempt, interface: Interface) -> Attempt:
             return replace(on_grid, shift=shift).shifted(level)[1]
 
         targets = interface.simulation.targets
-        start = best.found.shift(targets, times) if best and best.found else {}
+        known = best.found.on(times) if best and best.found else None
+        start = best.found.shift(targets, known) if best and best.found and known else {}
         miss, level, found = moved_to_limit(
             shifted(best.level if best else look.level, start),
             shifted,
@@ -71,12 +74,12 @@ def to_limit(look: Attempt, interface: Interface) -> Attempt:
             interface.simulation,
             TOLERANCE,
             times=times,
-            resolved=min(times, _FINEST[dim]),
+            resolved=resolved,
         )
         doubt = found.doubt(targets) if interface.simulation.void else 0.0  # of solids intervals tell how it is known
         attempt = Attempt(miss, level, look.pair, found, doubt / _DOUBT[dim])
         best = attempt if best is None or attempt.rank < best.rank else best
-        if (best.rank if times < _FINEST[dim] else best.miss) < ACCEPTED:
+        if (best.rank if resolved < finest else best.miss) < ACCEPTED:
             break
     assert best is not None
     return best

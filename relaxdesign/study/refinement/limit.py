@@ -37,7 +37,7 @@ def moved_to_limit(
         moved: meets them there again, with coordinates shifted by so much (see `Simulation.residuals`).
         geometry: of such a cell.
         times: voxels per edge of that grid, in multiples of the design's.
-        resolved: the same of the coarser of the two grids that tell the limit, of which that one has to be one.
+        resolved: the same of the coarser of the two grids that tell the limit.
     """
     best: tuple[float, T, Resolution] | None = None
     cell = start
@@ -49,6 +49,7 @@ def moved_to_limit(
             best = miss, cell, resolution
         if miss < tolerance or not halved:
             break
-        cell = moved(cell, resolution.shift(simulation.targets, times))
+        solved = resolution.on(times) or simulation.cells(materials, [geometry(cell)], times=times)
+        cell = moved(cell, resolution.shift(simulation.targets, solved))
     assert best is not None
     return best

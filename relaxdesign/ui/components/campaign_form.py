@@ -15,7 +15,7 @@ from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.server import JobLimit, check_names_no_file
 from relaxdesign.study.request import DesignRequest, problems
-from relaxdesign.ui import navigation, server
+from relaxdesign.ui import navigation, server, visitor
 from relaxdesign.ui.components import controls, settings
 from relaxdesign.ui.text import escape, plural
 
@@ -44,7 +44,7 @@ def draw() -> None:
         "Workers", 1, cores, max(1, cores - 1), key="campaign_workers", help="Processes; each keeps one core busy."
     )
     if button.button("Start", type="primary", icon=":material/play_arrow:", width="stretch", key="campaign_start"):
-        campaign_id = launch(spec, server.store(), count=int(workers))
+        campaign_id = launch(spec, server.store(), count=int(workers), private=visitor.wants_private())
         st.switch_page(navigation.CAMPAIGNS, query_params={"campaign": campaign_id})
     st.download_button(
         "Spec for the command line",

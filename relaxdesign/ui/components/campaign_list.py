@@ -6,7 +6,7 @@ import streamlit as st
 
 from relaxdesign.library import CampaignRecord, Campaigns
 from relaxdesign.ui import navigation, server
-from relaxdesign.ui.components import campaign_form
+from relaxdesign.ui.components import campaign_form, ownership
 from relaxdesign.ui.text import STATES, escape, moment, plural
 
 WIDTHS = [2.6, 1.2, 1.1, 2.2, 0.9]
@@ -34,9 +34,10 @@ def progress(record: CampaignRecord) -> float:
 def _row(record: CampaignRecord) -> None:
     label, colour, icon = STATES[record.status]
     failed = f" · {record.failed} failed" if record.failed else ""
+    about = f"{plural(record.designs, 'verified design')}{ownership.told(record)}"
     with st.container(border=True, key=f"campaign-{record.id}"):
         columns = st.columns(WIDTHS, vertical_alignment="center")
-        columns[0].markdown(f"**{escape(record.name)}**  \n:gray[{plural(record.designs, 'verified design')}]")
+        columns[0].markdown(f"**{escape(record.name)}**  \n:gray[{about}]")
         columns[1].markdown(moment(record.created, st.context.timezone))
         columns[2].markdown(f":{colour}-badge[{icon} {label}]")
         columns[3].progress(progress(record), f"{record.done} of {plural(record.total, 'request')}{failed}")

@@ -11,12 +11,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from relaxdesign.campaign import designs_table
-from relaxdesign.library import CampaignRecord, DesignSearch, UnknownRun
+from relaxdesign.library import CampaignRecord, DesignSearch, UnknownRun, Viewer
 from relaxdesign.microstructure import FAMILIES, known_parameters
 from relaxdesign.microstructure.base import singular
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.pareto import pareto_front
-from relaxdesign.ui import navigation, server
+from relaxdesign.ui import navigation, server, visitor
 from relaxdesign.ui.colours import DISTINCT
 from relaxdesign.ui.components import campaign_downloads, candidates, pictures
 from relaxdesign.ui.text import escape, plural
@@ -136,14 +136,14 @@ def _drawn(record: CampaignRecord) -> pd.DataFrame:
     state, key = st.session_state, f"drawn-{record.id}"
     selected = state.get(_key(record), {}).get("selection", {}).get("points")
     if not selected or key not in state:
-        state[key] = _table(record.id, record.done)
+        state[key] = _table(record.id, record.done, visitor.viewer())
     return state[key]
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
-def _table(campaign_id: str, done: int) -> pd.DataFrame:
-    """The newest verified designs by their numbers. done: read anew when more are there."""
-    return designs_table(server.store(), campaign_id, MOST_DRAWN).to_pandas()
+def _table(campaign_id: str, done: int, viewer: Viewer) -> pd.DataFrame:
+    """The newest verified designs by their numbers, as a viewer sees them. done: read anew when more are there."""
+    return designs_table(server.jobs().store.seen_by(viewer), campaign_id, MOST_DRAWN).to_pandas()
 
 
 def _key(record: CampaignRecord) -> str:

@@ -7,9 +7,9 @@ import contextlib
 import streamlit as st
 
 from relaxdesign.campaign import resume, stop
-from relaxdesign.library import CampaignRecord, Campaigns, RunSearch, UnknownCampaign
+from relaxdesign.library import CampaignRecord, Campaigns, NotYours, RunSearch, UnknownCampaign
 from relaxdesign.ui import navigation, server
-from relaxdesign.ui.components import campaign_list, campaign_map
+from relaxdesign.ui.components import campaign_list, campaign_map, ownership
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import STATES, duration, escape, plural
 
@@ -56,7 +56,9 @@ def _head(campaign_id: str, was_running: bool) -> None:
         title.markdown(f"## {escape(record.name)} :{colour}-badge[{icon} {label}]")
         with actions:
             _actions(record)
-        st.progress(campaign_list.progress(record), _pace(record))
+        if record.status == "running":
+            ownership.question(record, _stop)
+        st.progress(campaign_list.progress(record), f"{_pace(record)}{ownership.told(record)}")
         if record.error:
             st.error(escape(record.error), icon=":material/error:")
         if record.status == "interrupted":
@@ -81,7 +83,9 @@ def _pace(record: CampaignRecord) -> str:
 
 
 def _actions(record: CampaignRecord) -> None:
+    fixed = not ownership.may_change(record)
     with st.container(horizontal=True, horizontal_alignment="right"):
+        ownership.switch_private(record, _show)
         if record.status == "running":
             if record.dashboard:
                 st.link_button(
@@ -90,37 +94,56 @@ def _actions(record: CampaignRecord) -> None:
                     icon=":material/monitoring:",
                     help="Dask's own pages about workers and memory, on the machine that computes",
                 )
-            st.button("Stop", icon=":material/stop:", key="campaign-stop", on_click=_stop, args=(record.id,))
+            st.button(
+                "Stop",
+                icon=":material/stop:",
+                key="campaign-stop",
+                disabled=fixed,
+                on_click=ownership.ask if ownership.is_another_s(record) else _stop,
+                args=(record.id,),
+            )
             return
         if record.done + record.failed < record.total:
             st.button(
-                "Go on", icon=":material/play_arrow:", key="campaign-resume", on_click=_resume, args=(record.id, False)
+                "Go on",
+                icon=":material/play_arrow:",
+                key="campaign-resume",
+                disabled=fixed,
+                on_click=_resume,
+                args=(record.id, False),
             )
         if record.failed:
             st.button(
                 "Try failed again",
                 icon=":material/replay:",
                 key="campaign-retry",
+                disabled=fixed,
                 on_click=_resume,
                 args=(record.id, True),
             )
-        if st.button("Remove", icon=":material/delete:", type="tertiary", key="campaign-remove"):
+        if st.button("Remove", icon=":material/delete:", type="tertiary", key="campaign-remove", disabled=fixed):
             _confirm(record)
 
 
 def _stop(campaign_id: str) -> None:
-    with contextlib.suppress(UnknownCampaign):
+    with contextlib.suppress(UnknownCampaign, NotYours):
         stop(campaign_id, server.store())
         st.toast("It stops as soon as the steps at hand are done.", icon=":material/stop:")
 
 
 def _resume(campaign_id: str, retry_failed: bool) -> None:
-    with contextlib.suppress(UnknownCampaign):
+    with contextlib.suppress(UnknownCampaign, NotYours):
         resume(campaign_id, server.store(), retry_failed=retry_failed)
+
+
+def _show(campaign_id: str, private: bool) -> None:
+    with contextlib.suppress(UnknownCampaign, NotYours):
+        Campaigns(server.store()).show(campaign_id, private=private)
 
 
 @st.dialog("Remove this campaign?", icon=":material/delete_forever:")
 def _confirm(record: CampaignRecord) -> None:
+    ownership.warn(record)
     st.markdown(
         f"**{escape(record.name)}** with {plural(record.designs, 'verified design')} will be removed from the library. "
         "This cannot be undone; the files in its folder stay."
@@ -129,7 +152,7 @@ def _confirm(record: CampaignRecord) -> None:
     if keep.button("Keep", width="stretch", key="campaign-keep"):
         st.rerun()
     if drop.button("Remove", type="primary", width="stretch", key="campaign-really-remove"):
-        with contextlib.suppress(UnknownCampaign):
+        with contextlib.suppress(UnknownCampaign, NotYours):
             Campaigns(server.store()).delete(record.id)
         st.switch_page(navigation.CAMPAIGNS)
 

@@ -9,12 +9,12 @@ from pathlib import PurePath
 import streamlit as st
 
 from relaxdesign.export.names import safe_name
-from relaxdesign.library import CatalogueRecord, UnknownCatalogue
+from relaxdesign.library import CatalogueRecord, NotYours, UnknownCatalogue
 from relaxdesign.library.catalogues import LONGEST_NAME
 from relaxdesign.materials import decode_table, write_materials
 from relaxdesign.materials.catalogue import Catalogue, CatalogueError, Material
 from relaxdesign.ui import server
-from relaxdesign.ui.components import catalogues, keeping, material_table, materials_form, offer
+from relaxdesign.ui.components import catalogues, keeping, material_table, materials_form, offer, ownership
 from relaxdesign.ui.components.keeping import Place
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import escape, plural, sentence
@@ -74,7 +74,7 @@ def remove(material: Material) -> None:
     try:
         before = catalogues.materials_of(record.id)
         catalogues.rewrite(record.id, [other for other in before if other.id != material.id])
-    except (UnknownCatalogue, ValueError):  # deleted or spoilt meanwhile: the page says so
+    except (UnknownCatalogue, NotYours, ValueError):  # deleted or spoilt meanwhile: the page says so
         return
     material_table.show(None)
     st.session_state["removed"] = (record.id, material)
@@ -89,7 +89,7 @@ def _undo() -> None:
 
     def restore() -> None:
         del st.session_state["removed"]
-        with suppress(UnknownCatalogue, ValueError):
+        with suppress(UnknownCatalogue, NotYours, ValueError):
             materials = catalogues.materials_of(record.id)
             if material.id not in {other.id for other in materials}:
                 catalogues.rewrite(record.id, [*materials, material])
@@ -124,22 +124,28 @@ def _not_kept() -> None:
 
 
 def _more(record: CatalogueRecord) -> None:
+    fixed = not ownership.may_change(record)
     with st.popover("More", icon=":material/more_vert:", help="Rename, delete", key="icon-catalogue-more"):
+        ownership.warn(record, "Only its owner and administrators can change it." if fixed else "")
+        ownership.switch_private(record, catalogues.show)
         name = st.text_input("Name", record.name, max_chars=LONGEST_NAME, key=f"rename-{record.id}-{record.name}")
-        if st.button("Rename", icon=":material/edit:", key="rename", width="stretch", disabled=name == record.name):
+        same = name == record.name
+        if st.button("Rename", icon=":material/edit:", key="rename", width="stretch", disabled=same or fixed):
             try:
                 catalogues.rename(record.id, name)
-            except (ValueError, UnknownCatalogue) as error:
+            except (ValueError, UnknownCatalogue, NotYours) as error:
                 st.error(sentence(error))
             else:
                 st.rerun()
-        if st.button("Delete the catalogue", icon=":material/delete:", key="delete-catalogue", width="stretch"):
+        remove_it = "Delete the catalogue"
+        if st.button(remove_it, icon=":material/delete:", key="delete-catalogue", width="stretch", disabled=fixed):
             _confirm(record)
 
 
 @st.dialog("Delete the catalogue?", icon=":material/delete_forever:")
 def _confirm(record: CatalogueRecord) -> None:
     own = len(catalogues.own_ids())
+    ownership.warn(record)
     st.markdown(
         f"**{escape(record.name)}** with {plural(own, 'own material')} will be deleted. This cannot be undone. Runs "
         "keep the materials that they were started with."
@@ -192,7 +198,7 @@ def _import() -> None:
         if pressed and found is not None and place is not None:
             try:
                 _take(found.materials, place, merge)
-            except (ValueError, UnknownCatalogue) as error:
+            except (ValueError, UnknownCatalogue, NotYours) as error:
                 problem.error(sentence(error), icon=":material/error:")
             else:
                 del st.session_state["importing"]

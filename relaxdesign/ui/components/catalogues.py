@@ -12,14 +12,15 @@ from functools import lru_cache
 
 import streamlit as st
 
-from relaxdesign.library import CatalogueRecord, Catalogues, UnknownCatalogue
+from relaxdesign.library import CatalogueRecord, Catalogues, NotYours, UnknownCatalogue
 from relaxdesign.materials import write_materials
 from relaxdesign.materials.catalogue import Catalogue, CatalogueError, Material
 from relaxdesign.materials.material import VOID
 from relaxdesign.materials.writing import cells_of
+from relaxdesign.people import named
 from relaxdesign.study.request import DesignRequest
-from relaxdesign.ui import server
-from relaxdesign.ui.components import offer
+from relaxdesign.ui import server, visitor
+from relaxdesign.ui.components import offer, ownership
 
 SHIPPED, OTHER = "", "other"
 """Choices beside the ids of catalogues: what is shipped, and materials that no catalogue of the library has."""
@@ -38,6 +39,16 @@ def records() -> dict[str, CatalogueRecord]:
     if state.get("catalogue_records") is None:
         state["catalogue_records"] = {record.id: record for record in kept().list()}
     return state["catalogue_records"]
+
+
+def changeable() -> dict[str, CatalogueRecord]:
+    """Those of them that the visitor may change."""
+    return {key: record for key, record in records().items() if ownership.may_change(record)}
+
+
+def label(record: CatalogueRecord) -> str:
+    """The name of a catalogue, and whose it is if it is not the visitor's."""
+    return f"{record.name}, of {named(record.author)}" if ownership.is_another_s(record) else record.name
 
 
 def in_use() -> CatalogueRecord | None:
@@ -111,7 +122,7 @@ def drop_unknown() -> None:
 
 def selector(key: str) -> None:
     """The choice of the materials to design with."""
-    choices = {SHIPPED: "Shipped materials"} | {record.id: record.name for record in records().values()}
+    choices = {SHIPPED: "Shipped materials"} | {record.id: label(record) for record in records().values()}
     state = st.session_state
     current = state.get("catalogue") or (SHIPPED if state.get("materials_csv") is None else OTHER)
     if current == OTHER:
@@ -131,7 +142,7 @@ def selector(key: str) -> None:
 def create(name: str, materials: Sequence[Material] | str) -> str:
     """Keeps materials, or the text of a table, as a new catalogue and uses it. Raises ValueError as `Catalogues`."""
     csv = materials if isinstance(materials, str) else write_materials(materials)
-    made = kept().save(name, csv)
+    made = kept().save(name, csv, private=visitor.wants_private())
     _forget_records()
     use(made)
     return made
@@ -145,7 +156,7 @@ def materials_of(catalogue_id: str) -> tuple[Material, ...]:
 def rewrite(catalogue_id: str, materials: Sequence[Material]) -> None:
     """Puts materials into a catalogue, in place of what it had, and uses it.
 
-    Raises UnknownCatalogue, and ValueError for what cannot be kept.
+    Raises UnknownCatalogue, NotYours, and ValueError for what cannot be kept.
     """
     kept().write(catalogue_id, write_materials(materials))
     _forget_records()
@@ -153,14 +164,21 @@ def rewrite(catalogue_id: str, materials: Sequence[Material]) -> None:
 
 
 def rename(catalogue_id: str, name: str) -> None:
-    """Raises UnknownCatalogue, and ValueError for a name that cannot be."""
+    """Raises UnknownCatalogue, NotYours, and ValueError for a name that cannot be."""
     kept().rename(catalogue_id, name)
+    _forget_records()
+
+
+def show(catalogue_id: str, private: bool) -> None:
+    """Changes who sees a catalogue, if it is still there and may be changed."""
+    with suppress(UnknownCatalogue, NotYours):
+        kept().show(catalogue_id, private=private)
     _forget_records()
 
 
 def delete(catalogue_id: str) -> None:
     """Removes a catalogue for good, if it is still there, and uses the shipped materials."""
-    with suppress(UnknownCatalogue):  # somebody else was quicker
+    with suppress(UnknownCatalogue, NotYours):  # somebody else was quicker
         kept().delete(catalogue_id)
     _forget_records()
     use(None)

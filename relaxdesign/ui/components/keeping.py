@@ -27,7 +27,7 @@ def choose(key: str, name: str, *, others: str, alone: str, first: str = NEW) ->
 
     others, alone: words for a new one with and without those that are used now. first: id of what is chosen at first.
     """
-    records = catalogues.records()
+    records = catalogues.changeable()
     chosen = NEW
     if records:
         choices = [NEW, *records]
@@ -35,7 +35,7 @@ def choose(key: str, name: str, *, others: str, alone: str, first: str = NEW) ->
             "Keep in",
             choices,
             choices.index(first) if first in choices else 0,
-            format_func=lambda choice: records[choice].name if choice in records else "A new catalogue",
+            format_func=lambda choice: catalogues.label(records[choice]) if choice in records else "A new catalogue",
             key=f"{key}-into",
         )
     if chosen in records:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from relaxdesign.library import UnknownCatalogue
+from relaxdesign.library import NotYours, UnknownCatalogue
 from relaxdesign.materials import read_material
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.materials.substances import price_of, substances
 from relaxdesign.materials.writing import cells_of, new_id
-from relaxdesign.ui.components import catalogues, keeping, material_table, offer
+from relaxdesign.ui.components import catalogues, keeping, material_table, offer, ownership
 from relaxdesign.ui.components.keeping import Place
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import escape, sentence, significant
@@ -93,7 +93,7 @@ def _form(draft: Draft) -> None:
         if saved:
             try:
                 _save(draft, cells, place)
-            except (ValueError, UnknownCatalogue) as error:
+            except (ValueError, UnknownCatalogue, NotYours) as error:
                 problem.error(sentence(error), icon=":material/error:")
             else:
                 del st.session_state["draft"]
@@ -102,9 +102,9 @@ def _form(draft: Draft) -> None:
 
 def _place(draft: Draft) -> Place:
     """Where the material goes: into the catalogue in use, or where the visitor wants it."""
-    if (record := catalogues.in_use()) is not None:
+    if (record := catalogues.in_use()) is not None and ownership.may_change(record):
         where = "goes into" if draft.new else "is changed in"
-        st.caption(f"It {where} the catalogue **{escape(record.name)}**.")
+        st.caption(f"It {where} the catalogue **{escape(catalogues.label(record))}**.")
         return Place(record, record.name, beside=False)
     shipped = st.session_state["materials_csv"] is None
     others = "The shipped ones and mine" if shipped else "The present ones and mine"

@@ -15,6 +15,7 @@ from relaxdesign.ui.components import (  # noqa: E402
     material_editor,
     material_table,
     offer,
+    ownership,
 )
 from relaxdesign.ui.errors import guard  # noqa: E402
 
@@ -63,7 +64,8 @@ def buttons(material: Material) -> None:
             args=(material,),
             help="A material of your own with other numbers",
         )
-        if catalogues.in_use() is None:
+        record = catalogues.in_use()
+        if record is None or not ownership.may_change(record):
             return
         st.button("Edit", icon=":material/edit:", key="edit-material", on_click=material_editor.edit, args=(material,))
         last = len(offer.catalogue()) == 1

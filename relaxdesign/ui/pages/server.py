@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import shutil
 
@@ -11,7 +12,15 @@ from relaxdesign.ui import server, visitor
 
 server.wait()
 
-from relaxdesign.library import LIVE_STATES, RunRecord, RunSearch, UnknownRun  # noqa: E402  (torch, see server.wait)
+from relaxdesign.library import (  # noqa: E402  (torch, see server.wait)
+    LIVE_STATES,
+    CampaignRecord,
+    Campaigns,
+    RunRecord,
+    RunSearch,
+    UnknownCampaign,
+    UnknownRun,
+)
 from relaxdesign.people import named  # noqa: E402
 from relaxdesign.ui import navigation  # noqa: E402
 from relaxdesign.ui.errors import guard  # noqa: E402
@@ -25,9 +34,12 @@ def draw() -> None:
     """The whole page."""
     st.markdown("## Server")
     runs = server.store().list_runs(MOST_SHOWN, search=RunSearch(status=LIVE_STATES, order="oldest"))
-    _head(runs)
+    campaigns = [campaign for campaign in Campaigns(server.store()).list(MOST_SHOWN) if campaign.status == "running"]
+    _head(runs, campaigns)
+    for campaign in campaigns:
+        _row(campaign, navigation.CAMPAIGNS, "campaign")
     for run in runs:
-        _row(run)
+        _row(run, navigation.DESIGN, "run")
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("#### Disks")
@@ -37,14 +49,16 @@ def draw() -> None:
         _facts()
 
 
-def _head(runs: list[RunRecord]) -> None:
+def _head(runs: list[RunRecord], campaigns: list[CampaignRecord]) -> None:
     text, button = st.columns([4, 1], vertical_alignment="center")
     waiting = sum(run.status == "queued" for run in runs)
-    text.markdown(f"**{plural(len(runs) - waiting, 'run')}** computed, **{waiting}** waiting.")
+    mapped = f"; {plural(len(campaigns), 'campaign')} running" if campaigns else ""
+    text.markdown(f"**{plural(len(runs) - waiting, 'run')}** computed, **{waiting}** waiting{mapped}.")
     viewer = visitor.viewer()
     if viewer.admin:
-        if button.button("Stop all", icon=":material/stop:", key="stop-all", width="stretch", disabled=not runs):
-            _confirm(runs)
+        nothing = not runs and not campaigns
+        if button.button("Stop all", icon=":material/stop:", key="stop-all", width="stretch", disabled=nothing):
+            _confirm(runs, campaigns)
     elif viewer.known:
         st.caption("Private runs of others are not listed. Administrators stop the runs of all.")
     else:
@@ -54,31 +68,46 @@ def _head(runs: list[RunRecord]) -> None:
         )
 
 
-def _row(run: RunRecord) -> None:
-    label, colour, icon = STATES[run.status]
+def _row(one: RunRecord | CampaignRecord, page: str, parameter: str) -> None:
+    """One line. page, parameter: where it is opened, and what its id is called there."""
+    label, colour, icon = STATES[one.status]
     name, whose, since, state, link = st.columns([3, 1.6, 1.6, 1.1, 0.9], vertical_alignment="center")
-    name.markdown(f"**{escape(run.name)}**")
-    whose.markdown(f":gray[{escape(named(run.author)) or 'of the command line'}]")
-    since.markdown(moment(run.created, st.context.timezone))
+    name.markdown(f"**{escape(one.name)}**")
+    whose.markdown(f":gray[{escape(named(one.author)) or 'of the command line'}]")
+    since.markdown(moment(one.created, st.context.timezone))
     state.markdown(f":{colour}-badge[{icon} {label}]")
-    if link.button("Open", key=f"server-open-{run.id}", icon=":material/open_in_new:"):
-        st.switch_page(navigation.DESIGN, query_params={"run": run.id})
+    if link.button("Open", key=f"server-open-{one.id}", icon=":material/open_in_new:"):
+        st.switch_page(page, query_params={parameter: one.id})
 
 
-@st.dialog("Stop all runs?", icon=":material/stop:")
-def _confirm(runs: list[RunRecord]) -> None:
-    users = len({run.author for run in runs})
-    st.markdown(f"{plural(len(runs), 'run')} of {plural(users, 'user')} will be stopped. What is finished is kept.")
+@st.dialog("Stop all?", icon=":material/stop:")
+def _confirm(runs: list[RunRecord], campaigns: list[CampaignRecord]) -> None:
+    users = len({one.author for one in (*runs, *campaigns)})
+    both = f"{plural(len(runs), 'run')} and {plural(len(campaigns), 'campaign')}"
+    st.markdown(f"{both} of {plural(users, 'user')} will be stopped. What is finished is kept.")
     keep, end = st.columns(2)
     if keep.button("Let them run", width="stretch", key="let-all-run"):
         st.rerun()
-    if end.button("Stop all", type="primary", width="stretch", key="really-stop-all"):
-        for run in runs:
-            try:
-                server.visit().cancel(run.id)
-            except UnknownRun:  # removed meanwhile
-                continue
+    if end.button(
+        "Stop all",
+        type="primary",
+        width="stretch",
+        key="really-stop-all",
+        on_click=_stop_all,
+        args=(runs, campaigns),
+    ):
         st.rerun()
+
+
+def _stop_all(runs: list[RunRecord], campaigns: list[CampaignRecord]) -> None:
+    for run in runs:
+        with contextlib.suppress(UnknownRun):  # removed meanwhile
+            server.visit().cancel(run.id)
+    for campaign in campaigns:
+        from relaxdesign.campaign import stop  # its packages are an extra
+
+        with contextlib.suppress(UnknownCampaign):
+            stop(campaign.id, server.store())
 
 
 def _disks() -> None:
