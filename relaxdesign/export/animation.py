@@ -31,8 +31,13 @@ def gif_bytes(pictures: Iterable[np.ndarray], frames_per_second: float = 8.0) ->
     return buffer.getvalue()
 
 
-def mp4_bytes(pictures: Iterable[np.ndarray], frames_per_second: float = 8.0) -> bytes:
-    """An MP4 that players and browsers show. pictures: as for ``gif_bytes``. Raises AnimationError."""
+def mp4_bytes(
+    pictures: Iterable[np.ndarray], frames_per_second: float = 8.0, last_seconds: float = LAST_SECONDS
+) -> bytes:
+    """An MP4 that players and browsers show. pictures: as for ``gif_bytes``. Raises AnimationError.
+
+    last_seconds: for how long the last picture stays.
+    """
     if find_spec("imageio_ffmpeg") is None:
         raise AnimationError("MP4 needs ffmpeg, which comes with: pip install 'imageio[ffmpeg]'")
     import imageio.v2 as imageio
@@ -42,7 +47,7 @@ def mp4_bytes(pictures: Iterable[np.ndarray], frames_per_second: float = 8.0) ->
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
         options = {"fps": frames_per_second, "codec": "libx264", "quality": 8, "macro_block_size": 2}
-        rest = [shown[-1]] * round(LAST_SECONDS * frames_per_second)
+        rest = [shown[-1]] * round(last_seconds * frames_per_second)
         imageio.mimwrite(path, [picture[:height, :width] for picture in shown + rest], format="FFMPEG", **options)  # pyright: ignore[reportArgumentType]
         return path.read_bytes()
 

@@ -21,7 +21,7 @@ from matplotlib.patheffects import withStroke
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.physics.anisotropy import young_in_plane, young_surface
-from relaxdesign.scene import Scene, painted_scene, phase_scene
+from relaxdesign.scene import Exact, Scene, painted_scene, phase_scene
 from relaxdesign.scene.palette import DISTINCT, phase_colours
 from relaxdesign.scene.stills import can_render, studio
 from relaxdesign.study.result import Design
@@ -33,13 +33,16 @@ _SLOPE = np.sqrt(3.0) / 2.0  # isometric: edges run 30° below the horizontal
 _SHADE = (1.0, 0.86, 0.72)  # light from above: top, face x = 1 (left), face y = 1 (right)
 
 
-def phase_png(cell: Cell, edge_mm: float) -> bytes:
-    """The phases of a cell with their names and the length of the edge; 3D cells in perspective."""
+def phase_png(cell: Cell, edge_mm: float, exact: Exact | None = None) -> bytes:
+    """The phases of a cell with their names and the length of the edge; 3D cells in perspective.
+
+    exact: what its inclusions are, where that is known.
+    """
     phase, colours = cell.labels, phase_colours(len(cell.materials), cell.void)
     figure = Figure(figsize=(4.6, 4.9), layout="constrained")
     axes = figure.add_subplot()
     if _solid(phase):
-        _draw_scene(axes, phase_scene(phase, colours, void=cell.void))
+        _draw_scene(axes, phase_scene(phase, colours, void=cell.void, exact=exact))
     else:
         _draw_cell(axes, phase.astype(float), ListedColormap(colours), Normalize(-0.5, len(colours) - 0.5), shaded=True)
     named = zip(colours, cell.materials, strict=True)

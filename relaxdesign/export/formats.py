@@ -35,10 +35,12 @@ from relaxdesign.export.surface import block
 from relaxdesign.export.tables import records_csv
 from relaxdesign.export.threemf import threemf_bytes
 from relaxdesign.export.vti import vti_bytes
+from relaxdesign.physics.anisotropy import is_stable
 from relaxdesign.physics.effective_properties import Evaluation, evaluate, fields_under
 from relaxdesign.physics.expansion import of_materials
 from relaxdesign.physics.fem import LOADS, LocalFields
 from relaxdesign.physics.voxel_fields import VoxelFields
+from relaxdesign.scene import Exact
 from relaxdesign.scene.palette import phase_colours
 from relaxdesign.study.result import Design
 
@@ -106,7 +108,8 @@ class DesignExport:
     @property
     def stiffness(self) -> np.ndarray:
         """C in GPa (6, 6) of the realised cell: the limit of fine grids, if the design knows it."""
-        return self.evaluation.C if self.design.stiffness is None else np.array(self.design.stiffness)
+        known = None if self.design.stiffness is None else np.array(self.design.stiffness)
+        return self.evaluation.C if known is None or not is_stable(known) else known
 
     @cached_property
     def fields(self) -> LocalFields:
@@ -234,7 +237,8 @@ class DesignExport:
     @cached_property
     def phase_figure(self) -> bytes:
         """PNG of the phases."""
-        return phase_png(self.cell, self.options.cell_size_mm)
+        exact = Exact.of(self.design.family, self.design.geometry)
+        return phase_png(self.cell, self.options.cell_size_mm, exact)
 
     @cached_property
     def stiffness_figure(self) -> bytes:

@@ -53,6 +53,7 @@ class Chapter:
     title: str
     materials: list[tuple[str, Material, str]]
     filling: str
+    made: str
     stages: Table
     certainty: str
     properties: list[tuple[str, str]]
@@ -148,7 +149,8 @@ def _chapter(export: DesignExport) -> Chapter:
             (phase.capitalize(), material, web_address(material.url))
             for phase, material in zip(export.phases, export.cell.materials, strict=True)
         ],
-        filling=" ".join(filter(None, _described(export))),
+        filling=" ".join(filter(None, (f"{filling(design, export.options.cell_size_mm)}.", export.plates_text))),
+        made=_made(export),
         stages=_stages(design),
         certainty=_certainty(design),
         properties=_properties(export),
@@ -168,12 +170,11 @@ def _chapter(export: DesignExport) -> Chapter:
     )
 
 
-def _described(export: DesignExport) -> tuple[str, ...]:
-    """What fills the cell, how it is made, what stress that leaves, and by what its file differs from it."""
-    design, edge = export.design, export.options.cell_size_mm
-    made = made_text(design, edge)
+def _made(export: DesignExport) -> str:
+    """How it is made, and what stress that leaves, as far as that is known."""
+    design = export.design
     stress = residual_stress(design.makeable, design.materials, export.evaluation.expansion)
-    return f"{filling(design, edge)}.", f"How it is made: {made}" if made else "", stress, export.plates_text
+    return " ".join(filter(None, (made_text(design, export.options.cell_size_mm), stress)))
 
 
 def _certainty(design: Design) -> str:
@@ -229,10 +230,12 @@ def _stages(design: Design) -> Table:
 
 
 def _properties(export: DesignExport) -> list[tuple[str, str]]:
-    values, effective = _values(export), export.evaluation
+    values, effective, design = _values(export), export.evaluation, export.design
+    titles = {name: QUANTITIES[name].title + (f" {name}" if len(name) == 1 else "") for name in design.trust}
+    known = {title: design.told(name) for name, title in titles.items()}
     return [
-        *in_words(values, number),
-        ("Anisotropy A^U", number(values["AU"], 3)),
+        *((title, known.get(title, text)) for title, text in in_words(values, number)),
+        ("Universal anisotropy index", number(values["AU"], 3)),
         ("Voxels solved with", f"{effective.iterations} iterations, residual {number(effective.residual, 1)}"),
     ]
 

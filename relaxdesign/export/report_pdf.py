@@ -20,6 +20,7 @@ WIDTH = 210.0 - 2 * MARGIN
 GAP = 8.0  # between two columns
 HALF = (WIDTH - GAP) / 2
 ROW = 4.4  # height of a line in tables
+_SMALL, _SMALL_ROW = 6.5, 3.9  # letters and lines of what is read last
 FONT = "DejaVu"  # comes with Matplotlib and has Greek, sub- and superscripts
 
 
@@ -27,9 +28,13 @@ def report_pdf(report: Report, created: datetime) -> bytes:
     """The report as a file; byte for byte the same for the same report. created: the date noted in it."""
     pdf = _Sheets(report.title, created)
     pdf.add_page()
-    pdf.text_block(report.title, 16, bold=True)
+    pdf.text_block(report.title, 16 if len(report.chapters) > 1 else 12, bold=True)
     pdf.text_block(report.lead, 9, SOFT)
     chapters = [(chapter, pdf.add_link()) for chapter in report.chapters]
+    if len(chapters) == 1:
+        _chapter(pdf, chapters[0][0])
+        _ending(pdf, report)
+        return bytes(pdf.output())
     if chapters:
         pdf.gap(2)
         phases = len(report.overview[0]) - 7  # columns; in mm, as all widths
@@ -41,53 +46,52 @@ def report_pdf(report: Report, created: datetime) -> bytes:
     if report.failed:
         pdf.heading("Candidates without a design")
         pdf.text_block("\n".join(report.failed), 8.5)
-    pdf.heading("Request", keep=ROW * (2 + len(report.settings) / 3))
-    pdf.pairs(report.settings, 3, share=0.6)
-    pdf.heading("Provenance", keep=ROW * (6 + len(report.origin) / 2))
-    pdf.pairs(report.origin, 2, share=0.36)
-    pdf.text_block("\n".join(f"SHA-256 of the {name}: {value}" for name, value in report.hashes), 7, SOFT)
-    pdf.gap(2)
-    pdf.text_block(DEFINITION, 8, SOFT)
     for chapter, link in chapters:
         pdf.add_page()
         pdf.set_link(link)
         _chapter(pdf, chapter)
+    _ending(pdf, report)
     return bytes(pdf.output())
+
+
+def _ending(pdf: _Sheets, report: Report) -> None:
+    """What was asked for in full, and where the numbers come from."""
+    pdf.heading("Request", keep=_SMALL_ROW * (2 + len(report.settings) / 3))
+    pdf.pairs(report.settings, 3, share=0.6, size=_SMALL)
+    pdf.heading("Provenance", keep=_SMALL_ROW * (3 + len(report.origin) / 2))
+    pdf.pairs(report.origin, 2, share=0.36, size=_SMALL)
+    pdf.text_block("\n".join(f"SHA-256 of the {name}: {value}" for name, value in report.hashes), 7, SOFT)
+    pdf.gap(2)
+    pdf.text_block(DEFINITION, 7, SOFT)
 
 
 def _chapter(pdf: _Sheets, chapter: Chapter) -> None:
     pdf.start_section(chapter.title)
-    pdf.text_block(chapter.title, 13, ACCENT, bold=True)
+    pdf.text_block(chapter.title, 12, ACCENT, bold=True)
     pdf.beside(
-        lambda: pdf.figure(chapter.cell, HALF, 78, chapter.captions[0]),
-        lambda: pdf.figure(chapter.stress, HALF, 78, chapter.captions[1]),
+        lambda: pdf.figure(chapter.cell, HALF, 50, chapter.captions[0]),
+        lambda: pdf.figure(chapter.stress, HALF, 50, chapter.captions[1]),
     )
     pdf.heading("Materials")
     pdf.materials(chapter)
     pdf.gap(1)
-    pdf.text_block(chapter.filling)
-    pdf.heading("Every stage", keep=ROW * 8)
-    pdf.grid(chapter.stages, (34, *[25] * (len(chapter.stages[0]) - 1)))
-    if chapter.certainty:
-        pdf.text_block(chapter.certainty, 8, SOFT)
-    pdf.make_room(ROW * 14)
-    pdf.beside(lambda: _properties(pdf, chapter), lambda: _bounds(pdf, chapter))
-    pdf.heading("Stiffness C, GPa", keep=ROW * 11)
-    pdf.grid(chapter.stiffness_entries, (12, *[25] * 6))
-    pdf.text_block("Voigt order with engineering shear.", 8, SOFT)
-    pdf.figure(chapter.stiffness, WIDTH, 85, "Young’s modulus by direction.")
-    pdf.text_block(f"SHA-256 of the cell’s labels: {chapter.sha256}", 7, SOFT)
-
-
-def _properties(pdf: _Sheets, chapter: Chapter) -> None:
-    pdf.heading("Effective properties")
-    pdf.pairs(chapter.properties, 1, share=0.42)
-
-
-def _bounds(pdf: _Sheets, chapter: Chapter) -> None:
-    pdf.heading("Bounds, GPa")
-    pdf.grid(chapter.bounds, (6, 15, 17, 15, 17, 15))
+    pdf.text_block(chapter.filling, 8)
+    if chapter.made:
+        pdf.heading("How it is made")
+        pdf.text_block(chapter.made, 8)
+    pdf.heading("Effective properties", keep=ROW * (2 + len(chapter.properties) / 2))
+    pdf.pairs(chapter.properties, 2, share=0.42)
+    pdf.heading("Bounds, GPa", keep=ROW * 4)
+    pdf.grid(chapter.bounds, (12, *[26] * 5))
     pdf.text_block(BOUNDS_NOTE, 8, SOFT)
+    pdf.heading("Every stage", keep=ROW * 8)
+    pdf.grid(chapter.stages, (34, *[25] * (len(chapter.stages[0]) - 1)), size=7)
+    if chapter.certainty:
+        pdf.text_block(chapter.certainty, 7, SOFT)
+    pdf.heading("Stiffness C, GPa (Voigt order, engineering shear)", keep=ROW * 11)
+    pdf.grid(chapter.stiffness_entries, (12, *[25] * 6), size=7)
+    pdf.figure(chapter.stiffness, WIDTH, 44, "Young’s modulus by direction.")
+    pdf.text_block(f"SHA-256 of the cell’s labels: {chapter.sha256}", 7, SOFT)
 
 
 class _Sheets(FPDF):
@@ -153,19 +157,21 @@ class _Sheets(FPDF):
         self.set_margins(MARGIN, MARGIN, MARGIN)
         self.set_y(max(bottom, self.y))
 
-    def grid(self, rows: Table, widths: Sequence[float], texts: int = 1, links: Sequence[int] = ()) -> None:
+    def grid(
+        self, rows: Table, widths: Sequence[float], texts: int = 1, links: Sequence[int] = (), size: float = 8
+    ) -> None:
         """Texts to the left, numbers to the right. links: where the first cell of each row below the head leads."""
         align = ["LEFT"] * texts + ["RIGHT"] * (len(rows[0]) - texts)
-        with self._table(widths, align) as table:
+        with self._table(widths, align, size=size) as table:
             for index, texts_of_row in enumerate(rows):
                 row = table.row()
                 for column, text in enumerate(texts_of_row):
                     row.cell(text, link=links[index - 1] if links and index and not column else None)
 
-    def pairs(self, facts: Sequence[tuple[str, str]], columns: int, share: float) -> None:
-        """Names and values, read column by column. share: of the names in a column's width."""
+    def pairs(self, facts: Sequence[tuple[str, str]], columns: int, share: float, size: float = 8) -> None:
+        """Names and values, read column by column. share: of the names in a column's width. size: of the letters."""
         height = -(-len(facts) // columns)
-        with self._table((share, 1 - share) * columns, ["LEFT", "RIGHT"] * columns, heads=False) as table:
+        with self._table((share, 1 - share) * columns, ["LEFT", "RIGHT"] * columns, heads=False, size=size) as table:
             for index in range(height):
                 row = table.row()
                 for name, value in (*facts, *[("", "")] * (height * columns - len(facts)))[index::height]:
@@ -174,7 +180,7 @@ class _Sheets(FPDF):
 
     def materials(self, chapter: Chapter) -> None:
         """Name and moduli of both materials, each with its source in a row of its own."""
-        soft = FontFace(color=SOFT)
+        soft = FontFace(color=SOFT, size_pt=7)
         with self._table((22, 90, 22, 22, 26), ["LEFT", "LEFT", "RIGHT", "RIGHT", "RIGHT"]) as table:
             table.row(("", "Name", "E, GPa", "ν", "ρ, g/cm³"))
             for role, material, address in chapter.materials:
@@ -183,12 +189,12 @@ class _Sheets(FPDF):
                 row = table.row()
                 row.cell("")
                 source = f"Source: {material.source or 'none given'}"
-                row.cell(f"{source}\n{address}" if address else source, colspan=4, link=address or None, style=soft)
+                row.cell(f"{source} {address}" if address else source, colspan=4, link=address or None, style=soft)
 
-    def _table(self, widths: Sequence[float], align: list[str], heads: bool = True):
-        self.set_font(FONT, size=8)
+    def _table(self, widths: Sequence[float], align: list[str], heads: bool = True, size: float = 8):
+        self.set_font(FONT, size=size)
         self.set_text_color(*INK)
         return self.table(
             col_widths=widths, text_align=align, first_row_as_headings=heads, borders_layout="HORIZONTAL_LINES",
-            line_height=ROW * 0.85, padding=(0.5, 1), v_align="TOP", width=self.epw, align="LEFT",
+            line_height=ROW * 0.85 * size / 8, padding=(0.5, 1), v_align="TOP", width=self.epw, align="LEFT",
         )  # fmt: skip

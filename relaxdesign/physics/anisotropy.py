@@ -77,10 +77,15 @@ def young_surface(C: ArrayLike, count: int = 61) -> tuple[NDArray, NDArray]:
     return directions, directional_young(C, directions)
 
 
+def is_stable(C: NDArray) -> bool:
+    """Whether a stiffness is finite and positive definite: every strain costs energy."""
+    return bool(np.isfinite(C).all()) and float(np.linalg.eigvalsh((C + C.T) / 2).min()) > 0
+
+
 def _checked_stiffness(C: ArrayLike, order: str = "xx, yy, zz, yz, xz, xy") -> NDArray[np.float64]:
     stiffness, size = np.asarray(C, dtype=np.float64), len(order.split(", "))
     if stiffness.shape != (size, size):
         raise ValueError(f"C has shape {stiffness.shape}, expected {(size, size)} in the order {order}")
-    if not np.all(np.isfinite(stiffness)) or np.linalg.eigvalsh((stiffness + stiffness.T) / 2).min() <= 0:
+    if not is_stable(stiffness):
         raise ValueError("C is not positive definite: it is no stiffness of a stable material")
     return stiffness

@@ -28,6 +28,7 @@ from relaxdesign.physics.fem import (
     effective_conductivity,
     effective_stiffness,
     local_fields,
+    local_fields_under_stress,
 )
 from relaxdesign.physics.heating import Expansion, heated
 from relaxdesign.physics.resolution import bound_warnings, grid_warnings, loose_warnings
@@ -238,6 +239,12 @@ def fields_under(data: VoxelFields, load: str, *, boundary: str = "periodic", to
     """Local fields under a unit strain by name (`fem.LOADS`), a batch of one; errors as in `evaluate`."""
     K, G = moduli(data)
     return local_fields(K, G, load, boundary=boundary, tol=tol)
+
+
+def fields_under_stress(data: VoxelFields, load: str, *, tol: float | None = None) -> LocalFields:
+    """Local fields of a periodic cell under a unit stress of 1 GPa by name (`fem.LOADS`); errors as in `evaluate`."""
+    K, G = moduli(data)
+    return local_fields_under_stress(K, G, load, tol=tol)
 
 
 def moduli(data: VoxelFields) -> tuple[torch.Tensor, torch.Tensor]:

@@ -4,6 +4,8 @@
 the same meshes to a page that draws them itself.
 """
 
+from relaxdesign.scene.bodies import Exact
+from relaxdesign.scene.painted import painted_phase, painted_scene
 from relaxdesign.scene.scenes import (
     Camera,
     Cut,
@@ -12,18 +14,19 @@ from relaxdesign.scene.scenes import (
     best_limit,
     forming_scene,
     lattice,
-    painted_scene,
     phase_scene,
 )
 
 __all__ = [
     "Camera",
     "Cut",
+    "Exact",
     "Layer",
     "Scene",
     "best_limit",
     "forming_scene",
     "lattice",
+    "painted_phase",
     "painted_scene",
     "phase_scene",
 ]

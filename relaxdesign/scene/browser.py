@@ -12,6 +12,7 @@ from relaxdesign.scene.scenes import LIGHTS, OUTLINE, VIEW_ANGLE, Layer, Scene
 
 _STEPS = 65535  # of a coordinate along the longest edge of a layer
 _FULL = 127  # of a component of a normal
+_FAR = 32767  # of a component of how a point moves
 
 
 def describe(scene: Scene) -> dict[str, Any]:
@@ -51,7 +52,16 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "colours": None if isinstance(layer.colours, str) else _encode(layer.colours, "u1"),
         "opacity": layer.opacity,
         "finish": vars(layer.finish),
+        **_moves(layer),
     }
+
+
+def _moves(layer: Layer) -> dict[str, Any]:
+    """How points move, int16 (n, 3), to be scaled by ``reach``; nothing where they do not."""
+    if layer.moves is None:
+        return {"moves": None}
+    reach = float(np.abs(layer.moves).max()) or 1.0
+    return {"moves": _encode(np.round(layer.moves / reach * _FAR), "<i2"), "reach": reach}
 
 
 def _encode(values: NDArray, kind: str) -> str:

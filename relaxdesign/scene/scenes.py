@@ -6,7 +6,7 @@ A scene is a list of layers in edges of the cell, with the light and the camera 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from typing import cast
@@ -16,7 +16,8 @@ import pyvista as pv
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from relaxdesign.scene.surfaces import SLAB, cell_size, on_walls, smooth_surface, voxel_faces, voxels_at
+from relaxdesign.scene.bodies import Exact
+from relaxdesign.scene.surfaces import SLAB, cell_size, on_walls, smooth_surface, voxels_at
 
 OUTLINE = "#8894A6"  # to be seen on light and dark
 BACKGROUNDS = {False: "#FFFFFF", True: "#12171F"}  # by "dark"
@@ -50,8 +51,9 @@ COATING, CORE = 1, 2
 """Phases of coated inclusions."""
 
 _BLUR = 0.7  # voxels: what noise leaves of a surface is smoothed, particles of some voxels are not
-_SMOOTHING = 20
+SMOOTHING = 20
 _CLASSES = 256
+_MARGIN = 0.002  # edges of the cell by which what fills it reaches beyond it: faces in one plane would flicker
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,25 @@ class Cut:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One mesh of a scene. colours: uint8 (points or triangles, 3), or one colour #RRGGBB for all of it."""
+    """One mesh of a scene. colours: uint8 (points or triangles, 3), or one colour #RRGGBB for all of it.
+
+    moves: by how much the points move as the cell deforms, (points, 3); None where that is not shown.
+    """
 
     name: str
     mesh: pv.PolyData
     colours: NDArray[np.uint8] | str
     opacity: float = 1.0
     finish: Finish = BODY
+    moves: NDArray[np.float32] | None = None
+
+    def deformed(self, share: float) -> Layer:
+        """With its points moved by a share of their way."""
+        if self.moves is None:
+            return self
+        mesh = self.mesh.copy()
+        mesh.points = mesh.points + share * self.moves
+        return replace(self, mesh=mesh)
 
 
 Camera = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
@@ -99,6 +113,17 @@ class Scene:
         """Where the copies of the layers begin."""
         places = product(range(self.copies), repeat=3)
         return [tuple(i * edge / self.copies for i, edge in zip(at, self.size, strict=True)) for at in places]
+
+    def deformed(self, share: float) -> Scene:
+        """With all points moved by a share of their way."""
+        return replace(self, layers=tuple(layer.deformed(share) for layer in self.layers))
+
+    def camera_turned(self, angle: float) -> Camera:
+        """The camera, turned about the vertical through its focus by an angle in radians."""
+        position, focus, up = (np.array(each) for each in self.camera)
+        across, along = np.cos(angle), np.sin(angle)
+        turn = np.array(((across, -along, 0.0), (along, across, 0.0), (0.0, 0.0, 1.0)))
+        return tuple(focus + turn @ (position - focus)), tuple(focus), tuple(up)
 
     @property
     def outline(self) -> pv.PolyData:
@@ -175,7 +200,7 @@ def forming_scene(
     voxels = tuple(voxels_at(mesh.points, mesh.point_data["Normals"], kept).T)
     walls = on_walls(mesh.points, kept)
     moduli = np.where(walls, young[voxels], extreme(young, 3, mode="wrap")[voxels])
-    layer = _layer("phase", mesh, young.shape, paint(moduli))
+    layer = layer_of("phase", mesh, young.shape, paint(moduli))
     return Scene((layer,), cell_size(young.shape), times if whole else 1)
 
 
@@ -187,6 +212,7 @@ def phase_scene(
     void: int | None = None,
     cut: Cut | None = None,
     coated: bool = False,
+    exact: Exact | None = None,
 ) -> Scene:
     """Shows the phases of a cell: one fills what is left of it, the others have smooth surfaces of their own.
 
@@ -197,6 +223,7 @@ def phase_scene(
         cut: what is left of the cell.
         coated: whether phase 1 lies around phase 2, so thinly that voxels leave holes in it: it is drawn as the
             outside of both, and phase 2 in it where the cell's walls, or a coating that is seen through, show it.
+        exact: what the inclusions are, to be shown instead of their voxels.
     """
     filling = void or 0
     if opacities is None:
@@ -208,18 +235,23 @@ def phase_scene(
     for phase in range(len(colours)):
         if phase == filling:
             continue
-        outside = left == phase
-        if coated and phase == COATING:
-            outside |= left == CORE
-        mesh = smooth_surface(outside.astype(np.float32), 0.5, smoothing=_SMOOTHING)
+        paint: NDArray[np.uint8] | str = colours[phase]
+        if exact is not None:
+            mesh = exact.surface(phase, len(colours), labels.shape, kept)
+        else:
+            around = coated and phase == COATING
+            outside = (left == phase) | (around & (left == CORE))
+            mesh = smooth_surface(outside.astype(np.float32), 0.5, smoothing=SMOOTHING)
+            paint = _on_walls(mesh, left, colours, phase) if around and mesh.n_points else paint
         if mesh.n_points and opacities[phase] > 0:
-            paint = _on_walls(mesh, left, colours, phase) if coated and phase == COATING else colours[phase]
-            layers.append(_layer(f"phase {phase}", mesh, labels.shape, paint, opacities[phase]))
+            layers.append(layer_of(f"phase {phase}", mesh, labels.shape, paint, opacities[phase]))
     if opacities[filling] > 0:
-        margin = 0.002 * max(kept)  # faces in one plane would flicker
-        box = pv.Box([bound for n in kept for bound in (-margin, n + margin)]).triangulate()
+        margin = _MARGIN * labels.shape[0]
+        margins = (margin, margin, _MARGIN / SLAB if labels.shape[2] == 1 else margin)
+        bounds = [bound for n, m in zip(kept, margins, strict=True) for bound in (-m, n + m)]
+        box = pv.Box(bounds).triangulate()
         box = cast(pv.PolyData, box.compute_normals(cell_normals=False, split_vertices=True))
-        layers.append(_layer(f"phase {filling}", box, labels.shape, colours[filling], opacities[filling]))
+        layers.append(layer_of(f"phase {filling}", box, labels.shape, colours[filling], opacities[filling]))
     return Scene(tuple(layers), cell_size(labels.shape))
 
 
@@ -233,40 +265,17 @@ def _on_walls(mesh: pv.PolyData, labels: NDArray[np.integer], colours: Sequence[
     return palette[np.where(on_walls(middles, labels.shape), shown, phase)]
 
 
-def painted_scene(
-    values: NDArray,
-    paint: Callable[[NDArray], NDArray[np.uint8]],
-    *,
-    shown: NDArray[np.bool_] | None = None,
-    cut: Cut | None = None,
-) -> Scene:
-    """Shows a field of a cell, voxel by voxel, on the faces of what is left of it.
-
-    Args:
-        values: (nx, ny, nz).
-        paint: colours uint8 (n, 3) of values (n,).
-        shown: the voxels that are seen, e.g. those of a phase; None: all.
-        cut: what is left of the cell.
-    """
-    left = np.zeros(values.shape, dtype=bool)
-    kept = (cut or Cut()).voxels(values.shape)
-    left[: kept[0], : kept[1], : kept[2]] = True
-    mesh, voxels = voxel_faces(left if shown is None else left & shown)
-    if mesh.n_points == 0:
-        return Scene((), cell_size(values.shape))
-    layer = _layer("voxels", mesh, values.shape, paint(values[tuple(voxels.T)]), finish=PAPER)
-    return Scene((layer,), cell_size(values.shape))
-
-
-def _layer(
+def layer_of(
     name: str,
     mesh: pv.PolyData,
     shape: tuple[int, ...],
     colours: NDArray[np.uint8] | str,
     opacity: float = 1.0,
     finish: Finish = BODY,
+    moves: NDArray | None = None,
 ) -> Layer:
-    """Takes a mesh from voxels to edges of the cell."""
+    """Takes a mesh, and how its points move, from voxels to edges of the cell."""
     voxel = 1.0 / shape[0]
-    mesh.points = (mesh.points * (voxel, voxel, SLAB if shape[2] == 1 else voxel)).astype(np.float32)
-    return Layer(name, mesh, colours, opacity, finish)
+    edges = np.array((voxel, voxel, SLAB if shape[2] == 1 else voxel))
+    mesh.points = (mesh.points * edges).astype(np.float32)
+    return Layer(name, mesh, colours, opacity, finish, None if moves is None else (moves * edges).astype(np.float32))

@@ -120,9 +120,16 @@ class Studio:
         """Has something done in the drawing thread, where `draw` may be called."""
         return self._pool.submit(work)
 
-    def picture(self, scene: Scene, width: int, height: int) -> NDArray[np.uint8]:
-        """Renders a scene and waits for it: RGBA (height, width, 4), transparent where nothing is."""
-        return self.submit(lambda: self.draw(scene, width, height)).result()
+    def picture(
+        self, scene: Scene, width: int, height: int, camera: Camera | None = None, *, fine: bool = True
+    ) -> NDArray[np.uint8]:
+        """Renders a scene and waits for it: RGBA (height, width, 4), transparent where nothing is.
+
+        fine: with smooth edges, every pixel the mean of four. camera: see `place`.
+        """
+        times = 2 if fine else 1
+        drawn = self.submit(lambda: self.draw(scene, times * width, times * height, camera)).result()
+        return _halved(drawn) if fine else drawn
 
     def draw(self, scene: Scene, width: int, height: int, camera: Camera | None = None) -> NDArray[np.uint8]:
         """Renders a scene; only in the drawing thread. Returns and raises as `picture`. camera: see `place`."""
@@ -148,6 +155,16 @@ def _step_back() -> None:
     with suppress(AttributeError, OSError):  # only Linux has priorities of threads
         own = threading.get_native_id()
         os.setpriority(os.PRIO_PROCESS, own, os.getpriority(os.PRIO_PROCESS, own) + _BEHIND_THE_SOLVER)
+
+
+def _halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An RGBA picture of half the size; colours count by their opacity."""
+    height, width, _ = picture.shape
+    blocks = picture.reshape(height // 2, 2, width // 2, 2, 4).astype(np.float32)
+    opacity = blocks[..., 3:]
+    total = opacity.sum((1, 3))
+    colour = (blocks[..., :3] * opacity).sum((1, 3)) / np.maximum(total, 1.0)
+    return np.round(np.concatenate([colour, total / 4.0], -1)).astype(np.uint8)
 
 
 def on_background(picture: NDArray[np.uint8], *, dark: bool = False) -> NDArray[np.uint8]:

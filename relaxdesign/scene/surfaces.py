@@ -56,15 +56,15 @@ def smooth_surface(values: NDArray, level: float, *, periodic: bool = False, smo
     surface.points = np.column_stack([_places(surface.points[:, i], n) for i, n in enumerate(values.shape)])
     if smoothing:
         surface = _smoothed(surface, values.shape, smoothing)
-    return _creased_at_walls(surface, values.shape)
+    return creased_at_walls(surface.points, surface.regular_faces, values.shape)
 
 
-def _creased_at_walls(surface: pv.PolyData, shape: tuple[int, ...]) -> pv.PolyData:
-    """Gives a surface normals: at a wall the wall's, elsewhere those of the triangles around a point, by their areas.
+def creased_at_walls(points: NDArray, triangles: NDArray, shape: tuple[int, ...]) -> pv.PolyData:
+    """A surface with normals: at a wall the wall's, elsewhere those of the triangles around a point, by their areas.
 
-    What lies in a wall has points of its own, so that the surface meets the wall in an edge.
+    What lies in a wall has points of its own, so that the surface meets the wall in an edge. Lengths in voxels of an
+    array of this shape.
     """
-    points, triangles = surface.points, surface.regular_faces
     walls = [(axis, end) for axis in range(3) for end in (0, shape[axis])]
     inside = np.ones(len(triangles), dtype=bool)
     parts: list[tuple[NDArray, NDArray, NDArray]] = []

@@ -38,6 +38,8 @@ class Snapshot:
     ahead: int = 0
     seconds: float = 0.0
     seconds_per_step: float | None = None
+    finishing: float = 0.0  # seconds since the last denoising step
+    finished: int = 0  # designs since then
     stopping: bool = False
     elsewhere: bool = False
     message: str = ""
@@ -92,6 +94,7 @@ class Job:
         self._curves = Curves()
         self._designs = {design.index: design for design in self.kept}
         self._clock = _Clock()
+        self._denoised: float | None = None
 
     def cancel(self) -> None:
         """Asks the study to stop after its current step; what it has is kept."""
@@ -143,6 +146,7 @@ class Job:
             self._step = event
             self._recent.append(frame)
             self._first_step = self._first_step or event
+            self._denoised = self.seconds if event.step >= event.steps else None
             self._curves.append(event)
 
     def show_design(self, design: Design) -> None:
@@ -180,6 +184,8 @@ class Job:
                 ahead=ahead,
                 seconds=self.seconds,
                 seconds_per_step=self._seconds_per_step(),
+                finishing=0.0 if self._denoised is None else self.seconds - self._denoised,
+                finished=len(self._designs) - len(self.kept),
                 stopping=self.stopping,
             )
 

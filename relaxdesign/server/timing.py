@@ -22,6 +22,7 @@ from relaxdesign.materials.catalogue import Catalogue
 from relaxdesign.physics.elasticity import needs_stiffness
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.prior.model import load_prior
+from relaxdesign.server.job import Snapshot
 from relaxdesign.server.worker import study_threads
 from relaxdesign.study.guidance_settings import GuidanceSettings
 from relaxdesign.study.methods import METHODS
@@ -101,8 +102,35 @@ def calibrate(prior: str) -> Calibration:
     )
 
 
-def estimated_seconds(request: DesignRequest, calibration: Calibration) -> float:
-    """About how long the request will take, start-up aside."""
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds that a request takes on a machine with nothing else to do, start-up aside: to sample, and to finish."""
+
+    sampling: float
+    finishing: float
+
+    @property
+    def seconds(self) -> float:
+        return self.sampling + self.finishing
+
+    def left(self, snapshot: Snapshot) -> float | None:
+        """Seconds until a run ends, by the pace it has had so far; None before there is one.
+
+        What is still to be finished takes as many times longer than estimated as sampling did, until designs tell.
+        """
+        pace, steps, count = snapshot.seconds_per_step, snapshot.request.steps, snapshot.request.count
+        if snapshot.frame is None or pace is None or not snapshot.live:
+            return None
+        each = self.finishing * (pace * steps / self.sampling if self.sampling else 1.0) / count
+        if not snapshot.denoised:
+            return pace * (steps - snapshot.frame.step) + each * count
+        spent, done = snapshot.finishing, snapshot.finished
+        measured = (each + spent) / (done + 1) if done else max(each, spent)
+        return measured * max(0, count - len(snapshot.designs))
+
+
+def estimated(request: DesignRequest, calibration: Calibration) -> Estimate:
+    """About how long the request will take."""
     method, settings = METHODS[request.method], request.guidance
     whole = needs_stiffness([objective.quantity for objective in request.objectives])
     systems = 6 * _SHARED if whole else 1.0
@@ -120,7 +148,7 @@ def estimated_seconds(request: DesignRequest, calibration: Calibration) -> float
         finishing = _SYSTEMS["several targets"][request.dim]
     else:
         finishing = _ROOT * systems + _SYSTEMS["verified"][request.dim]
-    return request.count * (sampling + finishing * calibration.refining + _BESIDE)
+    return Estimate(request.count * sampling, request.count * (finishing * calibration.refining + _BESIDE))
 
 
 def _seconds(function, repeats: int = 3) -> float:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Sense = Literal["reach", "minimise", "maximise"]
+
+_COMMON = ("K", "G", "E", "nu", "density", "conductivity", "cte", "price")
 
 
 class Objective(BaseModel):
@@ -34,7 +37,9 @@ class Objective(BaseModel):
         from relaxdesign.physics.quantities import QUANTITIES, check_value
 
         if self.quantity not in QUANTITIES:
-            raise ValueError(f"unknown quantity {self.quantity!r}; known are {', '.join(QUANTITIES)}")
+            near = get_close_matches(self.quantity, QUANTITIES, n=3, cutoff=0.5)
+            known = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(_COMMON)} and others"
+            raise ValueError(f"unknown quantity {self.quantity!r}; {known}")
         limits = [limit for limit in (self.low, self.high) if limit is not None]
         if self.sense != "reach":
             if limits:

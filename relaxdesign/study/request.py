@@ -56,12 +56,18 @@ def problems(error: ValidationError) -> list[str]:
         if detail["type"] == "value_error":  # our own words, which name the quantity
             texts.append(message)
         else:
-            texts.append(f"{where or 'request'}: {message[:1].lower()}{message[1:]}, got {quoted(detail['input'])}")
+            given = "" if detail["type"] == "missing" else f", got {quoted(detail['input'])}"
+            texts.append(f"{where or 'request'}: {message[:1].lower()}{message[1:]}{given}")
     return texts
 
 
 def quoted(value: Any, longest: int = 200) -> str:
     """A refused value as messages show it: of a whole file the beginning only, and how long it is."""
+    if isinstance(value, bytes):
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            return f"a file that is not text ({len(value):,} bytes)"
     text = repr(value)
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text):,} characters)"
 

@@ -36,8 +36,8 @@ or the interface, were adjusted; of inclusions the mean over placements. realise
 fine grids (of designs of version 0.1: its voxels).
 """
 
-ON_TARGET = 0.01
-"""Largest miss with which a target counts as met."""
+ON_TARGET, NEAR_TARGET = 0.01, 0.05
+"""Largest misses with which a target counts as met, and as nearly met."""
 
 
 @dataclass(frozen=True)

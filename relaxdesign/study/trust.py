@@ -18,6 +18,7 @@ from torch import Tensor
 
 from relaxdesign.materials.catalogue import Material
 from relaxdesign.microstructure.base import Geometry, Placement
+from relaxdesign.physics.anisotropy import is_stable
 from relaxdesign.physics.base import Physics
 from relaxdesign.physics.composite_voxels import extrapolated, limit
 from relaxdesign.physics.evaluator import Effective
@@ -174,11 +175,15 @@ class Resolution:
 
     @property
     def stiffness(self) -> NDArray[np.float64] | None:
-        """C in GPa (6, 6), if it was computed."""
+        """C in GPa (6, 6), if it was computed: the limit of fine grids.
+
+        That of phases which hardly shear beside stiff ones may be no stiffness; then it is that of the finer grid.
+        """
         if self.coarse.stiffness is None or self.fine.stiffness is None:
             return None
-        contrast = self._contrast("K")
-        return extrapolated(self.coarse.stiffness[0].numpy(), self.fine.stiffness[0].numpy(), contrast)
+        coarse, fine = (solved.stiffness[0].numpy() for solved in (self.coarse, self.fine))
+        C = extrapolated(coarse, fine, self._contrast("K"))
+        return C if is_stable(C) else fine
 
     def _contrast(self, name: str) -> float:
         return contrast_of(self.materials, PHYSICS[QUANTITIES[name].physics])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from relaxdesign.materials.catalogue import Catalogue
     from relaxdesign.materials.compatibility import Makeable
     from relaxdesign.server import JobManager, Visit
+    from relaxdesign.server.timing import Estimate
     from relaxdesign.study.request import DesignRequest
     from relaxdesign.study.together import Together
 
@@ -194,7 +195,7 @@ def _together(fields: str) -> Together | None:
     return of_request(request, study.materials_on_offer(request))
 
 
-def estimated_seconds(request: DesignRequest) -> float | None:
+def estimated(request: DesignRequest) -> Estimate | None:
     """About how long a request takes on this machine; None while that is being measured."""
     from relaxdesign.server import timing
     from relaxdesign.study import run as study
@@ -203,7 +204,7 @@ def estimated_seconds(request: DesignRequest) -> float | None:
     measured = _calibrations().get(prior)
     if measured is None or request.prior not in (None, prior) or not measured.done():
         return None
-    return None if measured.exception() else timing.estimated_seconds(request, measured.result())
+    return None if measured.exception() else timing.estimated(request, measured.result())
 
 
 @st.cache_resource(show_spinner=False)

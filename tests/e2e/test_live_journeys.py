@@ -66,7 +66,7 @@ def test_two_sessions_take_turns_and_find_their_runs_again(tmp_path):
 def test_a_lattice_is_watched_by_direction_and_repeated(tmp_path):
     with running_server(tmp_path / "library.db", tmp_path / "server.log") as server, open_browser() as page:
         page.goto(server.address)
-        page.locator(".st-key-presets button").first.click()
+        page.locator("[class*=st-key-presets] button").first.click()
         page.locator(".st-key-preset label").filter(has_text="Titanium lattice").click()
         page.keyboard.press("Escape")
         expect(page.get_by_text("Voigt–Reuss bounds")).to_be_visible(timeout=PATIENCE_MS)

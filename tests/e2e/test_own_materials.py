@@ -71,7 +71,7 @@ def test_bad_and_good_files_of_materials(page: Page, tmp_path):
     page.reload()
     expect(sidebar.get_by_text(ON_OFFER)).to_be_visible(timeout=PATIENCE_MS)
     page.get_by_role("button", name="Open a request file", exact=True).click()
-    upload(page, "request_upload", tmp_path / "request.json", saved)
+    upload(page, "request_upload-0", tmp_path / "request.json", saved)
     expect(sidebar.get_by_text("GPa, 2 materials")).to_be_visible(timeout=PATIENCE_MS)
     assert_no_errors(page)
 

@@ -6,15 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from relaxdesign.server.timing import Calibration, calibrate, estimated_seconds
+from relaxdesign.library import Curves
+from relaxdesign.library.replay import Frame
+from relaxdesign.server import Snapshot
+from relaxdesign.server.timing import Calibration, Estimate, calibrate, estimated
 from relaxdesign.study.methods import METHODS
 from relaxdesign.study.request import DesignRequest
+from tests.scripted_study import scripted_design, scripted_step
 
 CALIBRATION = Calibration(network=0.01, guiding=0.005, refining=0.01)
 
 
 def seconds(**settings) -> float:
-    return estimated_seconds(DesignRequest.model_validate({"target_bulk": 120.0, **settings}), CALIBRATION)
+    return estimated(DesignRequest.model_validate({"target_bulk": 120.0, **settings}), CALIBRATION).seconds
 
 
 def test_every_design_costs_the_same():
@@ -58,4 +62,21 @@ def test_shapes_of_given_phases_are_timed_with_their_own_prior():
     assert min(measured.network, measured.guiding, measured.refining) > 0
     shapes = {"family": "free-form", "phases": ("void", "ti-6al-4v"), "target_bulk": 15.0}
     lattice = DesignRequest.model_validate(shapes)
-    assert estimated_seconds(lattice, CALIBRATION) > seconds(family="free-form", refine=False)
+    assert estimated(lattice, CALIBRATION).seconds > seconds(family="free-form", refine=False)
+
+
+def test_what_is_left_follows_the_pace_of_the_run():
+    """A machine that samples three times as slowly finishes as slowly, until its designs tell how slowly it is."""
+    request = DesignRequest(target_bulk=120.0, count=4, steps=10)
+    estimate = Estimate(sampling=10.0, finishing=8.0)
+    frames = [Frame.of(scripted_step(request, step)) for step in (4, 10)]
+    begun = Snapshot("run", request, "running", Curves(), recent=(frames[0],))
+    assert estimate.left(begun) is None, "one step has no pace"
+    begun = replace(begun, seconds_per_step=3.0)
+    assert estimate.left(begun) == pytest.approx(6 * 3.0 + 3 * 8.0)
+    finishing = replace(begun, recent=(frames[1],), finishing=3.0)
+    assert estimate.left(finishing) == pytest.approx(24.0), "six seconds for each of four"
+    designs = tuple(scripted_design(index) for index in range(2))
+    slow = replace(finishing, finishing=54.0, finished=2, designs=designs)
+    assert estimate.left(slow) == pytest.approx(2 * (6.0 + 54.0) / 3)
+    assert estimate.left(replace(slow, state="finished")) is None

@@ -10,6 +10,7 @@ import torch
 from relaxdesign.materials.catalogue import Catalogue, Material
 from relaxdesign.microstructure import FREE_FORM
 from relaxdesign.microstructure.particles.packing import Packing, place_particles
+from relaxdesign.physics.anisotropy import is_stable
 from relaxdesign.physics.evaluator import Evaluator
 from relaxdesign.physics.fem import ConvergenceError, SolveStatus
 from relaxdesign.study import run as study
@@ -141,3 +142,13 @@ def test_all_moduli_are_as_uncertain_as_those_of_the_phases_if_they_are_wrong_by
 
 def moduli(young: float, poisson: float) -> tuple[float, float]:
     return young / (3 * (1 - 2 * poisson)), young / (2 * (1 + poisson))
+
+
+def test_a_limit_that_is_no_stiffness_gives_way_to_the_finer_grid():
+    """As of soft rubber that is hardly compressible beside a mineral, whose shear two grids tell badly."""
+    packing = place_particles(0.3, 0.3, 2, grid=16, generator=torch.Generator().manual_seed(2))[0]
+    found = resolve(simulation("C11", grid=16), (EPOXY, ALUMINA), packing)
+    C = found.fine.stiffness
+    assert C is not None and found.stiffness is not None and is_stable(found.stiffness)
+    worse = replace(found.coarse, stiffness=3.0 * C)
+    assert replace(found, coarse=worse).stiffness == pytest.approx(C[0].numpy())

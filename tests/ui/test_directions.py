@@ -15,7 +15,7 @@ from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study.objective import parse_objective
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.stiffness import stiffness_objectives
-from relaxdesign.ui.components import curves, denoising
+from relaxdesign.ui.components import curves, denoising, readings
 from relaxdesign.ui.components.directions import ANGLES, RIM, Directions
 from tests.scripted_study import scripted_design, scripted_step
 
@@ -126,6 +126,9 @@ def test_the_entries_of_a_wanted_stiffness_have_one_panel():
         "Error of the stiffness, % of its norm", "Solid fraction", "Loss of solid fraction",
     ]  # fmt: skip
     assert panels[0]["series"] == [[0.0, pytest.approx(5.0), None]] and panels[0]["target"] == [None, 1.0]
+    ((whole, solid),) = readings.at_step(found, request, found.step[1])
+    assert (whole["name"], whole["text"], whole["off"]) == ("Error of C", "5.0 %", "")
+    assert solid["state"] == "on"
 
 
 def inspector_page() -> None:

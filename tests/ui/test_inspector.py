@@ -11,8 +11,10 @@ from relaxdesign.physics.effective_properties import evaluate, fields_under
 from relaxdesign.physics.voxel_fields import VoxelFields
 from relaxdesign.ui import background, text
 from relaxdesign.ui.colours import cividis
-from relaxdesign.ui.components import cell_views
+from relaxdesign.ui.components import local_fields
 from relaxdesign.ui.components.cell_scene import Scalar
+from relaxdesign.ui.components.cell_views import ViewedCell
+from relaxdesign.ui.components.local_fields import Load
 
 
 def page() -> None:
@@ -74,7 +76,7 @@ def test_plates_are_offered_beside_a_void_and_told_of(app, monkeypatch):
 def test_every_view_draws(app):
     app.run()
     text = " ".join(caption.value for caption in switch(app, "Local fields").caption)
-    assert "Per unit strain" in text
+    assert "Linear elastic. Largest" in text and "MPa" in text
     assert app.selectbox(key="load-run-0").options[0] == "Hydrostatic"
     assert "a sphere would be isotropic" in " ".join(caption.value for caption in switch(app, "Stiffness").caption)
     C = app.dataframe[0].value
@@ -154,8 +156,25 @@ def test_the_quantities_are_those_of_the_solver():
     data = VoxelFields(young, np.full(young.shape, 0.3))
     fields = fields_under(data, "xy")
     solved = evaluate(data)
-    shown = {name: read(fields) for name, (_, read) in cell_views.QUANTITIES.items()}
+    shown = {name: read(fields) for name, (_, read) in local_fields.QUANTITIES.items()}
     assert shown["Strain xy"].mean() == pytest.approx(1.0)
     assert shown["Strain xx"].mean() == pytest.approx(0.0, abs=1e-9)
     for index, name in enumerate(("xx", "yy", "zz", "yz", "xz", "xy")):
         assert shown[f"Stress {name}"].mean() == pytest.approx(solved.C[index, 5], rel=1e-5, abs=1e-6)
+
+
+def test_loads_are_given_in_megapascals_or_per_cent():
+    young = np.random.default_rng(0).uniform(1, 5, (4, 4, 4))
+    cell = ViewedCell(VoxelFields(young, np.full(young.shape, 0.3)))
+    pulled = Load("Stress", "xx", 0.01)
+    fields = pulled.solve(cell)
+    read = {name: pulled.scaled(kind, of(fields)) for name, (kind, of) in local_fields.QUANTITIES.items()}
+    means = {name: (float(values.mean()), unit) for name, (values, unit) in read.items()}
+    assert means["Stress xx"] == (pytest.approx(10.0, rel=1e-5), "MPa")
+    assert means["Stress yy"] == (pytest.approx(0.0, abs=1e-4), "MPa"), "its sides are free"
+    strain = 0.01 * np.linalg.inv(evaluate(cell.data).C)[0, 0]
+    assert means["Strain xx"] == (pytest.approx(100 * strain, rel=1e-4), "%")
+    assert means["Energy density"] == (pytest.approx(0.5 * 0.01 * strain * 1e6, rel=1e-4), "kJ/m³"), "half of σ ε"
+    held = Load("Strain", "xx", 0.001)
+    values, _ = held.scaled("Strain", local_fields.QUANTITIES["Strain xx"][1](held.solve(cell)))
+    assert values.mean() == pytest.approx(0.1)

@@ -18,7 +18,7 @@ from relaxdesign.study.presets import fields_of
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.ui import text
 from relaxdesign.ui.colours import ModulusScale, cividis, rgb, viridis
-from relaxdesign.ui.components import ashby, curves
+from relaxdesign.ui.components import ashby, copying, curves, readings
 from relaxdesign.ui.components.microstructures import describe, picture
 from tests.scripted_study import scripted_step
 
@@ -140,15 +140,13 @@ def test_picture_has_x_to_the_right_and_y_upwards():
 
 
 def test_browser_gets_codes_extremes_and_what_a_step_measured():
-    described = describe(FRAME, 120.0)
+    described = describe(FRAME)
     first, dropped, _ = described["tiles"]
     codes = np.frombuffer(base64.b64decode(first["pixels"]), np.uint8).reshape(FRAME.codes.shape[1:3])
     np.testing.assert_array_equal(codes, picture(FRAME.codes[0]))
-    assert first["low"] == FRAME.low[0] and first["main"].startswith("K = ") and "%" in first["extra"]
-    assert dropped["low"] is None and dropped["main"] == ""
-    assert describe(FRAME, None)["tiles"][0]["extra"] == ""
+    assert first["low"] == FRAME.low[0] and dropped["low"] is None
     solid = replace(FRAME, codes=np.repeat(FRAME.codes, 4, axis=3))
-    assert describe(solid, 120.0)["tiles"][0] == first | {"pixels": None}, "fields in 3D are drawn, not sent"
+    assert describe(solid)["tiles"][0] == first | {"pixels": None}, "fields in 3D are drawn, not sent"
 
 
 def test_curves_are_thinned_but_keep_the_newest_step():
@@ -175,10 +173,38 @@ def test_every_quantity_asked_for_has_its_panel_and_band():
     taken = Curves()
     taken.append(replace(scripted_step(request, 1), values={"nu": np.array([0.25, np.nan, 0.26])}))
     panels = curves.describe(taken, request)["panels"]
-    assert [panel["target"] for panel in panels[:4]] == [[99, 101], [0.2, 0.3], [40, None], None]
-    assert [panel["log"] for panel in panels[:4]] == [True, False, True, True]
-    assert panels[1]["series"] == [[0.25], [None], [0.26]] and panels[2]["series"] == [[], [], []]
-    assert panels[3]["series"][0] == [2.8]
+    quantities = [panel for panel in panels if panel["floor"] is None]
+    assert [panel["target"] for panel in quantities] == [[99, 101], [0.2, 0.3], [40, None], None]
+    assert [panel["log"] for panel in quantities] == [True, False, True, True]
+    assert quantities[1]["series"] == [[0.25], [None], [0.26]] and quantities[2]["series"] == [[], [], []]
+    assert quantities[3]["series"][0] == [2.8]
+    folds = [panel["fold"] for panel in panels]
+    assert folds[0] == "Bulk modulus" and folds == sorted(folds, key=folds.index), "what belongs together stands so"
+
+
+def test_tiles_tell_every_target_and_how_far_it_is_off():
+    """Of the entries of a stiffness, which are one, see `test_directions`."""
+    wanted = [
+        {"quantity": "K", "low": 100, "high": 100},
+        {"quantity": "nu", "low": 0.2, "high": 0.3},
+        {"quantity": "density", "sense": "minimise"},
+        {"quantity": "G", "low": 40},
+    ]
+    request = DesignRequest.model_validate({"objectives": wanted, "count": 2, "steps": 10})
+    taken = Curves([2, 4], [1.0, 0.5], [[50.0, None], [103.0, 100.5]], [[2.0, 2.5], [2.8, 2.9]])
+    taken.values["nu"] = [[0.4, None], [0.25, 0.1]]
+    assert readings.at_step(taken, request, 1) == [[], []], "nothing was measured before"
+    first, second = readings.at_step(taken, request, 5)
+    assert [each["name"] for each in first] == ["K", "ν", "ρ"], "G was not measured"
+    assert first[0] | {"place": 0.12} == {
+        "name": "K", "text": "103 GPa", "short": "103", "off": "+3.0 %", "place": 0.12, "state": "near",
+    }  # fmt: skip
+    assert first[0]["place"] == pytest.approx(0.03 / readings.GAUGE, abs=0.01)
+    assert (first[1]["off"], first[1]["place"], first[1]["state"]) == ("", 0.0, "on"), "within the interval"
+    assert first[2]["place"] is None, "as small as possible: there is nothing to be off"
+    assert second[0]["state"] == "on" and (second[1]["state"], second[1]["off"]) == ("far", "−0.1")
+    (early, _) = readings.at_step(taken, request, 3)
+    assert early[0]["place"] == -1.0, "beyond the end of the gauge"
 
 
 @pytest.mark.parametrize(
@@ -209,3 +235,15 @@ def test_density_wanted_is_a_band_across_the_chart():
     band, line = figure.layout.shapes[1:]
     assert band.y1 == 3 and band.xref == "x domain" and (line.y0, line.y1) == (3, 3)
     assert figure.layout.xaxis.title.text == "Young's modulus E, GPa"
+
+
+def test_a_stiffness_is_copied_as_it_was():
+    C = np.diag([3.0, 2.0, 1.0, 1.0, 1.0, 1e6]) + 1e-7
+    of = copying.of_matrix(C)
+    read = {}
+    exec(of["Python"], {"np": np}, read)
+    wanted = np.diag([3.0, 2.0, 1.0, 1.0, 1.0, 1e6])
+    np.testing.assert_allclose(read["C"], wanted, rtol=1e-6)
+    for kind, sign in (("CSV", ","), ("Matrix", "\t")):
+        rows = [[float(value) for value in line.split(sign)] for line in of[kind].splitlines()]
+        np.testing.assert_allclose(rows, wanted, rtol=1e-6)

@@ -16,7 +16,7 @@ from relaxdesign.microstructure.base import VOLUME_FRACTION, Parameter
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.study import pareto
 from relaxdesign.study.objective import Objective
-from relaxdesign.study.result import Design
+from relaxdesign.study.result import NEAR_TARGET, ON_TARGET, Design
 from relaxdesign.study.stiffness import of_stiffness
 from relaxdesign.ui import units
 from relaxdesign.ui.colours import ModulusScale, phases_of
@@ -28,8 +28,8 @@ INTERVALS = (
     "uncertainty of the materials' own numbers"
 )
 
-ON_TARGET, NEAR_TARGET = 0.01, 0.05
-"""Largest misses of designs that are called on target, or near it."""
+USUAL = "within the Hashin–Shtrikman bounds"
+COMPROMISE = "On the Pareto front: every other candidate is worse than this one in at least one objective."
 
 MADE = {"established": "green", "plausible": "blue", "unlikely": "orange", "impossible": "red"}
 """Colours of how sure it is that a design can be made."""
@@ -159,7 +159,7 @@ def bounds_verdict(design: Design) -> str:
         return f"K is {100 * bulk / float(bounds.hs_upper):.0f} % of its upper bound"
     slack = 1e-6 * bulk
     inside = bounds.hs_lower - slack <= bulk <= bounds.hs_upper + slack
-    return "within the Hashin–Shtrikman bounds" if inside else "within the Voigt–Reuss bounds"
+    return USUAL if inside else "within the Voigt–Reuss bounds"
 
 
 def about_bounds(design: Design) -> str:
@@ -250,24 +250,31 @@ def _card(key: str, design: Design, scale: ModulusScale | None, *, trade_off: bo
         + "  \n".join(f":small[{_phase(colour, material)}]" for colour, _, material in phases(design, scale)),
         unsafe_allow_html=True,
     )
-    if told := intervals(design):
-        st.caption(told, help=INTERVALS)
-    st.caption("  \n".join(_shape(design)))
-    if verdict := bounds_verdict(design):
+    st.caption(_shape(design), help=_about(design) or None)
+    if (verdict := bounds_verdict(design)) not in ("", USUAL):
         st.caption(f"{verdict[:1].upper()}{verdict[1:]}", help=about_bounds(design))
+    badges = []
     if (made := design.makeable) is not None:
-        st.caption(f":{MADE[made.level]}-badge[{escape(made.route or made.level)}]", help=escape(made.words))
+        badges.append((f":{MADE[made.level]}-badge[{escape(made.route or made.level)}]", escape(made.words)))
     if trade_off:
-        st.caption(
-            ":violet-badge[best compromise]",
-            help="On the Pareto front: every other candidate is worse than this one in at least one objective.",
-        )
+        badges.append((":violet-badge[best compromise]", COMPROMISE))
+    for badge, tip in badges:
+        st.caption(badge, help=tip)
     if design.message:
         st.caption(f":orange[{escape(design.message)}]")
 
 
-def _shape(design: Design) -> list[str]:
-    """Lines: how much of the cell the phases but the first fill, what else the family says of it, and its density."""
+def _about(design: Design) -> str:
+    """The tip of a card: how well its numbers are known, and where it lies between its bounds as most do."""
+    known_as = intervals(design)
+    told = [f"{known_as}  \n{INTERVALS}."] if known_as else []
+    if bounds_verdict(design) == USUAL:
+        told.append(f"K is {USUAL}. {about_bounds(design)}")
+    return "\n\n".join(told)
+
+
+def _shape(design: Design) -> str:
+    """In a line: how much of the cell all phases but the first fill, what the family says of it, its density."""
     names = (phase.lower() for phase in design.phases)
     filled = [f"{100 * share:.3g} % {name}" for name, share in zip(names, design.shares, strict=False)][1:]
     known = {parameter.name: parameter for parameter in FAMILIES[design.family].parameters}
@@ -276,9 +283,11 @@ def _shape(design: Design) -> list[str]:
         for name, value in design.parameters.items()
     ]
     density = design.value("density")
-    heavy = [] if density is None else [f"density {units.text(density, 'g/cm³', 3)}"]
+    told = any(o.quantity == "density" for o, _ in outcome(design))  # above
+    heavy = [] if density is None or told else [f"density {units.text(density, 'g/cm³', 3)}"]
     lines = [", ".join(filled), *sizes, *heavy]
-    return [f"{line[:1].upper()}{line[1:]}" for line in lines if line]
+    line = " · ".join(filter(None, lines))
+    return f"{line[:1].upper()}{line[1:]}"
 
 
 def described(design: Design) -> dict[str, float]:

@@ -15,7 +15,7 @@ from relaxdesign.physics.effective_properties import Evaluation, fields_under
 from relaxdesign.physics.heating import Expansion
 from relaxdesign.physics.quantities import QUANTITIES
 from relaxdesign.ui import units
-from relaxdesign.ui.components import cell_views, downloads, glossary, image_results
+from relaxdesign.ui.components import cell_views, downloads, glossary, image_results, local_fields
 from relaxdesign.ui.components.cell_source import Source
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.errors import guard
@@ -56,7 +56,7 @@ def render(source: Source) -> None:
             with table:
                 _properties(source, solved)
         elif view == "Local fields":
-            cell_views.local_fields(cell, key)
+            local_fields.render(cell, key)
         elif view == "Stiffness":
             cell_views.stiffness(solved, key)
         elif view == REPRESENTATIVE:

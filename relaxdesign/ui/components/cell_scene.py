@@ -71,7 +71,7 @@ def choose_look(flat: bool, names: Sequence[str], void: int | None = None) -> Lo
 
 @dataclass(frozen=True, eq=False)
 class Scalar:
-    """A field to paint on a cell: values (nx, ny, nz), finite; title with its unit."""
+    """A field to paint on a cell: values (nx, ny, nz), or those of a part of it, finite; title with its unit."""
 
     values: np.ndarray
     title: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,14 +12,14 @@ import streamlit as st
 from relaxdesign.microstructure.cell import Cell
 from relaxdesign.microstructure.correlation import radial_average, two_point_correlation
 from relaxdesign.physics.anisotropy import PLANES, young_in_plane, young_surface
-from relaxdesign.physics.effective_properties import Evaluation, evaluate, fields_under
-from relaxdesign.physics.fem import LOADS, ConvergenceError, LocalFields
+from relaxdesign.physics.effective_properties import Evaluation, evaluate
+from relaxdesign.physics.fem import ConvergenceError
 from relaxdesign.physics.voxel_fields import VoxelFields
-from relaxdesign.scene import lattice, painted_scene, phase_scene
+from relaxdesign.scene import Exact, lattice, painted_scene, phase_scene
 from relaxdesign.scene.palette import PHASES
 from relaxdesign.ui import background, units
 from relaxdesign.ui.colours import DISTINCT, phase_colours
-from relaxdesign.ui.components import cell_scene, viewer
+from relaxdesign.ui.components import cell_scene, copying, scene_files, viewer
 from relaxdesign.ui.components.cell_scene import Scalar
 from relaxdesign.ui.components.directions import POLAR
 from relaxdesign.ui.text import escape, significant
@@ -32,26 +31,13 @@ LOAD_NAMES = {
     **{name: f"Tension {name}" for name in ("xx", "yy", "zz")},
     **{name: f"Shear {name}" for name in ("yz", "xz", "xy")},
 }
-QUANTITIES: dict[str, tuple[str, Callable[[LocalFields], np.ndarray]]] = {
-    "Von Mises stress": ("GPa", lambda fields: fields.von_mises[0].numpy()),
-    "Pressure": ("GPa", lambda fields: fields.pressure[0].numpy()),
-    "Energy density": ("GPa", lambda fields: fields.energy[0].numpy()),
-    **{
-        f"Stress {name}": ("GPa", lambda fields, i=i: fields.stress[0, i].numpy())
-        for i, name in enumerate(list(LOADS)[1:])
-    },
-    **{
-        f"Strain {name}": ("1", lambda fields, i=i: fields.strain[0, i].numpy())
-        for i, name in enumerate(list(LOADS)[1:])
-    },
-}
 
 
 @dataclass(frozen=True, eq=False)
 class ViewedCell:
     """What is viewed. labels: phases (nx, ny, nz); None: a field of many materials. names, colours: of the phases.
 
-    coated: whether the second phase lies around the third.
+    coated: whether the second phase lies around the third. exact: what its inclusions are, where that is known.
     """
 
     data: VoxelFields
@@ -59,6 +45,7 @@ class ViewedCell:
     names: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
     coated: bool = False
+    exact: Exact | None = None
 
     @staticmethod
     def of(cell: Cell, edge: float | None = None) -> ViewedCell:
@@ -114,84 +101,18 @@ def picture(cell: ViewedCell, key: str, *, exported: bool = False) -> None:
     else:
         colours = cell.colours or phase_colours(len(cell.names), cell.void)
         labels = lattice(cell.labels, look.times)
-        scene = phase_scene(labels, colours, opacities=look.opacities, void=cell.void, cut=look.cut, coated=cell.coated)
+        scene = phase_scene(
+            labels, colours, opacities=look.opacities, void=cell.void, cut=look.cut, coated=cell.coated,
+            exact=None if cell.exact is None else cell.exact.tiled(look.times),
+        )  # fmt: skip
         if exported:
             viewer.show(scene, f"{key}-{background.digest(cell.labels)}", look)
+            scene_files.buttons(scene, f"cell-{key}", f"relaxdesign-{key}")
         else:
             cell_scene.show(scene, key=f"cell-{key}", label="Phases of the cell in 3D")
-    hint = "Drag to turn, scroll to zoom. Surfaces are smoothed for the eye, not in files."
+    shown = "Inclusions are drawn as they are" if cell.exact else "Surfaces are smoothed for the eye, not in files"
+    hint = f"Drag to turn, scroll to zoom. {shown}."
     st.caption(f"{hint} The 2D cell is shown as a slab." if cell.flat else hint)
-
-
-def local_fields(cell: ViewedCell, key: str) -> None:
-    """Stress and strain of every voxel under a load that is chosen, in 3D or as slices."""
-    load_column, quantity_column, view_column = st.columns([1.3, 1.2, 1])
-    load = load_column.selectbox(
-        "Unit strain", list(LOAD_NAMES), format_func=LOAD_NAMES.__getitem__, key=f"load-{key}", persist_state="session",
-        help="Hydrostatic: ε_xx = ε_yy = ε_zz = 1. Shear: the engineering shear is 1.",
-    )  # fmt: skip
-    name = quantity_column.selectbox("Field", list(QUANTITIES), key=f"quantity-{key}", persist_state="session")
-    kinds = ["Map", "3D"] if cell.flat else ["3D", "Slice"]
-    kind = view_column.segmented_control(
-        "Shown as", kinds, default=kinds[0], required=True, key=f"kind-{key}", persist_state="session"
-    )
-    data = cell.data
-    solved = background.result(
-        ("fields", background.digest(data.E, data.nu), load), lambda: fields_under(data, load), "Solving the load case"
-    )
-    if solved is None:
-        return
-    unit, values_of = QUANTITIES[name]
-    scalar = Scalar(values_of(solved).astype(np.float32), f"{name}, {unit}" if unit != "1" else name)
-    if kind == "3D":
-        _solid(cell, scalar, key, f"{name} in 3D")
-    else:
-        _slice(cell, scalar, key)
-    largest, mean = float(scalar.values.max()), float(scalar.values.mean())
-    st.caption(
-        f"Per unit strain, linear: at 0.1 % strain divide by 1000. Largest {significant(largest, 3)}, "
-        f"mean {significant(mean, 3)}. The colours end at the 0.5 and 99.5 % quantiles."
-    )
-
-
-def _solid(cell: ViewedCell, scalar: Scalar, key: str, label: str) -> None:
-    """A field on the voxels of all phases that are not void, or of one of them."""
-    shown, name = cell.data.E > 0.0 if cell.data.void else None, None
-    solid = cell.names if cell.labels is None else [n for i, n in enumerate(cell.names) if cell.solid(i)]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        look = cell_scene.choose_look(cell.flat, ())
-        if len(solid) > 1:
-            name = st.segmented_control(
-                "Phase", solid, key="field-phase", persist_state="session", label_visibility="collapsed",
-                help="Only this phase; none chosen: the whole cell.",
-            )  # fmt: skip
-    if name in solid:
-        shown = cell.labels == cell.names.index(name)
-    values, shown = lattice(scalar.values, look.times), None if shown is None else lattice(shown, look.times)
-    scene = painted_scene(values, scalar.paint, shown=shown, cut=look.cut)
-    cell_scene.show(scene, key=f"field-{key}", scalar=scalar, label=label)
-
-
-def _slice(cell: ViewedCell, scalar: Scalar, key: str) -> None:
-    """A plane of voxels as a map with the value under the pointer; in 2D the cell itself."""
-    plane, at = "xy", 0
-    if not cell.flat:
-        chosen, position = st.columns([1, 2])
-        plane = chosen.segmented_control(
-            "Plane", list(PLANES), default="xy", required=True, key=f"plane-{key}", persist_state="session"
-        )
-        across = ({0, 1, 2} - set(PLANES[plane])).pop()
-        count = scalar.values.shape[across]
-        at = position.slider(
-            f"Voxel along {'xyz'[across]}", 1, count, (count + 1) // 2, key=f"at-{plane}-{key}", persist_state="session"
-        )
-        at -= 1
-    first, second = PLANES[plane]
-    across = ({0, 1, 2} - {first, second}).pop()
-    values = np.take(scalar.values, at, axis=across)
-    low, high = scalar.limits
-    figure = heatmap(values, scalar.title, f"{'xyz'[first]}, voxels", f"{'xyz'[second]}, voxels", low, high)
-    st.plotly_chart(figure, key=f"slice-{key}", config={"displaylogo": False}, alt=f"Map of {scalar.title}")
 
 
 def heatmap(values: np.ndarray, title: str, x_title: str, y_title: str, low: float, high: float) -> go.Figure:
@@ -235,6 +156,7 @@ def stiffness(solved: Evaluation, key: str) -> None:
     st.markdown(f"**Effective stiffness C, {unit}** :gray[Voigt order, engineering shear]")
     numbers = st.column_config.NumberColumn(format=f"%.{max(0, 5 - len(f'{scale:.0f}'))}f")
     st.dataframe(shown, key=f"C-{key}", column_config=dict.fromkeys(names, numbers))
+    copying.buttons({f"Copy as {kind}": text for kind, text in copying.of_matrix(C).items()}, f"C-{key}")
 
 
 def _polar(C: np.ndarray) -> go.Figure:

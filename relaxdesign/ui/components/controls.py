@@ -17,7 +17,7 @@ from relaxdesign.study.request import DesignRequest, problems, read_request, req
 from relaxdesign.ui import navigation, server
 from relaxdesign.ui.components import begun, catalogues, materials_form, objectives, settings, together
 from relaxdesign.ui.errors import guard
-from relaxdesign.ui.text import NOTE_2D, duration, escape
+from relaxdesign.ui.text import NOTE_2D, asked, duration, escape
 
 DEFAULT = DesignRequest.model_validate({"target_bulk": 120.0})
 
@@ -128,8 +128,8 @@ def _submit(request: DesignRequest) -> None:
 
 def _below(request: DesignRequest | None) -> None:
     """How long it will take, what 2D means, and the request as a file."""
-    if request is not None and (seconds := server.estimated_seconds(request)) is not None:
-        st.caption(f"Takes about **{duration(round(seconds))}** on this machine, when it is not busy.")
+    if request is not None and (estimate := server.estimated(request)) is not None:
+        st.caption(f"Takes about **{duration(round(estimate.seconds))}** on this machine, when it is not busy.")
     st.caption(NOTE_2D if st.session_state["dim"] == 2 else "3D unit cell, periodic.")
     if request is not None:
         st.download_button(
@@ -153,7 +153,8 @@ def _below(request: DesignRequest | None) -> None:
 def _presets() -> None:
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     chosen = st.session_state.get("preset")
-    with left.popover(chosen or "Start from a preset …", width="stretch", key="presets"):
+    # Closed by a choice: what is open would cover the page that shows it.
+    with left.popover(chosen or "Start from a preset …", width="stretch", key=f"presets-{chosen}"):
         st.radio(
             "Start from",
             list(PRESETS),
@@ -163,19 +164,21 @@ def _presets() -> None:
             on_change=_use_preset,
             label_visibility="collapsed",
         )
-    with right.popover(
-        "Open a request file", icon=":material/upload_file:", help="Open a request file", key="icon-open-request"
-    ):
+    turn = st.session_state.get("opened_files", 0)  # what was read closes the list and empties it
+    title, key = "Open a request file", f"icon-open-request-{turn}"
+    with right.popover(title, icon=":material/upload_file:", help=title, key=key):
         file = st.file_uploader(
-            "Request file (JSON)", type="json", key="request_upload", max_upload_size=materials_form.LARGEST_UPLOAD_MB
-        )
-        if file is not None and st.session_state.get("opened_file") != file.file_id:
-            st.session_state["opened_file"] = file.file_id
+            "Request file (JSON)", type="json", key=f"request_upload-{turn}",
+            max_upload_size=materials_form.LARGEST_UPLOAD_MB,
+        )  # fmt: skip
+        if file is not None:
             try:
-                st.session_state["to_load"] = _read(file.getvalue())
+                request = st.session_state["to_load"] = _read(file.getvalue())
             except ValueError as error:
                 st.error(f"This request cannot be used: {escape(_told(error))}")
             else:
+                st.session_state["opened_files"] = turn + 1
+                st.toast(f"{escape(file.name)} is open: {escape(asked(request))}", icon=":material/check:")
                 st.rerun()
     if chosen:
         about = PRESETS[chosen].about

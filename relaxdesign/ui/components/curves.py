@@ -10,7 +10,9 @@ from relaxdesign.study.objective import Objective
 from relaxdesign.study.request import DesignRequest
 from relaxdesign.study.result import ON_TARGET
 from relaxdesign.study.stiffness import of_stiffness, stiffness_error
+from relaxdesign.ui import units
 from relaxdesign.ui.colours import line_colours
+from relaxdesign.ui.components.readings import measured
 
 # Losses reach round-off; below this they are drawn as this.
 SMALLEST_LOSS = 1e-8
@@ -21,22 +23,27 @@ MOST_POINTS = 320
 def describe(curves: Curves, request: DesignRequest) -> dict:
     """One panel per quantity asked for, with its target band, and one per loss, on a common axis of steps.
 
-    The entries of a wanted stiffness have one for all of them: its relative error.
+    The entries of a wanted stiffness have one for all of them: its relative error. ``fold``: of several targets the one
+    that a panel belongs to.
     """
     stride = -(-len(curves.step) // MOST_POINTS) or 1
     kept = slice((len(curves.step) - 1) % stride if curves.step else 0, None, stride)  # the newest is always in
     entries = of_stiffness(request.objectives)
+    others = [objective for objective in request.objectives if objective not in entries]
     panels = [_stiffness_panel(entries, curves, kept)] if entries else []
-    panels += [_quantity_panel(objective, curves, kept) for objective in request.objectives if objective not in entries]
+    panels += [_quantity_panel(objective, curves, kept) for objective in others]
     told = {QUANTITIES[entry.quantity].label for entry in entries}
-    for name, rows in curves.losses.items():
-        if name in told:
-            continue
-        panels.append(_panel(f"Loss of {name.replace('_', ' ')}", "", rows[kept], floor=SMALLEST_LOSS))
+    panels += [
+        _panel(f"Loss of {name.replace('_', ' ')}", "", rows[kept], floor=SMALLEST_LOSS) | {"fold": name}
+        for name, rows in curves.losses.items()
+        if name not in told
+    ]
+    several = bool(entries) + len(others) > 1
+    panels = _folded(panels) if several else [panel | {"fold": ""} for panel in panels]
     for panel in panels:
         panel["series"] = panel["series"] or [[] for _ in range(request.count)]  # nothing measured yet
     return {
-        "key": len(curves.step),
+        "key": f"{len(curves.step)} {[panel['title'] for panel in panels]}",
         "steps": request.steps,
         "step": curves.step[kept],
         "panels": panels,
@@ -44,11 +51,27 @@ def describe(curves: Curves, request: DesignRequest) -> dict:
     }
 
 
+def _folded(panels: Sequence[dict]) -> list[dict]:
+    """The panels by what they belong to: the value of every target, then its loss, then losses of no target."""
+    order = list(dict.fromkeys(panel["fold"] for panel in panels))
+    return [
+        panel | {"fold": fold[:1].upper() + fold[1:].replace("_", " ")}
+        for fold in order
+        for panel in panels
+        if panel["fold"] == fold
+    ]
+
+
 def _quantity_panel(objective: Objective, curves: Curves, kept: slice) -> dict:
     quantity = QUANTITIES[objective.quantity]
-    rows = curves.values.get(quantity.name) or {"K": curves.bulk, "density": curves.density}.get(quantity.name, [])
-    title = ", ".join(filter(None, (quantity.label[:1].upper() + quantity.label[1:], quantity.unit)))
-    return _panel(title, quantity.unit, rows[kept], target=_band(objective), log=quantity.positive)
+    unit, times = units.shown(quantity.unit)
+    rows = [
+        [None if value is None else value * times for value in row] for row in measured(curves, quantity.name)[kept]
+    ]
+    title = ", ".join(filter(None, (quantity.label[:1].upper() + quantity.label[1:], unit)))
+    band = _band(objective)
+    wanted = None if band is None else [None if end is None else end * times for end in band]
+    return _panel(title, unit, rows, target=wanted, log=quantity.positive) | {"fold": quantity.label}
 
 
 def _stiffness_panel(entries: Sequence[Objective], curves: Curves, kept: slice) -> dict:
@@ -65,7 +88,8 @@ def _stiffness_panel(entries: Sequence[Objective], curves: Curves, kept: slice) 
     rows = (
         [[error(values) for values in zip(*row, strict=True)] for row in zip(*measured, strict=True)] if whole else []
     )
-    return _panel("Error of the stiffness, % of its norm", "%", rows, target=[None, 100 * ON_TARGET])
+    panel = _panel("Error of the stiffness, % of its norm", "%", rows, target=[None, 100 * ON_TARGET])
+    return panel | {"fold": "stiffness"}
 
 
 def _band(objective: Objective) -> list[float | None] | None:

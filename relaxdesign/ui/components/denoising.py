@@ -18,10 +18,10 @@ from relaxdesign.library import Curves
 from relaxdesign.library.replay import Frame, Replay
 from relaxdesign.scene.browser import describe
 from relaxdesign.study.request import DesignRequest
-from relaxdesign.ui import background, server
+from relaxdesign.ui import background, server, units
 from relaxdesign.ui.colours import ModulusScale
 from relaxdesign.ui.components import curves as lines
-from relaxdesign.ui.components import forming, microstructures
+from relaxdesign.ui.components import forming, microstructures, readings
 from relaxdesign.ui.components.cell_scene import TILING, TIMES
 from relaxdesign.ui.components.directions import Directions
 from relaxdesign.ui.components.forming import View
@@ -45,7 +45,7 @@ _component = component(
 
 def live(key: str, frames: Sequence[Frame], curves: Curves, request: DesignRequest, dropped: dict[int, str]) -> None:
     """Draws the latest steps of a run, one after the other. dropped: per dropped candidate, why."""
-    described = [microstructures.describe(frame, request.target_bulk) for frame in frames]
+    described = [microstructures.describe(frame) for frame in frames]
     if not _flat(frames[-1]):
         _show_forming(key, described, frames, ModulusScale.of(request))
     _mount(key, described, frames[-1], curves, request, dropped, player=False)
@@ -76,7 +76,7 @@ def replay(key: str, frames: Replay, curves: Curves, request: DesignRequest) -> 
     """Draws the steps that were kept of a run, with a slider to go through them."""
     first = frames[0]
     if _flat(first):
-        described = _described(key, frames.written, frames, request.target_bulk)
+        described = _described(key, frames.written, frames)
     else:
         described = _described_scenes(key, frames, request)
         if described is None:
@@ -85,13 +85,13 @@ def replay(key: str, frames: Replay, curves: Curves, request: DesignRequest) -> 
 
 
 @st.cache_data(show_spinner=False, max_entries=6)
-def _described(key: str, written: int, _frames: Replay, target: float | None) -> list[dict]:
+def _described(key: str, written: int, _frames: Replay) -> list[dict]:
     # Kept by the first two, which name the replay and its version.
-    first = microstructures.describe(_frames[0], target)
+    first = microstructures.describe(_frames[0])
     size = sum(len(tile["pixels"]) for tile in first["tiles"])
     stride = max(1, -(-size * len(_frames) // REPLAY_BYTES))
     last = len(_frames) - 1
-    return [microstructures.describe(_frames[i], target) for i in sorted({*range(0, last, stride), last})]
+    return [microstructures.describe(_frames[i]) for i in sorted({*range(0, last, stride), last})]
 
 
 def _described_scenes(key: str, frames: Replay, request: DesignRequest) -> list[dict] | None:
@@ -113,7 +113,7 @@ def _described_scenes(key: str, frames: Replay, request: DesignRequest) -> list[
     described = []
     for i, tiles in zip(chosen, drawn, strict=True):
         frame = frames[int(i)]
-        told = microstructures.describe(frame, request.target_bulk) | tiles
+        told = microstructures.describe(frame) | tiles
         focused = _scene_of if _browser_draws(key) else _still_of
         described.append(told | focused(str(name), frame, focus, scale, view))
     return described
@@ -152,6 +152,8 @@ def _mount(
 ) -> None:
     scale = ModulusScale.of(request)
     cube = not _flat(frame)
+    unit, times = units.shown("GPa")
+    described = [{**told, "readings": readings.at_step(curves, request, told["step"])} for told in described]
     directions = Directions.of(request.objectives, request.dim)
     if directions is not None:
         described = [told | {"polar": directions.present(curves, told["step"], request.count)} for told in described]
@@ -165,6 +167,7 @@ def _mount(
         "tiling": {"times": TIMES, "words": TILING[not cube]},
         "palette": microstructures.encode(scale.palette),
         "scale": {"low": scale.low, "high": scale.high},
+        "modulus": {"unit": unit, "times": times},
         "tiles": [{"number": str(i + 1), "message": dropped.get(i, "")} for i in range(request.count)],
         "curves": lines.describe(curves, request),
         "polar": None if directions is None else directions.describe(),

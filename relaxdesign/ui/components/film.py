@@ -60,7 +60,7 @@ def draw(frame: Frame, title: str, scale: ModulusScale) -> np.ndarray:
 def _field(young: np.ndarray, scale: ModulusScale, edge: int) -> np.ndarray:
     """A field as a square; in 3D the surface of its forming phase, or the plane through its middle if none is drawn."""
     if young.shape[2] > 1 and server.can_render():
-        return studio().picture(forming_scene(young, scale.paint), edge, edge)
+        return studio().picture(forming_scene(young, scale.paint), edge, edge, fine=False)
     labels = picture(scale.index(young))
     rows, columns = ((np.arange(edge) * n) // edge for n in labels.shape)
     return scale.colours[labels[np.ix_(rows, columns)]]

@@ -57,13 +57,19 @@ def _differences(made: Sequence[Design]) -> str:
     ranges = [
         _range("density", [design.value("density") for design in made], times, f" {unit}"),
         _range(inclusions, [_filled(design) for design in made], 100.0, " %"),
-        _range("cost of materials per kg", [design.value("price") for design in made], 1.0, ""),
+        _range("cost of materials per kg", [design.value("price") for design in made], 1.0, money(made)),
     ]
     parts = [f"materials ({len(combinations)} combinations)"] if len(combinations) > 1 else []
     parts += [part for part in ranges if part]
     if not parts:
         return "the arrangement of their phases alone"
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+
+
+def money(designs: Sequence[Design]) -> str:
+    """The currency of all prices of designs' materials, after a space; empty where they have none or several."""
+    named = {material.money for design in designs for material in design.materials if not material.void}
+    return f" {escape(named.pop())}" if len(named) == 1 and all(named) else ""
 
 
 def _filled(design: Design) -> float | None:

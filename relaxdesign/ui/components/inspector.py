@@ -19,7 +19,16 @@ from relaxdesign.study.result import Design
 from relaxdesign.study.stiffness import stiffness_error
 from relaxdesign.ui import units
 from relaxdesign.ui.colours import DISTINCT, ModulusScale, phases_of
-from relaxdesign.ui.components import candidates, cell_views, comparison, design_files, from_shape, pictures
+from relaxdesign.ui.components import (
+    candidates,
+    cell_views,
+    comparison,
+    design_files,
+    from_shape,
+    in_short,
+    local_fields,
+    pictures,
+)
 from relaxdesign.ui.components.cell_views import ViewedCell
 from relaxdesign.ui.components.directions import Directions
 from relaxdesign.ui.components.overview import COMPARE, INSPECTED_AS
@@ -45,15 +54,19 @@ def render(run_id: str, design: Design, scale: ModulusScale | None = None, compa
     key = f"{run_id}-{design.index}"
     with guard("the inspector"):
         export = DesignExport(design)
-        colours, coated = phases_of(design.materials, scale), pictures.coated(design)
-        cell = replace(ViewedCell.of(export.cell), colours=colours, coated=coated)
+        cell = replace(
+            ViewedCell.of(export.cell),
+            colours=phases_of(design.materials, scale),
+            coated=pictures.coated(design),
+            exact=pictures.exact(design),
+        )
         view = _view(compared)
         if compared is not None and view == COMPARE:
             compared.draw()
         elif view == "Overview":
             _overview(design, cell, key, scale)
         elif view == "Local fields":
-            cell_views.local_fields(cell, key)
+            local_fields.render(cell, key)
         elif view == "Stiffness":
             effective = cell_views.evaluation(cell)
             if effective is not None:
@@ -151,9 +164,8 @@ def _made(design: Design, edge_mm: float) -> str:
     parts = [escape(made)] if (made := made_text(design, edge_mm)) else []
     cost, volume = design.value("price"), design.value("price_per_litre")
     if cost is not None and volume is not None:
-        money = {material.money for material in design.materials if not material.void}
-        unit = f" {escape(money.pop())}" if len(money) == 1 else ""
-        price, per_litre = (f"{significant(value, 2)}{unit}".rstrip() for value in (cost, volume))
+        unit = in_short.money([design])
+        price, per_litre = (f"{significant(value, 2)}{unit}" for value in (cost, volume))
         parts.append(f"Materials cost about {price} per kg, {per_litre} per litre.")
     for material in design.materials:
         substance = substances().get(material.substance)

@@ -10,7 +10,7 @@ from relaxdesign.library import NotYours, UnknownRun
 from relaxdesign.server import JobLimit, Snapshot
 from relaxdesign.study.methods import METHODS
 from relaxdesign.ui import server
-from relaxdesign.ui.components import candidates, denoising, ownership
+from relaxdesign.ui.components import candidates, denoising, ownership, tour
 from relaxdesign.ui.errors import guard
 from relaxdesign.ui.text import duration, escape, plain, plural, what_is_shown
 
@@ -31,6 +31,7 @@ def watch(run_id: str, state: str) -> None:
             st.rerun()
         with st.container(key="live"):
             _progress(snapshot)
+            tour.caption(snapshot)
             _view(snapshot, lasting=snapshot.state == state)
         if snapshot.state != state:
             st.rerun()  # only now: what is not drawn before it would leave the page until it has run
@@ -49,7 +50,8 @@ def _view(snapshot: Snapshot, *, lasting: bool) -> None:
     frames = snapshot.since(ends[0])
     if lasting:
         st.session_state[sent] = (*ends[1:], frames[-1].step)
-    st.caption(what_is_shown(snapshot.request.method, shapes=bool(snapshot.request.phases)))
+    told = what_is_shown(snapshot.request.method, shapes=bool(snapshot.request.phases))
+    st.caption(f":orange-badge[:material/blur_on: not yet designs] {told}")
     denoising.live(f"live-{snapshot.run_id}", frames, snapshot.curves, snapshot.request, dropped)
     for index, message in sorted(dropped.items()):
         st.caption(f"Candidate {index + 1} was stopped. {escape(plain(index, message))}")
@@ -143,7 +145,7 @@ def _describe(snapshot: Snapshot) -> tuple[float, str]:
     if not snapshot.denoised:
         return 0.7 * frame.step / steps, f"{_verb(snapshot)}: step {frame.step} of {steps}{_rest(snapshot)}"
     done, count = len(snapshot.designs), snapshot.request.count
-    text = f"Placing real materials and verifying with FEM: {done} of {count} designs ({duration(snapshot.seconds)})"
+    text = f"Placing real materials and verifying with FEM: {done} of {count} designs{_rest(snapshot)}"
     return 0.7 + 0.3 * min(1.0, done / count), f"Paused. {text}" if snapshot.state == "paused" else text
 
 
@@ -155,6 +157,13 @@ def _verb(snapshot: Snapshot) -> str:
 
 
 def _rest(snapshot: Snapshot) -> str:
-    if snapshot.state != "running" or snapshot.remaining is None:
+    """How much time is left, by the pace of this run; without an estimate until its last step."""
+    if snapshot.state != "running":
         return ""
+    estimate = server.estimated(snapshot.request)
+    left = None if estimate is None else estimate.left(snapshot)
+    if left is not None:
+        return f", about {duration(max(round(left), 1))} left"
+    if snapshot.remaining is None or snapshot.denoised:
+        return f" ({duration(snapshot.seconds)})"
     return f", about {duration(max(round(snapshot.remaining), 1))} left, then verification"

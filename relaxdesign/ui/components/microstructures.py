@@ -10,22 +10,18 @@ import base64
 import numpy as np
 
 from relaxdesign.library.replay import Frame
-from relaxdesign.ui.text import gpa, percent, significant
 
 
-def describe(frame: Frame, target: float | None) -> dict:
-    """What the browser needs of one step of all candidates; of three-dimensional ones without their fields."""
+def describe(frame: Frame) -> dict:
+    """What the browser draws of one step of all candidates; of three-dimensional ones without their fields."""
     flat = frame.codes.shape[3] == 1
     tiles = [
         {
             "pixels": encode(picture(codes)) if flat else None,
             "low": None if np.isnan(low) else float(low),
             "high": None if np.isnan(high) else float(high),
-            "main": "" if np.isnan(bulk) else f"K = {gpa(float(bulk))}",
-            "short": "" if np.isnan(bulk) else significant(float(bulk)),  # on narrow tiles; the curves name the unit
-            "extra": "" if np.isnan(bulk) or target is None else f"({percent(float(bulk) / target - 1)})",
         }
-        for codes, low, high, bulk in zip(frame.codes, frame.low, frame.high, frame.bulk, strict=True)
+        for codes, low, high in zip(frame.codes, frame.low, frame.high, strict=True)
     ]
     return {"step": frame.step, "tiles": tiles}
 

@@ -133,8 +133,8 @@ def side_by_side(snapshot: Snapshot, selection: Selection) -> None:
             run = server.store().run(snapshot.run_id)
             table = comparison.table([(run, design) for design in marked])
             table.columns = [f"Candidate {design.index + 1}" for design in marked]
-            # The inspector shows the whole stiffness.
-            st.table(table[~table.index.str.fullmatch(r"C\d\d")])
+            # The inspector shows the whole stiffness and every stage.
+            st.table(table[~table.index.str.fullmatch(r"C\d\d|K, (?!realised).*")])
 
 
 def _table(designs: Sequence[Design], selection: Selection, order: str) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from relaxdesign.microstructure import FAMILIES
 from relaxdesign.microstructure.base import has_layers
-from relaxdesign.scene import phase_scene
+from relaxdesign.scene import Exact, phase_scene
 from relaxdesign.scene.palette import VOID
 from relaxdesign.scene.scenes import CORE
 from relaxdesign.scene.stills import studio
@@ -33,7 +33,9 @@ def phase_image(design: Design, scale: ModulusScale | None = None) -> np.ndarray
     colours = phases_of(cell.materials, scale)
     if cell.dim == 3 and server.can_render():
         return studio().picture(
-            phase_scene(cell.labels, colours, void=cell.void, coated=coated(design)), PIXELS, PIXELS
+            phase_scene(cell.labels, colours, void=cell.void, coated=coated(design), exact=exact(design)),
+            PIXELS,
+            PIXELS,
         )
     labels = picture(cell.labels)
     labels = np.kron(labels, np.ones((max(1, PIXELS // labels.shape[0]),) * 2, labels.dtype))
@@ -42,6 +44,11 @@ def phase_image(design: Design, scale: ModulusScale | None = None) -> np.ndarray
     if scale is not None and cell.void is None:
         shown[_rims(labels)] = (*rgb(_RIM), 255)
     return shown
+
+
+def exact(design: Design) -> Exact | None:
+    """What its inclusions are, where that is known."""
+    return Exact.of(design.family, design.geometry)
 
 
 def coated(design: Design) -> bool:

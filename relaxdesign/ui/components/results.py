@@ -10,7 +10,7 @@ from relaxdesign.server import JobLimit, Snapshot
 from relaxdesign.study.pareto import conflict
 from relaxdesign.ui import navigation, server, units
 from relaxdesign.ui.colours import ModulusScale
-from relaxdesign.ui.components import denoising, film, glossary, in_short, inspector, overview
+from relaxdesign.ui.components import copying, denoising, film, glossary, in_short, inspector, overview, tour
 from relaxdesign.ui.components.downloads import Download
 from relaxdesign.ui.components.downloads import buttons as download_buttons
 from relaxdesign.ui.errors import guard
@@ -51,6 +51,7 @@ def render(run_id: str) -> None:
         if snapshot.live:
             st.rerun()  # resumed, here or elsewhere
         _notice(snapshot)
+        tour.caption(snapshot)
         if snapshot.designs:
             _summary(snapshot)
             _designs(snapshot)
@@ -170,6 +171,8 @@ def _summary(snapshot: Snapshot) -> None:
         query_params={"from": snapshot.run_id},
     )
     with row:
+        with st.container(width="content"):
+            copying.buttons({"Copy link": copying.LINK}, f"link-{snapshot.run_id}")
         units.choose()
         glossary.show()
 

@@ -8,13 +8,17 @@ import streamlit as st
 
 from relaxdesign.library import LIVE_STATES, NotYours, RunRecord, RunSearch, UnknownRun
 from relaxdesign.library.searching import RunOrder
+from relaxdesign.study.result import Design
 from relaxdesign.ui import navigation, server
-from relaxdesign.ui.components import ownership, paging
+from relaxdesign.ui.colours import ModulusScale
+from relaxdesign.ui.components import ownership, paging, pictures
 from relaxdesign.ui.text import STATES, duration, escape, moment, percent, plural
 
 PAGE_SIZE = 20
 OF_ONE_VALUE = "Of runs that ask for one value of K; a word of the name finds the others"
-WIDTHS = [2.6, 1.1, 1.1, 1.4, 0.8, 1.4]
+WIDTHS = [0.45, 2.6, 1.1, 1.1, 1.3, 0.8, 1.5]
+FAVOURITE = "favourite"
+"""The tag of runs that were starred."""
 
 _ORDERS: dict[RunOrder, str] = {"newest": "Newest first", "oldest": "Oldest first", "error": "Smallest error first"}
 
@@ -35,7 +39,7 @@ def draw() -> None:
         st.info("No run matches. Fewer words or a wider target usually help.", icon=":material/search_off:")
         return
     for column, title in zip(
-        st.columns(WIDTHS), (plural(count, "run"), "Started", "State", "Designs", "Best error", ""), strict=True
+        st.columns(WIDTHS), ("", plural(count, "run"), "Started", "State", "Designs", "Best error", ""), strict=True
     ):
         column.caption(title)
     for run in runs:
@@ -68,10 +72,13 @@ def _row(run: RunRecord) -> None:
     request = run.request
     best = "–" if run.best_error is None else percent(run.best_error).lstrip("+")
     computed = "" if run.seconds is None else f" :gray[in {duration(run.seconds)}]"
-    tags = " ".join(f":blue-badge[{escape(tag)}]" for tag in run.tags)
+    tags = " ".join(f":blue-badge[{escape(tag)}]" for tag in run.tags if tag != FAVOURITE)
     notes = f"  \n:small[{escape(run.notes[:160])}]" if run.notes else ""
     with st.container(border=True, key=f"run-{run.id}"):
-        columns = st.columns(WIDTHS, vertical_alignment="center")
+        thumbnail, *columns = st.columns(WIDTHS, vertical_alignment="center")
+        if run.design_count and run.status not in LIVE_STATES and (design := _first(run.id, run.design_count)):
+            with thumbnail.container(key=f"thumbnail-{run.id}"):
+                pictures.show(design, f"card-{run.id}-{design.index}", ModulusScale.of(request))
         told = f"{_request(run)} · seed {request.seed}{ownership.told(run)}"
         columns[0].markdown(f"**{escape(run.name)}** {tags}  \n:gray[{told}]{notes}")
         columns[1].markdown(moment(run.created, st.context.timezone))
@@ -80,9 +87,32 @@ def _row(run: RunRecord) -> None:
         columns[4].markdown(best)
         # As wide as their texts: a narrow column would cut them.
         with columns[5].container(horizontal=True, horizontal_alignment="right", gap="small"):
+            _star(run)
             if st.button("Open", key=f"open-{run.id}", icon=":material/open_in_new:"):
                 st.switch_page(navigation.DESIGN, query_params={"run": run.id})
             _menu(run)
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def _first(run_id: str, count: int) -> Design | None:
+    """The first verified design of a run."""
+    return next((design for design in server.store().designs(run_id) if design.ok), None)
+
+
+def _star(run: RunRecord) -> None:
+    starred = FAVOURITE in run.tags
+    st.button(
+        "No favourite any more" if starred else "Favourite", key=f"icon-star-{run.id}", type="tertiary",
+        icon=":material/star:" if starred else ":material/star_border:", disabled=not ownership.may_change(run),
+        help=f"{'Takes away' if starred else 'Gives'} the tag “{FAVOURITE}”, which can be searched for",
+        on_click=_toggle_star, args=(run,),
+    )  # fmt: skip
+
+
+def _toggle_star(run: RunRecord) -> None:
+    tags = [tag for tag in run.tags if tag != FAVOURITE]
+    with contextlib.suppress(UnknownRun, NotYours):
+        server.store().describe(run.id, tags=tags if FAVOURITE in run.tags else [*tags, FAVOURITE])
 
 
 def _request(run: RunRecord) -> str:

@@ -18,7 +18,7 @@ server.wait()
 
 from relaxdesign.library import LIVE_STATES, UnknownRun  # noqa: E402
 from relaxdesign.server import Snapshot  # noqa: E402  (loads torch, see server.wait)
-from relaxdesign.ui.components import controls, live, results  # noqa: E402
+from relaxdesign.ui.components import controls, live, results, tour  # noqa: E402
 from relaxdesign.ui.components.welcome import materials_chart  # noqa: E402
 from relaxdesign.ui.errors import guard  # noqa: E402
 from relaxdesign.ui.text import STATES, asked, duration, escape, plural  # noqa: E402
@@ -31,6 +31,7 @@ def draw() -> None:
     run_id = st.query_params.get("run")
     if not run_id:
         controls.render(alone=False)
+        tour.offer()
         running()
         materials_chart()
         return

@@ -64,8 +64,29 @@ function build(root) {
     placeCamera(view.viewer, view.data.scene.camera);
     show(view.viewer);
   };
+  view.deform = part(stage, "button", "reset deform", "Deform");
+  view.deform.title = "Draws how the cell deforms, exaggerated";
+  view.deform.onclick = () => play(view, view.deform.getAttribute("aria-pressed") !== "true");
   view.legend = part(root, "div", "legend");
   return view;
+}
+
+const CYCLE_MS = 2400;
+
+// To and fro until it is pressed again; where motion is not wanted the cell stays deformed.
+function play(view, on) {
+  view.deform.setAttribute("aria-pressed", String(on));
+  cancelAnimationFrame(view.playing);
+  if (!view.viewer) return;
+  if (!on) return deform(view.viewer, 0);
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return deform(view.viewer, 1);
+  const since = performance.now();
+  const next = (now) => {
+    if (!view.viewer || !view.scene.isConnected) return;
+    deform(view.viewer, (1 - Math.cos((2 * Math.PI * (now - since)) / CYCLE_MS)) / 2);
+    view.playing = requestAnimationFrame(next);
+  };
+  view.playing = requestAnimationFrame(next);
 }
 
 function update(view, data, component) {
@@ -97,6 +118,8 @@ function update(view, data, component) {
 function draw(view) {
   const camera = remembered.get(view.data.key) ?? null;
   view.root.dataset.points = drawScene(view.viewer, view.data.scene, camera);
+  view.deform.hidden = !view.viewer.moving.length;
+  if (view.deform.getAttribute("aria-pressed") === "true") play(view, !view.deform.hidden);
   turnAxes(view.axes, view.viewer.renderer.getActiveCamera());
 }
 
@@ -115,6 +138,7 @@ export default function (component) {
   }
   return () => setTimeout(() => {
     if (root.isConnected) return;
+    cancelAnimationFrame(view.playing);
     if (view.viewer) dropViewer(view.viewer);
     views.delete(root);
   });

@@ -16,11 +16,11 @@ function buildPanel(parent, panel, colours, height) {
   const band = svg(root, "rect", { class: "band" });
   const edges = [svg(root, "line", { class: "target" }), svg(root, "line", { class: "target" })];
   const axis = svg(root, "g", { class: "axis" });
-  svg(root, "text", { class: "heading", x: 0, y: 12 }).textContent = panel.title;
+  const heading = svg(root, "text", { class: "heading", x: 0, y: 12 });
   const lines = panel.series.map((_, i) => svg(root, "path", { class: "line", stroke: colours[i] }));
   const cursor = svg(root, "line", { class: "cursor", y1: PANEL.top, y2: height - PANEL.bottom });
   const note = svg(root, "text", { class: "note", x: PANEL.width - PANEL.right, y: 12, "text-anchor": "end" });
-  return { root, band, edges, axis, lines, cursor, note, height };
+  return { root, heading, band, edges, axis, lines, cursor, note, height };
 }
 
 function limits(panel) {
@@ -54,6 +54,7 @@ function axisLabel(value) {
 }
 
 function drawPanel(view, panel, curves) {
+  view.heading.textContent = panel.title;
   const [low, high] = limits(panel);
   const bottom = view.height - PANEL.bottom, drawn = bottom - PANEL.top;
   const share = panel.log ? (v) => Math.log(v / low) / Math.log(high / low) : (v) => (v - low) / (high - low);

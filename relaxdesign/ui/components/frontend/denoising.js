@@ -5,6 +5,10 @@
 // What the reader set, by run: it outlives the component, which is mounted anew when the page is.
 const settings = new Map();
 
+// Which folds of curves are open, by run and target.
+const opened = new Map();
+const OPEN_FOLDS = 2;
+
 const DEFAULTS = { stretched: false, chosen: null, at: null, soft: false, axis: 0, share: 1, limit: null, tiled: false,
                    camera: null };
 // What the server must know to build the scenes.
@@ -68,7 +72,7 @@ function build(root, data) {
       if (data.cube) view.tell("focus", chosen);
     }));
   const scale = element(fields, "div", "scale");
-  element(scale, "span", "title", "Young’s modulus, GPa");
+  view.scaleTitle = element(scale, "span", "title");
   const bar = element(scale, "div", "bar");
   view.ramp = element(bar, "canvas", "ramp");
   view.ramp.setAttribute("aria-hidden", "true");
@@ -80,14 +84,30 @@ function build(root, data) {
   const colours = data.curves.colours;
   const height = data.curves.panels.length > 2 ? 110 : 165;
   const losses = data.curves.panels.findIndex((panel) => panel.floor !== null);
+  const folds = new Map();
   view.charts = data.curves.panels.map((panel, i) => {
     if (data.polar && i === losses) view.polar = buildPolar(side, data.polar, colours);
-    return buildPanel(side, panel, colours, height);
+    return buildPanel(foldOf(side, folds, panel.fold, data.key), panel, colours, height);
   });
   if (data.polar) view.polar ??= buildPolar(side, data.polar, colours); // no loss is known yet
   element(side, "div", "below", "Denoising step · press a candidate to follow it");
   if (data.player) buildPlayer(view, element(root, "div", "player"), set);
+  else view.progress = element(root, "div", "unseen");
+  view.progress?.setAttribute("role", "status");
   return view;
+}
+
+// What belongs to one of several targets folds together: the first ones are open until the reader decides.
+function foldOf(side, folds, name, run) {
+  if (!name) return side;
+  if (folds.has(name)) return folds.get(name);
+  const fold = element(side, "details", "fold");
+  element(fold, "summary", "", name);
+  const key = `${run} ${name}`;
+  fold.open = opened.get(key) ?? folds.size < OPEN_FOLDS;
+  fold.addEventListener("toggle", () => opened.set(key, fold.open));
+  folds.set(name, fold);
+  return fold;
 }
 
 function buildFocus(view, parent, set, tiling) {
@@ -109,7 +129,7 @@ function buildFocus(view, parent, set, tiling) {
   view.cut = slider(controls, "Cut", 0.05, 1, 0.01, (value) => set({ share: value }), share);
   const modulus = (code) => modulusOf(focusTile(view), code);
   view.limit = slider(controls, "Surface at", 0, 255, 1, (code) => set({ limit: modulus(code) }),
-    (code) => (view.limit.value.textContent = `${readable(modulus(code))} GPa`));
+    (code) => (view.limit.value.textContent = modulusText(view.data, modulus(code))));
   const buttons = element(controls, "div", "buttons");
   tiling(buttons);
   const automatic = element(buttons, "button", "small", "Automatic surface");
@@ -154,6 +174,8 @@ function draw(root, view) {
   const range = colourRange(data, frame, set.stretched);
   view.mode.show(set.stretched ? 1 : 0);
   view.tiling.show(set.tiled);
+  view.readings = frame.readings;
+  view.scaleTitle.textContent = `Young’s modulus, ${data.modulus.unit}`;
   drawBar(view, range, view.palette);
   if (frame.pictures) view.pictures = frame.pictures;
   if (frame.meshes) view.meshes = frame.meshes;
@@ -178,8 +200,17 @@ function draw(root, view) {
     view.position.input.value = at;
     view.position.value.textContent = `${frame.step} of ${data.curves.steps}`;
   }
+  if (view.progress) tellProgress(view, frame.step, data.curves.steps);
   root.dataset.frame = frame.step;
   root.dataset.cube = String(Boolean(data.cube));
+}
+
+// For screen readers, at every quarter of a run.
+function tellProgress(view, step, steps) {
+  const quarter = Math.floor((4 * step) / steps);
+  if (quarter === view.quarter) return;
+  view.quarter = quarter;
+  view.progress.textContent = `Step ${step} of ${steps}`;
 }
 
 const focusTile = (view) => (view.data.player ? view.data.frames[view.set.at ?? 0] : view.frame).tiles[view.data.focus];
@@ -201,7 +232,7 @@ function drawFocus(view, frame) {
   if (tile.low === null || !view.limitShown) return;
   const span = Math.log(tile.high / tile.low);
   view.limit.input.value = span ? (255 * Math.log(view.limitShown / tile.low)) / span : 127;
-  view.limit.value.textContent = `${readable(view.limitShown)} GPa`;
+  view.limit.value.textContent = modulusText(data, view.limitShown);
   const label = `Surface of candidate ${data.focus + 1} at ${view.limit.value.textContent}`;
   view.focus.setAttribute("aria-label", label);
   view.picture.alt = label;

@@ -55,7 +55,7 @@ function buildViewer(vtk, container) {
   const view = vtk.Rendering.Misc.vtkGenericRenderWindow.newInstance({ background: backgroundOf(container) });
   view.setContainer(container);
   const renderer = view.getRenderer();
-  const viewer = { vtk, view, renderer, container, placed: false, onTurn: null };
+  const viewer = { vtk, view, renderer, container, placed: false, onTurn: null, moving: [] };
   viewer.watch = new ResizeObserver(() => view.resize());
   viewer.watch.observe(container);
   renderer.getActiveCamera().onModified(() => viewer.onTurn?.(renderer.getActiveCamera()));
@@ -104,15 +104,18 @@ function meshOf(vtk, layer) {
   const array = (name, values) => vtk.Common.Core.vtkDataArray.newInstance({ name, values, numberOfComponents: 3 });
   const normals = Float32Array.from(new Int8Array(unpacked(layer.normals).buffer), (value) => value / 127);
   mesh.getPointData().setNormals(array("Normals", normals));
-  if (!layer.colours) return { mesh, byTriangle: false };
+  const moves = layer.moves && Float32Array.from(new Int16Array(unpacked(layer.moves).buffer),
+    (value) => (layer.reach * value) / 32767);
+  if (!layer.colours) return { mesh, moves, byTriangle: false };
   const colours = unpacked(layer.colours);
   const byTriangle = colours.length !== points.length;
   (byTriangle ? mesh.getCellData() : mesh.getPointData()).setScalars(array("colour", colours));
-  return { mesh, byTriangle };
+  return { mesh, moves, byTriangle };
 }
 
-function mapperOf(vtk, layer) {
-  const { mesh, byTriangle } = meshOf(vtk, layer);
+function mapperOf(viewer, layer) {
+  const { vtk } = viewer, { mesh, moves, byTriangle } = meshOf(vtk, layer);
+  if (moves) viewer.moving.push({ mesh, moves, still: mesh.getPoints().getData().slice() });
   const mapper = vtk.Rendering.Core.vtkMapper.newInstance();
   mapper.setColorModeToDirectScalars();
   mapper.setScalarVisibility(Boolean(layer.colours));
@@ -168,9 +171,10 @@ function light(vtk, renderer, lights) {
 function drawScene(viewer, scene, camera = null) {
   const { vtk, renderer } = viewer;
   renderer.removeAllActors();
+  viewer.moving = [];
   let points = 0;
   for (const layer of scene.layers) {
-    const mapper = mapperOf(vtk, layer);
+    const mapper = mapperOf(viewer, layer);
     points += mapper.getInputData().getPoints().getNumberOfPoints();
     for (const corner of scene.corners) {
       const actor = actorOf(vtk, layer, mapper);
@@ -187,6 +191,17 @@ function drawScene(viewer, scene, camera = null) {
   }
   show(viewer);
   return points;
+}
+
+// Moves the points of what deforms by a share of their way.
+function deform(viewer, share) {
+  for (const { mesh, moves, still } of viewer.moving) {
+    const points = mesh.getPoints(), places = points.getData();
+    for (let i = 0; i < places.length; i++) places[i] = still[i] + share * moves[i];
+    points.modified();
+    mesh.modified();
+  }
+  show(viewer);
 }
 
 function placeCamera(viewer, { position, focus, up, angle }) {

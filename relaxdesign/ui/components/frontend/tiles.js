@@ -53,9 +53,8 @@ function buildTile(grid, number, onSelect) {
   canvas.setAttribute("aria-hidden", "true");
   const value = element(frame, "span", "value");
   const caption = element(tile, "div", "caption");
-  const part = { tile, canvas, value, number: element(caption, "span", "number", number),
-                 main: element(caption, "span", "main"), short: element(caption, "span", "main short"),
-                 extra: element(caption, "span", "extra") };
+  element(caption, "span", "number", number);
+  const part = { tile, canvas, value, number, words: element(caption, "div", "words"), told: "" };
   tile.addEventListener("click", onSelect);
   return part;
 }
@@ -65,17 +64,37 @@ function drawTile(view, index, tile, range) {
   const part = view.parts[index];
   const stopped = tile.low === null;
   if (!stopped && data.cube) drawForming(view, index);
-  if (!stopped && !data.cube) drawField(part, tile, data.shape, colourTable(tile, range, palette), view.set.tiled ? data.tiling.times : 1);
+  if (!stopped && !data.cube) drawField(part, tile, data, colourTable(tile, range, palette), view.set.tiled ? data.tiling.times : 1);
   part.tile.dataset.state = stopped ? "stopped" : "ok";
-  part.main.textContent = stopped ? "stopped" : tile.main;
-  part.short.textContent = stopped ? "stopped" : tile.short;
-  part.extra.textContent = stopped ? "" : tile.extra;
-  part.tile.setAttribute("aria-label", `Candidate ${part.number.textContent}: ${part.main.textContent} ${tile.extra}`);
+  tellReadings(part, stopped ? [{ name: "", text: "stopped", short: "stopped", off: "", place: null }] : view.readings[index]);
 }
 
+// The value of every target, and below it how far off it is: a mark on a line whose middle is the target.
+function tellReadings(part, readings) {
+  const told = JSON.stringify(readings);
+  if (told === part.told) return;
+  part.told = told;
+  part.words.replaceChildren();
+  for (const { name, text, short, off, place, state } of readings) {
+    const row = element(part.words, "div", "reading-of");
+    element(row, "span", "main", name ? `${name} = ${text}` : text);
+    element(row, "span", "main short", short);
+    if (off) element(row, "span", "extra", `(${off})`);
+    if (place === null) continue;
+    const gauge = element(row, "div", "gauge");
+    gauge.dataset.state = state;
+    element(gauge, "span", "at").style.left = `${50 + 50 * place}%`;
+  }
+  const words = readings.map(({ name, text, off }) => [name, text, off].filter(Boolean).join(" ")).join("; ");
+  part.tile.setAttribute("aria-label", `Candidate ${part.number}: ${words}`);
+}
+
+// A modulus in the unit that is shown.
+const modulusText = ({ modulus }, value) => `${readable(modulus.times * value)} ${modulus.unit}`;
+
 // times: how often the field is shown along each axis.
-function drawField(part, tile, [width, height], table, times) {
-  const field = unpacked(tile.pixels);
+function drawField(part, tile, data, table, times) {
+  const [width, height] = data.shape, field = unpacked(tile.pixels);
   part.canvas.width = times * width;
   part.canvas.height = times * height;
   const context = part.canvas.getContext("2d"), picture = painted(field, width, height, table);
@@ -86,7 +105,7 @@ function drawField(part, tile, [width, height], table, times) {
     const along = (share, n) => Math.min(times * n - 1, Math.max(0, Math.floor(share * times * n))) % n;
     const x = along((event.clientX - box.left) / box.width, width);
     const y = along((event.clientY - box.top) / box.height, height);
-    part.value.textContent = `E = ${readable(modulusOf(tile, field[y * width + x]))} GPa`;
+    part.value.textContent = `E = ${modulusText(data, modulusOf(tile, field[y * width + x]))}`;
     part.value.classList.add("shown");
   };
   part.canvas.onpointerleave = () => part.value.classList.remove("shown");
@@ -140,7 +159,7 @@ function drawBar(view, range, palette) {
   const ends = range.open ? ["≤ ", "≥ "] : ["", ""];
   const labels = [[range.low, ends[0]], ...between.map((value) => [value, ""]), [range.high, ends[1]]];
   for (const [value, sign] of labels) {
-    const tick = element(view.ticks, "span", "tick", sign + readable(value));
+    const tick = element(view.ticks, "span", "tick", sign + readable(view.data.modulus.times * value));
     tick.style.left = `${100 * place(value)}%`;
   }
 }
