@@ -87,7 +87,7 @@ def _values_within(values: NDArray, part: NDArray[np.bool_], mesh: pv.PolyData, 
     normals = mesh.point_data["Normals"]
     inside = np.where(on_walls(mesh.points, kept)[:, None], 0.0, _INSIDE) * normals
     places = (mesh.points - inside - 0.5).T
-    nearest = distance_transform_edt(~part, return_distances=False, return_indices=True)
+    nearest = np.asarray(distance_transform_edt(~part, return_distances=False, return_indices=True))
     return map_coordinates(values[tuple(nearest)], places, order=1, mode="grid-wrap")
 
 

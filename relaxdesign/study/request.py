@@ -254,10 +254,7 @@ class DesignRequest(BaseModel):
     ] = None
     start_cell: Annotated[
         str | None,
-        Field(
-            max_length=LONGEST_CELL,
-            description="The cell that shapes of given phases begin from, as text, see write_cell.",
-        ),
+        Field(max_length=LONGEST_CELL, description="The cell that given phases begin from, as text, see write_cell."),
         Ui(option=""),
     ] = None
     start_noise: Annotated[
