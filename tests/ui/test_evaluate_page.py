@@ -68,7 +68,7 @@ def test_every_view_and_the_third_dimension(app):
     app.run()
     app.segmented_control(key="evaluate-dim").set_value(3).run()
     app.selectbox(key="evaluate-grid-3").select(16).run()
-    for view, words in (("Local fields", "Per unit strain"), ("Stiffness", "sphere"), ("Correlation", "two points")):
+    for view, words in (("Local fields", "Linear elastic."), ("Stiffness", "sphere"), ("Correlation", "two points")):
         app.segmented_control(key="evaluate-view").set_value(view).run()
         assert not app.exception and not app.error, [error.value for error in app.error]
         assert words in texts(app)
@@ -119,7 +119,7 @@ def test_uploaded_labels_of_other_names_take_a_material_each(app):
         < bounds(app).loc["Bulk modulus K, GPa", "Cell"]
         < bounds(app).loc["Bulk modulus K, GPa", "Voigt"]
     )
-    for view, words in (("Local fields", "Per unit strain"), ("Stiffness", "sphere"), ("Correlation", "two points")):
+    for view, words in (("Local fields", "Linear elastic."), ("Stiffness", "sphere"), ("Correlation", "two points")):
         app.segmented_control(key="evaluate-view").set_value(view).run()
         assert not app.exception and not app.error, [error.value for error in app.error]
         assert words in texts(app)
