@@ -156,8 +156,17 @@ def opened(page: Page, address: str) -> None:
     settle(page)
 
 
+_FADING = """() => document.getAnimations().filter(
+    each => each.playState === "running" && each.effect.getComputedTiming().endTime !== Infinity
+).length"""
+
+
 def violations(page: Page, *without: str) -> list[str]:
-    """What axe-core finds, in short. without: rules that are left out."""
+    """What axe-core finds once nothing fades in any more, in short. without: rules that are left out."""
+    for _ in range(40):
+        if not page.evaluate(_FADING):
+            break
+        page.wait_for_timeout(100)
     options = {"resultTypes": ["violations"], "rules": {rule: {"enabled": False} for rule in without}}
     found = Axe().run(page, options=options).response["violations"]
     return [f"{each['id']} ({each['impact']}): {[node['html'][:160] for node in each['nodes'][:4]]}" for each in found]
