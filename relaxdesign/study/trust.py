@@ -23,6 +23,7 @@ from relaxdesign.physics.base import Physics
 from relaxdesign.physics.composite_voxels import extrapolated, limit
 from relaxdesign.physics.evaluator import Effective
 from relaxdesign.physics.quantities import PHYSICS, QUANTITIES
+from relaxdesign.physics.voigt_reuss import ENTRIES
 from relaxdesign.study.objective import Objective
 from relaxdesign.study.sensitivity import Sensitivity, sensitivities
 from relaxdesign.study.simulation import Simulation
@@ -140,7 +141,7 @@ class Resolution:
                 if material := self._material(name):
                     found[name] = Trust(self._two(name)[1], 0.0, None, material)
                 continue
-            value, grid = limit(*self._two(name), self._contrast(name), self.dim, gap=self.gap)
+            value, grid = limit(*self._two(name), self._contrast(name), self.dim, gap=self.gap, scale=self._scale(name))
             spread = (deviation or {}).get(name)
             placement = None if spread is None else _NORMAL * spread
             doubled = None if placement is None else _scatter_doubled(self.dim) * placement
@@ -184,6 +185,12 @@ class Resolution:
         coarse, fine = (solved.stiffness[0].numpy() for solved in (self.coarse, self.fine))
         C = extrapolated(coarse, fine, self._contrast("K"))
         return C if is_stable(C) else fine
+
+    def _scale(self, name: str) -> float:
+        """The geometric mean of the diagonal entries beside an entry of C, which may itself vanish; else 0."""
+        i, j = ENTRIES.get(name, (0, 0))
+        first, second = (self.fine.values.get(f"C{k}{k}") for k in (i, j))
+        return 0.0 if i == j or first is None or second is None else math.sqrt(float(first[0] * second[0]))
 
     def _contrast(self, name: str) -> float:
         return contrast_of(self.materials, PHYSICS[QUANTITIES[name].physics])

@@ -35,7 +35,7 @@ STEPS = {
 """By the name of the step: title, what its number is at first, help."""
 
 _SHOWN = 320  # pixels of a slice at least
-_KEY = "image-steps"
+_KEY, _CHOSEN = "image-steps", "image-step-new"
 _numbers = itertools.count()
 
 
@@ -43,11 +43,11 @@ def choose(slab: Slab) -> tuple[str, ...]:
     """The rows of the steps; their texts in order."""
     rows = st.session_state.setdefault(_KEY, _usual(slab))
     columns = st.columns([2, 1], vertical_alignment="bottom")
-    chosen = columns[0].selectbox(
-        "Step", list(STEPS), format_func=lambda name: STEPS[name][0], key="image-step-new", persist_state="session",
+    columns[0].selectbox(
+        "Step", list(STEPS), format_func=lambda name: STEPS[name][0], key=_CHOSEN, persist_state="session",
         help="  \n".join(f"**{title}**: {help_}" for title, _, help_ in STEPS.values()),
     )  # fmt: skip
-    columns[1].button("Add", icon=":material/add:", key="image-step-add", on_click=_add, args=(chosen, slab))
+    columns[1].button("Add", icon=":material/add:", key="image-step-add", on_click=_add, args=(slab,))
     texts = []
     for place, (number, name) in enumerate(rows):
         title, start, help_ = STEPS[name]
@@ -105,8 +105,9 @@ def _usual(slab: Slab) -> list[tuple[int, str]]:
     return [] if slab.labels else [(next(_numbers), name) for name in ("median", "otsu")]
 
 
-def _add(name: str, slab: Slab) -> None:
-    number = next(_numbers)
+def _add(slab: Slab) -> None:
+    """Adds the step that is chosen now: whoever is quick presses before the page is drawn with the choice."""
+    name, number = st.session_state[_CHOSEN], next(_numbers)
     if name == "threshold":
         middle = 0.5 * float(slab.edges[0] + slab.edges[-1])
         st.session_state[f"image-step-start-{number}"] = f"{middle:.4g}"
