@@ -134,15 +134,13 @@ def carried(gap: float, contrast: float, dim: int) -> bool:
     return gap >= NARROW[dim] or max(contrast, 1.0 / contrast) < STRONG
 
 
-def limit(
-    coarse: float, fine: float, contrast: float, dim: int, *, gap: float = math.inf, scale: float = 0.0
-) -> tuple[float, float]:
+def limit(coarse: float, fine: float, contrast: float, dim: int, *, gap: float = math.inf) -> tuple[float, float]:
     """The limit of fine grids and the half-width of its interval, from values on a grid and on one twice as fine.
 
     contrast: of the phases, to either side. gap: between the nearest inclusions, in voxels of the coarse grid; one that
-    it does not carry doubles the interval. scale: what the least half-width is relative to, if it exceeds the value.
+    it does not carry doubles the interval.
     """
     value = extrapolated(coarse, fine, contrast)
     least = PRECISION + PER_CONTRAST[dim] * min(abs(math.log10(contrast)), LARGEST_CONTRAST) ** 2
     left = LEFT if carried(gap, contrast, dim) else 2.0 * LEFT
-    return value, left * abs(fine - coarse) + least * max(abs(value), scale)
+    return value, left * abs(fine - coarse) + least * abs(value)

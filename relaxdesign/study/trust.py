@@ -141,12 +141,12 @@ class Resolution:
                 if material := self._material(name):
                     found[name] = Trust(self._two(name)[1], 0.0, None, material)
                 continue
-            value, grid = limit(*self._two(name), self._contrast(name), self.dim, gap=self.gap, scale=self._scale(name))
+            value, grid = limit(*self._two(name), self._contrast(name), self.dim, gap=self.gap)
             spread = (deviation or {}).get(name)
             placement = None if spread is None else _NORMAL * spread
             doubled = None if placement is None else _scatter_doubled(self.dim) * placement
             found[name] = Trust(value, grid, placement, self._material(name), doubled)
-        return found
+        return found | _couplings(found)
 
     @property
     def values(self) -> dict[str, float]:
@@ -185,12 +185,6 @@ class Resolution:
         coarse, fine = (solved.stiffness[0].numpy() for solved in (self.coarse, self.fine))
         C = extrapolated(coarse, fine, self._contrast("K"))
         return C if is_stable(C) else fine
-
-    def _scale(self, name: str) -> float:
-        """The geometric mean of the diagonal entries beside an entry of C, which may itself vanish; else 0."""
-        i, j = ENTRIES.get(name, (0, 0))
-        first, second = (self.fine.values.get(f"C{k}{k}") for k in (i, j))
-        return 0.0 if i == j or first is None or second is None else math.sqrt(float(first[0] * second[0]))
 
     def _contrast(self, name: str) -> float:
         return contrast_of(self.materials, PHYSICS[QUANTITIES[name].physics])
@@ -261,6 +255,20 @@ def _scatter_doubled(dim: int) -> float:
     (Kanit, Forest, Galliet, Mounoury & Jeulin 2003, doi:10.1016/S0020-7683(03)00143-4); docs/method.md has a check.
     """
     return 2.0 ** (-dim / 2)
+
+
+def _couplings(found: Mapping[str, Trust]) -> dict[str, Trust]:
+    """Entries of C off its diagonal, with the grid error that the diagonal leaves them.
+
+    A grid makes every cell too stiff, or every one too soft, so that what C is off is a definite matrix, whose entries
+    are at most the geometric mean of those on its diagonal. Without it an entry near 0 would count as nearly exact.
+    """
+    told = {}
+    for name, (i, j) in ENTRIES.items():
+        if i < j and {name, f"C{i}{i}", f"C{j}{j}"} <= found.keys():
+            least = math.sqrt(found[f"C{i}{i}"].grid * found[f"C{j}{j}"].grid)
+            told[name] = replace(found[name], grid=max(found[name].grid, least))
+    return told
 
 
 def _is_mixture(name: str) -> bool:
