@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial import Polynomial
 from scipy.optimize import root_scalar
-from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-from vtkmodules.vtkCommonDataModel import vtkImageData
-from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
 from relaxdesign.export.cell import ExportError, check_sizes, extruded_thickness
 from relaxdesign.export.plates import Plates, Specimen
+from relaxdesign.microstructure.contour import zero_surface
 
 _LARGEST_SHIFT = 0.49  # of a point from half-way between two voxel centres, in voxels
 MOST_VOXELS = 2**24  # of a tiled block: some hundred MB of triangles at most
@@ -158,7 +156,7 @@ def _contour(inside: np.ndarray, flat: bool) -> tuple[np.ndarray, np.ndarray, np
     """
     beyond = np.array([1, 1, 0 if flat else 1])
     values = np.pad(np.pad(inside, [(n, n) for n in beyond], mode="edge"), 1)
-    points, triangles = _half_way(values)
+    points, triangles = zero_surface(np.where(values, 0.5, -0.5))
     axis = np.argmax(points % 1 != 0, axis=1)
     below = np.floor(points).astype(int)
     above = np.ceil(points).astype(int)
@@ -177,20 +175,3 @@ def _contour(inside: np.ndarray, flat: bool) -> tuple[np.ndarray, np.ndarray, np
     points, outwards, triangles = points[first], outwards[first], number[triangles]
     triangles = triangles[(triangles != np.roll(triangles, 1, axis=1)).all(axis=1)]
     return points, triangles if _enclosed_volume(points, triangles) > 0 else triangles[:, ::-1].copy(), outwards
-
-
-def _half_way(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, 3), with voxel centres at whole numbers, and triangles (m, 3) of the level 1/2 of bool values."""
-    image = vtkImageData()
-    image.SetDimensions(*values.shape)
-    image.GetPointData().SetScalars(numpy_to_vtk(values.astype(np.float32).ravel(order="F"), deep=True))
-    contour = vtkFlyingEdges3D()
-    contour.SetInputData(image)
-    contour.SetValue(0, 0.5)
-    contour.ComputeNormalsOff()
-    contour.ComputeScalarsOff()
-    contour.Update()
-    mesh = contour.GetOutput()
-    points = vtk_to_numpy(mesh.GetPoints().GetData()).astype(np.float64)
-    triangles = vtk_to_numpy(mesh.GetPolys().GetConnectivityArray()).astype(np.int64).reshape(-1, 3)
-    return points, triangles

@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 from manifold3d import Manifold, Mesh64
 from numpy.typing import NDArray
-from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-from vtkmodules.vtkCommonDataModel import vtkImageData
-from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
+from relaxdesign.microstructure.contour import zero_surface
 from relaxdesign.microstructure.free_form.stored import unpacked
 
 _POINTS_PER_VOXEL = 2
@@ -52,7 +50,7 @@ def level_body(level: NDArray[np.float64], tile: int, height: float) -> Manifold
         values = values.take(along, axis, mode="wrap")
     values = np.where(np.abs(values) < _LEAST, np.where(values > 0, _LEAST, -_LEAST), values)
     values = np.pad(values[..., None].repeat(2, -1) if flat else values, 1, constant_values=-1.0)
-    corners, triangles = _zero(values)
+    corners, triangles = zero_surface(values)
     step = 1.0 / (per_voxel * edge)
     places = (corners - 1.0 - per_voxel) * step + 0.5 / edge
     if flat:
@@ -66,20 +64,3 @@ def _refined(values: NDArray[np.float64], times: int, axis: int) -> NDArray[np.f
     return np.stack(parts, axis + 1).reshape(
         tuple(count * (times if number == axis else 1) for number, count in enumerate(values.shape))
     )
-
-
-def _zero(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Where values vanish: points (n, 3) in steps of the grid, triangles (m, 3), counter-clockwise from outside."""
-    image = vtkImageData()
-    image.SetDimensions(*values.shape)
-    image.GetPointData().SetScalars(numpy_to_vtk(values.ravel(order="F"), deep=True))
-    contour = vtkFlyingEdges3D()
-    contour.SetInputData(image)
-    contour.SetValue(0, 0.0)
-    contour.ComputeNormalsOff()
-    contour.ComputeScalarsOff()
-    contour.Update()
-    mesh = contour.GetOutput()
-    points = vtk_to_numpy(mesh.GetPoints().GetData()).astype(np.float64)
-    triangles = vtk_to_numpy(mesh.GetPolys().GetConnectivityArray()).astype(np.int64).reshape(-1, 3)
-    return points, triangles
